@@ -1,0 +1,65 @@
+/* The ground everything stands on: the number type, limits, export marks, sizes and the allocator.
+ *
+ * Dimension letters, the same in every file of the project:
+ *   B batch   T time (tokens of a sequence)   E embedding width   H hidden width
+ *   C classes   V vocabulary   N attention heads   A width of an attention's score layer
+ * Shapes are written [B, T, E]; all tensors are contiguous and row-major. */
+#ifndef TG_BASE_H
+#define TG_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define TG_BEGIN_DECLS extern "C" {
+#define TG_END_DECLS }
+#else
+#define TG_BEGIN_DECLS
+#define TG_END_DECLS
+#endif
+
+#define TG_EXPORT __attribute__((visibility("default")))
+#define TG_PRINTF(format, first) __attribute__((__format__(__printf__, format, first)))
+
+#define TG_VERSION "0.1.0"
+
+/* The library computes in float. The same sources built with TG_DOUBLE are the library tapegrad-double, in which a
+ * gradient check is conclusive. The functions that every program needs carry another name there, so that a program
+ * compiled for one and linked with the other does not link. */
+#ifdef TG_DOUBLE
+typedef double tg_real;
+#define tg_tape_new tg_tape_new_double
+#define tg_params_new tg_params_new_double
+#define tg_apply tg_apply_double
+#else
+typedef float tg_real;
+#endif
+
+enum {
+    TG_MAX_DIMS = 6,    /* dimensions of a tensor */
+    TG_MAX_OUTPUTS = 4, /* outputs of an operator */
+    TG_MAX_NAME = 128   /* bytes of a parameter's name, its final 0 included */
+};
+
+/* TG_SHAPE(2, 3) passes a shape as the two arguments `int ndim, const int64_t *shape`; TG_SCALAR passes that of a
+ * single number. */
+#define TG_SHAPE(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
+#define TG_SCALAR 0, NULL
+
+TG_BEGIN_DECLS
+
+/* Every byte that the library holds comes through one function, which behaves like realloc: `memory` NULL allocates,
+ * `size` 0 frees and returns NULL, and a failure returns NULL and leaves `memory` as it was. */
+typedef void *(*tg_allocator)(void *memory, size_t size);
+
+/* Sets the allocator of the whole process; NULL goes back to realloc and free. Call it before anything else of the
+ * library, or while the library holds no memory. Not thread-safe. */
+TG_EXPORT void tg_set_allocator(tg_allocator allocator);
+
+/* The instruction set whose kernels run: "baseline", "avx2" or "avx512". The best that the processor has is chosen at
+ * first use; the environment variable TG_ISA can name a lower one. Thread-safe. */
+TG_EXPORT const char *tg_isa(void);
+
+TG_END_DECLS
+#endif

@@ -1,0 +1,172 @@
+/* What the library's own sources share and no program sees. */
+#ifndef TG_INTERNAL_H
+#define TG_INTERNAL_H
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "op.h"
+#include "ops.h"
+#include "params.h"
+
+enum { TG_ALIGNMENT = 64 }; /* of all arena memory: a cache line, and the widest vector */
+
+/* ---- memory.c: the allocator entry point, and arenas ---- */
+
+void *tg_realloc(void *memory, size_t size);
+static inline void tg_free(void *memory) { tg_realloc(memory, 0); }
+
+/* A list of chunks, filled from the front. A reset keeps the memory; where it took several chunks, the next use gets one
+ * that is as large as all of them, so that a steady loop ends with one chunk and no allocation. */
+typedef struct tg_chunk {
+    struct tg_chunk *next;
+    size_t size, used; /* bytes of `memory` */
+    unsigned char *memory;
+} tg_chunk;
+
+typedef struct tg_arena {
+    tg_chunk *chunks; /* the newest first */
+    size_t wanted;    /* at least so many bytes for the next chunk */
+    size_t used;      /* bytes handed out since the reset */
+} tg_arena;
+
+/* Aligned memory, not cleared; NULL when there is none. */
+void *tg_arena_alloc(tg_arena *arena, size_t bytes);
+void tg_arena_reset(tg_arena *arena);
+void tg_arena_free(tg_arena *arena);
+
+/* Number of elements of a shape, or -1 where a size is negative, ndim out of range, or the bytes overflow. */
+int64_t tg_shape_size(int ndim, const int64_t *shape);
+
+/* "[2, 3]" into a buffer of TG_SHAPE_TEXT bytes, which is returned. */
+enum { TG_SHAPE_TEXT = 160 };
+char *tg_format_shape(char text[TG_SHAPE_TEXT], int ndim, const int64_t *shape);
+
+/* ---- sticky errors ---- */
+
+typedef struct tg_error {
+    bool set;
+    char text[512];
+} tg_error;
+
+/* Keeps the first error: does nothing when one is set. Returns false. */
+bool tg_error_set(tg_error *error, const char *format, ...) TG_PRINTF(2, 3);
+bool tg_error_vset(tg_error *error, const char *prefix, const char *format, va_list arguments);
+
+/* ---- the tape ---- */
+
+struct tg_tape {
+    tg_arena arena;   /* tensors and nodes, until the reset */
+    tg_arena scratch; /* until the operator's call ends */
+    tg_node *first, *last;
+    int64_t length;
+    bool training, recording, walked;
+    tg_random random;
+    tg_error error;
+    char taken[512]; /* the error text handed out by tg_tape_take_error */
+};
+
+bool tg_tape_fail(tg_tape *tape, const char *format, ...) TG_PRINTF(2, 3);
+
+/* Arena memory of the tape, with the error set ("out of memory", the bytes) when there is none. */
+void *tg_tape_alloc(tg_tape *tape, size_t bytes);
+void *tg_scratch_bytes(tg_node *node, size_t bytes);
+
+/* A tensor of the tape's without data, and with. */
+tg_tensor *tg_tensor_new(tg_tape *tape, int ndim, const int64_t *shape);
+tg_tensor *tg_tensor_alloc(tg_tape *tape, int ndim, const int64_t *shape);
+
+/* Gradient memory of any tensor, made at need; see tg_grad_target. */
+tg_real *tg_tensor_grad(tg_tape *tape, tg_tensor *tensor, bool *add);
+
+/* ---- parameters ---- */
+
+enum { TG_MAX_STATES = 4, TG_STATE_NAME = 24 };
+
+/* A parameter, and what the optimizers keep beside it. */
+typedef struct tg_param_entry {
+    tg_tensor tensor;
+    char name[TG_MAX_NAME];
+    bool no_decay;
+    int64_t steps; /* that Adam has taken with this parameter */
+    struct {
+        char name[TG_STATE_NAME]; /* "exp_avg", ...; empty where unused */
+        tg_real *data;            /* of the tensor's size */
+    } states[TG_MAX_STATES];
+} tg_param_entry;
+
+/* A tensor of a loaded file that waits for its parameter. */
+typedef struct tg_loaded {
+    struct tg_loaded *next;
+    const char *name;
+    tg_tensor tensor;
+    bool claimed;
+} tg_loaded;
+
+typedef struct tg_metadata {
+    char *key, *value;
+} tg_metadata;
+
+struct tg_params {
+    uint64_t seed;
+    tg_arena arena; /* tensors, gradients, states: all until tg_params_free */
+    tg_param_entry **entries;
+    int64_t count, capacity;
+    tg_metadata *metadata;
+    int64_t n_metadata;
+    tg_arena loaded_arena; /* what tg_params_load read, until tg_params_loaded */
+    tg_loaded *loaded;
+    bool from_file; /* a parameter that the file lacks is an error */
+    tg_error error;
+    char taken[512];
+};
+
+bool tg_params_fail(tg_params *params, const char *format, ...) TG_PRINTF(2, 3);
+
+/* Memory that lives as long as `params`; the error is set when there is none. */
+void *tg_params_alloc(tg_params *params, size_t bytes);
+
+/* The optimizer's state of that name, cleared when new; NULL, with the error set, when there is no memory. */
+tg_real *tg_param_state(tg_params *params, tg_param_entry *entry, const char *name);
+
+/* Gives a parameter the values, and the optimizers' state, that a loaded file holds for it. False, with the error set, when
+ * the shape is another or the file lacks it. */
+bool tg_param_claim(tg_params *params, tg_param_entry *entry);
+
+/* ---- operators among themselves ---- */
+
+/* y = f(x) operators take one line each with these. */
+static inline tg_tensor *tg_apply_1(tg_tape *tape, const tg_op *op, const void *attributes, tg_tensor *x)
+{
+    return tg_apply(tape, op, attributes, 1, &x, NULL);
+}
+
+/* The rank and size of an axis counted from 0 or from the end; false with the error set where there is none. */
+bool tg_node_axis(tg_node *node, int ndim, int *axis);
+
+/* ---- broadcast.c ---- */
+
+/* The shape that two tensors broadcast to; false where they do not. */
+bool tg_broadcast_shape(const tg_tensor *a, const tg_tensor *b, int *ndim, int64_t *shape);
+bool tg_broadcasts_to(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape);
+
+/* Strides (0 along broadcast axes) for reading a small shape as if it were the larger one. */
+void tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides);
+
+/* Walks a shape row by row (a row is the last axis), keeping for each of up to four operands the offset of its row. */
+typedef struct tg_rows {
+    int ndim;
+    bool started;
+    int64_t shape[TG_MAX_DIMS], index[TG_MAX_DIMS], offset[4];
+    int64_t length, left; /* numbers in a row, rows still to come */
+} tg_rows;
+tg_rows tg_rows_start(int ndim, const int64_t *shape);
+bool tg_rows_next(tg_rows *rows, int operands, const int64_t strides[][TG_MAX_DIMS]);
+
+/* Adds a gradient of the shape that an input was broadcast to, to the gradient of the input. */
+void tg_grad_unbroadcast(tg_node *node, int input, int ndim, const int64_t *shape, const tg_real *full);
+
+#endif

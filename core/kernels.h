@@ -1,0 +1,77 @@
+/* The kernels: inner loops that are compiled once for each instruction set, from the same source, and chosen as the program
+ * starts. A kernel file includes simd.h and names its functions TG_KERNEL(name); everybody else calls them through TG_RUN.
+ *
+ * One order of summation, so that every instruction set with a fused multiply-add gives the same bits, whatever the tile
+ * or the thread: an element of a matrix product is one chain of fused multiply-adds over ascending k; a sum over a row
+ * runs over 16 lanes (element i in lane i mod 16), which are then added by halves; sums over columns add row after row. */
+#ifndef TG_KERNELS_H
+#define TG_KERNELS_H
+
+#include "base.h"
+
+enum tg_isa_level { TG_ISA_BASELINE, TG_ISA_AVX2, TG_ISA_AVX512 };
+
+/* The level in use: the processor's, or a lower one that TG_ISA names. */
+enum tg_isa_level tg_isa_level(void);
+
+#ifdef TG_HAS_ISA_LEVELS
+#define TG_KERNEL_DECLARE(result, name, ...)                                                                 \
+    result name##_baseline(__VA_ARGS__);                                                                     \
+    result name##_avx2(__VA_ARGS__);                                                                         \
+    result name##_avx512(__VA_ARGS__)
+#define TG_RUN(name)                                                                                         \
+    (tg_isa_level() == TG_ISA_AVX512 ? name##_avx512 : tg_isa_level() == TG_ISA_AVX2 ? name##_avx2 : name##_baseline)
+#else
+#define TG_KERNEL_DECLARE(result, name, ...) result name##_baseline(__VA_ARGS__)
+#define TG_RUN(name) name##_baseline
+#endif
+
+/* Work (roughly, element operations) from which on a loop is shared among threads. */
+enum { TG_PARALLEL_WORK = 1 << 16 };
+
+/* ---- element by element, y may be x ----
+ * Largest errors over all floats, in units of the last place (see tests/core): exp 1.2, tanh 2.5, sigmoid 2.5 with a fused
+ * multiply-add. In the double build they are the C library's. */
+TG_KERNEL_DECLARE(void, tg_k_exp, int64_t n, const tg_real *x, tg_real *y);
+TG_KERNEL_DECLARE(void, tg_k_tanh, int64_t n, const tg_real *x, tg_real *y);
+TG_KERNEL_DECLARE(void, tg_k_sigmoid, int64_t n, const tg_real *x, tg_real *y);
+
+/* y = e^(x - shift) */
+TG_KERNEL_DECLARE(void, tg_k_exp_shifted, int64_t n, const tg_real *x, tg_real shift, tg_real *y);
+
+/* ---- rows and columns ---- */
+TG_KERNEL_DECLARE(tg_real, tg_k_sum, int64_t n, const tg_real *x);
+TG_KERNEL_DECLARE(tg_real, tg_k_dot, int64_t n, const tg_real *x, const tg_real *y);
+TG_KERNEL_DECLARE(tg_real, tg_k_max, int64_t n, const tg_real *x); /* -infinity for n 0; NaN if there is one */
+
+/* y += a x */
+TG_KERNEL_DECLARE(void, tg_k_axpy, int64_t n, tg_real a, const tg_real *x, tg_real *y);
+
+/* y[j] (+)= sum_i x[i][j] over ascending i; a row of x starts `stride` numbers after the one before. */
+TG_KERNEL_DECLARE(void, tg_k_add_rows, int64_t rows, int64_t n, const tg_real *x, int64_t stride, tg_real *y);
+
+/* keep[i] = whether word start + i of a Philox stream is >= threshold, as 0 or `scale`; see random.c. */
+TG_KERNEL_DECLARE(void, tg_k_dropout_mask, int64_t n, uint64_t key, uint64_t start, uint32_t threshold, tg_real scale,
+                  tg_real *mask);
+
+/* ---- matrix products ----
+ * A matrix is read through strides: element (i, j) is data[i row + j column]. The right side is packed first, into panels of
+ * columns; a packed matrix can be used many times. */
+typedef struct tg_matrix {
+    const tg_real *data;
+    int64_t row, column;
+} tg_matrix;
+
+static inline tg_matrix tg_matrix_transposed(tg_matrix a) { return (tg_matrix){a.data, a.column, a.row}; }
+
+/* Numbers that the packed form of a [k, n] matrix takes. */
+int64_t tg_gemm_pack_size(int64_t k, int64_t n);
+
+TG_KERNEL_DECLARE(void, tg_k_gemm_pack, int64_t k, int64_t n, tg_matrix b, tg_real *packed);
+
+/* C [m, n] (+)= A [m, k] B [k, n]; c_row is C's row stride. Shared among threads when it is large enough and the caller is
+ * not inside a parallel region. */
+TG_KERNEL_DECLARE(void, tg_k_gemm, int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *packed, tg_real *c,
+                  int64_t c_row, bool add);
+
+#endif

@@ -1,0 +1,164 @@
+/* The matrix product: C (+)= A B, with B packed. Compiled once an instruction set; see kernels.h.
+ *
+ * B's columns are cut into panels of at most PANEL_VECS vectors, packed one after the other, each row by row and filled up
+ * with zeros to whole vectors. A tile of C, at most TILE_ROWS rows of one panel, stays in registers while k runs: each row
+ * broadcasts one number of A, which is read in place, and multiplies it into the panel's vectors. k is cut into blocks of
+ * K_BLOCK, so that the rows of A and the panel stay in cache; between blocks the tile waits in C, which changes no bit. */
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "simd.h"
+
+#if defined(__AVX512F__)
+enum { TILE_ROWS = 8, PANEL_VECS = 3 }; /* 24 sums, 3 of B, 1 of A: of 32 registers */
+#else
+enum { TILE_ROWS = 6, PANEL_VECS = 2 }; /* 12 sums, 2 of B, 1 of A: of 16 registers */
+#endif
+enum { K_BLOCK = 512, N_BLOCK = 576 };
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+/* The vectors of B are shared out evenly among as few panels as will do. */
+static int64_t vectors(int64_t n) { return (n + VEC_WIDTH - 1) / VEC_WIDTH; }
+static int64_t panels(int64_t n) { return (vectors(n) + PANEL_VECS - 1) / PANEL_VECS; }
+static int64_t panel_start(int64_t n, int64_t panel) { return panel * vectors(n) / panels(n); } /* in vectors */
+
+void TG_KERNEL(tg_k_gemm_pack)(int64_t k, int64_t n, tg_matrix b, tg_real *packed)
+{
+    for (int64_t panel = 0; panel < panels(n); panel++) {
+        int64_t first = panel_start(n, panel) * VEC_WIDTH, width = panel_start(n, panel + 1) * VEC_WIDTH - first;
+        int64_t real_columns = n - first < width ? n - first : width;
+        tg_real *to = packed + first * k;
+        for (int64_t p = 0; p < k; p++, to += width) {
+            const tg_real *from = b.data + p * b.row + first * b.column;
+            if (b.column == 1)
+                for (int64_t j = 0; j < real_columns; j++) to[j] = from[j];
+            else
+                for (int64_t j = 0; j < real_columns; j++) to[j] = from[j * b.column];
+            for (int64_t j = real_columns; j < width; j++) to[j] = 0;
+        }
+    }
+}
+
+/* One tile: `rows` and `vecs` are constants where this is inlined, so that the sums live in registers. The panel's last
+ * vector may reach over C's edge: then only `last` numbers of it are C's. */
+ALWAYS_INLINE void tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *b, tg_real *c, int64_t c_row,
+                        int last, bool add)
+{
+    vec sum[TILE_ROWS][PANEL_VECS];
+    UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int j = 0; j < vecs; j++) {
+            sum[i][j] = (vec){0};
+            if (!add) continue;
+            if (j < vecs - 1 || last == VEC_WIDTH) sum[i][j] = vec_load(c + i * c_row + j * VEC_WIDTH);
+            else memcpy(&sum[i][j], c + i * c_row + j * VEC_WIDTH, (size_t)last * sizeof(tg_real));
+        }
+    }
+    const tg_real *a_next = a.data;
+    for (int64_t p = 0; p < k; p++, a_next += a.column, b += vecs * VEC_WIDTH) {
+        vec right[PANEL_VECS];
+        UNROLL for (int j = 0; j < vecs; j++) right[j] = vec_load(b + j * VEC_WIDTH);
+        UNROLL for (int i = 0; i < rows; i++) {
+            vec left = vec_of(a_next[i * a.row]);
+            UNROLL for (int j = 0; j < vecs; j++) sum[i][j] = vec_fma(left, right[j], sum[i][j]);
+        }
+    }
+    UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int j = 0; j < vecs; j++) {
+            if (j < vecs - 1 || last == VEC_WIDTH) vec_store(c + i * c_row + j * VEC_WIDTH, sum[i][j]);
+            else memcpy(c + i * c_row + j * VEC_WIDTH, &sum[i][j], (size_t)last * sizeof(tg_real));
+        }
+    }
+}
+
+#define TILE_CASE(rows, vecs)                                   \
+    case (rows) * 4 + (vecs):                                   \
+        tile(rows, vecs, k, a, b, c, c_row, last, add);         \
+        break;
+#if defined(__AVX512F__)
+#define TILE_CASES(rows) TILE_CASE(rows, 1) TILE_CASE(rows, 2) TILE_CASE(rows, 3)
+#else
+#define TILE_CASES(rows) TILE_CASE(rows, 1) TILE_CASE(rows, 2)
+#endif
+
+static void any_tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *b, tg_real *c, int64_t c_row, int last,
+                     bool add)
+{
+    switch (rows * 4 + vecs) {
+        TILE_CASES(1)
+        TILE_CASES(2)
+        TILE_CASES(3)
+        TILE_CASES(4)
+        TILE_CASES(5)
+        TILE_CASES(6)
+#if defined(__AVX512F__)
+        TILE_CASES(7)
+        TILE_CASES(8)
+#endif
+    }
+}
+
+/* What every block of one product shares. */
+typedef struct product {
+    int64_t m, n, k, c_row;
+    tg_matrix a;
+    const tg_real *packed;
+    tg_real *c;
+    bool add;
+} product;
+
+/* Rows r0 .. r1 - 1 of the panels p0 .. p1 - 1, over one block of k. */
+static void block(const product *g, int64_t k0, int64_t k1, int64_t r0, int64_t r1, int64_t p0, int64_t p1)
+{
+    int64_t tiles = (r1 - r0 + TILE_ROWS - 1) / TILE_ROWS;
+    for (int64_t t = 0; t < tiles; t++) {
+        int64_t row = r0 + t * (r1 - r0) / tiles, end = r0 + (t + 1) * (r1 - r0) / tiles;
+        tg_matrix a = {g->a.data + row * g->a.row + k0 * g->a.column, g->a.row, g->a.column};
+        for (int64_t panel = p0; panel < p1; panel++) {
+            int64_t first = panel_start(g->n, panel), vecs = panel_start(g->n, panel + 1) - first;
+            int64_t over = (first + vecs) * VEC_WIDTH - g->n;
+            any_tile((int)(end - row), (int)vecs, k1 - k0, a,
+                     g->packed + first * VEC_WIDTH * g->k + k0 * vecs * VEC_WIDTH,
+                     g->c + row * g->c_row + first * VEC_WIDTH, g->c_row, (int)(VEC_WIDTH - (over > 0 ? over : 0)),
+                     g->add || k0 > 0);
+        }
+    }
+}
+
+static void part(const product *g, int64_t r0, int64_t r1, int64_t p0, int64_t p1)
+{
+    const int64_t step = N_BLOCK / (PANEL_VECS * VEC_WIDTH);
+    int64_t k0 = 0;
+    do { /* once even for k = 0, which clears C */
+        int64_t k1 = k0 + K_BLOCK < g->k ? k0 + K_BLOCK : g->k;
+        for (int64_t p = p0; p < p1; p += step) block(g, k0, k1, r0, r1, p, p + step < p1 ? p + step : p1);
+        k0 = k1;
+    } while (k0 < g->k);
+}
+
+void TG_KERNEL(tg_k_gemm)(int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *packed, tg_real *c,
+                          int64_t c_row, bool add)
+{
+    if (m == 0 || n == 0) return;
+    product g = {.m = m, .n = n, .k = k, .c_row = c_row, .a = a, .packed = packed, .c = c, .add = add};
+    int64_t threads = 1;
+#ifdef _OPENMP
+    if (m * n * k >= 16 * (int64_t)TG_PARALLEL_WORK && !omp_in_parallel()) threads = omp_get_max_threads();
+#endif
+    int64_t row_parts = m / (2 * TILE_ROWS) < threads ? m / (2 * TILE_ROWS) : threads;
+    if (row_parts < 1) row_parts = 1;
+    int64_t panel_parts = threads / row_parts < panels(n) ? threads / row_parts : panels(n);
+    int64_t parts = row_parts * panel_parts;
+#pragma omp parallel for if (parts > 1) schedule(static, 1)
+    for (int64_t i = 0; i < parts; i++) {
+        int64_t r = i % row_parts, p = i / row_parts;
+        part(&g, r * m / row_parts, (r + 1) * m / row_parts, p * panels(n) / panel_parts,
+             (p + 1) * panels(n) / panel_parts);
+    }
+}

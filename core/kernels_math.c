@@ -1,0 +1,118 @@
+/* Kernels over rows of numbers: exponentials, sums, dropout's masks. Compiled once an instruction set; see kernels.h. */
+#include "simd.h"
+
+void TG_KERNEL(tg_k_exp)(int64_t n, const tg_real *x, tg_real *y)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = real_exp(x[i]);
+}
+
+void TG_KERNEL(tg_k_exp_shifted)(int64_t n, const tg_real *x, tg_real shift, tg_real *y)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = real_exp(x[i] - shift);
+}
+
+void TG_KERNEL(tg_k_tanh)(int64_t n, const tg_real *x, tg_real *y)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = real_tanh(x[i]);
+}
+
+void TG_KERNEL(tg_k_sigmoid)(int64_t n, const tg_real *x, tg_real *y)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = real_sigmoid(x[i]);
+}
+
+/* ---- sums over 16 lanes ---- */
+
+enum { PARTS = LANES / VEC_WIDTH };
+
+static inline tg_real add_lanes(tg_real lanes[LANES])
+{
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int l = 0; l < width; l++) lanes[l] += lanes[l + width];
+    return lanes[0];
+}
+
+tg_real TG_KERNEL(tg_k_sum)(int64_t n, const tg_real *x)
+{
+    vec sum[PARTS] = {{0}};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int p = 0; p < PARTS; p++) sum[p] += vec_load(x + i + p * VEC_WIDTH);
+    tg_real lanes[LANES];
+    memcpy(lanes, sum, sizeof lanes);
+    for (int l = 0; i < n; i++, l++) lanes[l] += x[i];
+    return add_lanes(lanes);
+}
+
+tg_real TG_KERNEL(tg_k_dot)(int64_t n, const tg_real *x, const tg_real *y)
+{
+    vec sum[PARTS] = {{0}};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int p = 0; p < PARTS; p++)
+            sum[p] = vec_fma(vec_load(x + i + p * VEC_WIDTH), vec_load(y + i + p * VEC_WIDTH), sum[p]);
+    tg_real lanes[LANES];
+    memcpy(lanes, sum, sizeof lanes);
+    for (int l = 0; i < n; i++, l++) lanes[l] = real_fma(x[i], y[i], lanes[l]);
+    return add_lanes(lanes);
+}
+
+tg_real TG_KERNEL(tg_k_max)(int64_t n, const tg_real *x)
+{
+    tg_real lanes[LANES], largest = -(tg_real)INFINITY;
+    for (int l = 0; l < LANES; l++) lanes[l] = -(tg_real)INFINITY;
+    int64_t i = 0;
+    /* Written so that a NaN, once in a lane, stays: no comparison with it is true. */
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++) lanes[l] = !(x[i + l] <= lanes[l]) && lanes[l] == lanes[l] ? x[i + l] : lanes[l];
+    for (; i < n; i++) lanes[0] = !(x[i] <= lanes[0]) && lanes[0] == lanes[0] ? x[i] : lanes[0];
+    for (int l = 0; l < LANES; l++) largest = !(lanes[l] <= largest) && largest == largest ? lanes[l] : largest;
+    return largest;
+}
+
+void TG_KERNEL(tg_k_axpy)(int64_t n, tg_real a, const tg_real *x, tg_real *y)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = real_fma(a, x[i], y[i]);
+}
+
+void TG_KERNEL(tg_k_add_rows)(int64_t rows, int64_t n, const tg_real *x, int64_t stride, tg_real *y)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < n; j++) y[j] += x[i * stride + j];
+}
+
+/* ---- dropout ---- */
+
+/* Sixteen blocks of Philox4x32-10 at a time, the rounds as in random.c. */
+static void philox_blocks(uint64_t key, uint64_t first, uint32_t words[4][LANES])
+{
+    uint32_t *x0 = words[0], *x1 = words[1], *x2 = words[2], *x3 = words[3];
+    for (int l = 0; l < LANES; l++) {
+        x0[l] = (uint32_t)(first + (uint64_t)l), x1[l] = (uint32_t)((first + (uint64_t)l) >> 32);
+        x2[l] = x3[l] = 0;
+    }
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    for (int round = 0; round < 10; round++) {
+        for (int l = 0; l < LANES; l++) {
+            uint64_t p0 = (uint64_t)0xD2511F53u * x0[l], p1 = (uint64_t)0xCD9E8D57u * x2[l];
+            x0[l] = (uint32_t)(p1 >> 32) ^ x1[l] ^ k0, x1[l] = (uint32_t)p1;
+            x2[l] = (uint32_t)(p0 >> 32) ^ x3[l] ^ k1, x3[l] = (uint32_t)p0;
+        }
+        k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+    }
+}
+
+void TG_KERNEL(tg_k_dropout_mask)(int64_t n, uint64_t key, uint64_t start, uint32_t threshold, tg_real scale,
+                                  tg_real *mask)
+{
+    uint32_t words[4][LANES];
+    uint64_t first = start / 4 * 4; /* the word that the sixteen blocks begin with */
+    for (; first < start + (uint64_t)n; first += 4 * LANES) {
+        philox_blocks(key, first / 4, words);
+        for (int w = 0; w < 4; w++)
+            for (int l = 0; l < LANES; l++) {
+                int64_t i = (int64_t)(first + 4 * (uint64_t)l + (uint64_t)w - start);
+                if (i >= 0 && i < n) mask[i] = words[w][l] >= threshold ? scale : 0;
+            }
+    }
+}

@@ -1,0 +1,129 @@
+/* The one entry point of all memory, arenas, and checked sizes. */
+#include <stdlib.h>
+
+#include "internal.h"
+
+static void *libc_allocator(void *memory, size_t size)
+{
+    if (size == 0) {
+        free(memory);
+        return NULL;
+    }
+    return realloc(memory, size);
+}
+
+static tg_allocator allocator = libc_allocator;
+
+void tg_set_allocator(tg_allocator chosen) { allocator = chosen ? chosen : libc_allocator; }
+
+void *tg_realloc(void *memory, size_t size)
+{
+    if (size == 0 && memory == NULL) return NULL;
+    return allocator(memory, size);
+}
+
+/* ---- arenas ---- */
+
+enum { SMALLEST_CHUNK = 64 * 1024 };
+
+static bool add_chunk(tg_arena *arena, size_t bytes)
+{
+    size_t size = bytes > arena->wanted ? bytes : arena->wanted;
+    if (size < SMALLEST_CHUNK) size = SMALLEST_CHUNK;
+    if (size > SIZE_MAX - sizeof(tg_chunk) - TG_ALIGNMENT) return false;
+    tg_chunk *chunk = tg_realloc(NULL, sizeof(tg_chunk) + TG_ALIGNMENT + size);
+    if (!chunk) return false;
+    uintptr_t start = ((uintptr_t)(chunk + 1) + TG_ALIGNMENT - 1) / TG_ALIGNMENT * TG_ALIGNMENT;
+    *chunk = (tg_chunk){.next = arena->chunks, .size = size, .memory = (unsigned char *)start};
+    arena->chunks = chunk;
+    arena->wanted = size + size / 2; /* so that the number of chunks grows with the logarithm of the whole */
+    return true;
+}
+
+void *tg_arena_alloc(tg_arena *arena, size_t bytes)
+{
+    if (bytes > SIZE_MAX - TG_ALIGNMENT) return NULL;
+    size_t rounded = (bytes + TG_ALIGNMENT - 1) / TG_ALIGNMENT * TG_ALIGNMENT;
+    if (rounded == 0) rounded = TG_ALIGNMENT; /* every block has an address of its own */
+    tg_chunk *chunk = arena->chunks;
+    if (!chunk || chunk->size - chunk->used < rounded) {
+        if (!add_chunk(arena, rounded)) return NULL;
+        chunk = arena->chunks;
+    }
+    void *memory = chunk->memory + chunk->used;
+    chunk->used += rounded;
+    arena->used += rounded;
+    return memory;
+}
+
+void tg_arena_reset(tg_arena *arena)
+{
+    if (arena->chunks && arena->chunks->next) {
+        size_t total = 0;
+        for (tg_chunk *chunk = arena->chunks; chunk; chunk = chunk->next) total += chunk->size;
+        tg_arena_free(arena);
+        arena->wanted = total;
+    } else if (arena->chunks) {
+        arena->chunks->used = 0;
+    }
+    arena->used = 0;
+}
+
+void tg_arena_free(tg_arena *arena)
+{
+    while (arena->chunks) {
+        tg_chunk *next = arena->chunks->next;
+        tg_free(arena->chunks);
+        arena->chunks = next;
+    }
+    *arena = (tg_arena){0};
+}
+
+/* ---- sizes and shapes ---- */
+
+int64_t tg_shape_size(int ndim, const int64_t *shape)
+{
+    if (ndim < 0 || ndim > TG_MAX_DIMS) return -1;
+    /* A size of 0 does not excuse the others: their product is used for strides. */
+    const int64_t limit = (int64_t)(PTRDIFF_MAX / sizeof(tg_real)) / 4;
+    int64_t size = 1, bound = 1;
+    for (int d = 0; d < ndim; d++) {
+        if (shape[d] < 0) return -1;
+        int64_t at_least_one = shape[d] > 0 ? shape[d] : 1;
+        if (bound > limit / at_least_one) return -1;
+        bound *= at_least_one;
+        size *= shape[d];
+    }
+    return size;
+}
+
+char *tg_format_shape(char text[TG_SHAPE_TEXT], int ndim, const int64_t *shape)
+{
+    size_t used = 0;
+    text[used++] = '[';
+    for (int d = 0; d < ndim && d < TG_MAX_DIMS; d++)
+        used += (size_t)snprintf(text + used, TG_SHAPE_TEXT - used, "%s%lld", d ? ", " : "", (long long)shape[d]);
+    snprintf(text + used, TG_SHAPE_TEXT - used, "]");
+    return text;
+}
+
+/* ---- sticky errors ---- */
+
+bool tg_error_vset(tg_error *error, const char *prefix, const char *format, va_list arguments)
+{
+    if (error->set) return false;
+    error->set = true;
+    int used = prefix ? snprintf(error->text, sizeof error->text, "%s: ", prefix) : 0;
+    if (used >= 0 && (size_t)used < sizeof error->text)
+        vsnprintf(error->text + used, sizeof error->text - (size_t)used, format, arguments);
+    return false;
+}
+
+bool tg_error_set(tg_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tg_error_vset(error, NULL, format, arguments);
+    va_end(arguments);
+    return false;
+}

@@ -1,0 +1,196 @@
+/* Operators: the registry, tg_apply, and what shape rules and passes call. */
+#include "internal.h"
+
+/* ---- the registry ---- */
+
+static tg_op_entry *registered;
+
+void tg_op_register(tg_op_entry *entry)
+{
+    entry->next = registered;
+    registered = entry;
+}
+
+const tg_op_entry *tg_op_first(void) { return registered; }
+
+/* ---- running an operator ---- */
+
+static bool check_inputs(tg_tape *tape, const tg_op *op, int n_inputs, tg_tensor *const *inputs)
+{
+    for (int i = 0; i < n_inputs; i++) {
+        if (!inputs[i] && !(op->optional >> i & 1)) return tg_tape_fail(tape, "%s: input %d is NULL", op->name, i);
+        if (inputs[i] && inputs[i]->requires_grad && tape->recording && !op->backward && !op->stops_gradient)
+            return tg_tape_fail(tape, "%s: input %d requires a gradient, but %s has no derivative; detach the input",
+                                op->name, i, op->name);
+    }
+    return true;
+}
+
+static tg_node *new_node(tg_tape *tape, const tg_op *op, const void *attributes, int n_inputs,
+                         tg_tensor *const *inputs)
+{
+    tg_node *node = tg_tape_alloc(tape, sizeof *node);
+    if (!node) return NULL;
+    *node = (tg_node){.op = op, .tape = tape, .n_inputs = n_inputs};
+    node->inputs = tg_tape_alloc(tape, (size_t)n_inputs * sizeof *inputs);
+    node->attributes = tg_tape_alloc(tape, op->attribute_size);
+    if (!node->inputs || !node->attributes) return NULL;
+    if (n_inputs) memcpy(node->inputs, inputs, (size_t)n_inputs * sizeof *inputs);
+    if (attributes) memcpy(node->attributes, attributes, op->attribute_size);
+    else memset(node->attributes, 0, op->attribute_size);
+    return node;
+}
+
+static void record(tg_tape *tape, tg_node *node)
+{
+    bool required = false;
+    for (int i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] && node->inputs[i]->requires_grad) required = true;
+    for (int k = 0; k < node->n_outputs; k++)
+        node->outputs[k]->requires_grad = required && !node->op->stops_gradient;
+    node->previous = tape->last;
+    if (tape->last) tape->last->next = node;
+    else tape->first = node;
+    tape->last = node;
+    tape->length++;
+}
+
+tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attributes, int n_inputs, tg_tensor *const *inputs,
+                    tg_tensor **outputs)
+{
+    if (outputs) memset(outputs, 0, TG_MAX_OUTPUTS * sizeof *outputs);
+    if (!tape || tape->error.set || !check_inputs(tape, op, n_inputs, inputs)) return NULL;
+    tg_node *node = new_node(tape, op, attributes, n_inputs, inputs);
+    if (!node) return NULL;
+    bool fits = op->shape(node);
+    if (!fits && !tape->error.set) tg_node_fail(node, "the shape rule failed and did not say why");
+    if (fits) op->forward(node);
+    tg_arena_reset(&tape->scratch);
+    if (tape->error.set) return NULL;
+    if (tape->recording) record(tape, node);
+    if (outputs) memcpy(outputs, node->outputs, sizeof node->outputs);
+    return node->outputs[0];
+}
+
+/* ---- for shape rules ---- */
+
+bool tg_node_fail(tg_node *node, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tg_error_vset(&node->tape->error, node->op->name, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+const char *tg_shape_text(tg_node *node, int ndim, const int64_t *shape)
+{
+    char *text = tg_scratch_bytes(node, TG_SHAPE_TEXT);
+    return text ? tg_format_shape(text, ndim, shape) : "[?]";
+}
+
+const char *tg_tensor_text(tg_node *node, const tg_tensor *tensor)
+{
+    return tg_shape_text(node, tensor->ndim, tensor->shape);
+}
+
+static tg_tensor *enter_output(tg_node *node, tg_tensor *tensor)
+{
+    assert(node->n_outputs < TG_MAX_OUTPUTS);
+    if (tensor) node->outputs[node->n_outputs++] = tensor;
+    return tensor;
+}
+
+tg_tensor *tg_output(tg_node *node, int ndim, const int64_t *shape)
+{
+    return enter_output(node, tg_tensor_alloc(node->tape, ndim, shape));
+}
+
+tg_tensor *tg_output_like(tg_node *node, const tg_tensor *tensor)
+{
+    return tg_output(node, tensor->ndim, tensor->shape);
+}
+
+tg_tensor *tg_output_view(tg_node *node, tg_tensor *input, int ndim, const int64_t *shape)
+{
+    tg_tensor *tensor = tg_tensor_new(node->tape, ndim, shape);
+    if (!tensor) return NULL;
+    assert(tensor->size == input->size);
+    tensor->data = input->data;
+    return enter_output(node, tensor);
+}
+
+bool tg_keep_ints(tg_node *node, tg_ints *ints)
+{
+    int64_t size = tg_shape_size(ints->ndim, ints->shape);
+    if (size < 0 || (size > 0 && !ints->data)) return tg_node_fail(node, "the integers have no data or a bad shape");
+    int32_t *copy = tg_tape_alloc(node->tape, (size_t)size * sizeof *copy);
+    if (!copy) return false;
+    if (size) memcpy(copy, ints->data, (size_t)size * sizeof *copy);
+    ints->data = copy;
+    return true;
+}
+
+bool tg_keep_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t time)
+{
+    if (time > INT32_MAX) return tg_node_fail(node, "%lld time steps are too many", (long long)time);
+    if (!lengths->data && lengths->ndim == 0) {
+        int32_t *full = tg_tape_alloc(node->tape, (size_t)batch * sizeof *full);
+        if (!full) return false;
+        for (int64_t b = 0; b < batch; b++) full[b] = (int32_t)time;
+        *lengths = tg_ints_1d(full, batch);
+        return true;
+    }
+    if (lengths->ndim != 1 || lengths->shape[0] != batch)
+        return tg_node_fail(node, "lengths are %s, and the batch has %lld sequences",
+                            tg_shape_text(node, lengths->ndim, lengths->shape), (long long)batch);
+    if (!tg_keep_ints(node, lengths)) return false;
+    for (int64_t b = 0; b < batch; b++)
+        if (lengths->data[b] < 0 || lengths->data[b] > time)
+            return tg_node_fail(node, "lengths[%lld] is %d, outside 0 .. %lld", (long long)b, lengths->data[b],
+                                (long long)time);
+    return true;
+}
+
+bool tg_node_axis(tg_node *node, int ndim, int *axis)
+{
+    int counted = *axis < 0 ? *axis + ndim : *axis;
+    if (counted < 0 || counted >= ndim)
+        return tg_node_fail(node, "axis %d of %s is not there", *axis, tg_tensor_text(node, node->inputs[0]));
+    *axis = counted;
+    return true;
+}
+
+/* ---- for forward and backward passes ---- */
+
+tg_real *tg_save(tg_node *node, int64_t count)
+{
+    assert(count >= 0);
+    return tg_tape_alloc(node->tape, (size_t)count * sizeof(tg_real));
+}
+
+void *tg_scratch_bytes(tg_node *node, size_t bytes)
+{
+    void *memory = tg_arena_alloc(&node->tape->scratch, bytes);
+    if (!memory) tg_node_fail(node, "out of memory: %zu bytes of scratch", bytes);
+    return memory;
+}
+
+tg_real *tg_scratch(tg_node *node, int64_t count)
+{
+    assert(count >= 0);
+    return tg_scratch_bytes(node, (size_t)count * sizeof(tg_real));
+}
+
+tg_real *tg_grad_target(tg_node *node, int input, bool *add)
+{
+    return tg_tensor_grad(node->tape, node->inputs[input], add);
+}
+
+tg_real *tg_grad(tg_node *node, int input)
+{
+    bool add;
+    tg_real *grad = tg_grad_target(node, input, &add);
+    if (grad && !add) memset(grad, 0, (size_t)node->inputs[input]->size * sizeof(tg_real));
+    return grad;
+}

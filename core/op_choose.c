@@ -1,0 +1,168 @@
+/* Operators that choose by integers or masks: gather, where, masked fill, detach.
+ *
+ *     gather   y_i = table[id_i]      dtable[id_i] += dy_i, in the order of i
+ *     where    y = keep ? a : b       da = keep ? dy : 0,  db = keep ? 0 : dy
+ *     detach   y = x, as a constant */
+#include "internal.h"
+#include "kernels.h"
+
+/* ---- gather ---- */
+
+typedef struct gather_attributes {
+    tg_ints ids;
+    int32_t padding;
+    int64_t n; /* number of ids */
+} gather_attributes;
+
+static bool gather_shape(tg_node *node)
+{
+    gather_attributes *op = node->attributes;
+    const tg_tensor *table = node->inputs[0];
+    if (table->ndim != 2) return tg_node_fail(node, "the table %s must have two axes", tg_tensor_text(node, table));
+    if (op->ids.ndim < 0 || op->ids.ndim >= TG_MAX_DIMS)
+        return tg_node_fail(node, "ids of %d axes are too many", op->ids.ndim);
+    if (!tg_keep_ints(node, &op->ids)) return false;
+    op->n = tg_shape_size(op->ids.ndim, op->ids.shape);
+    for (int64_t i = 0; i < op->n; i++)
+        if (op->ids.data[i] < 0 || op->ids.data[i] >= table->shape[0])
+            return tg_node_fail(node, "id %d at position %lld is outside the table %s", op->ids.data[i], (long long)i,
+                                tg_tensor_text(node, table));
+    int64_t shape[TG_MAX_DIMS];
+    for (int d = 0; d < op->ids.ndim; d++) shape[d] = op->ids.shape[d];
+    shape[op->ids.ndim] = table->shape[1];
+    return tg_output(node, op->ids.ndim + 1, shape) != NULL;
+}
+
+static void gather_forward(tg_node *node)
+{
+    const gather_attributes *op = node->attributes;
+    const tg_tensor *table = node->inputs[0];
+    const int64_t width = table->shape[1];
+    tg_real *y = node->outputs[0]->data;
+    for (int64_t i = 0; i < op->n && width; i++) {
+        if (op->ids.data[i] == op->padding) memset(y + i * width, 0, (size_t)width * sizeof *y);
+        else memcpy(y + i * width, table->data + op->ids.data[i] * width, (size_t)width * sizeof *y);
+    }
+}
+
+static void gather_backward(tg_node *node)
+{
+    const gather_attributes *op = node->attributes;
+    const int64_t width = node->inputs[0]->shape[1];
+    const tg_real *dy = node->outputs[0]->grad;
+    tg_real *dtable = tg_grad(node, 0);
+    for (int64_t i = 0; dtable && i < op->n; i++)
+        if (op->ids.data[i] != op->padding)
+            TG_RUN(tg_k_add_rows)(1, width, dy + i * width, 0, dtable + op->ids.data[i] * width);
+}
+
+TG_OP(gather_op, "gather", .attribute_size = sizeof(gather_attributes), .shape = gather_shape,
+      .forward = gather_forward, .backward = gather_backward);
+
+tg_tensor *tg_gather(tg_tape *tape, tg_tensor *table, tg_ints ids, int32_t padding)
+{
+    gather_attributes op = {.ids = ids, .padding = padding};
+    return tg_apply_1(tape, &gather_op, &op, table);
+}
+
+/* ---- where ---- */
+
+typedef struct where_attributes {
+    tg_mask mask;
+    bool fill;     /* b is the number `value` */
+    tg_real value;
+    int64_t strides[3][TG_MAX_DIMS]; /* of the mask, a and b in the result's shape */
+} where_attributes;
+
+static bool where_shape(tg_node *node)
+{
+    where_attributes *op = node->attributes;
+    const tg_tensor *a = node->inputs[0], *b = op->fill ? a : node->inputs[1];
+    tg_mask *mask = &op->mask;
+    tg_tensor both = *a, masked = {.ndim = mask->ndim};
+    memcpy(masked.shape, mask->shape, sizeof masked.shape);
+    int64_t size = tg_shape_size(mask->ndim, mask->shape);
+    if (size < 0 || (size > 0 && !mask->keep)) return tg_node_fail(node, "the mask has no data or a bad shape");
+    tg_tensor out = *a;
+    if (!tg_broadcast_shape(a, b, &both.ndim, both.shape) || !tg_broadcast_shape(&both, &masked, &out.ndim, out.shape) ||
+        (op->fill && !tg_broadcasts_to(a->ndim, a->shape, mask->ndim, mask->shape)))
+        return tg_node_fail(node, "mask %s, %s and %s do not broadcast", tg_tensor_text(node, &masked),
+                            tg_tensor_text(node, a), op->fill ? "a number" : tg_tensor_text(node, b));
+    uint8_t *kept = tg_tape_alloc(node->tape, (size_t)size);
+    if (!kept) return false;
+    if (size) memcpy(kept, mask->keep, (size_t)size);
+    mask->keep = kept;
+    tg_broadcast_strides(out.ndim, out.shape, mask->ndim, mask->shape, op->strides[0]);
+    tg_broadcast_strides(out.ndim, out.shape, a->ndim, a->shape, op->strides[1]);
+    tg_broadcast_strides(out.ndim, out.shape, b->ndim, b->shape, op->strides[2]);
+    return tg_output(node, out.ndim, out.shape) != NULL;
+}
+
+static void where_forward(tg_node *node)
+{
+    const where_attributes *op = node->attributes;
+    const tg_tensor *out = node->outputs[0];
+    const tg_real *b = op->fill ? NULL : node->inputs[1]->data;
+    int last = out->ndim - 1;
+    int64_t step[3] = {0};
+    for (int k = 0; k < 3 && last >= 0; k++) step[k] = op->strides[k][last];
+    tg_real *y = out->data;
+    tg_rows rows = tg_rows_start(out->ndim, out->shape);
+    while (tg_rows_next(&rows, 3, op->strides)) {
+        const uint8_t *keep = op->mask.keep + rows.offset[0];
+        const tg_real *a = node->inputs[0]->data + rows.offset[1];
+        for (int64_t i = 0; i < rows.length; i++)
+            y[i] = keep[i * step[0]] ? a[i * step[1]] : b ? b[rows.offset[2] + i * step[2]] : op->value;
+        y += rows.length;
+    }
+}
+
+static void where_backward(tg_node *node)
+{
+    const where_attributes *op = node->attributes;
+    const tg_tensor *out = node->outputs[0];
+    tg_real *full = tg_scratch(node, out->size);
+    int64_t step = out->ndim ? op->strides[0][out->ndim - 1] : 0;
+    for (int which = 0; full && which < node->n_inputs; which++) {
+        tg_real *g = full;
+        const tg_real *dy = out->grad;
+        tg_rows rows = tg_rows_start(out->ndim, out->shape);
+        while (tg_rows_next(&rows, 3, op->strides)) {
+            const uint8_t *keep = op->mask.keep + rows.offset[0];
+            for (int64_t i = 0; i < rows.length; i++) g[i] = (keep[i * step] != 0) == (which == 0) ? dy[i] : 0;
+            g += rows.length, dy += rows.length;
+        }
+        tg_grad_unbroadcast(node, which, out->ndim, out->shape, full);
+    }
+}
+
+TG_OP(where_op, "where", .attribute_size = sizeof(where_attributes), .shape = where_shape,
+      .forward = where_forward, .backward = where_backward);
+TG_OP(masked_fill_op, "masked_fill", .attribute_size = sizeof(where_attributes), .shape = where_shape,
+      .forward = where_forward, .backward = where_backward);
+
+tg_tensor *tg_where(tg_tape *tape, tg_mask keep, tg_tensor *a, tg_tensor *b)
+{
+    where_attributes op = {.mask = keep};
+    return tg_apply(tape, &where_op, &op, 2, (tg_tensor *[]){a, b}, NULL);
+}
+
+tg_tensor *tg_masked_fill(tg_tape *tape, tg_tensor *x, tg_mask keep, double value)
+{
+    where_attributes op = {.mask = keep, .fill = true, .value = (tg_real)value};
+    return tg_apply_1(tape, &masked_fill_op, &op, x);
+}
+
+/* ---- detach ---- */
+
+static bool detach_shape(tg_node *node)
+{
+    tg_tensor *x = node->inputs[0];
+    return tg_output_view(node, x, x->ndim, x->shape) != NULL;
+}
+
+static void detach_forward(tg_node *node) { (void)node; }
+
+TG_OP(detach_op, "detach", .shape = detach_shape, .forward = detach_forward, .stops_gradient = true);
+
+tg_tensor *tg_detach(tg_tape *tape, tg_tensor *x) { return tg_apply_1(tape, &detach_op, NULL, x); }

@@ -1,0 +1,198 @@
+/* Losses: one number, the mean over what counts.
+ *
+ *     cross_entropy  l_r = -sum_c q_c w_c ln p_c,  p = softmax(x),  q = (1 - s) [c = label] + s / C,
+ *                    y = sum_r l_r / sum_r w_label
+ *                    dx_c = (p_c sum_k q_k w_k - q_c w_c) dy / sum_r w_label
+ *     binary_cross_entropy  y = mean(max(x, 0) - x t + ln(1 + e^-|x|))      dx = (sigmoid(x) - t) dy / n
+ *     mean_squared_error    y = mean((a - b)^2)                              da = 2 (a - b) dy / n,  db = -da
+ *
+ * The first gradient: with g_c = q_c w_c, l = -sum_c g_c x_c + (sum_c g_c) ln sum e^x, and d(ln sum e^x)/dx_c = p_c. Sums over
+ * rows run in double, in their order. */
+#include "internal.h"
+#include "kernels.h"
+
+/* ---- cross-entropy ---- */
+
+typedef struct cross_entropy_attributes {
+    tg_ints labels;
+    const tg_real *weights; /* [C], or NULL */
+    double smoothing;
+    int64_t rows, classes;
+    tg_real *p;      /* [rows, C] */
+    double weight_sum;
+} cross_entropy_attributes;
+
+static tg_real class_weight(const cross_entropy_attributes *op, int64_t c) { return op->weights ? op->weights[c] : 1; }
+
+static bool check_labels(tg_node *node)
+{
+    cross_entropy_attributes *op = node->attributes;
+    if (!tg_keep_ints(node, &op->labels)) return false;
+    for (int64_t r = 0; r < op->rows; r++) {
+        int32_t label = op->labels.data[r];
+        if (label < -1 || label >= op->classes)
+            return tg_node_fail(node, "label %d at position %lld is outside 0 .. %lld", label, (long long)r,
+                                (long long)op->classes - 1);
+        if (label >= 0) op->weight_sum += (double)class_weight(op, label);
+    }
+    if (!(op->weight_sum > 0)) return tg_node_fail(node, "no row counts: every label is -1, or has the weight 0");
+    return true;
+}
+
+static bool cross_entropy_shape(tg_node *node)
+{
+    cross_entropy_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    bool fits = x->ndim >= 1 && op->labels.ndim == x->ndim - 1;
+    for (int d = 0; fits && d < op->labels.ndim; d++) fits = op->labels.shape[d] == x->shape[d];
+    if (!fits)
+        return tg_node_fail(node, "logits %s want labels of their shape without the last axis, and got %s",
+                            tg_tensor_text(node, x), tg_shape_text(node, op->labels.ndim, op->labels.shape));
+    if (!(op->smoothing >= 0 && op->smoothing <= 1))
+        return tg_node_fail(node, "the smoothing %g is outside 0 .. 1", op->smoothing);
+    op->classes = x->shape[x->ndim - 1];
+    op->rows = op->classes ? x->size / op->classes : 0;
+    if (op->weights) {
+        tg_real *copy = tg_save(node, op->classes);
+        if (!copy) return false;
+        memcpy(copy, op->weights, (size_t)op->classes * sizeof *copy);
+        op->weights = copy;
+    }
+    if (!check_labels(node)) return false;
+    op->p = tg_save(node, x->size);
+    return op->p && tg_output(node, TG_SCALAR) != NULL;
+}
+
+/* The weighted target q_c w_c of a row. */
+static tg_real target(const cross_entropy_attributes *op, int64_t c, int32_t label)
+{
+    double q = op->smoothing / (double)op->classes + (c == label ? 1 - op->smoothing : 0);
+    return (tg_real)q * class_weight(op, c);
+}
+
+static void cross_entropy_forward(tg_node *node)
+{
+    const cross_entropy_attributes *op = node->attributes;
+    const int64_t n = op->classes;
+    double total = 0;
+    for (int64_t r = 0; r < op->rows; r++) {
+        if (op->labels.data[r] < 0) continue;
+        const tg_real *x = node->inputs[0]->data + r * n;
+        tg_real *p = op->p + r * n, m = TG_RUN(tg_k_max)(n, x);
+        TG_RUN(tg_k_exp_shifted)(n, x, m, p);
+        tg_real sum = TG_RUN(tg_k_sum)(n, p);
+        double log_sum = log((double)sum);
+        for (int64_t c = 0; c < n; c++) {
+            p[c] /= sum;
+            tg_real q = target(op, c, op->labels.data[r]);
+            if (q != 0) total += (double)q * (log_sum - (double)(x[c] - m)); /* 0 times an infinite logarithm is 0 */
+        }
+    }
+    node->outputs[0]->data[0] = (tg_real)(total / op->weight_sum);
+}
+
+static void cross_entropy_backward(tg_node *node)
+{
+    const cross_entropy_attributes *op = node->attributes;
+    const int64_t n = op->classes;
+    tg_real scale = (tg_real)((double)node->outputs[0]->grad[0] / op->weight_sum), *dx = tg_grad(node, 0);
+    for (int64_t r = 0; dx && r < op->rows; r++) {
+        int32_t label = op->labels.data[r];
+        if (label < 0) continue;
+        tg_real mass = 0;
+        for (int64_t c = 0; c < n; c++) mass += target(op, c, label);
+        for (int64_t c = 0; c < n; c++) dx[r * n + c] += (op->p[r * n + c] * mass - target(op, c, label)) * scale;
+    }
+}
+
+TG_OP(cross_entropy_op, "cross_entropy", .attribute_size = sizeof(cross_entropy_attributes),
+      .shape = cross_entropy_shape, .forward = cross_entropy_forward, .backward = cross_entropy_backward);
+
+tg_tensor *tg_cross_entropy_weighted(tg_tape *tape, tg_tensor *logits, tg_ints labels, const tg_real *class_weights,
+                                     double smoothing)
+{
+    cross_entropy_attributes op = {.labels = labels, .weights = class_weights, .smoothing = smoothing};
+    return tg_apply_1(tape, &cross_entropy_op, &op, logits);
+}
+
+tg_tensor *tg_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_ints labels)
+{
+    return tg_cross_entropy_weighted(tape, logits, labels, NULL, 0);
+}
+
+/* ---- losses on two tensors of one shape ---- */
+
+static bool pair_shape(tg_node *node)
+{
+    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
+    if (a->ndim != b->ndim || memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) != 0)
+        return tg_node_fail(node, "%s and %s differ", tg_tensor_text(node, a), tg_tensor_text(node, b));
+    if (a->size == 0) return tg_node_fail(node, "the mean over nothing: %s", tg_tensor_text(node, a));
+    return tg_output(node, TG_SCALAR) != NULL;
+}
+
+static void binary_cross_entropy_forward(tg_node *node)
+{
+    const tg_tensor *x = node->inputs[0];
+    const tg_real *t = node->inputs[1]->data;
+    double total = 0;
+    for (int64_t i = 0; i < x->size; i++) {
+        double z = (double)x->data[i];
+        total += (z > 0 ? z : 0) - z * (double)t[i] + log1p(exp(-fabs(z)));
+    }
+    node->outputs[0]->data[0] = (tg_real)(total / (double)x->size);
+}
+
+static void binary_cross_entropy_backward(tg_node *node)
+{
+    const tg_tensor *x = node->inputs[0];
+    const tg_real *t = node->inputs[1]->data;
+    tg_real scale = node->outputs[0]->grad[0] / (tg_real)x->size, *dx = tg_grad(node, 0);
+    tg_real *p = tg_scratch(node, x->size);
+    if (!p) return;
+    TG_RUN(tg_k_sigmoid)(x->size, x->data, p);
+    for (int64_t i = 0; dx && i < x->size; i++) dx[i] += (p[i] - t[i]) * scale;
+}
+
+TG_OP(binary_cross_entropy_op, "binary_cross_entropy", .shape = pair_shape, .forward = binary_cross_entropy_forward,
+      .backward = binary_cross_entropy_backward);
+
+tg_tensor *tg_binary_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_tensor *targets)
+{
+    if (tape && targets && targets->requires_grad) {
+        tg_tape_fail(tape, "binary_cross_entropy: the targets require a gradient, and take none; detach them");
+        return NULL;
+    }
+    return tg_apply(tape, &binary_cross_entropy_op, NULL, 2, (tg_tensor *[]){logits, targets}, NULL);
+}
+
+static void mean_squared_error_forward(tg_node *node)
+{
+    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
+    double total = 0;
+    for (int64_t i = 0; i < a->size; i++) {
+        double difference = (double)a->data[i] - (double)b->data[i];
+        total += difference * difference;
+    }
+    node->outputs[0]->data[0] = (tg_real)(total / (double)a->size);
+}
+
+static void mean_squared_error_backward(tg_node *node)
+{
+    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
+    tg_real scale = 2 * node->outputs[0]->grad[0] / (tg_real)a->size;
+    tg_real *da = tg_grad(node, 0), *db = tg_grad(node, 1);
+    for (int64_t i = 0; i < a->size; i++) {
+        tg_real d = (a->data[i] - b->data[i]) * scale;
+        if (da) da[i] += d;
+        if (db) db[i] -= d;
+    }
+}
+
+TG_OP(mean_squared_error_op, "mean_squared_error", .shape = pair_shape, .forward = mean_squared_error_forward,
+      .backward = mean_squared_error_backward);
+
+tg_tensor *tg_mean_squared_error(tg_tape *tape, tg_tensor *x, tg_tensor *y)
+{
+    return tg_apply(tape, &mean_squared_error_op, NULL, 2, (tg_tensor *[]){x, y}, NULL);
+}

@@ -1,0 +1,169 @@
+/* The batched matrix product: y = a b, with a [.., M, K], b [.., K, N], either stored transposed.
+ *
+ *     da = dy b^T      db = a^T dy
+ *
+ * Transposition costs nothing: a matrix is read through strides, and where a gradient's matrix is stored transposed, the
+ * product that is written is the transposed one: da^T = b dy^T, db^T = dy^T a. A leading axis that was broadcast adds up. */
+#include "internal.h"
+#include "kernels.h"
+
+typedef struct matmul_attributes {
+    bool transpose[2];
+    int64_t m, n, k;
+    int batch_ndim; /* the leading axes of the result */
+    int64_t batch_shape[TG_MAX_DIMS], batch_strides[3][TG_MAX_DIMS]; /* of a, b and y, in numbers */
+} matmul_attributes;
+
+static bool fail_shapes(tg_node *node, const char *what)
+{
+    const matmul_attributes *op = node->attributes;
+    return tg_node_fail(node, "%s%s x %s%s: %s", tg_tensor_text(node, node->inputs[0]), op->transpose[0] ? "^T" : "",
+                        tg_tensor_text(node, node->inputs[1]), op->transpose[1] ? "^T" : "", what);
+}
+
+static bool matmul_shape(tg_node *node)
+{
+    matmul_attributes *op = node->attributes;
+    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
+    if (a->ndim < 2 || b->ndim < 2) return fail_shapes(node, "both need two axes at least");
+    op->m = a->shape[a->ndim - (op->transpose[0] ? 1 : 2)];
+    op->k = a->shape[a->ndim - (op->transpose[0] ? 2 : 1)];
+    op->n = b->shape[b->ndim - (op->transpose[1] ? 2 : 1)];
+    int64_t b_k = b->shape[b->ndim - (op->transpose[1] ? 1 : 2)];
+    if (op->k != b_k) {
+        char text[80];
+        snprintf(text, sizeof text, "inner sizes %lld and %lld differ", (long long)op->k, (long long)b_k);
+        return fail_shapes(node, text);
+    }
+    tg_tensor a_batch = *a, b_batch = *b;
+    a_batch.ndim -= 2, b_batch.ndim -= 2;
+    if (!tg_broadcast_shape(&a_batch, &b_batch, &op->batch_ndim, op->batch_shape))
+        return fail_shapes(node, "the leading axes do not broadcast");
+    const int64_t matrix[3] = {op->m * op->k, op->k * op->n, op->m * op->n};
+    tg_broadcast_strides(op->batch_ndim, op->batch_shape, a_batch.ndim, a_batch.shape, op->batch_strides[0]);
+    tg_broadcast_strides(op->batch_ndim, op->batch_shape, b_batch.ndim, b_batch.shape, op->batch_strides[1]);
+    tg_broadcast_strides(op->batch_ndim, op->batch_shape, op->batch_ndim, op->batch_shape, op->batch_strides[2]);
+    for (int d = 0; d < op->batch_ndim; d++)
+        for (int i = 0; i < 3; i++) op->batch_strides[i][d] *= matrix[i];
+    int64_t shape[TG_MAX_DIMS];
+    memcpy(shape, op->batch_shape, sizeof shape);
+    shape[op->batch_ndim] = op->m, shape[op->batch_ndim + 1] = op->n;
+    return tg_output(node, op->batch_ndim + 2, shape) != NULL;
+}
+
+static double matmul_flops(const tg_node *node)
+{
+    const matmul_attributes *op = node->attributes;
+    return 2.0 * (double)node->outputs[0]->size * (double)op->k;
+}
+
+static int64_t count(int ndim, const int64_t *shape)
+{
+    int64_t total = 1;
+    for (int d = 0; d < ndim; d++) total *= shape[d];
+    return total;
+}
+
+/* The offset of matrix number `index` of the batch. */
+static int64_t offset(const matmul_attributes *op, int which, int64_t index)
+{
+    int64_t at = 0;
+    for (int d = op->batch_ndim - 1; d >= 0; d--) {
+        at += index % op->batch_shape[d] * op->batch_strides[which][d];
+        index /= op->batch_shape[d];
+    }
+    return at;
+}
+
+/* Three operands of one product C = A B of the batch: 0, 1, 2 for a, b, y; each with its numbers and whether it is read
+ * transposed against its storage. C's storage is never read transposed: `left` and `right` are chosen so. */
+typedef struct operand {
+    int which;
+    const tg_real *data;
+    bool transpose;
+    int64_t columns; /* of its storage */
+} operand;
+
+static tg_matrix view(const operand *x, int64_t at)
+{
+    tg_matrix stored = {x->data + at, x->columns, 1};
+    return x->transpose ? tg_matrix_transposed(stored) : stored;
+}
+
+/* C [m, n] += A B over the whole batch. Where C is broadcast, `add` makes each product but the first add to it. */
+static void run_batch(tg_node *node, int64_t m, int64_t n, int64_t k, operand left, operand right, int which, tg_real *c,
+                      bool add)
+{
+    const matmul_attributes *op = node->attributes;
+    int64_t batch = count(op->batch_ndim, op->batch_shape);
+    bool right_shared = true; /* one right side serves the whole batch: packed once */
+    for (int d = 0; d < op->batch_ndim; d++)
+        if (op->batch_shape[d] > 1 && op->batch_strides[right.which][d] != 0) right_shared = false;
+    tg_real *packed = tg_scratch(node, tg_gemm_pack_size(k, n));
+    if (!packed) return;
+    for (int64_t i = 0; i < batch; i++) {
+        if (i == 0 || !right_shared)
+            TG_RUN(tg_k_gemm_pack)(k, n, view(&right, offset(op, right.which, i)), packed);
+        TG_RUN(tg_k_gemm)(m, n, k, view(&left, offset(op, left.which, i)), packed, c + offset(op, which, i), n, add);
+    }
+}
+
+static bool is_broadcast(const matmul_attributes *op, int which)
+{
+    for (int d = 0; d < op->batch_ndim; d++)
+        if (op->batch_shape[d] != 1 && op->batch_strides[which][d] == 0) return true;
+    return false;
+}
+
+static void matmul_forward(tg_node *node)
+{
+    const matmul_attributes *op = node->attributes;
+    operand a = {0, node->inputs[0]->data, op->transpose[0], op->transpose[0] ? op->m : op->k};
+    operand b = {1, node->inputs[1]->data, op->transpose[1], op->transpose[1] ? op->k : op->n};
+    bool rows_run_on = !op->transpose[0] && count(op->batch_ndim, op->batch_shape) * op->m * op->k == node->inputs[0]->size;
+    if (rows_run_on && node->inputs[1]->ndim == 2) { /* one matrix b: all rows of a in one product */
+        int64_t rows = op->k ? node->inputs[0]->size / op->k : node->outputs[0]->size / (op->n ? op->n : 1);
+        tg_real *packed = tg_scratch(node, tg_gemm_pack_size(op->k, op->n));
+        if (!packed) return;
+        TG_RUN(tg_k_gemm_pack)(op->k, op->n, view(&b, 0), packed);
+        TG_RUN(tg_k_gemm)(rows, op->n, op->k, view(&a, 0), packed, node->outputs[0]->data, op->n, false);
+        return;
+    }
+    run_batch(node, op->m, op->n, op->k, a, b, 2, node->outputs[0]->data, false);
+}
+
+static void matmul_backward(tg_node *node)
+{
+    const matmul_attributes *op = node->attributes;
+    operand a = {0, node->inputs[0]->data, op->transpose[0], op->transpose[0] ? op->m : op->k};
+    operand b = {1, node->inputs[1]->data, op->transpose[1], op->transpose[1] ? op->k : op->n};
+    operand dy = {2, node->outputs[0]->grad, false, op->n}, dy_t = dy;
+    dy_t.transpose = true;
+    bool add;
+    tg_real *da = is_broadcast(op, 0) ? tg_grad(node, 0) : tg_grad_target(node, 0, &add);
+    if (is_broadcast(op, 0)) add = true;
+    operand b_t = b;
+    b_t.transpose = !b.transpose;
+    if (da && !op->transpose[0]) run_batch(node, op->m, op->k, op->n, dy, b_t, 0, da, add); /* da = dy b^T */
+    if (da && op->transpose[0]) run_batch(node, op->k, op->m, op->n, b, dy_t, 0, da, add);  /* da^T = b dy^T */
+    tg_real *db = is_broadcast(op, 1) ? tg_grad(node, 1) : tg_grad_target(node, 1, &add);
+    if (is_broadcast(op, 1)) add = true;
+    operand a_t = a;
+    a_t.transpose = !a.transpose;
+    if (db && !op->transpose[1]) run_batch(node, op->k, op->n, op->m, a_t, dy, 1, db, add); /* db = a^T dy */
+    if (db && op->transpose[1]) run_batch(node, op->n, op->k, op->m, dy_t, a, 1, db, add);  /* db^T = dy^T a */
+}
+
+TG_OP(matmul_op, "matmul", .attribute_size = sizeof(matmul_attributes), .shape = matmul_shape,
+      .forward = matmul_forward, .backward = matmul_backward, .flops = matmul_flops);
+
+tg_tensor *tg_matmul_transposed(tg_tape *tape, tg_tensor *a, bool transpose_a, tg_tensor *b, bool transpose_b)
+{
+    matmul_attributes op = {.transpose = {transpose_a, transpose_b}};
+    return tg_apply(tape, &matmul_op, &op, 2, (tg_tensor *[]){a, b}, NULL);
+}
+
+tg_tensor *tg_matmul(tg_tape *tape, tg_tensor *a, tg_tensor *b)
+{
+    return tg_matmul_transposed(tape, a, false, b, false);
+}

@@ -1,0 +1,138 @@
+/* Layer normalisation and dropout.
+ *
+ *     normalize  h = (x - mean) / s,  s = sqrt(variance + epsilon),  y = h w + b
+ *                dx = (g - mean(g) - h mean(g h)) / s,  g = dy w       dw = sum dy h       db = sum dy
+ *     dropout    y = x mask,  mask 0 or 1 / (1 - p)                   dx = dy mask
+ *
+ * Derivation of the first, over a row of n numbers: dh_i/dx_k = ([i = k] - 1/n) / s - h_i h_k / (n s), as dmean/dx_k = 1/n and
+ * ds/dx_k = h_k / n. So dx_k = sum_i g_i dh_i/dx_k = (g_k - mean(g) - h_k mean(g h)) / s. */
+#include "internal.h"
+#include "kernels.h"
+
+/* ---- layer normalisation ---- */
+
+typedef struct normalize_attributes {
+    double epsilon;
+    int64_t rows, n;
+    tg_real *h;         /* [rows, n] */
+    tg_real *inverse_s; /* [rows] */
+} normalize_attributes;
+
+static bool normalize_shape(tg_node *node)
+{
+    normalize_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    if (x->ndim == 0 || x->shape[x->ndim - 1] == 0)
+        return tg_node_fail(node, "%s has nothing to normalise over", tg_tensor_text(node, x));
+    op->n = x->shape[x->ndim - 1];
+    op->rows = x->size / op->n;
+    for (int i = 1; i < 3; i++) {
+        const tg_tensor *w = node->inputs[i];
+        if (w && (w->ndim != 1 || w->shape[0] != op->n))
+            return tg_node_fail(node, "%s wants weight and bias of [%lld], and got %s", tg_tensor_text(node, x),
+                                (long long)op->n, tg_tensor_text(node, w));
+    }
+    op->h = tg_save(node, x->size);
+    op->inverse_s = tg_save(node, op->rows);
+    return op->h && op->inverse_s && tg_output_like(node, x) != NULL;
+}
+
+static void normalize_forward(tg_node *node)
+{
+    const normalize_attributes *op = node->attributes;
+    const tg_tensor *weight = node->inputs[1], *bias = node->inputs[2];
+    const int64_t n = op->n;
+#pragma omp parallel for if (op->rows * n > TG_PARALLEL_WORK)
+    for (int64_t r = 0; r < op->rows; r++) {
+        const tg_real *x = node->inputs[0]->data + r * n;
+        tg_real *y = node->outputs[0]->data + r * n, *h = op->h + r * n;
+        tg_real mean = TG_RUN(tg_k_sum)(n, x) / (tg_real)n;
+        for (int64_t i = 0; i < n; i++) h[i] = x[i] - mean;
+        tg_real variance = TG_RUN(tg_k_dot)(n, h, h) / (tg_real)n;
+        tg_real inverse_s = (tg_real)(1 / sqrt((double)variance + op->epsilon));
+        op->inverse_s[r] = inverse_s;
+        for (int64_t i = 0; i < n; i++) {
+            h[i] *= inverse_s;
+            y[i] = h[i] * (weight ? weight->data[i] : 1) + (bias ? bias->data[i] : 0);
+        }
+    }
+}
+
+static void normalize_backward(tg_node *node)
+{
+    const normalize_attributes *op = node->attributes;
+    const tg_tensor *weight = node->inputs[1];
+    const int64_t n = op->n;
+    const tg_real *dy = node->outputs[0]->grad;
+    tg_real *dx = tg_grad(node, 0), *dw = tg_grad(node, 1), *db = tg_grad(node, 2);
+    tg_real *g = tg_scratch(node, n);
+    if (!g) return;
+    for (int64_t r = 0; dx && r < op->rows; r++) {
+        const tg_real *h = op->h + r * n, *dy_row = dy + r * n;
+        for (int64_t i = 0; i < n; i++) g[i] = dy_row[i] * (weight ? weight->data[i] : 1);
+        tg_real mean_g = TG_RUN(tg_k_sum)(n, g) / (tg_real)n, mean_gh = TG_RUN(tg_k_dot)(n, g, h) / (tg_real)n;
+        for (int64_t i = 0; i < n; i++) dx[r * n + i] += (g[i] - mean_g - h[i] * mean_gh) * op->inverse_s[r];
+    }
+    for (int64_t i = 0; dw && i < op->rows * n; i++) dw[i % n] += dy[i] * op->h[i];
+    if (db) TG_RUN(tg_k_add_rows)(op->rows, n, dy, n, db);
+}
+
+TG_OP(normalize_op, "normalize", .attribute_size = sizeof(normalize_attributes), .optional = 1 << 1 | 1 << 2,
+      .shape = normalize_shape, .forward = normalize_forward, .backward = normalize_backward);
+
+tg_tensor *tg_normalize(tg_tape *tape, tg_tensor *x, tg_tensor *weight, tg_tensor *bias, double epsilon)
+{
+    normalize_attributes op = {.epsilon = epsilon};
+    return tg_apply(tape, &normalize_op, &op, 3, (tg_tensor *[]){x, weight, bias}, NULL);
+}
+
+/* ---- dropout ---- */
+
+typedef struct dropout_attributes {
+    double p;
+    tg_real *mask; /* NULL: nothing is dropped */
+} dropout_attributes;
+
+static bool dropout_shape(tg_node *node)
+{
+    dropout_attributes *op = node->attributes;
+    tg_tensor *x = node->inputs[0];
+    if (!(op->p >= 0 && op->p < 1)) return tg_node_fail(node, "the probability %g is outside 0 <= p < 1", op->p);
+    if (!node->tape->training || op->p == 0) return tg_output_view(node, x, x->ndim, x->shape) != NULL;
+    op->mask = tg_save(node, x->size);
+    return op->mask && tg_output_like(node, x) != NULL;
+}
+
+static void dropout_forward(tg_node *node)
+{
+    const dropout_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    if (!op->mask) return;
+    tg_random *random = &node->tape->random;
+    uint32_t threshold = (uint32_t)(op->p * 0x1p32);
+    tg_real scale = (tg_real)(1 / (1 - op->p));
+    enum { RUN = 4096 };
+#pragma omp parallel for if (x->size > TG_PARALLEL_WORK)
+    for (int64_t i = 0; i < x->size; i += RUN) {
+        int64_t n = x->size - i < RUN ? x->size - i : RUN;
+        TG_RUN(tg_k_dropout_mask)(n, random->key, random->counter + (uint64_t)i, threshold, scale, op->mask + i);
+        for (int64_t j = i; j < i + n; j++) node->outputs[0]->data[j] = x->data[j] * op->mask[j];
+    }
+    random->counter += (uint64_t)x->size;
+}
+
+static void dropout_backward(tg_node *node)
+{
+    const dropout_attributes *op = node->attributes;
+    const tg_real *dy = node->outputs[0]->grad;
+    tg_real *dx = tg_grad(node, 0);
+    for (int64_t i = 0; dx && i < node->inputs[0]->size; i++) dx[i] += dy[i] * (op->mask ? op->mask[i] : 1);
+}
+
+TG_OP(dropout_op, "dropout", .attribute_size = sizeof(dropout_attributes), .shape = dropout_shape,
+      .forward = dropout_forward, .backward = dropout_backward);
+
+tg_tensor *tg_dropout(tg_tape *tape, tg_tensor *x, double p)
+{
+    return tg_apply_1(tape, &dropout_op, &(dropout_attributes){.p = p}, x);
+}

@@ -1,0 +1,276 @@
+/* Operators that move numbers and change none: reshape, permute, concat, stack, slice. Each number of y is one of x, so the
+ * gradient dx is dy brought back to its place. */
+#include "internal.h"
+#include "kernels.h"
+
+static void add_to(int64_t n, const tg_real *x, tg_real *y) { TG_RUN(tg_k_add_rows)(1, n, x, 0, y); }
+
+/* ---- reshape: a view ---- */
+
+typedef struct reshape_attributes {
+    int ndim;
+    int64_t shape[TG_MAX_DIMS];
+} reshape_attributes;
+
+static bool reshape_shape(tg_node *node)
+{
+    reshape_attributes *op = node->attributes;
+    tg_tensor *x = node->inputs[0];
+    int unknown = -1;
+    int64_t known = 1;
+    for (int d = 0; d < op->ndim; d++) {
+        if (op->shape[d] == -1 && unknown < 0) unknown = d;
+        else if (op->shape[d] < 0 || (op->shape[d] > 0 && known > INT64_MAX / op->shape[d]))
+            return tg_node_fail(node, "a size of %s is negative or too large", tg_shape_text(node, op->ndim, op->shape));
+        else known *= op->shape[d];
+    }
+    if (unknown >= 0 && known > 0 && x->size % known == 0) op->shape[unknown] = x->size / known, known = x->size;
+    if (known != x->size || (unknown >= 0 && op->shape[unknown] < 0))
+        return tg_node_fail(node, "%s does not fit into %s", tg_tensor_text(node, x),
+                            tg_shape_text(node, op->ndim, op->shape));
+    return tg_output_view(node, x, op->ndim, op->shape) != NULL;
+}
+
+static void no_forward(tg_node *node) { (void)node; }
+
+static void reshape_backward(tg_node *node)
+{
+    tg_real *dx = tg_grad(node, 0);
+    if (dx) add_to(node->inputs[0]->size, node->outputs[0]->grad, dx);
+}
+
+TG_OP(reshape_op, "reshape", .attribute_size = sizeof(reshape_attributes), .shape = reshape_shape,
+      .forward = no_forward, .backward = reshape_backward);
+
+tg_tensor *tg_reshape(tg_tape *tape, tg_tensor *x, int ndim, const int64_t *shape)
+{
+    reshape_attributes op = {.ndim = ndim};
+    if (!tape) return NULL;
+    if (ndim < 0 || ndim > TG_MAX_DIMS) {
+        tg_tape_fail(tape, "reshape: %d axes are not 0 .. %d", ndim, TG_MAX_DIMS);
+        return NULL;
+    }
+    for (int d = 0; d < ndim; d++) op.shape[d] = shape[d];
+    return tg_apply_1(tape, &reshape_op, &op, x);
+}
+
+/* ---- permute ---- */
+
+typedef struct permute_attributes {
+    int order[TG_MAX_DIMS];
+    int64_t strides[1][TG_MAX_DIMS]; /* of x, in the order of y's axes */
+} permute_attributes;
+
+static bool permute_shape(tg_node *node)
+{
+    permute_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    bool used[TG_MAX_DIMS] = {false};
+    int64_t shape[TG_MAX_DIMS], natural[TG_MAX_DIMS], stride = 1;
+    for (int d = x->ndim - 1; d >= 0; d--) natural[d] = stride, stride *= x->shape[d];
+    for (int d = 0; d < x->ndim; d++) {
+        int axis = op->order[d];
+        if (!tg_node_axis(node, x->ndim, &axis)) return false;
+        if (used[axis]) return tg_node_fail(node, "axis %d of %s is named twice", axis, tg_tensor_text(node, x));
+        used[axis] = true;
+        shape[d] = x->shape[axis];
+        op->strides[0][d] = natural[axis];
+    }
+    return tg_output(node, x->ndim, shape) != NULL;
+}
+
+/* Copies x to y's order, or adds dy to x's. */
+static void permute_rows(tg_node *node, tg_real *x, tg_real *y, bool add_to_x)
+{
+    const permute_attributes *op = node->attributes;
+    const tg_tensor *out = node->outputs[0];
+    int64_t step = out->ndim ? op->strides[0][out->ndim - 1] : 1;
+    tg_rows rows = tg_rows_start(out->ndim, out->shape);
+    while (tg_rows_next(&rows, 1, (const int64_t(*)[TG_MAX_DIMS])op->strides)) {
+        tg_real *from = x + rows.offset[0];
+        if (add_to_x)
+            for (int64_t i = 0; i < rows.length; i++) from[i * step] += y[i];
+        else
+            for (int64_t i = 0; i < rows.length; i++) y[i] = from[i * step];
+        y += rows.length;
+    }
+}
+
+static void permute_forward(tg_node *node)
+{
+    permute_rows(node, node->inputs[0]->data, node->outputs[0]->data, false);
+}
+
+static void permute_backward(tg_node *node)
+{
+    tg_real *dx = tg_grad(node, 0);
+    if (dx) permute_rows(node, dx, node->outputs[0]->grad, true);
+}
+
+TG_OP(permute_op, "permute", .attribute_size = sizeof(permute_attributes), .shape = permute_shape,
+      .forward = permute_forward, .backward = permute_backward);
+
+tg_tensor *tg_permute(tg_tape *tape, tg_tensor *x, const int *order)
+{
+    permute_attributes op = {{0}, {{0}}};
+    for (int d = 0; x && d < x->ndim; d++) op.order[d] = order[d];
+    return tg_apply_1(tape, &permute_op, &op, x);
+}
+
+/* ---- concat, stack and slice: each part is `outer` runs of numbers, laid into longer runs ---- */
+
+typedef struct part {
+    int64_t outer, run;    /* number of runs, and numbers in each */
+    int64_t whole, offset; /* numbers in a run of the whole, and where the part's begin in it */
+} part;
+
+static part part_of(int ndim, const int64_t *shape, int axis, int64_t size, int64_t start)
+{
+    part p = {.outer = 1};
+    int64_t inner = 1;
+    for (int d = 0; d < axis; d++) p.outer *= shape[d];
+    for (int d = axis + 1; d < ndim; d++) inner *= shape[d];
+    p.run = size * inner, p.whole = shape[axis] * inner, p.offset = start * inner;
+    return p;
+}
+
+static void part_copy(part p, const tg_real *from, int64_t from_step, tg_real *to, int64_t to_step)
+{
+    for (int64_t i = 0; i < p.outer && p.run; i++)
+        memcpy(to + i * to_step, from + i * from_step, (size_t)p.run * sizeof *to);
+}
+
+static void part_add(part p, const tg_real *from, int64_t from_step, tg_real *to, int64_t to_step)
+{
+    for (int64_t i = 0; i < p.outer; i++) add_to(p.run, from + i * from_step, to + i * to_step);
+}
+
+static bool concat_shape(tg_node *node)
+{
+    int *axis = node->attributes;
+    const tg_tensor *first = node->inputs[0];
+    if (!tg_node_axis(node, first->ndim, axis)) return false;
+    int64_t shape[TG_MAX_DIMS] = {0};
+    memcpy(shape, first->shape, sizeof shape);
+    for (int i = 1; i < node->n_inputs; i++) {
+        const tg_tensor *x = node->inputs[i];
+        bool fits = x->ndim == first->ndim;
+        for (int d = 0; fits && d < x->ndim; d++) fits = d == *axis || x->shape[d] == first->shape[d];
+        if (!fits)
+            return tg_node_fail(node, "%s and %s differ in more than axis %d", tg_tensor_text(node, first),
+                                tg_tensor_text(node, x), *axis);
+        shape[*axis] += x->shape[*axis];
+    }
+    return tg_output(node, first->ndim, shape) != NULL;
+}
+
+static void concat_forward(tg_node *node)
+{
+    const int *axis = node->attributes;
+    const tg_tensor *y = node->outputs[0];
+    int64_t start = 0;
+    for (int i = 0; i < node->n_inputs; i++) {
+        part p = part_of(y->ndim, y->shape, *axis, node->inputs[i]->shape[*axis], start);
+        part_copy(p, node->inputs[i]->data, p.run, y->data + p.offset, p.whole);
+        start += node->inputs[i]->shape[*axis];
+    }
+}
+
+static void concat_backward(tg_node *node)
+{
+    const int *axis = node->attributes;
+    const tg_tensor *y = node->outputs[0];
+    int64_t start = 0;
+    for (int i = 0; i < node->n_inputs; i++) {
+        part p = part_of(y->ndim, y->shape, *axis, node->inputs[i]->shape[*axis], start);
+        tg_real *dx = tg_grad(node, i);
+        if (dx) part_add(p, y->grad + p.offset, p.whole, dx, p.run);
+        start += node->inputs[i]->shape[*axis];
+    }
+}
+
+TG_OP(concat_op, "concat", .attribute_size = sizeof(int), .shape = concat_shape, .forward = concat_forward,
+      .backward = concat_backward);
+
+enum { MOST_TENSORS = 64 };
+
+static bool count_fits(tg_tape *tape, const char *name, int count)
+{
+    if (!tape || tape->error.set) return false;
+    if (count >= 1 && count <= MOST_TENSORS) return true;
+    return tg_tape_fail(tape, "%s: %d tensors are not 1 .. %d", name, count, MOST_TENSORS);
+}
+
+tg_tensor *tg_concat(tg_tape *tape, int n, tg_tensor *const *tensors, int axis)
+{
+    return count_fits(tape, "concat", n) ? tg_apply(tape, &concat_op, &axis, n, tensors, NULL) : NULL;
+}
+
+/* A stack is a concatenation of tensors that have an axis of size 1 more. */
+tg_tensor *tg_stack(tg_tape *tape, int n, tg_tensor *const *tensors, int axis)
+{
+    if (!count_fits(tape, "stack", n)) return NULL;
+    tg_tensor *wider[MOST_TENSORS];
+    for (int i = 0; i < n; i++) {
+        const tg_tensor *x = tensors[i];
+        if (!x) return tg_apply(tape, &concat_op, &axis, 1, (tg_tensor *[]){NULL}, NULL); /* which names the error */
+        int at = axis < 0 ? axis + x->ndim + 1 : axis;
+        if (at < 0 || at > x->ndim || x->ndim == TG_MAX_DIMS) {
+            char text[TG_SHAPE_TEXT];
+            tg_tape_fail(tape, "stack: axis %d does not fit beside %s", axis, tg_format_shape(text, x->ndim, x->shape));
+            return NULL;
+        }
+        int64_t shape[TG_MAX_DIMS];
+        for (int d = 0; d <= x->ndim; d++) shape[d] = d < at ? x->shape[d] : d == at ? 1 : x->shape[d - 1];
+        wider[i] = tg_reshape(tape, tensors[i], x->ndim + 1, shape);
+    }
+    return tg_concat(tape, n, wider, axis);
+}
+
+typedef struct slice_attributes {
+    int axis;
+    int64_t start, stop;
+} slice_attributes;
+
+static bool slice_shape(tg_node *node)
+{
+    slice_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    if (!tg_node_axis(node, x->ndim, &op->axis)) return false;
+    int64_t size = x->shape[op->axis], start = op->start < 0 ? op->start + size : op->start;
+    int64_t stop = op->stop < 0 ? op->stop + size : op->stop;
+    if (start < 0 || stop < start || stop > size)
+        return tg_node_fail(node, "positions %lld .. %lld of axis %d of %s are not there", (long long)op->start,
+                            (long long)op->stop, op->axis, tg_tensor_text(node, x));
+    op->start = start, op->stop = stop;
+    int64_t shape[TG_MAX_DIMS];
+    memcpy(shape, x->shape, sizeof shape);
+    shape[op->axis] = stop - start;
+    return tg_output(node, x->ndim, shape) != NULL;
+}
+
+static void slice_forward(tg_node *node)
+{
+    const slice_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    part p = part_of(x->ndim, x->shape, op->axis, op->stop - op->start, op->start);
+    part_copy(p, x->data + p.offset, p.whole, node->outputs[0]->data, p.run);
+}
+
+static void slice_backward(tg_node *node)
+{
+    const slice_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    part p = part_of(x->ndim, x->shape, op->axis, op->stop - op->start, op->start);
+    tg_real *dx = tg_grad(node, 0);
+    if (dx) part_add(p, node->outputs[0]->grad, p.run, dx + p.offset, p.whole);
+}
+
+TG_OP(slice_op, "slice", .attribute_size = sizeof(slice_attributes), .shape = slice_shape,
+      .forward = slice_forward, .backward = slice_backward);
+
+tg_tensor *tg_slice(tg_tape *tape, tg_tensor *x, int axis, int64_t start, int64_t stop)
+{
+    slice_attributes op = {axis, start, stop};
+    return tg_apply_1(tape, &slice_op, &op, x);
+}

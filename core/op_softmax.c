@@ -1,0 +1,175 @@
+/* Softmax and log-softmax over the last axis, of the positions that take part.
+ *
+ *     softmax      y_i = e^(x_i - m) / sum_j e^(x_j - m),  m = max_j x_j      dx_i = y_i (dy_i - sum_j dy_j y_j)
+ *     log_softmax  y_i = x_i - m - ln sum_j e^(x_j - m)                       dx_i = dy_i - e^(y_i) sum_j dy_j
+ *
+ * Derivation. With s = sum_j e^x_j, y_i = e^x_i / s: dy_i/dx_k = y_i ([i = k] - y_k), hence dx_k = sum_i dy_i dy_i/dx_k =
+ * y_k dy_k - y_k sum_i dy_i y_i. For l_i = ln y_i: dl_i/dx_k = [i = k] - y_k, hence dx_k = dl_k - y_k sum_i dl_i.
+ *
+ * The positions that take part are gathered into a row of their own first, so that what is left out is never read into a
+ * sum: neither NaN nor a longer row changes a bit. */
+#include "internal.h"
+#include "kernels.h"
+
+typedef struct softmax_attributes {
+    bool logarithm;
+    enum { EVERYTHING, BY_LENGTHS, BY_MASK } how;
+    tg_ints lengths;
+    tg_mask mask;
+    int64_t rows, n;            /* of x: its last axis has n positions */
+    int64_t rows_per_length;
+    int64_t strides[1][TG_MAX_DIMS]; /* of the mask in x's shape */
+} softmax_attributes;
+
+static bool softmax_shape(tg_node *node)
+{
+    softmax_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    if (x->ndim == 0) return tg_node_fail(node, "a single number has no axis to normalise over");
+    op->n = x->shape[x->ndim - 1];
+    op->rows = op->n ? x->size / op->n : 0;
+    if (op->how == BY_LENGTHS) {
+        if (x->ndim < 2) return tg_node_fail(node, "%s has no batch axis for lengths", tg_tensor_text(node, x));
+        if (!tg_keep_lengths(node, &op->lengths, x->shape[0], op->n)) return false;
+        op->rows_per_length = x->shape[0] ? op->rows / x->shape[0] : 0;
+    }
+    if (op->how == BY_MASK) {
+        tg_mask *mask = &op->mask;
+        int64_t size = tg_shape_size(mask->ndim, mask->shape);
+        if (size < 0 || (size > 0 && !mask->keep)) return tg_node_fail(node, "the mask has no data or a bad shape");
+        if (!tg_broadcasts_to(x->ndim, x->shape, mask->ndim, mask->shape))
+            return tg_node_fail(node, "mask %s does not broadcast to %s",
+                                tg_shape_text(node, mask->ndim, mask->shape), tg_tensor_text(node, x));
+        uint8_t *kept = tg_tape_alloc(node->tape, (size_t)size);
+        if (!kept) return false;
+        if (size) memcpy(kept, mask->keep, (size_t)size);
+        mask->keep = kept;
+        tg_broadcast_strides(x->ndim, x->shape, mask->ndim, mask->shape, op->strides[0]);
+    }
+    return tg_output_like(node, x) != NULL;
+}
+
+/* Writes the positions of a row that take part, in order; returns how many. */
+static int64_t positions(const softmax_attributes *op, int64_t row, const uint8_t *keep, int64_t step, int64_t *at)
+{
+    int64_t count = 0, n = op->n;
+    if (op->how == BY_LENGTHS) n = op->lengths.data[row / op->rows_per_length];
+    for (int64_t i = 0; i < n; i++)
+        if (op->how != BY_MASK || keep[i * step]) at[count++] = i;
+    return count;
+}
+
+static void forward_row(bool logarithm, int64_t n, tg_real *x)
+{
+    tg_real m = TG_RUN(tg_k_max)(n, x);
+    if (!logarithm) {
+        TG_RUN(tg_k_exp_shifted)(n, x, m, x);
+        tg_real inverse = 1 / TG_RUN(tg_k_sum)(n, x);
+        for (int64_t i = 0; i < n; i++) x[i] *= inverse;
+        return;
+    }
+    enum { PIECE = 256 };
+    tg_real piece[PIECE], sum = 0;
+    for (int64_t i = 0; i < n; i += PIECE) {
+        int64_t length = n - i < PIECE ? n - i : PIECE;
+        TG_RUN(tg_k_exp_shifted)(length, x + i, m, piece);
+        sum += TG_RUN(tg_k_sum)(length, piece);
+    }
+    tg_real shift = (tg_real)log((double)sum);
+    for (int64_t i = 0; i < n; i++) x[i] = x[i] - m - shift;
+}
+
+/* From y and dy of the positions that take part to dx, in dy's place; `work` has room for n numbers. */
+static void backward_row(bool logarithm, int64_t n, const tg_real *y, tg_real *dy, tg_real *work)
+{
+    if (logarithm) {
+        tg_real sum = TG_RUN(tg_k_sum)(n, dy);
+        TG_RUN(tg_k_exp)(n, y, work);
+        for (int64_t i = 0; i < n; i++) dy[i] -= work[i] * sum;
+    } else {
+        tg_real sum = TG_RUN(tg_k_dot)(n, dy, y);
+        for (int64_t i = 0; i < n; i++) dy[i] = y[i] * (dy[i] - sum);
+    }
+}
+
+/* Calls for each row with its positions; the mask is walked along. */
+typedef void (*row_function)(tg_node *node, int64_t row, int64_t count, const int64_t *at, tg_real *work);
+
+static void each_row(tg_node *node, row_function function)
+{
+    const softmax_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    int64_t *at = tg_scratch_bytes(node, (size_t)op->n * sizeof *at);
+    tg_real *work = tg_scratch(node, 3 * op->n);
+    if (!at || !work) return;
+    tg_rows rows = tg_rows_start(x->ndim, x->shape);
+    for (int64_t row = 0; tg_rows_next(&rows, 1, op->strides); row++) {
+        const uint8_t *keep = op->how == BY_MASK ? op->mask.keep + rows.offset[0] : NULL;
+        function(node, row, positions(op, row, keep, op->strides[0][x->ndim - 1], at), at, work);
+    }
+}
+
+static void forward_of_row(tg_node *node, int64_t row, int64_t count, const int64_t *at, tg_real *work)
+{
+    const softmax_attributes *op = node->attributes;
+    const tg_real *x = node->inputs[0]->data + row * op->n;
+    tg_real *y = node->outputs[0]->data + row * op->n;
+    tg_real left_out = op->logarithm && count ? -(tg_real)INFINITY : 0;
+    for (int64_t i = 0; i < count; i++) work[i] = x[at[i]];
+    forward_row(op->logarithm, count, work);
+    for (int64_t i = 0; i < op->n; i++) y[i] = left_out;
+    for (int64_t i = 0; i < count; i++) y[at[i]] = work[i];
+}
+
+static void softmax_forward(tg_node *node) { each_row(node, forward_of_row); }
+
+static void backward_of_row(tg_node *node, int64_t row, int64_t count, const int64_t *at, tg_real *work)
+{
+    const softmax_attributes *op = node->attributes;
+    const tg_tensor *out = node->outputs[0];
+    tg_real *y = work + op->n, *dx = node->inputs[0]->grad + row * op->n;
+    for (int64_t i = 0; i < count; i++) work[i] = out->grad[row * op->n + at[i]], y[i] = out->data[row * op->n + at[i]];
+    backward_row(op->logarithm, count, y, work, work + 2 * op->n);
+    for (int64_t i = 0; i < count; i++) dx[at[i]] += work[i];
+}
+
+static void softmax_backward(tg_node *node)
+{
+    if (tg_grad(node, 0)) each_row(node, backward_of_row);
+}
+
+TG_OP(softmax_op, "softmax", .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,
+      .forward = softmax_forward, .backward = softmax_backward);
+TG_OP(log_softmax_op, "log_softmax", .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,
+      .forward = softmax_forward, .backward = softmax_backward);
+
+tg_tensor *tg_softmax(tg_tape *tape, tg_tensor *x)
+{
+    return tg_apply_1(tape, &softmax_op, &(softmax_attributes){.how = EVERYTHING}, x);
+}
+
+tg_tensor *tg_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
+{
+    return tg_apply_1(tape, &softmax_op, &(softmax_attributes){.how = BY_LENGTHS, .lengths = lengths}, x);
+}
+
+tg_tensor *tg_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask keep)
+{
+    return tg_apply_1(tape, &softmax_op, &(softmax_attributes){.how = BY_MASK, .mask = keep}, x);
+}
+
+tg_tensor *tg_log_softmax(tg_tape *tape, tg_tensor *x)
+{
+    return tg_apply_1(tape, &log_softmax_op, &(softmax_attributes){.logarithm = true, .how = EVERYTHING}, x);
+}
+
+tg_tensor *tg_log_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
+{
+    softmax_attributes op = {.logarithm = true, .how = BY_LENGTHS, .lengths = lengths};
+    return tg_apply_1(tape, &log_softmax_op, &op, x);
+}
+
+tg_tensor *tg_log_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask keep)
+{
+    return tg_apply_1(tape, &log_softmax_op, &(softmax_attributes){.logarithm = true, .how = BY_MASK, .mask = keep}, x);
+}

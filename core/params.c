@@ -1,0 +1,254 @@
+/* Parameters by name. Files are in safetensors.c. */
+#include "internal.h"
+
+tg_params *tg_params_new(uint64_t seed)
+{
+    tg_params *params = tg_realloc(NULL, sizeof *params);
+    if (params) *params = (tg_params){.seed = seed};
+    return params;
+}
+
+void tg_params_free(tg_params *params)
+{
+    if (!params) return;
+    for (int64_t i = 0; i < params->n_metadata; i++) {
+        tg_free(params->metadata[i].key);
+        tg_free(params->metadata[i].value);
+    }
+    tg_free(params->metadata);
+    tg_free(params->entries);
+    tg_arena_free(&params->loaded_arena);
+    tg_arena_free(&params->arena);
+    tg_free(params);
+}
+
+bool tg_params_fail(tg_params *params, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tg_error_vset(&params->error, NULL, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+const char *tg_params_error(const tg_params *params)
+{
+    if (!params) return "out of memory: no parameters";
+    return params->error.set ? params->error.text : NULL;
+}
+
+const char *tg_params_take_error(tg_params *params)
+{
+    if (!params || !params->error.set) return tg_params_error(params);
+    memcpy(params->taken, params->error.text, sizeof params->taken);
+    params->error.set = false;
+    return params->taken;
+}
+
+void *tg_params_alloc(tg_params *params, size_t bytes)
+{
+    void *memory = tg_arena_alloc(&params->arena, bytes);
+    if (!memory) tg_params_fail(params, "out of memory: %zu bytes for the parameters", bytes);
+    return memory;
+}
+
+/* ---- registration ---- */
+
+static bool join_name(tg_params *params, char name[TG_MAX_NAME], const char *scope, const char *last)
+{
+    bool scoped = scope && *scope;
+    if (!last || !*last) return tg_params_fail(params, "a parameter needs a name");
+    int length = snprintf(name, TG_MAX_NAME, "%s%s%s", scoped ? scope : "", scoped ? "." : "", last);
+    if (length < 0 || length >= TG_MAX_NAME)
+        return tg_params_fail(params, "parameter %.40s...: a name has at most %d bytes", name, TG_MAX_NAME - 1);
+    if (tg_params_find(params, name)) return tg_params_fail(params, "parameter %s is registered already", name);
+    return true;
+}
+
+static bool grow_entries(tg_params *params)
+{
+    if (params->count < params->capacity) return true;
+    int64_t capacity = params->capacity ? 2 * params->capacity : 16;
+    size_t bytes = (size_t)capacity * sizeof *params->entries;
+    tg_param_entry **entries = tg_realloc(params->entries, bytes);
+    if (!entries) return tg_params_fail(params, "out of memory: %zu bytes for the list of parameters", bytes);
+    params->entries = entries;
+    params->capacity = capacity;
+    return true;
+}
+
+static void initialize(const tg_params *params, tg_param_entry *entry, tg_init init)
+{
+    tg_random random = tg_random_new(params->seed, entry->name);
+    for (int64_t i = 0; i < entry->tensor.size; i++) {
+        double value = init.value;
+        if (init.kind == TG_INIT_UNIFORM) value *= 2 * tg_random_uniform(&random) - 1;
+        if (init.kind == TG_INIT_NORMAL) value *= tg_random_normal(&random);
+        entry->tensor.data[i] = (tg_real)value;
+    }
+}
+
+tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int ndim, const int64_t *shape,
+                    tg_init init)
+{
+    char full[TG_MAX_NAME], text[TG_SHAPE_TEXT];
+    if (!params || params->error.set || !join_name(params, full, scope, name) || !grow_entries(params)) return NULL;
+    int64_t size = tg_shape_size(ndim, shape);
+    if (size < 0) {
+        tg_params_fail(params, "parameter %s: the shape %s is negative, too large or has too many axes", full,
+                       tg_format_shape(text, ndim, shape));
+        return NULL;
+    }
+    tg_param_entry *entry = tg_params_alloc(params, sizeof *entry);
+    if (!entry) return NULL;
+    *entry = (tg_param_entry){.tensor = {.ndim = ndim, .size = size, .requires_grad = true, .params = params}};
+    memcpy(entry->name, full, sizeof full);
+    entry->tensor.name = entry->name;
+    for (int d = 0; d < ndim; d++) entry->tensor.shape[d] = shape[d];
+    entry->tensor.data = tg_params_alloc(params, (size_t)size * sizeof(tg_real));
+    if (!entry->tensor.data) return NULL;
+    if (!params->from_file) initialize(params, entry, init);
+    else if (!tg_param_claim(params, entry)) return NULL;
+    params->entries[params->count++] = entry;
+    return &entry->tensor;
+}
+
+tg_real *tg_param_state(tg_params *params, tg_param_entry *entry, const char *name)
+{
+    for (int k = 0; k < TG_MAX_STATES; k++) {
+        if (strcmp(entry->states[k].name, name) == 0) return entry->states[k].data;
+        if (entry->states[k].name[0]) continue;
+        size_t bytes = (size_t)entry->tensor.size * sizeof(tg_real);
+        tg_real *data = tg_params_alloc(params, bytes);
+        if (!data) return NULL;
+        memset(data, 0, bytes);
+        entry->states[k].data = data;
+        snprintf(entry->states[k].name, TG_STATE_NAME, "%s", name);
+        return data;
+    }
+    tg_params_fail(params, "parameter %s holds the state of too many optimizers", entry->name);
+    return NULL;
+}
+
+/* ---- asking ---- */
+
+int64_t tg_params_count(const tg_params *params) { return params ? params->count : 0; }
+
+tg_tensor *tg_params_at(const tg_params *params, int64_t index)
+{
+    return params && index >= 0 && index < params->count ? &params->entries[index]->tensor : NULL;
+}
+
+tg_tensor *tg_params_find(const tg_params *params, const char *name)
+{
+    for (int64_t i = 0; i < tg_params_count(params); i++)
+        if (strcmp(params->entries[i]->name, name) == 0) return &params->entries[i]->tensor;
+    return NULL;
+}
+
+int64_t tg_params_size(const tg_params *params)
+{
+    int64_t size = 0;
+    for (int64_t i = 0; i < tg_params_count(params); i++) size += params->entries[i]->tensor.size;
+    return size;
+}
+
+/* ---- groups ---- */
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return strncmp(name, prefix, length) == 0 && (length == 0 || name[length] == 0 || name[length] == '.');
+}
+
+int64_t tg_params_freeze(tg_params *params, const char *prefix, bool frozen)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < tg_params_count(params); i++) {
+        if (!has_prefix(params->entries[i]->name, prefix)) continue;
+        params->entries[i]->tensor.requires_grad = !frozen;
+        if (frozen) params->entries[i]->tensor.has_grad = false;
+        count++;
+    }
+    return count;
+}
+
+int64_t tg_params_no_decay(tg_params *params, const char *prefix)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < tg_params_count(params); i++) {
+        if (!has_prefix(params->entries[i]->name, prefix)) continue;
+        params->entries[i]->no_decay = true;
+        count++;
+    }
+    return count;
+}
+
+void tg_params_clear_grads(tg_params *params)
+{
+    for (int64_t i = 0; i < tg_params_count(params); i++) params->entries[i]->tensor.has_grad = false;
+}
+
+/* ---- metadata ---- */
+
+static char *copy_text(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = tg_realloc(NULL, bytes);
+    if (copy) memcpy(copy, text, bytes);
+    return copy;
+}
+
+static int64_t find_metadata(const tg_params *params, const char *key)
+{
+    for (int64_t i = 0; i < params->n_metadata; i++)
+        if (strcmp(params->metadata[i].key, key) == 0) return i;
+    return -1;
+}
+
+const char *tg_params_metadata(const tg_params *params, const char *key)
+{
+    int64_t at = params ? find_metadata(params, key) : -1;
+    return at < 0 ? NULL : params->metadata[at].value;
+}
+
+static void remove_metadata(tg_params *params, int64_t at)
+{
+    tg_free(params->metadata[at].key);
+    tg_free(params->metadata[at].value);
+    params->n_metadata--;
+    memmove(&params->metadata[at], &params->metadata[at + 1],
+            (size_t)(params->n_metadata - at) * sizeof *params->metadata);
+}
+
+static bool add_metadata(tg_params *params, const char *key, const char *value)
+{
+    size_t bytes = (size_t)(params->n_metadata + 1) * sizeof *params->metadata;
+    tg_metadata *grown = tg_realloc(params->metadata, bytes);
+    if (!grown) return tg_params_fail(params, "out of memory: %zu bytes for metadata", bytes);
+    params->metadata = grown;
+    tg_metadata added = {copy_text(key), copy_text(value)};
+    if (!added.key || !added.value) {
+        tg_free(added.key);
+        tg_free(added.value);
+        return tg_params_fail(params, "out of memory: %zu bytes for metadata %s", strlen(key) + strlen(value) + 2, key);
+    }
+    params->metadata[params->n_metadata++] = added;
+    return true;
+}
+
+bool tg_params_set_metadata(tg_params *params, const char *key, const char *value)
+{
+    if (!params || params->error.set) return false;
+    int64_t at = find_metadata(params, key);
+    if (at < 0) return value ? add_metadata(params, key, value) : true;
+    if (!value) {
+        remove_metadata(params, at);
+        return true;
+    }
+    char *copy = copy_text(value);
+    if (!copy) return tg_params_fail(params, "out of memory: %zu bytes for metadata %s", strlen(value) + 1, key);
+    tg_free(params->metadata[at].value);
+    params->metadata[at].value = copy;
+    return true;
+}

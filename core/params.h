@@ -1,0 +1,93 @@
+/* Parameters: by name, with their gradients and the optimizers' state, saved and loaded as safetensors.
+ *
+ * Errors stick to a tg_params as they do to a tape (see tape.h). */
+#ifndef TG_PARAMS_H
+#define TG_PARAMS_H
+
+#include "tensor.h"
+
+TG_BEGIN_DECLS
+
+/* A new, empty set. Initial values are drawn from (seed, name), so that they depend neither on the order of
+ * registration nor on other parameters. NULL when there is no memory; every function here takes NULL and does nothing.
+ * The caller frees it, after the tapes that used it. */
+TG_EXPORT tg_params *tg_params_new(uint64_t seed);
+TG_EXPORT void tg_params_free(tg_params *params);
+
+/* The sticky error, or NULL; tg_params_take_error clears it as well. */
+TG_EXPORT const char *tg_params_error(const tg_params *params);
+TG_EXPORT const char *tg_params_take_error(tg_params *params);
+
+/* How a parameter starts. */
+typedef enum tg_init_kind { TG_INIT_CONSTANT, TG_INIT_UNIFORM, TG_INIT_NORMAL } tg_init_kind;
+typedef struct tg_init {
+    tg_init_kind kind;
+    double value; /* the constant, the bound a of U(-a, a), or the standard deviation */
+} tg_init;
+
+static inline tg_init tg_init_constant(double value)
+{
+    tg_init init = {TG_INIT_CONSTANT, value};
+    return init;
+}
+static inline tg_init tg_init_uniform(double bound)
+{
+    tg_init init = {TG_INIT_UNIFORM, bound};
+    return init;
+}
+static inline tg_init tg_init_normal(double deviation)
+{
+    tg_init init = {TG_INIT_NORMAL, deviation};
+    return init;
+}
+
+/* Registers a parameter under "scope.name" (under "name" where scope is NULL or empty) and returns its tensor, which is
+ * owned by `params` and stays where it is while more are registered. When a loaded file holds that name, the parameter
+ * takes the file's values, otherwise it starts as `init` says. To share a parameter between layers, register it once and
+ * copy the pointer. NULL, with the error set: the name is taken or too long, the shape is not the file's, the file lacks
+ * it (see tg_params_load), or there is no memory. */
+TG_EXPORT tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int ndim, const int64_t *shape,
+                              tg_init init);
+
+/* Parameters in the order of registration, or by name; NULL where there is none. */
+TG_EXPORT int64_t tg_params_count(const tg_params *params);
+TG_EXPORT tg_tensor *tg_params_at(const tg_params *params, int64_t index);
+TG_EXPORT tg_tensor *tg_params_find(const tg_params *params, const char *name);
+
+/* Number of trained and frozen numbers in all. */
+TG_EXPORT int64_t tg_params_size(const tg_params *params);
+
+/* Freezes or thaws every parameter called `prefix` or "prefix.*" ("" is all): a frozen one takes no gradient and no step.
+ * Returns how many there were. */
+TG_EXPORT int64_t tg_params_freeze(tg_params *params, const char *prefix, bool frozen);
+
+/* Takes every parameter called `prefix` or "prefix.*" out of weight decay. Returns how many there were. */
+TG_EXPORT int64_t tg_params_no_decay(tg_params *params, const char *prefix);
+
+/* Drops the gradients added up so far, without a step. */
+TG_EXPORT void tg_params_clear_grads(tg_params *params);
+
+/* Text that is saved with the parameters: vocabulary, labels, settings. The value is copied; NULL removes the key. The
+ * value returned is owned by `params` and good until the key is set again; NULL where there is none. */
+TG_EXPORT bool tg_params_set_metadata(tg_params *params, const char *key, const char *value);
+TG_EXPORT const char *tg_params_metadata(const tg_params *params, const char *key);
+
+typedef enum tg_save_what { TG_SAVE_MODEL, TG_SAVE_STATE } tg_save_what;
+
+/* Writes the parameters and metadata to a safetensors file; with TG_SAVE_STATE the optimizers' state too, so that
+ * training goes on from it in the same bits. The file is written beside its place, synced and renamed: `path` holds the
+ * old file or the new one, never a part. False, with the error set, when that fails. */
+TG_EXPORT bool tg_params_save(tg_params *params, const char *path, tg_save_what what);
+
+/* Reads a safetensors file (F64, F32, F16, BF16): metadata is taken over, and each tensor goes to the parameter of its
+ * name, or waits until one is registered. So a model can be loaded before it is built, its settings read from the
+ * metadata, and its layers then find their values. From then on a parameter that the file lacks is an error. Call
+ * tg_params_loaded when the model is built. False, with the error set and no parameter changed, when the file cannot be
+ * read, is no safetensors file, or holds a name in another shape. */
+TG_EXPORT bool tg_params_load(tg_params *params, const char *path);
+
+/* Ends a load: an error names a tensor of the file that no parameter asked for. */
+TG_EXPORT bool tg_params_loaded(tg_params *params);
+
+TG_END_DECLS
+#endif

@@ -1,0 +1,65 @@
+/* Philox4x32-10 (Salmon et al., SC 2011): ten rounds of two 32 x 32 bit products over a 128-bit counter.
+ *     round:  (x0, x1, x2, x3) -> (hi(M1 x2) ^ x1 ^ k0, lo(M1 x2), hi(M0 x0) ^ x3 ^ k1, lo(M0 x0)),  k += W
+ * Word i of a stream is element i mod 4 of the block with counter i / 4. */
+#include "internal.h"
+
+static void philox(uint64_t key, uint64_t block, uint32_t x[4])
+{
+    const uint64_t m0 = 0xD2511F53u, m1 = 0xCD9E8D57u;
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    x[0] = (uint32_t)block, x[1] = (uint32_t)(block >> 32), x[2] = 0, x[3] = 0;
+    for (int round = 0; round < 10; round++) {
+        uint64_t p0 = m0 * x[0], p1 = m1 * x[2];
+        uint32_t y0 = (uint32_t)(p1 >> 32) ^ x[1] ^ k0, y2 = (uint32_t)(p0 >> 32) ^ x[3] ^ k1;
+        x[0] = y0, x[1] = (uint32_t)p1, x[2] = y2, x[3] = (uint32_t)p0;
+        k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+    }
+}
+
+/* FNV-1a over the stream's name, then the finaliser of SplitMix64 (Steele, Lea and Flood, 2014), so that near seeds get
+ * far keys. */
+tg_random tg_random_new(uint64_t seed, const char *stream)
+{
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (const char *c = stream; c && *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001B3u;
+    uint64_t z = seed + hash * 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return (tg_random){.key = z ^ (z >> 31), .counter = 0};
+}
+
+uint32_t tg_random_bits(tg_random *random)
+{
+    uint32_t words[4];
+    philox(random->key, random->counter / 4, words);
+    return words[random->counter++ % 4];
+}
+
+double tg_random_uniform(tg_random *random) { return tg_random_bits(random) * 0x1p-32; }
+
+double tg_random_normal(tg_random *random)
+{
+    const double turn = 6.283185307179586;
+    double radius = sqrt(-2 * log((tg_random_bits(random) + 1.0) * 0x1p-32)); /* the logarithm of (0, 1] */
+    return radius * cos(turn * tg_random_uniform(random));
+}
+
+uint32_t tg_random_below(tg_random *random, uint32_t bound)
+{
+    if (bound == 0) return 0;
+    uint32_t unfair = (0u - bound) % bound; /* 2^32 mod bound: so many words are thrown away */
+    uint32_t word;
+    do word = tg_random_bits(random);
+    while (word < unfair);
+    return word % bound;
+}
+
+void tg_random_shuffle(tg_random *random, int32_t *items, int32_t count)
+{
+    for (int32_t last = count - 1; last > 0; last--) {
+        int32_t other = (int32_t)tg_random_below(random, (uint32_t)last + 1);
+        int32_t kept = items[last];
+        items[last] = items[other];
+        items[other] = kept;
+    }
+}

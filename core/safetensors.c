@@ -1,0 +1,428 @@
+/* Parameters in files: safetensors (https://github.com/huggingface/safetensors, "Format"):
+ *     8 bytes   length n of the header, little-endian
+ *     n bytes   JSON: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, ..., "__metadata__": {..}}
+ *     the rest  the tensors' bytes, row-major, little-endian, without holes
+ * The optimizers' state is saved as tensors called optimizer/exp_avg/NAME and so on, and the count of Adam's steps as
+ * optimizer/steps/NAME. Nothing read from a file is trusted before it is checked. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static const char STATE_PREFIX[] = "optimizer/";
+static const char STEPS[] = "steps";
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors are little-endian, and so must the machine be");
+
+/* ---- number formats ---- */
+
+typedef struct number_format {
+    const char *name;
+    size_t bytes;
+    double (*read)(const unsigned char *bytes);
+} number_format;
+
+static double read_f64(const unsigned char *bytes)
+{
+    double value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+static double read_f32(const unsigned char *bytes)
+{
+    float value;
+    memcpy(&value, bytes, sizeof value);
+    return (double)value;
+}
+
+static double read_bf16(const unsigned char *bytes)
+{
+    unsigned char wide[4] = {0, 0, bytes[0], bytes[1]};
+    return read_f32(wide);
+}
+
+static double read_f16(const unsigned char *bytes)
+{
+    int bits = bytes[0] | bytes[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;
+    double value = exponent == 31  ? (fraction ? (double)NAN : (double)INFINITY)
+                   : exponent == 0 ? ldexp(fraction, -24)
+                                   : ldexp(1024 + fraction, exponent - 25);
+    return bits >> 15 ? -value : value;
+}
+
+static const number_format formats[] = {
+    {"F32", 4, read_f32}, {"F64", 8, read_f64}, {"F16", 2, read_f16}, {"BF16", 2, read_bf16}};
+
+static const char *own_format(void) { return sizeof(tg_real) == 8 ? "F64" : "F32"; }
+
+/* ---- writing ---- */
+
+/* A tensor on its way into the file. */
+typedef bool (*tensor_visitor)(void *context, const char *name, int ndim, const int64_t *shape, const void *data,
+                               size_t bytes, const char *format);
+
+static bool visit_states(const tg_param_entry *entry, tensor_visitor visit, void *context)
+{
+    const tg_tensor *tensor = &entry->tensor;
+    char name[TG_MAX_NAME + sizeof STATE_PREFIX + TG_STATE_NAME + 1];
+    for (int k = 0; k < TG_MAX_STATES && entry->states[k].name[0]; k++) {
+        snprintf(name, sizeof name, "%s%s/%s", STATE_PREFIX, entry->states[k].name, entry->name);
+        if (!visit(context, name, tensor->ndim, tensor->shape, entry->states[k].data,
+                   (size_t)tensor->size * sizeof(tg_real), own_format()))
+            return false;
+    }
+    double steps = (double)entry->steps;
+    snprintf(name, sizeof name, "%s%s/%s", STATE_PREFIX, STEPS, entry->name);
+    return entry->steps == 0 || visit(context, name, 0, NULL, &steps, sizeof steps, "F64");
+}
+
+static bool visit_tensors(const tg_params *params, tg_save_what what, tensor_visitor visit, void *context)
+{
+    for (int64_t i = 0; i < params->count; i++) {
+        const tg_param_entry *entry = params->entries[i];
+        const tg_tensor *tensor = &entry->tensor;
+        if (!visit(context, entry->name, tensor->ndim, tensor->shape, tensor->data,
+                   (size_t)tensor->size * sizeof(tg_real), own_format()))
+            return false;
+        if (what == TG_SAVE_STATE && !visit_states(entry, visit, context)) return false;
+    }
+    return true;
+}
+
+typedef struct header_writer {
+    json_t *header;
+    int64_t offset;
+} header_writer;
+
+static bool write_header_entry(void *context, const char *name, int ndim, const int64_t *shape, const void *data,
+                               size_t bytes, const char *format)
+{
+    (void)data;
+    header_writer *writer = context;
+    json_t *sizes = json_array();
+    for (int d = 0; d < ndim; d++) json_array_append_new(sizes, json_integer(shape[d]));
+    json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", format, "shape", sizes, "data_offsets",
+                              (json_int_t)writer->offset, (json_int_t)writer->offset + (json_int_t)bytes);
+    writer->offset += (int64_t)bytes;
+    return entry && json_object_set_new(writer->header, name, entry) == 0;
+}
+
+/* The header's text, padded to a multiple of 8 bytes; to be freed with free. NULL when there is no memory or a name or a
+ * value is no UTF-8. */
+static char *header_text(const tg_params *params, tg_save_what what, size_t *length)
+{
+    header_writer writer = {.header = json_object()};
+    json_t *metadata = json_object();
+    bool good = writer.header && metadata;
+    for (int64_t i = 0; good && i < params->n_metadata; i++)
+        good = json_object_set_new(metadata, params->metadata[i].key, json_string(params->metadata[i].value)) == 0;
+    if (good && params->n_metadata) good = json_object_set(writer.header, "__metadata__", metadata) == 0;
+    good = good && visit_tensors(params, what, write_header_entry, &writer);
+    char *text = NULL;
+    if (good) {
+        *length = json_dumpb(writer.header, NULL, 0, JSON_COMPACT);
+        size_t padded = (*length + 7) / 8 * 8;
+        text = *length ? malloc(padded) : NULL;
+        if (text) {
+            json_dumpb(writer.header, text, *length, JSON_COMPACT);
+            memset(text + *length, ' ', padded - *length);
+            *length = padded;
+        }
+    }
+    json_decref(metadata);
+    json_decref(writer.header);
+    return text;
+}
+
+static bool write_all(int file, const void *data, size_t bytes)
+{
+    const unsigned char *next = data;
+    while (bytes > 0) {
+        ssize_t written = write(file, next, bytes < (1u << 30) ? bytes : (1u << 30));
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return false;
+        next += written;
+        bytes -= (size_t)written;
+    }
+    return true;
+}
+
+static bool write_tensor(void *context, const char *name, int ndim, const int64_t *shape, const void *data,
+                         size_t bytes, const char *format)
+{
+    (void)name, (void)ndim, (void)shape, (void)format;
+    return write_all(*(const int *)context, data, bytes);
+}
+
+static bool write_contents(const tg_params *params, tg_save_what what, const char *header, size_t length, int file)
+{
+    uint64_t prefix = length;
+    return write_all(file, &prefix, sizeof prefix) && write_all(file, header, length) &&
+           visit_tensors(params, what, write_tensor, &file) && fsync(file) == 0;
+}
+
+/* Makes the renaming itself durable; a file system that cannot sync a folder is no reason to fail. */
+static void sync_folder(const char *path)
+{
+    char folder[4096] = ".";
+    const char *slash = strrchr(path, '/');
+    if (slash) snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    int file = open(folder, O_RDONLY);
+    if (file < 0) return;
+    fsync(file);
+    close(file);
+}
+
+bool tg_params_save(tg_params *params, const char *path, tg_save_what what)
+{
+    if (!params || params->error.set) return false;
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return tg_params_fail(params, "cannot save %s: it is there and no regular file", path);
+    char partial[4096];
+    int length = snprintf(partial, sizeof partial, "%s.%ld.partial", path, (long)getpid());
+    if (length < 0 || (size_t)length >= sizeof partial) return tg_params_fail(params, "cannot save: the path is too long");
+    size_t header_length = 0;
+    char *header = header_text(params, what, &header_length);
+    if (!header)
+        return tg_params_fail(params, "cannot save %s: no memory for its header, or a name or text that is no UTF-8", path);
+    int file = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool written = file >= 0 && write_contents(params, what, header, header_length, file);
+    int reason = errno;
+    free(header);
+    if (file >= 0 && close(file) != 0 && written) written = false, reason = errno;
+    if (written && rename(partial, path) != 0) written = false, reason = errno;
+    if (!written) {
+        if (file >= 0) unlink(partial);
+        return tg_params_fail(params, "cannot save %s: %s", path, strerror(reason));
+    }
+    sync_folder(path);
+    return true;
+}
+
+/* ---- reading ---- */
+
+typedef struct reader {
+    tg_params *params;
+    const char *path;
+    FILE *file;
+    uint64_t data_start, data_size;
+    tg_arena arena;
+    tg_loaded *loaded; /* in the order of the file's header */
+    uint64_t covered;  /* bytes of all tensors so far */
+} reader;
+
+static bool bad_file(const reader *r, const char *what, const char *name)
+{
+    return tg_params_fail(r->params, "cannot load %s: %s%s%s", r->path, name ? name : "", name ? ": " : "", what);
+}
+
+static bool read_shape(const reader *r, const json_t *sizes, tg_tensor *tensor, const char *name)
+{
+    if (!json_is_array(sizes) || json_array_size(sizes) > TG_MAX_DIMS)
+        return bad_file(r, "its shape is no list of at most 6 sizes", name);
+    tensor->ndim = (int)json_array_size(sizes);
+    for (int d = 0; d < tensor->ndim; d++) {
+        const json_t *size = json_array_get(sizes, (size_t)d);
+        if (!json_is_integer(size) || json_integer_value(size) < 0) return bad_file(r, "its shape has a bad size", name);
+        tensor->shape[d] = json_integer_value(size);
+    }
+    tensor->size = tg_shape_size(tensor->ndim, tensor->shape);
+    return tensor->size >= 0 || bad_file(r, "its shape is too large", name);
+}
+
+static bool read_numbers(reader *r, const number_format *format, uint64_t begin, tg_tensor *tensor, const char *name)
+{
+    tensor->data = tg_arena_alloc(&r->arena, (size_t)tensor->size * sizeof(tg_real));
+    if (!tensor->data)
+        return tg_params_fail(r->params, "out of memory: %zu bytes to load %s",
+                              (size_t)tensor->size * sizeof(tg_real), name);
+    if (fseeko(r->file, (off_t)(r->data_start + begin), SEEK_SET) != 0) return bad_file(r, strerror(errno), name);
+    unsigned char block[4096];
+    const int64_t in_block = (int64_t)(sizeof block / format->bytes);
+    for (int64_t i = 0; i < tensor->size; i += in_block) {
+        int64_t n = tensor->size - i < in_block ? tensor->size - i : in_block;
+        if (fread(block, format->bytes, (size_t)n, r->file) != (size_t)n) return bad_file(r, "the file ends early", name);
+        for (int64_t k = 0; k < n; k++) tensor->data[i + k] = (tg_real)format->read(block + (size_t)k * format->bytes);
+    }
+    return true;
+}
+
+static bool read_tensor(reader *r, const char *name, const json_t *entry)
+{
+    const char *dtype = json_string_value(json_object_get(entry, "dtype"));
+    const number_format *format = NULL;
+    for (size_t k = 0; dtype && k < sizeof formats / sizeof *formats; k++)
+        if (strcmp(formats[k].name, dtype) == 0) format = &formats[k];
+    if (!format) return bad_file(r, "its dtype is none of F32, F64, F16, BF16", name);
+    tg_tensor tensor = {0};
+    if (!read_shape(r, json_object_get(entry, "shape"), &tensor, name)) return false;
+    const json_t *offsets = json_object_get(entry, "data_offsets");
+    const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
+    if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end))
+        return bad_file(r, "its data_offsets are no pair of integers", name);
+    json_int_t from = json_integer_value(begin), to = json_integer_value(end);
+    if (from < 0 || to < from || (uint64_t)to > r->data_size) return bad_file(r, "its data lie outside the file", name);
+    if ((uint64_t)(to - from) != (uint64_t)tensor.size * format->bytes)
+        return bad_file(r, "its data_offsets do not fit its shape", name);
+    r->covered += (uint64_t)(to - from);
+    if (!read_numbers(r, format, (uint64_t)from, &tensor, name)) return false;
+    size_t name_bytes = strlen(name) + 1;
+    tg_loaded *loaded = tg_arena_alloc(&r->arena, sizeof *loaded + name_bytes);
+    if (!loaded) return tg_params_fail(r->params, "out of memory: %zu bytes to load %s", sizeof *loaded, name);
+    char *kept = memcpy(loaded + 1, name, name_bytes);
+    *loaded = (tg_loaded){.next = r->loaded, .name = kept, .tensor = tensor};
+    r->loaded = loaded;
+    return true;
+}
+
+static bool read_header(reader *r, json_t **header)
+{
+    struct stat status;
+    uint64_t length;
+    if (fstat(fileno(r->file), &status) != 0) return bad_file(r, strerror(errno), NULL);
+    if (!S_ISREG(status.st_mode)) return bad_file(r, "it is no regular file", NULL);
+    uint64_t size = (uint64_t)status.st_size;
+    if (size < 8 || fread(&length, 8, 1, r->file) != 1 || length > size - 8 || length > 100u << 20)
+        return bad_file(r, "it is no safetensors file (the length of its header is wrong)", NULL);
+    r->data_start = 8 + length;
+    r->data_size = size - r->data_start;
+    char *text = tg_realloc(NULL, length + 1);
+    if (!text) return tg_params_fail(r->params, "out of memory: %zu bytes to load %s", (size_t)length + 1, r->path);
+    json_error_t error;
+    bool read = fread(text, 1, length, r->file) == length;
+    *header = read ? json_loadb(text, length, JSON_REJECT_DUPLICATES, &error) : NULL;
+    tg_free(text);
+    if (!json_is_object(*header)) return bad_file(r, "it is no safetensors file (its header is no JSON object)", NULL);
+    return true;
+}
+
+static bool read_tensors(reader *r, json_t *header)
+{
+    const char *name;
+    json_t *entry;
+    json_object_foreach(header, name, entry) {
+        if (strcmp(name, "__metadata__") == 0) continue;
+        if (!read_tensor(r, name, entry)) return false;
+    }
+    return r->covered == r->data_size || bad_file(r, "its tensors do not cover its data", NULL);
+}
+
+static bool check_metadata(const reader *r, json_t *metadata)
+{
+    const char *key;
+    json_t *value;
+    if (metadata && !json_is_object(metadata)) return bad_file(r, "its metadata is no JSON object", NULL);
+    json_object_foreach(metadata, key, value) {
+        if (!json_is_string(value)) return bad_file(r, "its metadata holds something other than text", key);
+        if (strlen(json_string_value(value)) != json_string_length(value)) return bad_file(r, "it holds a zero byte", key);
+    }
+    return true;
+}
+
+static tg_loaded *find_loaded(tg_loaded *loaded, const char *name)
+{
+    while (loaded && strcmp(loaded->name, name) != 0) loaded = loaded->next;
+    return loaded;
+}
+
+static bool check_shape(tg_params *params, const tg_param_entry *entry, const tg_loaded *loaded)
+{
+    char wanted[TG_SHAPE_TEXT], found[TG_SHAPE_TEXT];
+    const tg_tensor *a = &entry->tensor, *b = loaded ? &loaded->tensor : NULL;
+    if (!b) return tg_params_fail(params, "the file holds no parameter %s", entry->name);
+    if (a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) == 0) return true;
+    return tg_params_fail(params, "parameter %s: the model wants the shape %s, the file holds %s", entry->name,
+                          tg_format_shape(wanted, a->ndim, a->shape), tg_format_shape(found, b->ndim, b->shape));
+}
+
+/* Takes over what the file was found to hold: from here on only memory can fail. */
+static bool take_over(reader *r, json_t *metadata)
+{
+    tg_params *params = r->params;
+    const char *key;
+    json_t *value;
+    json_object_foreach(metadata, key, value)
+        if (!tg_params_set_metadata(params, key, json_string_value(value))) return false;
+    tg_arena_free(&params->loaded_arena);
+    params->loaded_arena = r->arena;
+    params->loaded = r->loaded;
+    params->from_file = true;
+    r->arena = (tg_arena){0};
+    for (int64_t i = 0; i < params->count; i++)
+        if (!tg_param_claim(params, params->entries[i])) return false;
+    return true;
+}
+
+bool tg_params_load(tg_params *params, const char *path)
+{
+    if (!params || params->error.set) return false;
+    reader r = {.params = params, .path = path, .file = fopen(path, "rb")};
+    if (!r.file) return bad_file(&r, strerror(errno), NULL);
+    json_t *header = NULL;
+    bool good = read_header(&r, &header) && check_metadata(&r, json_object_get(header, "__metadata__")) &&
+                read_tensors(&r, header);
+    for (int64_t i = 0; good && i < params->count; i++)
+        good = check_shape(params, params->entries[i], find_loaded(r.loaded, params->entries[i]->name));
+    good = good && take_over(&r, json_object_get(header, "__metadata__"));
+    json_decref(header);
+    tg_arena_free(&r.arena);
+    fclose(r.file);
+    return good;
+}
+
+/* optimizer/exp_avg/encoder.weight: whether the name is of that form and ends in the entry's name. */
+static bool is_state_of(const tg_param_entry *entry, const char *name, char state[TG_STATE_NAME])
+{
+    if (strncmp(name, STATE_PREFIX, sizeof STATE_PREFIX - 1) != 0) return false;
+    const char *start = name + sizeof STATE_PREFIX - 1, *slash = strchr(start, '/');
+    if (!slash || slash - start >= TG_STATE_NAME || slash == start || strcmp(slash + 1, entry->name) != 0) return false;
+    snprintf(state, TG_STATE_NAME, "%.*s", (int)(slash - start), start);
+    return true;
+}
+
+static bool claim_states(tg_params *params, tg_param_entry *entry)
+{
+    char name[TG_STATE_NAME];
+    entry->steps = 0;
+    for (int k = 0; k < TG_MAX_STATES; k++)
+        if (entry->states[k].data) memset(entry->states[k].data, 0, (size_t)entry->tensor.size * sizeof(tg_real));
+    for (tg_loaded *loaded = params->loaded; loaded; loaded = loaded->next) {
+        if (!is_state_of(entry, loaded->name, name)) continue;
+        loaded->claimed = true;
+        if (strcmp(name, STEPS) == 0) {
+            entry->steps = loaded->tensor.size == 1 ? (int64_t)loaded->tensor.data[0] : 0;
+            continue;
+        }
+        if (!check_shape(params, entry, loaded)) return false;
+        tg_real *state = tg_param_state(params, entry, name);
+        if (!state) return false;
+        memcpy(state, loaded->tensor.data, (size_t)entry->tensor.size * sizeof(tg_real));
+    }
+    return true;
+}
+
+bool tg_param_claim(tg_params *params, tg_param_entry *entry)
+{
+    tg_loaded *loaded = find_loaded(params->loaded, entry->name);
+    if (!check_shape(params, entry, loaded)) return false;
+    loaded->claimed = true;
+    entry->tensor.has_grad = false;
+    if (entry->tensor.size) memcpy(entry->tensor.data, loaded->tensor.data, (size_t)entry->tensor.size * sizeof(tg_real));
+    return claim_states(params, entry);
+}
+
+bool tg_params_loaded(tg_params *params)
+{
+    if (!params || params->error.set) return false;
+    for (const tg_loaded *loaded = params->loaded; loaded; loaded = loaded->next)
+        if (!loaded->claimed) return tg_params_fail(params, "the file holds %s, for which the model has no place", loaded->name);
+    tg_arena_free(&params->loaded_arena);
+    params->loaded = NULL;
+    params->from_file = false;
+    return true;
+}

@@ -1,0 +1,126 @@
+/* Vectors of one instruction set, and the fused multiply-add, for the kernel files alone. They are compiled with
+ * -ffp-contract=off: a multiplication and an addition are fused where vec_fma or real_fma says so, and nowhere else. Where
+ * the instruction set has no fused multiply-add, both fall back to two roundings. */
+#ifndef TG_SIMD_H
+#define TG_SIMD_H
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels.h"
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+/* TG_ISA_SUFFIX, _baseline, _avx2 or _avx512, comes from the build. */
+#define TG_PASTE_2(a, b) a##b
+#define TG_PASTE(a, b) TG_PASTE_2(a, b)
+#define TG_KERNEL(name) TG_PASTE(name, TG_ISA_SUFFIX)
+
+#if defined(__AVX512F__)
+enum { VEC_BYTES = 64 };
+#elif defined(__AVX2__)
+enum { VEC_BYTES = 32 };
+#else
+enum { VEC_BYTES = 16 };
+#endif
+enum { VEC_WIDTH = VEC_BYTES / (int)sizeof(tg_real), LANES = 16 };
+
+typedef tg_real vec __attribute__((vector_size(VEC_BYTES)));
+
+static inline vec vec_load(const tg_real *x)
+{
+    vec v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+
+static inline void vec_store(tg_real *x, vec v) { memcpy(x, &v, sizeof v); }
+
+static inline vec vec_of(tg_real a) { return a - (vec){0}; }
+
+/* a b + c with one rounding */
+#if defined(TG_DOUBLE) || !(defined(__FMA__) || defined(__FP_FAST_FMAF))
+static inline tg_real real_fma(tg_real a, tg_real b, tg_real c) { return a * b + c; }
+static inline vec vec_fma(vec a, vec b, vec c) { return a * b + c; }
+#else
+static inline tg_real real_fma(tg_real a, tg_real b, tg_real c) { return __builtin_fmaf(a, b, c); }
+#if defined(__AVX512F__)
+static inline vec vec_fma(vec a, vec b, vec c) { return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+#elif defined(__AVX2__)
+static inline vec vec_fma(vec a, vec b, vec c) { return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+#else
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+    for (int l = 0; l < VEC_WIDTH; l++) c[l] = __builtin_fmaf(a[l], b[l], c[l]);
+    return c;
+}
+#endif
+#endif
+
+/* e^x, tanh x and 1 / (1 + e^-x) of one number, in arithmetic that the compiler can do a vector at a time. */
+#ifdef TG_DOUBLE
+static inline tg_real real_exp(tg_real x) { return exp(x); }
+static inline tg_real real_tanh(tg_real x) { return tanh(x); }
+#else
+
+/* 2^n for -126 <= n <= 127 */
+static inline float power_of_two(uint32_t n)
+{
+    uint32_t bits = (n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
+/* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2; e^r by a polynomial of degree 6 fitted to a relative error of 3e-9.
+ * ln 2 is taken in two parts, so that n times the first is exact; 2^n in two steps, so that subnormal results come out. */
+static inline float real_exp(float x)
+{
+    const float to_integer = 0x1.8p23f; /* adding it rounds to an integer, which then stands in the low bits */
+    const uint32_t to_integer_bits = 0x4B400000u;
+    float clamped = x < -104.0f ? -104.0f : x;
+    clamped = clamped > 89.0f ? 89.0f : clamped; /* NaN passes both */
+    float shifted = real_fma(clamped, 1.44269504f, to_integer);
+    float n = shifted - to_integer;
+    float r = real_fma(n, -0x1.62ep-1f, clamped);
+    r = real_fma(n, -0x1.0bfbe8p-15f, r);
+    float p = 0.00138144662f;
+    p = real_fma(p, r, 0.00836878049f);
+    p = real_fma(p, r, 0.0416683942f);
+    p = real_fma(p, r, 0.166665201f);
+    p = real_fma(p, r, 0.499999934f);
+    p = real_fma(p * r, r, r) + 1.0f;
+    uint32_t whole;
+    memcpy(&whole, &shifted, sizeof whole);
+    whole -= to_integer_bits;
+    uint32_t half = (uint32_t)((int32_t)whole >> 1);
+    return p * power_of_two(half) * power_of_two(whole - half);
+}
+
+/* x P(x^2) / Q(x^2), P and Q of degrees 5 and 4 fitted to a relative error of 2e-9 over |x| <= 9.02, beyond which tanh
+ * rounds to 1. */
+static inline float real_tanh(float x)
+{
+    float a = x < -9.02f ? -9.02f : x;
+    a = a > 9.02f ? 9.02f : a;
+    float z = a * a;
+    float p = -1.22036203e-11f;
+    p = real_fma(p, z, 3.05852446e-08f);
+    p = real_fma(p, z, 2.80075554e-05f);
+    p = real_fma(p, z, 0.00386833263f);
+    p = real_fma(p, z, 0.13679919f);
+    p = real_fma(p, z, 1.0f);
+    float q = 1.28737322e-06f;
+    q = real_fma(q, z, 0.000393863966f);
+    q = real_fma(q, z, 0.0272458568f);
+    q = real_fma(q, z, 0.470132511f);
+    q = real_fma(q, z, 1.0f);
+    return a * p / q;
+}
+#endif
+
+static inline tg_real real_sigmoid(tg_real x) { return 1 / (1 + real_exp(-x)); }
+
+#endif

@@ -1,0 +1,41 @@
+/* A vector for each id: a gather from a table of parameters. */
+#include "embedding.h"
+
+#include "../core/internal.h"
+
+static void clear_padding(const tg_embedding *layer)
+{
+    tg_tensor *w = layer->weight;
+    if (layer->padding >= 0)
+        memset(w->data + layer->padding * w->shape[1], 0, (size_t)w->shape[1] * sizeof *w->data);
+}
+
+bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name, int64_t count, int64_t width,
+                       int32_t padding)
+{
+    *layer = (tg_embedding){.padding = padding};
+    if (params && (padding < -1 || padding >= count))
+        return tg_params_fail(params, "embedding %s: the padding row %d is outside its %lld rows", name, padding,
+                              (long long)count);
+    layer->weight = tg_param(params, name, "weight", TG_SHAPE(count, width), tg_init_normal(1));
+    if (!layer->weight) return false;
+    if (!params->from_file) clear_padding(layer);
+    return true;
+}
+
+bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count, int64_t width)
+{
+    tg_tensor *w = layer->weight;
+    if (!w) return false;
+    if (count != w->shape[0] || width != w->shape[1])
+        return tg_params_fail(w->params, "%s is [%lld, %lld], and the matrix to load [%lld, %lld]", w->name,
+                              (long long)w->shape[0], (long long)w->shape[1], (long long)count, (long long)width);
+    if (w->size) memcpy(w->data, matrix, (size_t)w->size * sizeof *matrix);
+    clear_padding(layer);
+    return true;
+}
+
+tg_tensor *tg_embedding_forward(tg_tape *tape, const tg_embedding *layer, tg_ints ids)
+{
+    return tg_gather(tape, layer->weight, ids, layer->padding);
+}

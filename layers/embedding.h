@@ -1,0 +1,26 @@
+/* A vector for each id. */
+#ifndef TG_EMBEDDING_H
+#define TG_EMBEDDING_H
+
+#include "../core/ops.h"
+#include "../core/params.h"
+
+TG_BEGIN_DECLS
+
+typedef struct tg_embedding {
+    tg_tensor *weight; /* [V, E] */
+    int32_t padding;   /* the id whose vector is zero and takes no gradient; -1: none */
+} tg_embedding;
+
+/* Registers "name.weight" [count, width] from N(0, 1), as PyTorch's nn.Embedding starts it, the padding row zero. */
+TG_EXPORT bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name, int64_t count,
+                                 int64_t width, int32_t padding);
+
+/* Copies a matrix of the weight's shape into it, row-major; the padding row becomes zero. */
+TG_EXPORT bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count, int64_t width);
+
+/* ids of any shape of up to five axes -> [ids.., E] */
+TG_EXPORT tg_tensor *tg_embedding_forward(tg_tape *tape, const tg_embedding *layer, tg_ints ids);
+
+TG_END_DECLS
+#endif

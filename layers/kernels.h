@@ -1,0 +1,19 @@
+/* The layers' inner loops, compiled once an instruction set; see core/kernels.h. */
+#ifndef TG_LAYERS_KERNELS_H
+#define TG_LAYERS_KERNELS_H
+
+#include "../core/kernels.h"
+
+/* One row of one LSTM step. gates [4H] holds the sums of i, f, g, o and receives their activations; c_before, c, h are [H]:
+ *     i, f, o = sigmoid(..),  g = tanh(..),  c = f c_before + i g,  h = o tanh c */
+TG_KERNEL_DECLARE(void, tg_k_lstm_gates, int64_t hidden, tg_real *gates, const tg_real *c_before, tg_real *c, tg_real *h);
+
+/* Its derivative. gates holds the activations and receives dL/d(sums); dh is dL/dh; dc holds what later steps gave to dL/dc
+ * and receives dL/dc_before. */
+TG_KERNEL_DECLARE(void, tg_k_lstm_gates_backward, int64_t hidden, tg_real *gates, const tg_real *c_before,
+                  const tg_real *c, const tg_real *dh, tg_real *dc);
+
+/* The derivative of s = v . tanh(z) along a row: u holds tanh z and receives dL/dz = ds v (1 - u^2). */
+TG_KERNEL_DECLARE(void, tg_k_tanh_score_backward, int64_t n, tg_real ds, const tg_real *v, tg_real *u);
+
+#endif

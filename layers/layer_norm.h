@@ -1,0 +1,23 @@
+/* Layer normalisation over the last axis (Ba, Kiros and Hinton, 2016). */
+#ifndef TG_LAYER_NORM_H
+#define TG_LAYER_NORM_H
+
+#include "../core/ops.h"
+#include "../core/params.h"
+
+TG_BEGIN_DECLS
+
+typedef struct tg_layer_norm {
+    tg_tensor *weight; /* [H], starts as 1 */
+    tg_tensor *bias;   /* [H], starts as 0 */
+    double epsilon;    /* 1e-5 */
+} tg_layer_norm;
+
+/* Registers "name.weight" and "name.bias". */
+TG_EXPORT bool tg_layer_norm_init(tg_layer_norm *layer, tg_params *params, const char *name, int64_t width);
+
+/* x [.., H] -> [.., H] */
+TG_EXPORT tg_tensor *tg_layer_norm_forward(tg_tape *tape, const tg_layer_norm *layer, tg_tensor *x);
+
+TG_END_DECLS
+#endif

@@ -1,0 +1,95 @@
+/* y = x W^T + b, as one operator over all rows of x.
+ *
+ *     dx = dy W      dW = dy^T x      db = sum over rows of dy */
+#include "linear.h"
+
+#include "../core/internal.h"
+#include "../core/kernels.h"
+
+typedef struct linear_attributes {
+    int64_t rows, in, out;
+} linear_attributes;
+
+static bool linear_shape(tg_node *node)
+{
+    linear_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0], *w = node->inputs[1], *b = node->inputs[2];
+    if (w->ndim != 2 || x->ndim < 1 || x->shape[x->ndim - 1] != w->shape[1])
+        return tg_node_fail(node, "input %s does not fit weight %s (out, in)", tg_tensor_text(node, x),
+                            tg_tensor_text(node, w));
+    op->out = w->shape[0], op->in = w->shape[1];
+    if (b && (b->ndim != 1 || b->shape[0] != op->out))
+        return tg_node_fail(node, "bias %s does not fit weight %s", tg_tensor_text(node, b), tg_tensor_text(node, w));
+    op->rows = 1;
+    int64_t shape[TG_MAX_DIMS];
+    for (int d = 0; d < x->ndim - 1; d++) op->rows *= shape[d] = x->shape[d];
+    shape[x->ndim - 1] = op->out;
+    return tg_output(node, x->ndim, shape) != NULL;
+}
+
+static double linear_flops(const tg_node *node)
+{
+    const linear_attributes *op = node->attributes;
+    return 2.0 * (double)op->rows * (double)op->in * (double)op->out;
+}
+
+static void linear_forward(tg_node *node)
+{
+    const linear_attributes *op = node->attributes;
+    const tg_tensor *b = node->inputs[2];
+    tg_real *y = node->outputs[0]->data, *packed = tg_scratch(node, tg_gemm_pack_size(op->in, op->out));
+    if (!packed) return;
+    for (int64_t r = 0; b && op->out && r < op->rows; r++)
+        memcpy(y + r * op->out, b->data, (size_t)op->out * sizeof *y);
+    TG_RUN(tg_k_gemm_pack)(op->in, op->out, (tg_matrix){node->inputs[1]->data, 1, op->in}, packed);
+    TG_RUN(tg_k_gemm)(op->rows, op->out, op->in, (tg_matrix){node->inputs[0]->data, op->in, 1}, packed, y, op->out,
+                      b != NULL);
+}
+
+static void linear_backward(tg_node *node)
+{
+    const linear_attributes *op = node->attributes;
+    const tg_real *dy = node->outputs[0]->grad;
+    tg_real *packed = tg_scratch(node, tg_gemm_pack_size(op->out > op->rows ? op->out : op->rows, op->in));
+    if (!packed) return;
+    bool add;
+    tg_real *dx = tg_grad_target(node, 0, &add);
+    if (dx) { /* dx = dy W */
+        TG_RUN(tg_k_gemm_pack)(op->out, op->in, (tg_matrix){node->inputs[1]->data, op->in, 1}, packed);
+        TG_RUN(tg_k_gemm)(op->rows, op->in, op->out, (tg_matrix){dy, op->out, 1}, packed, dx, op->in, add);
+    }
+    tg_real *dw = tg_grad_target(node, 1, &add);
+    if (dw) { /* dW = dy^T x */
+        TG_RUN(tg_k_gemm_pack)(op->rows, op->in, (tg_matrix){node->inputs[0]->data, op->in, 1}, packed);
+        TG_RUN(tg_k_gemm)(op->out, op->in, op->rows, (tg_matrix){dy, 1, op->out}, packed, dw, op->in, add);
+    }
+    tg_real *db = node->inputs[2] ? tg_grad(node, 2) : NULL;
+    if (db) TG_RUN(tg_k_add_rows)(op->rows, op->out, dy, op->out, db);
+}
+
+TG_OP(linear_op, "linear", .attribute_size = sizeof(linear_attributes), .optional = 1 << 2, .shape = linear_shape,
+      .forward = linear_forward, .backward = linear_backward, .flops = linear_flops);
+
+static bool init(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out, bool bias)
+{
+    tg_init uniform = tg_init_uniform(in > 0 ? 1 / sqrt((double)in) : 0);
+    *layer = (tg_linear){.weight = tg_param(params, name, "weight", TG_SHAPE(out, in), uniform)};
+    if (bias) layer->bias = tg_param(params, name, "bias", TG_SHAPE(out), uniform);
+    return layer->weight && (layer->bias || !bias);
+}
+
+bool tg_linear_init(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out)
+{
+    return init(layer, params, name, in, out, true);
+}
+
+bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out)
+{
+    return init(layer, params, name, in, out, false);
+}
+
+tg_tensor *tg_linear_forward(tg_tape *tape, const tg_linear *layer, tg_tensor *x)
+{
+    linear_attributes op = {0};
+    return tg_apply(tape, &linear_op, &op, 3, (tg_tensor *[]){x, layer->weight, layer->bias}, NULL);
+}

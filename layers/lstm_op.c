@@ -1,0 +1,384 @@
+/* One layer of an LSTM over whole sequences, in one or both directions, as one operator.
+ *
+ *     z_t = W_ih x_t + b_ih + W_hh h_(t-1) + b_hh         (i, f, g, o) = z_t in four parts
+ *     c_t = sigmoid(f) c_(t-1) + sigmoid(i) tanh(g)       h_t = sigmoid(o) tanh(c_t)
+ *
+ * Backward, from the last step to the first, with dh and dc carried along:
+ *     dz_t from dh, dc (layers/kernels.c)     dh_(t-1) = dz_t W_hh     dx_t = dz_t W_ih
+ *     dW_ih = sum_t dz_t x_t^T     dW_hh = sum_t dz_t h_(t-1)^T     db_ih = db_hh = sum_t dz_t
+ *
+ * Sequences are packed: sorted by length, longest first, and laid out step by step, so that step t is the rows
+ * offset[t] .. offset[t] + active[t] - 1 and no padding is computed. In the reverse direction step t reads token
+ * length - 1 - t. The input's part of all steps is one product, as are the weights' gradients at the end; between them each
+ * thread takes rows of the batch through all steps without waiting for another. */
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "../core/internal.h"
+#include "kernels.h"
+#include "lstm_op.h"
+
+enum { X, H0, C0, FIRST_WEIGHT }; /* inputs; then W_ih, W_hh, b_ih, b_hh of each direction */
+enum { W_IH, W_HH, B_IH, B_HH, WEIGHTS };
+
+typedef struct direction {
+    tg_real *x;      /* [n, I] packed input */
+    tg_real *gates;  /* [n, 4H] z, then the activations, then dz */
+    tg_real *before; /* [n, H] h_(t-1) */
+    tg_real *c;      /* [n, H] c_t */
+    tg_real *c0;     /* [B, H] by rank */
+    tg_real *packed; /* W_hh, packed for the pass that runs */
+    tg_real *dh, *dc; /* [B, H] by rank: carried in the backward pass */
+} direction;
+
+typedef struct lstm_attributes {
+    tg_ints lengths;
+    int directions;
+    int64_t batch, time, input, hidden;
+    int64_t n;                  /* tokens of all sequences */
+    int32_t *rank_of, *active;  /* [B] sequence at each rank; [T] sequences longer than t */
+    int64_t *offset;            /* [T] */
+    direction d[2];
+} lstm_attributes;
+
+static const tg_tensor *weight(const tg_node *node, int d, int which)
+{
+    return node->inputs[FIRST_WEIGHT + d * WEIGHTS + which];
+}
+
+/* ---- shapes ---- */
+
+static bool has_shape(const tg_tensor *t, int ndim, int64_t a, int64_t b, int64_t c)
+{
+    const int64_t wanted[3] = {a, b, c};
+    bool same = t->ndim == ndim;
+    for (int i = 0; same && i < ndim; i++) same = t->shape[i] == wanted[i];
+    return same;
+}
+
+/* Sorts by counting: ranks in the order of length, longest first, equals in the order of the batch. */
+static bool plan(tg_node *node, lstm_attributes *op)
+{
+    op->rank_of = tg_tape_alloc(node->tape, (size_t)op->batch * sizeof *op->rank_of);
+    op->active = tg_tape_alloc(node->tape, (size_t)op->time * sizeof *op->active);
+    op->offset = tg_tape_alloc(node->tape, (size_t)op->time * sizeof *op->offset);
+    int32_t *next = tg_scratch_bytes(node, (size_t)(op->time + 1) * sizeof *next); /* the next free rank of a length */
+    if (!op->rank_of || !op->active || !op->offset || !next) return false;
+    memset(op->active, 0, (size_t)op->time * sizeof *op->active);
+    for (int64_t b = 0; b < op->batch; b++)
+        if (op->lengths.data[b] > 0) op->active[op->lengths.data[b] - 1]++;
+    next[op->time] = 0;
+    for (int64_t t = op->time - 1; t >= 0; t--) {
+        next[t] = next[t + 1] + op->active[t];
+        op->active[t] = next[t];
+    }
+    for (int64_t t = 0; t < op->time; t++) {
+        op->offset[t] = op->n;
+        op->n += op->active[t];
+    }
+    for (int64_t b = 0; b < op->batch; b++) op->rank_of[next[op->lengths.data[b]]++] = (int32_t)b;
+    return true;
+}
+
+static bool lstm_shape(tg_node *node)
+{
+    lstm_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[X], *w = weight(node, 0, W_IH), *r = weight(node, 0, W_HH);
+    if (x->ndim != 3 || w->ndim != 2 || r->ndim != 2 || x->shape[2] != w->shape[1])
+        return tg_node_fail(node, "input %s does not fit weight %s (4H, input): wanted is [B, T, input]",
+                            tg_tensor_text(node, x), tg_tensor_text(node, w));
+    op->batch = x->shape[0], op->time = x->shape[1], op->input = x->shape[2], op->hidden = r->shape[1];
+    const int64_t width = 4 * op->hidden;
+    for (int d = 0; d < op->directions; d++)
+        if (!has_shape(weight(node, d, W_IH), 2, width, op->input, 0) ||
+            !has_shape(weight(node, d, W_HH), 2, width, op->hidden, 0) ||
+            !has_shape(weight(node, d, B_IH), 1, width, 0, 0) || !has_shape(weight(node, d, B_HH), 1, width, 0, 0))
+            return tg_node_fail(node, "the weights of direction %d are not [4H, %lld], [4H, H], [4H], [4H] with H %lld", d,
+                                (long long)op->input, (long long)op->hidden);
+    for (int i = H0; i <= C0; i++)
+        if (node->inputs[i] && !has_shape(node->inputs[i], 3, op->directions, op->batch, op->hidden))
+            return tg_node_fail(node, "the initial state is %s, wanted is [%d, %lld, %lld]",
+                                tg_tensor_text(node, node->inputs[i]), op->directions, (long long)op->batch,
+                                (long long)op->hidden);
+    if (!tg_keep_lengths(node, &op->lengths, op->batch, op->time) || !plan(node, op)) return false;
+    return tg_output(node, TG_SHAPE(op->batch, op->time, op->directions * op->hidden)) &&
+           tg_output(node, TG_SHAPE(op->directions, op->batch, op->hidden)) &&
+           tg_output(node, TG_SHAPE(op->directions, op->batch, op->hidden));
+}
+
+static double lstm_flops(const tg_node *node)
+{
+    const lstm_attributes *op = node->attributes;
+    return 8.0 * op->directions * (double)op->n * (double)op->hidden * (double)(op->input + op->hidden);
+}
+
+/* ---- packing ---- */
+
+/* The row of [B, T] that the sequence at a rank reads at a step. */
+static int64_t token(const lstm_attributes *op, int d, int64_t rank, int64_t t)
+{
+    int64_t b = op->rank_of[rank];
+    return b * op->time + (d == 0 ? t : op->lengths.data[b] - 1 - t);
+}
+
+static void gather_input(const lstm_attributes *op, int d, const tg_real *x, tg_real *packed)
+{
+    for (int64_t t = 0; t < op->time; t++)
+        for (int64_t rank = 0; rank < op->active[t] && op->input; rank++)
+            memcpy(packed + (op->offset[t] + rank) * op->input, x + token(op, d, rank, t) * op->input,
+                   (size_t)op->input * sizeof *x);
+}
+
+static void scatter_add_input(const lstm_attributes *op, int d, const tg_real *packed, tg_real *x)
+{
+    for (int64_t t = 0; t < op->time; t++)
+        for (int64_t rank = 0; rank < op->active[t]; rank++)
+            TG_RUN(tg_k_add_rows)(1, op->input, packed + (op->offset[t] + rank) * op->input, 0,
+                                  x + token(op, d, rank, t) * op->input);
+}
+
+/* Rows of a [directions, B, H] state by rank; zeros for no state. */
+static void gather_state(const lstm_attributes *op, int d, const tg_real *state, int64_t ranks, tg_real *by_rank)
+{
+    const size_t bytes = (size_t)op->hidden * sizeof *by_rank;
+    for (int64_t rank = 0; bytes && rank < ranks; rank++) {
+        tg_real *to = by_rank + rank * op->hidden;
+        if (state) memcpy(to, state + (d * op->batch + op->rank_of[rank]) * op->hidden, bytes);
+        else memset(to, 0, bytes);
+    }
+}
+
+/* ---- threads: each takes rows of one direction through all steps ---- */
+
+static int64_t row_blocks(const lstm_attributes *op)
+{
+    int64_t threads = 1;
+#ifdef _OPENMP
+    if (op->n * op->hidden * op->hidden > 4 * TG_PARALLEL_WORK && !omp_in_parallel()) threads = omp_get_max_threads();
+#endif
+    int64_t blocks = (threads + op->directions - 1) / op->directions;
+    return blocks < op->batch ? blocks : op->batch > 0 ? op->batch : 1;
+}
+
+typedef void (*block_function)(const tg_node *node, int d, int64_t first, int64_t last);
+
+static void each_block(const tg_node *node, block_function function)
+{
+    const lstm_attributes *op = node->attributes;
+    const int64_t blocks = row_blocks(op), tasks = blocks * op->directions;
+#pragma omp parallel for if (tasks > op->directions || blocks > 1 || op->n * op->hidden > 4096) schedule(dynamic, 1)
+    for (int64_t i = 0; i < tasks; i++) {
+        int64_t block = i / op->directions;
+        function(node, (int)(i % op->directions), block * op->batch / blocks, (block + 1) * op->batch / blocks);
+    }
+}
+
+/* ---- forward ---- */
+
+static bool allocate(tg_node *node, lstm_attributes *op)
+{
+    tg_real *(*memory)(tg_node *, int64_t) = node->tape->recording ? tg_save : tg_scratch;
+    bool good = true;
+    for (int k = 0; good && k < op->directions; k++) {
+        direction *d = &op->d[k];
+        d->x = memory(node, op->n * op->input);
+        d->gates = memory(node, op->n * 4 * op->hidden);
+        d->before = memory(node, op->n * op->hidden);
+        d->c = memory(node, op->n * op->hidden);
+        d->c0 = memory(node, op->batch * op->hidden);
+        d->packed = tg_scratch(node, tg_gemm_pack_size(op->hidden, 4 * op->hidden));
+        good = d->x && d->gates && d->before && d->c && d->c0 && d->packed;
+    }
+    return good;
+}
+
+/* z of all steps but for the recurrent part: biases, then one product. */
+static void project_input(const tg_node *node, int k, tg_real *packed)
+{
+    const lstm_attributes *op = node->attributes;
+    const direction *d = &op->d[k];
+    const int64_t width = 4 * op->hidden;
+    const tg_real *b_ih = weight(node, k, B_IH)->data, *b_hh = weight(node, k, B_HH)->data;
+    gather_input(op, k, node->inputs[X]->data, d->x);
+    for (int64_t i = 0; i < op->n; i++)
+        for (int64_t j = 0; j < width; j++) d->gates[i * width + j] = b_ih[j] + b_hh[j];
+    TG_RUN(tg_k_gemm_pack)(op->input, width, (tg_matrix){weight(node, k, W_IH)->data, 1, op->input}, packed);
+    TG_RUN(tg_k_gemm)(op->n, width, op->input, (tg_matrix){d->x, op->input, 1}, packed, d->gates, width, true);
+}
+
+/* Where h of a step goes besides y: to the next step, or to the final state. */
+static void pass_on(const tg_node *node, int k, int64_t t, int64_t rank, const tg_real *h, const tg_real *c)
+{
+    const lstm_attributes *op = node->attributes;
+    const size_t bytes = (size_t)op->hidden * sizeof *h;
+    if (t + 1 < op->time && rank < op->active[t + 1]) {
+        memcpy(op->d[k].before + (op->offset[t + 1] + rank) * op->hidden, h, bytes);
+        return;
+    }
+    int64_t row = (k * op->batch + op->rank_of[rank]) * op->hidden;
+    memcpy(node->outputs[1]->data + row, h, bytes);
+    memcpy(node->outputs[2]->data + row, c, bytes);
+}
+
+static void forward_block(const tg_node *node, int k, int64_t first, int64_t last)
+{
+    const lstm_attributes *op = node->attributes;
+    const direction *d = &op->d[k];
+    const int64_t hidden = op->hidden;
+    for (int64_t t = 0; t < op->time && first < op->active[t]; t++) {
+        int64_t end = last < op->active[t] ? last : op->active[t], row = op->offset[t] + first;
+        if (t > 0 || node->inputs[H0])
+            TG_RUN(tg_k_gemm)(end - first, 4 * hidden, hidden, (tg_matrix){d->before + row * hidden, hidden, 1},
+                              d->packed, d->gates + row * 4 * hidden, 4 * hidden, true);
+        for (int64_t rank = first; rank < end; rank++, row++) {
+            tg_real *h = node->outputs[0]->data + (token(op, k, rank, t) * op->directions + k) * hidden;
+            tg_real *c = d->c + row * hidden;
+            const tg_real *c_before = t ? d->c + (op->offset[t - 1] + rank) * hidden : d->c0 + rank * hidden;
+            TG_RUN(tg_k_lstm_gates)(hidden, d->gates + row * 4 * hidden, c_before, c, h);
+            pass_on(node, k, t, rank, h, c);
+        }
+    }
+}
+
+/* What no step writes: outputs after each sequence's end, and the final states of sequences of length 0. */
+static void fill_rest(const tg_node *node)
+{
+    const lstm_attributes *op = node->attributes;
+    const int64_t width = op->directions * op->hidden;
+    tg_real *y = node->outputs[0]->data;
+    for (int64_t b = 0; b < op->batch; b++) {
+        int64_t length = op->lengths.data[b];
+        memset(y + (b * op->time + length) * width, 0, (size_t)((op->time - length) * width) * sizeof *y);
+        for (int k = 0; length == 0 && k < 2 * op->directions; k++) {
+            const tg_tensor *initial = node->inputs[k < op->directions ? H0 : C0];
+            int64_t row = (k % op->directions * op->batch + b) * op->hidden;
+            tg_real *final = node->outputs[k < op->directions ? 1 : 2]->data + row;
+            for (int64_t j = 0; j < op->hidden; j++) final[j] = initial ? initial->data[row + j] : 0;
+        }
+    }
+}
+
+static void lstm_forward(tg_node *node)
+{
+    lstm_attributes *op = node->attributes;
+    tg_real *packed = tg_scratch(node, tg_gemm_pack_size(op->input, 4 * op->hidden));
+    if (!packed || !allocate(node, op)) return;
+    for (int k = 0; k < op->directions; k++) {
+        const direction *d = &op->d[k];
+        project_input(node, k, packed);
+        gather_state(op, k, node->inputs[H0] ? node->inputs[H0]->data : NULL, op->time ? op->active[0] : 0, d->before);
+        gather_state(op, k, node->inputs[C0] ? node->inputs[C0]->data : NULL, op->batch, d->c0);
+        TG_RUN(tg_k_gemm_pack)(op->hidden, 4 * op->hidden, (tg_matrix){weight(node, k, W_HH)->data, 1, op->hidden},
+                               d->packed);
+    }
+    each_block(node, forward_block);
+    fill_rest(node);
+}
+
+/* ---- backward ---- */
+
+static void backward_block(const tg_node *node, int k, int64_t first, int64_t last)
+{
+    const lstm_attributes *op = node->attributes;
+    const direction *d = &op->d[k];
+    const int64_t hidden = op->hidden;
+    const tg_real *dy = node->outputs[0]->grad;
+    for (int64_t t = op->time - 1; t >= 0; t--) {
+        int64_t end = last < op->active[t] ? last : op->active[t], row = op->offset[t] + first;
+        if (end <= first) continue;
+        for (int64_t rank = first; rank < end; rank++, row++) {
+            tg_real *dh = d->dh + rank * hidden;
+            const tg_real *c_before = t ? d->c + (op->offset[t - 1] + rank) * hidden : d->c0 + rank * hidden;
+            if (dy) TG_RUN(tg_k_add_rows)(1, hidden, dy + (token(op, k, rank, t) * op->directions + k) * hidden, 0, dh);
+            TG_RUN(tg_k_lstm_gates_backward)(hidden, d->gates + row * 4 * hidden, c_before, d->c + row * hidden, dh,
+                                             d->dc + rank * hidden);
+        }
+        if (t > 0 || node->inputs[H0]) /* dh_(t-1) = dz_t W_hh */
+            TG_RUN(tg_k_gemm)(end - first, hidden, 4 * hidden,
+                              (tg_matrix){d->gates + (op->offset[t] + first) * 4 * hidden, 4 * hidden, 1}, d->packed,
+                              d->dh + first * hidden, hidden, false);
+    }
+}
+
+/* From dz of all steps to the input and the weights, one product each. */
+static void backward_products(tg_node *node, int k, tg_real *packed)
+{
+    const lstm_attributes *op = node->attributes;
+    const direction *d = &op->d[k];
+    const int64_t width = 4 * op->hidden, first = FIRST_WEIGHT + k * WEIGHTS;
+    const tg_matrix dz_t = {d->gates, 1, width};
+    bool add;
+    tg_real *dw = tg_grad_target(node, (int)first + W_IH, &add);
+    if (dw) {
+        TG_RUN(tg_k_gemm_pack)(op->n, op->input, (tg_matrix){d->x, op->input, 1}, packed);
+        TG_RUN(tg_k_gemm)(width, op->input, op->n, dz_t, packed, dw, op->input, add);
+    }
+    dw = tg_grad_target(node, (int)first + W_HH, &add);
+    if (dw) {
+        TG_RUN(tg_k_gemm_pack)(op->n, op->hidden, (tg_matrix){d->before, op->hidden, 1}, packed);
+        TG_RUN(tg_k_gemm)(width, op->hidden, op->n, dz_t, packed, dw, op->hidden, add);
+    }
+    for (int bias = B_IH; bias <= B_HH; bias++) {
+        tg_real *db = tg_grad(node, (int)first + bias);
+        if (db) TG_RUN(tg_k_add_rows)(op->n, width, d->gates, width, db);
+    }
+    tg_real *dx = tg_grad(node, X);
+    if (!dx) return;
+    TG_RUN(tg_k_gemm_pack)(width, op->input, (tg_matrix){weight(node, k, W_IH)->data, op->input, 1}, packed);
+    TG_RUN(tg_k_gemm)(op->n, op->input, width, (tg_matrix){d->gates, width, 1}, packed, d->x, op->input, false);
+    scatter_add_input(op, k, d->x, dx); /* d->x has served its turn */
+}
+
+/* The gradients that are left when all steps are through are those of the initial state. */
+static void add_to_initial(tg_node *node, int input, int k, const tg_real *by_rank)
+{
+    const lstm_attributes *op = node->attributes;
+    tg_real *grad = node->inputs[input] ? tg_grad(node, input) : NULL;
+    for (int64_t rank = 0; grad && rank < op->batch; rank++)
+        TG_RUN(tg_k_add_rows)(1, op->hidden, by_rank + rank * op->hidden, 0,
+                              grad + (k * op->batch + op->rank_of[rank]) * op->hidden);
+}
+
+static void lstm_backward(tg_node *node)
+{
+    lstm_attributes *op = node->attributes;
+    int64_t widest = op->input > op->hidden ? op->input : op->hidden;
+    tg_real *packed = tg_scratch(node, tg_gemm_pack_size(op->n > 4 * op->hidden ? op->n : 4 * op->hidden, widest));
+    if (!packed) return;
+    for (int k = 0; k < op->directions; k++) {
+        direction *d = &op->d[k];
+        d->packed = tg_scratch(node, tg_gemm_pack_size(4 * op->hidden, op->hidden));
+        d->dh = tg_scratch(node, op->batch * op->hidden);
+        d->dc = tg_scratch(node, op->batch * op->hidden);
+        if (!d->packed || !d->dh || !d->dc) return;
+        gather_state(op, k, node->outputs[1]->grad, op->batch, d->dh);
+        gather_state(op, k, node->outputs[2]->grad, op->batch, d->dc);
+        TG_RUN(tg_k_gemm_pack)(4 * op->hidden, op->hidden, (tg_matrix){weight(node, k, W_HH)->data, op->hidden, 1},
+                               d->packed);
+    }
+    each_block(node, backward_block);
+    for (int k = 0; k < op->directions; k++) {
+        backward_products(node, k, packed);
+        add_to_initial(node, H0, k, op->d[k].dh);
+        add_to_initial(node, C0, k, op->d[k].dc);
+    }
+}
+
+TG_OP(lstm_op, "lstm", .attribute_size = sizeof(lstm_attributes), .shape = lstm_shape, .forward = lstm_forward,
+      .backward = lstm_backward, .flops = lstm_flops, .optional = 1 << H0 | 1 << C0);
+
+tg_tensor *tg_lstm_layer(tg_tape *tape, const tg_lstm_weights *weights, int directions, tg_tensor *x, tg_ints lengths,
+                         const tg_lstm_state *initial, tg_lstm_state *final)
+{
+    lstm_attributes op = {.lengths = lengths, .directions = directions};
+    tg_tensor *inputs[FIRST_WEIGHT + 2 * WEIGHTS] = {x, initial->h, initial->c}, *outputs[TG_MAX_OUTPUTS];
+    for (int d = 0; d < directions; d++) {
+        tg_tensor **of = inputs + FIRST_WEIGHT + d * WEIGHTS;
+        of[W_IH] = weights[d].weight_ih, of[W_HH] = weights[d].weight_hh;
+        of[B_IH] = weights[d].bias_ih, of[B_HH] = weights[d].bias_hh;
+    }
+    tg_apply(tape, &lstm_op, &op, FIRST_WEIGHT + directions * WEIGHTS, inputs, outputs);
+    *final = (tg_lstm_state){outputs[1], outputs[2]};
+    return outputs[0];
+}

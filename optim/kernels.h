@@ -1,0 +1,21 @@
+/* The optimizers' inner loops, compiled once an instruction set. They use no fused multiply-add, so that the bits are the
+ * same on all of them. */
+#ifndef TG_OPTIM_KERNELS_H
+#define TG_OPTIM_KERNELS_H
+
+#include "../core/kernels.h"
+
+/* One step's numbers, the same for all elements of a parameter. */
+typedef struct tg_adam_constants {
+    tg_real beta1_rest, beta2, beta2_rest; /* 1 - beta1, beta2, 1 - beta2, each rounded once */
+    tg_real step;                          /* rate / (1 - beta1^t) */
+    tg_real root_correction;               /* sqrt(1 - beta2^t) */
+    tg_real epsilon;
+    tg_real gradient_decay; /* g += gradient_decay p */
+    tg_real shrink;         /* p *= shrink, before the step: 1 - rate decay with AdamW, else 1 */
+} tg_adam_constants;
+
+TG_KERNEL_DECLARE(void, tg_k_adam, int64_t n, const tg_adam_constants *k, const tg_real *g, tg_real *p, tg_real *m,
+                  tg_real *v);
+
+#endif

@@ -1,0 +1,61 @@
+/* What every optimizer needs beside its step: whether there is a gradient, clipping, and learning rates. */
+#include "optim_internal.h"
+
+#include "../core/kernels.h"
+
+bool tg_optim_ready(tg_params *params, const char *caller)
+{
+    if (!params || params->error.set) return false;
+    for (int64_t i = 0; i < params->count; i++)
+        if (tg_optim_takes_step(params->entries[i])) return true;
+    return tg_params_fail(params, "%s: a step without a fresh gradient; call tg_backward first", caller);
+}
+
+/* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter overflows or loses digits. */
+static double square_norm(const tg_tensor *p)
+{
+    enum { PIECE = 1024 };
+    double sum = 0;
+    for (int64_t i = 0; i < p->size; i += PIECE) {
+        int64_t n = p->size - i < PIECE ? p->size - i : PIECE;
+        sum += (double)TG_RUN(tg_k_dot)(n, p->grad + i, p->grad + i);
+    }
+    return sum;
+}
+
+double tg_clip_grad_norm(tg_params *params, double limit)
+{
+    if (!tg_optim_ready(params, "clip_grad_norm")) return (double)NAN;
+    double sum = 0;
+    for (int64_t i = 0; i < params->count; i++) {
+        const tg_param_entry *entry = params->entries[i];
+        if (!tg_optim_takes_step(entry)) continue;
+        double part = square_norm(&entry->tensor);
+        if (!(part - part == 0)) {
+            tg_params_fail(params, "clip_grad_norm: the gradient of %s is not finite", entry->name);
+            return (double)NAN;
+        }
+        sum += part;
+    }
+    double norm = sqrt(sum), factor = limit / (norm + 1e-6); /* PyTorch's guard against 0 */
+    for (int64_t i = 0; factor < 1 && i < params->count; i++) {
+        const tg_tensor *p = &params->entries[i]->tensor;
+        if (!tg_optim_takes_step(params->entries[i])) continue;
+        for (int64_t j = 0; j < p->size; j++) p->grad[j] *= (tg_real)factor;
+    }
+    return norm;
+}
+
+double tg_rate_warmup(double peak, int64_t step, int64_t warmup)
+{
+    return step < warmup ? peak * (double)(step + 1) / (double)warmup : peak;
+}
+
+double tg_rate_cosine(double peak, double floor, int64_t step, int64_t warmup, int64_t total)
+{
+    const double pi = 3.141592653589793;
+    if (step < warmup) return tg_rate_warmup(peak, step, warmup);
+    if (step >= total) return floor;
+    double done = (double)(step - warmup) / (double)(total - warmup);
+    return floor + (peak - floor) * (1 + cos(pi * done)) / 2;
+}

@@ -1,0 +1,41 @@
+/* What turns gradients into better parameters.
+ *
+ * A step works on every parameter that is not frozen and has a gradient, and uses the gradients up. A step when no
+ * parameter has one (no backward pass since the last step) is an error, kept on the parameters. State such as Adam's
+ * moments lives in the tg_params, by parameter, and is saved with it (TG_SAVE_STATE). Arithmetic is PyTorch's. */
+#ifndef TG_OPTIM_H
+#define TG_OPTIM_H
+
+#include "../core/params.h"
+
+TG_BEGIN_DECLS
+
+/* Stochastic gradient descent: g += decay p;  v = momentum v + g;  p -= rate v  (nesterov: p -= rate (g + momentum v)). */
+typedef struct tg_sgd {
+    double rate, momentum, decay;
+    bool nesterov;
+} tg_sgd;
+TG_EXPORT bool tg_sgd_step(const tg_sgd *sgd, tg_params *params);
+
+/* Adam (Kingma and Ba, 2015) and, with `decoupled`, AdamW (Loshchilov and Hutter, 2019). */
+typedef struct tg_adam {
+    double rate, beta1, beta2, epsilon, decay;
+    bool decoupled; /* AdamW: p -= rate decay p, instead of g += decay p */
+} tg_adam;
+
+/* Rate 1e-3, betas 0.9 and 0.999, epsilon 1e-8, no decay; tg_adamw: decoupled, decay 0.01. */
+TG_EXPORT tg_adam tg_adam_default(double rate);
+TG_EXPORT tg_adam tg_adamw_default(double rate);
+TG_EXPORT bool tg_adam_step(const tg_adam *adam, tg_params *params);
+
+/* The Euclidean norm of all gradients together; where it exceeds `limit`, they are scaled down to it. A norm that is not
+ * finite is an error that names the first parameter at fault. Returns the norm before, or NaN after an error. */
+TG_EXPORT double tg_clip_grad_norm(tg_params *params, double limit);
+
+/* Learning rates for step 0, 1, ..: a linear rise over `warmup` steps to `peak`, then constant; or then half a cosine down
+ * to `floor` at step `total` and after (Loshchilov and Hutter, 2017). */
+TG_EXPORT double tg_rate_warmup(double peak, int64_t step, int64_t warmup);
+TG_EXPORT double tg_rate_cosine(double peak, double floor, int64_t step, int64_t warmup, int64_t total);
+
+TG_END_DECLS
+#endif

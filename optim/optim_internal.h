@@ -1,0 +1,16 @@
+/* What the optimizers share. */
+#ifndef TG_OPTIM_INTERNAL_H
+#define TG_OPTIM_INTERNAL_H
+
+#include "../core/internal.h"
+#include "optim.h"
+
+static inline bool tg_optim_takes_step(const tg_param_entry *entry)
+{
+    return entry->tensor.requires_grad && entry->tensor.has_grad;
+}
+
+/* Whether a step may be taken; otherwise the error is set, and says why in the name of `caller`. */
+bool tg_optim_ready(tg_params *params, const char *caller);
+
+#endif

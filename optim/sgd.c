@@ -1,0 +1,37 @@
+/* Stochastic gradient descent with momentum (Polyak, 1964) and Nesterov's variant, in PyTorch's order of operations:
+ *     g += decay p      v = momentum v + g  (v = g at the first step)      p -= rate v,  or rate (g + momentum v)
+ * v is kept as "momentum_buffer". */
+#include "optim_internal.h"
+
+/* A new buffer is zeros, so that momentum 0 + g is the first step's g. */
+static void update(const tg_sgd *sgd, tg_param_entry *entry, tg_real *v)
+{
+    const tg_tensor *p = &entry->tensor;
+    tg_real rate = (tg_real)sgd->rate, momentum = (tg_real)sgd->momentum;
+    tg_real decay = entry->no_decay ? 0 : (tg_real)sgd->decay;
+    for (int64_t i = 0; i < p->size; i++) {
+        tg_real g = p->grad[i] + decay * p->data[i];
+        if (v) {
+            v[i] = momentum * v[i] + g;
+            g = sgd->nesterov ? g + momentum * v[i] : v[i];
+        }
+        p->data[i] -= rate * g;
+    }
+}
+
+bool tg_sgd_step(const tg_sgd *sgd, tg_params *params)
+{
+    if (!tg_optim_ready(params, "sgd")) return false;
+    bool remembers = sgd->momentum != 0;
+    for (int64_t i = 0; remembers && i < params->count; i++)
+        if (tg_optim_takes_step(params->entries[i]) &&
+            !tg_param_state(params, params->entries[i], "momentum_buffer"))
+            return false;
+    for (int64_t i = 0; i < params->count; i++) {
+        tg_param_entry *entry = params->entries[i];
+        if (!tg_optim_takes_step(entry)) continue;
+        update(sgd, entry, remembers ? tg_param_state(params, entry, "momentum_buffer") : NULL);
+        entry->tensor.has_grad = false;
+    }
+    return true;
+}
