@@ -15,6 +15,7 @@ static inline tg_real real_sqrt(tg_real x)
 void TG_KERNEL(tg_k_adam)(int64_t n, const tg_adam_constants *k, const tg_real *g, tg_real *p, tg_real *m, tg_real *v)
 {
     const tg_adam_constants c = *k;
+#pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         tg_real weight = p[i] * c.shrink, grad = g[i] + c.gradient_decay * p[i];
         m[i] += (grad - m[i]) * c.beta1_rest;

@@ -1,0 +1,90 @@
+#include "canvas.h"
+
+#include "failure.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stb_image_write.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool tc_canvas_init(tc_canvas *canvas, int width, int height)
+{
+    size_t bytes = (size_t)width * (size_t)height * 3;
+    *canvas = (tc_canvas){width, height, tc_allocate(NULL, bytes, 1)};
+    if (!canvas->pixels) return false;
+    memset(canvas->pixels, 255, bytes);
+    return true;
+}
+
+void tc_canvas_free(tc_canvas *canvas)
+{
+    free(canvas->pixels);
+    *canvas = (tc_canvas){0};
+}
+
+static void blend(unsigned char *channel, double colour, double cover)
+{
+    *channel = (unsigned char)lround(*channel * (1 - cover) + 255 * colour * cover);
+}
+
+void tc_canvas_blend(tc_canvas *canvas, int x, int y, tc_colour colour, double cover)
+{
+    if (x < 0 || y < 0 || x >= canvas->width || y >= canvas->height) return;
+    unsigned char *pixel = canvas->pixels + 3 * ((size_t)y * (size_t)canvas->width + (size_t)x);
+    blend(pixel, colour.red, cover);
+    blend(pixel + 1, colour.green, cover);
+    blend(pixel + 2, colour.blue, cover);
+}
+
+void tc_canvas_box(tc_canvas *canvas, double x, double y, double width, double height, double radius, tc_colour colour)
+{
+    for (int row = (int)floor(y); row < y + height; row++) {
+        for (int column = (int)floor(x); column < x + width; column++) {
+            /* The distance of the pixel's middle from the box shrunk by the radius, less the radius, is how far it is
+             * outside the box; half a pixel on either side of 0 it is covered in part. */
+            double dx = fmax(fmax(x + radius - column - 0.5, column + 0.5 - (x + width - radius)), 0);
+            double dy = fmax(fmax(y + radius - row - 0.5, row + 0.5 - (y + height - radius)), 0);
+            double cover = fmin(fmax(0.5 - (hypot(dx, dy) - radius), 0), 1);
+            if (cover > 0) tc_canvas_blend(canvas, column, row, colour, cover);
+        }
+    }
+}
+
+/* ---- files ---- */
+
+typedef struct sink {
+    FILE *file;
+    bool failed;
+} sink;
+
+static void write_bytes(void *context, void *bytes, int size)
+{
+    sink *to = context;
+    to->failed = to->failed || fwrite(bytes, 1, (size_t)size, to->file) != (size_t)size;
+}
+
+static bool save(const tc_canvas *canvas, const char *path, const char *partial)
+{
+    sink to = {fopen(partial, "wb"), false};
+    if (!to.file) return tc_fail("%s: %s", path, strerror(errno));
+    int done = stbi_write_png_to_func(write_bytes, &to, canvas->width, canvas->height, 3, canvas->pixels, 0);
+    int reason = !done ? ENOMEM : to.failed ? errno : 0;
+    if (fclose(to.file) && !reason) reason = errno;
+    if (!reason && rename(partial, path)) reason = errno;
+    if (!reason) return true;
+    remove(partial);
+    return tc_fail("%s: the picture is not saved: %s", path, strerror(reason));
+}
+
+bool tc_canvas_save(const tc_canvas *canvas, const char *path)
+{
+    size_t size = strlen(path) + sizeof ".partial";
+    char *partial = tc_allocate(NULL, size, 1);
+    if (!partial) return false;
+    snprintf(partial, size, "%s.partial", path);
+    bool good = save(canvas, path, partial);
+    free(partial);
+    return good;
+}

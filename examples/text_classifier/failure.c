@@ -1,0 +1,36 @@
+#include "failure.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static char text[1024];
+
+bool tc_fail(const char *format, ...)
+{
+    if (text[0]) return false;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+const char *tc_failure(void)
+{
+    return text[0] ? text : NULL;
+}
+
+void tc_failure_clear(void)
+{
+    text[0] = 0;
+}
+
+void *tc_allocate(void *block, size_t count, size_t size)
+{
+    if (!count) count = 1;
+    void *larger = count <= SIZE_MAX / size ? realloc(block, count * size) : NULL;
+    if (!larger) tc_fail("out of memory: %zu times %zu bytes", count, size);
+    return larger;
+}

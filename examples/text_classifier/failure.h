@@ -1,0 +1,19 @@
+/* How a function says why it failed: it returns tc_fail("..."), which is false, and main prints the text as one line. */
+#ifndef TC_FAILURE_H
+#define TC_FAILURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Keeps the text unless there is one already: the first failure is the cause of those after it. Returns false. */
+bool tc_fail(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
+
+/* The text, or NULL when nothing failed; tc_failure_clear forgets it. */
+const char *tc_failure(void);
+void tc_failure_clear(void);
+
+/* realloc for `count` items of `size` bytes; NULL after tc_fail. Where there is no memory, the old block stays as it was.
+ * `count` 0 still gives a block. */
+void *tc_allocate(void *block, size_t count, size_t size);
+
+#endif

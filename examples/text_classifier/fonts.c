@@ -1,0 +1,139 @@
+#include "canvas.h"
+#include "failure.h"
+#include "text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where distributions keep fonts: first some for letters, then some that have Han characters and Kana. */
+static const char *const places[] = {
+    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",                       /* Debian, Ubuntu */
+    "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf",                     /* Fedora */
+    "/usr/share/fonts/TTF/DejaVuSans.ttf",                                   /* Arch */
+    "/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf",
+    "/usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf",
+    "/usr/share/fonts/truetype/liberation2/LiberationSans-Regular.ttf",
+    "/usr/share/fonts/liberation-sans/LiberationSans-Regular.ttf",
+    "/usr/share/fonts/liberation-sans-fonts/LiberationSans-Regular.ttf",
+    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",             /* Debian, Ubuntu */
+    "/usr/share/fonts/google-droid-sans-fonts/DroidSansFallbackFull.ttf",    /* Fedora */
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+};
+enum { PLACES = sizeof places / sizeof *places };
+
+/* All of a file, or NULL. */
+static unsigned char *read_file(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    unsigned char *bytes = NULL;
+    long size = file && !fseek(file, 0, SEEK_END) ? ftell(file) : -1;
+    if (size > 0 && !fseek(file, 0, SEEK_SET)) {
+        bytes = malloc((size_t)size);
+        if (bytes && fread(bytes, 1, (size_t)size, file) != (size_t)size) {
+            free(bytes);
+            bytes = NULL;
+        }
+    }
+    if (file) fclose(file);
+    return bytes;
+}
+
+static bool open_font(tc_fonts *fonts, const char *path)
+{
+    unsigned char *bytes = fonts->count < TC_MOST_FONTS ? read_file(path) : NULL;
+    int offset = bytes ? stbtt_GetFontOffsetForIndex(bytes, 0) : -1;
+    if (offset < 0 || !stbtt_InitFont(&fonts->info[fonts->count], bytes, offset)) {
+        free(bytes);
+        return false;
+    }
+    fonts->bytes[fonts->count++] = bytes;
+    return true;
+}
+
+static bool open_next(tc_fonts *fonts)
+{
+    while (fonts->tried < PLACES) {
+        if (open_font(fonts, places[fonts->tried++])) return true;
+    }
+    return false;
+}
+
+bool tc_fonts_open(tc_fonts *fonts, const char *first)
+{
+    *fonts = (tc_fonts){0};
+    if (first) return open_font(fonts, first) || tc_fail("%s: this cannot be read as a TrueType or OpenType font", first);
+    return open_next(fonts) || tc_fail("no font found to draw with: install fonts-dejavu-core (Debian, Ubuntu) or "
+                                       "dejavu-sans-fonts (Fedora), or name one with --font FILE");
+}
+
+void tc_fonts_close(tc_fonts *fonts)
+{
+    for (int i = 0; i < fonts->count; i++) free(fonts->bytes[i]);
+    *fonts = (tc_fonts){0};
+}
+
+/* The first font that has the character; one that none has is drawn as the first font draws what it lacks. */
+static const stbtt_fontinfo *find_glyph(tc_fonts *fonts, int c, int *glyph)
+{
+    for (int i = 0; i < fonts->count || open_next(fonts); i++) {
+        *glyph = stbtt_FindGlyphIndex(&fonts->info[i], c);
+        if (*glyph) return &fonts->info[i];
+    }
+    if (!fonts->missing) fonts->missing = c;
+    return &fonts->info[0];
+}
+
+/* How far the pen moves on after a character. */
+static double advance(const stbtt_fontinfo *font, int glyph, double scale)
+{
+    int width, bearing;
+    stbtt_GetGlyphHMetrics(font, glyph, &width, &bearing);
+    return scale * width;
+}
+
+double tc_text_width(tc_fonts *fonts, const char *text, size_t length, double size)
+{
+    double width = 0;
+    for (size_t at = 0; at < length;) {
+        int c, glyph;
+        at += tc_text_next(text + at, &c);
+        const stbtt_fontinfo *font = find_glyph(fonts, c, &glyph);
+        width += advance(font, glyph, (double)stbtt_ScaleForMappingEmToPixels(font, (float)size));
+    }
+    return width;
+}
+
+static void draw_glyph(tc_canvas *canvas, const stbtt_fontinfo *font, int glyph, double x, double y, double scale,
+                       tc_colour colour)
+{
+    int width, height, left, top;
+    float s = (float)scale, shift = (float)(x - floor(x));
+    unsigned char *cover = stbtt_GetGlyphBitmapSubpixel(font, s, s, shift, 0, glyph, &width, &height, &left, &top);
+    for (int row = 0; cover && row < height; row++) {
+        for (int column = 0; column < width; column++) {
+            tc_canvas_blend(canvas, (int)floor(x) + left + column, (int)lround(y) + top + row, colour,
+                            cover[row * width + column] / 255.0);
+        }
+    }
+    stbtt_FreeBitmap(cover, NULL);
+}
+
+void tc_text_draw(tc_canvas *canvas, tc_fonts *fonts, double x, double y, const char *text, size_t length, double size,
+                  tc_colour colour)
+{
+    for (size_t at = 0; at < length;) {
+        int c, glyph;
+        at += tc_text_next(text + at, &c);
+        const stbtt_fontinfo *font = find_glyph(fonts, c, &glyph);
+        double scale = (double)stbtt_ScaleForMappingEmToPixels(font, (float)size);
+        draw_glyph(canvas, font, glyph, x, y, scale, colour);
+        x += advance(font, glyph, scale);
+    }
+}

@@ -1,0 +1,168 @@
+#include "names.h"
+
+#include "failure.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char padding_name[] = "<padding>", unknown_name[] = "<unknown>"; /* no token holds both < and letters */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const tc_name *)a)->text, ((const tc_name *)b)->text);
+}
+
+void tc_names_free(tc_names *names)
+{
+    for (int32_t i = 0; i < names->count; i++) free(names->items[i]);
+    free(names->items);
+    free(names->sorted);
+    *names = (tc_names){0};
+}
+
+static bool copy_all(tc_names *names, const char *const *strings, size_t count)
+{
+    names->items = tc_allocate(NULL, count, sizeof *names->items);
+    names->sorted = tc_allocate(NULL, count, sizeof *names->sorted);
+    if (!names->items || !names->sorted) return false;
+    for (size_t i = 0; i < count; i++) {
+        size_t size = strlen(strings[i]) + 1;
+        char *copy = tc_allocate(NULL, size, 1);
+        if (!copy) return false;
+        memcpy(copy, strings[i], size);
+        names->items[i] = copy;
+        names->sorted[i] = (tc_name){copy, (int32_t)i};
+        names->count++;
+    }
+    qsort(names->sorted, count, sizeof *names->sorted, compare_names);
+    for (size_t i = 1; i < count; i++) {
+        if (!strcmp(names->sorted[i - 1].text, names->sorted[i].text)) {
+            return tc_fail("\"%s\" stands there twice", names->sorted[i].text);
+        }
+    }
+    return true;
+}
+
+bool tc_names_set(tc_names *names, const char *const *strings, size_t count)
+{
+    *names = (tc_names){0};
+    if (count > INT32_MAX) return tc_fail("%zu names are too many", count);
+    if (copy_all(names, strings, count)) return true;
+    tc_names_free(names);
+    return false;
+}
+
+int32_t tc_names_find(const tc_names *names, const char *text)
+{
+    if (!names->count) return -1;
+    tc_name key = {text, 0};
+    const tc_name *found = bsearch(&key, names->sorted, (size_t)names->count, sizeof key, compare_names);
+    return found ? found->id : -1;
+}
+
+char *tc_names_to_json(const tc_names *names)
+{
+    json_t *array = json_array();
+    bool good = array != NULL;
+    for (int32_t i = 0; good && i < names->count; i++) {
+        good = json_array_append_new(array, json_string(names->items[i])) == 0;
+    }
+    char *text = good ? json_dumps(array, JSON_COMPACT) : NULL;
+    json_decref(array);
+    if (!text) tc_fail("out of memory: %d names as JSON", names->count);
+    return text;
+}
+
+static bool set_from_array(tc_names *names, const json_t *array, const char *what)
+{
+    size_t count = json_array_size(array);
+    const char **strings = tc_allocate(NULL, count, sizeof *strings);
+    if (!strings) return false;
+    bool good = true;
+    for (size_t i = 0; good && i < count; i++) {
+        strings[i] = json_string_value(json_array_get(array, i));
+        if (!strings[i]) good = tc_fail("%s: item %zu is not a string", what, i);
+    }
+    good = good && tc_names_set(names, strings, count);
+    free(strings);
+    return good;
+}
+
+bool tc_names_from_json(tc_names *names, const char *json, const char *what)
+{
+    *names = (tc_names){0};
+    json_error_t error;
+    json_t *array = json_loads(json, 0, &error);
+    bool good = false;
+    if (!array) tc_fail("%s: %s", what, error.text);
+    else if (!json_is_array(array)) tc_fail("%s: it is not a JSON array", what);
+    else good = set_from_array(names, array, what);
+    json_decref(array);
+    return good;
+}
+
+typedef struct word_count {
+    const char *word;
+    size_t first; /* the index of the token where it stands first */
+    int64_t count;
+} word_count;
+
+static int by_word(const void *a, const void *b)
+{
+    const word_count *x = a, *y = b;
+    int order = strcmp(x->word, y->word);
+    return order ? order : (x->first > y->first) - (x->first < y->first);
+}
+
+static int by_count(const void *a, const void *b)
+{
+    const word_count *x = a, *y = b;
+    int order = (x->count < y->count) - (x->count > y->count);
+    return order ? order : (x->first > y->first) - (x->first < y->first);
+}
+
+/* One entry for each token becomes one for each word; returns how many there are. */
+static size_t merge_equal(word_count *entries, size_t count)
+{
+    size_t words = 0;
+    qsort(entries, count, sizeof *entries, by_word);
+    for (size_t i = 0; i < count; i++) {
+        if (words && !strcmp(entries[words - 1].word, entries[i].word)) entries[words - 1].count++;
+        else entries[words++] = entries[i];
+    }
+    return words;
+}
+
+static bool build(tc_names *words, const tc_tokens *tokens, int64_t least, int32_t *rare, word_count *entries,
+                  const char **strings)
+{
+    for (size_t i = 0; i < tokens->count; i++) entries[i] = (word_count){tc_token_word(tokens, i), i, 1};
+    size_t distinct = merge_equal(entries, tokens->count), kept = 0, frequent = 0;
+    qsort(entries, distinct, sizeof *entries, by_count);
+    strings[TC_PADDING] = padding_name;
+    strings[TC_UNKNOWN] = unknown_name;
+    for (; kept < distinct && entries[kept].count >= least; kept++) {
+        strings[TC_FIRST_WORD + kept] = entries[kept].word;
+        if (entries[kept].count > 1) frequent++;
+    }
+    *rare = TC_FIRST_WORD + (int32_t)frequent;
+    return tc_names_set(words, strings, TC_FIRST_WORD + kept);
+}
+
+bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int32_t *rare)
+{
+    *words = (tc_names){0};
+    word_count *entries = tc_allocate(NULL, tokens->count, sizeof *entries);
+    const char **strings = tc_allocate(NULL, tokens->count + TC_FIRST_WORD, sizeof *strings);
+    bool good = entries && strings && build(words, tokens, least, rare, entries, strings);
+    free(entries);
+    free(strings);
+    return good;
+}
+
+bool tc_vocabulary_valid(const tc_names *words)
+{
+    return words->count >= TC_FIRST_WORD && !strcmp(words->items[TC_PADDING], padding_name) &&
+           !strcmp(words->items[TC_UNKNOWN], unknown_name);
+}

@@ -1,0 +1,197 @@
+#include "options.h"
+
+#include "builtin.h"
+#include "commands.h"
+#include "model.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct command_rule {
+    tc_command command;
+    const char *name, *arguments, *about;
+    int least, most; /* arguments */
+} command_rule;
+
+static const command_rule commands[] = {
+    {TC_TRAIN, "train", "[DATA]", "trains a model on DATA and saves it", 0, 1},
+    {TC_EVAL, "eval", "MODEL DATA", "measures a model on labelled data", 2, 2},
+    {TC_PREDICT, "predict", "MODEL [TEXT]...", "labels each TEXT, or each line of standard input", 1, INT32_MAX},
+    {TC_ATTEND, "attend", "MODEL TEXT", "shows where the model looks in TEXT", 2, 2},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+typedef enum kind { TEXT, INTEGER, NUMBER, HELP } kind;
+
+typedef struct option_rule {
+    const char *name;
+    int letter;    /* of the short form; otherwise above 255 */
+    unsigned commands;
+    kind kind;
+    size_t field;  /* of tc_options */
+    double least, most;
+    const char *argument, *about;
+} option_rule;
+
+#define FIELD(name) offsetof(tc_options, name)
+
+static const option_rule rules[] = {
+    {"valid", 256, TC_TRAIN, TEXT, FIELD(valid), 0, 0, "DATA", "chooses the best epoch; else a tenth of the rows, from 20 rows on"},
+    {"test", 257, TC_TRAIN, TEXT, FIELD(test), 0, 0, "DATA", "measures the finished model"},
+    {"output", 'o', TC_TRAIN, TEXT, FIELD(output), 0, 0, "MODEL", "the file to write (textclf.safetensors)"},
+    {"output", 'o', TC_ATTEND, TEXT, FIELD(output), 0, 0, "FILE.png", "also draws a picture"},
+    {"font", 258, TC_ATTEND, TEXT, FIELD(font), 0, 0, "FILE.ttf", "the first font to look for a character in"},
+    {"seed", 259, TC_TRAIN, INTEGER, FIELD(seed), 0, 9e15, "N", "of all that is random (1); the same seed, the same model"},
+    {"epochs", 260, TC_TRAIN, INTEGER, FIELD(epochs), 1, 1e6, "N", "passes over the data"},
+    {"patience", 261, TC_TRAIN, INTEGER, FIELD(patience), 0, 1e6, "N", "stops after N epochs without a better one (0: never)"},
+    {"batch", 262, TC_TRAIN, INTEGER, FIELD(batch), 1, 65536, "N", "rows of a step (32)"},
+    {"rate", 263, TC_TRAIN, NUMBER, FIELD(rate), 1e-9, 1, "X", "Adam's learning rate (0.001)"},
+    {"dropout", 264, TC_TRAIN, NUMBER, FIELD(dropout), 0, 0.99, "X", "of embeddings and of what is classified (0.5)"},
+    {"embedding", 265, TC_TRAIN, INTEGER, FIELD(embedding), 1, TC_MOST_WIDTH, "N", "width of a word's vector (128)"},
+    {"hidden", 266, TC_TRAIN, INTEGER, FIELD(hidden), 1, TC_MOST_WIDTH, "N", "width of each direction of the LSTM (128)"},
+    {"attention", 267, TC_TRAIN, TEXT, FIELD(attention), 0, 0, "KIND", "additive, or none: the LSTM's last state (additive)"},
+    {"min-count", 268, TC_TRAIN, INTEGER, FIELD(min_count), 1, 1e9, "N", "how often a word must occur (2 from 1000 rows on, else 1)"},
+    {"longest", 269, TC_TRAIN, INTEGER, FIELD(longest), 1, TC_MOST_LENGTH, "N", "tokens of a text, the rest is cut (1000)"},
+    {"help", 'h', TC_TRAIN | TC_EVAL | TC_PREDICT | TC_ATTEND, HELP, 0, 0, 0, NULL, "shows this"},
+};
+enum { RULES = sizeof rules / sizeof *rules };
+
+/* ---- help ---- */
+
+static void show_help(void)
+{
+    printf("textclf: a text classifier that shows where it looked\n\n");
+    for (int i = 0; i < COMMANDS; i++) {
+        printf("  textclf %-8s%-17s%s\n", commands[i].name, commands[i].arguments, commands[i].about);
+    }
+    printf("\ntextclf COMMAND --help tells more.\n"
+           "It exits with 0 when all is done, 1 when something failed, 2 after a wrong command line, 130 after Ctrl-C.\n");
+}
+
+static void show_command_help(const command_rule *command)
+{
+    printf("textclf %s [OPTION]... %s: %s\n\n", command->name, command->arguments, command->about);
+    for (const option_rule *r = rules; r < rules + RULES; r++) {
+        if (!(r->commands & command->command)) continue;
+        char letter[8] = "";
+        if (r->letter < 256) snprintf(letter, sizeof letter, "-%c,", r->letter);
+        printf("  %3s --%-10s%-9s %s\n", letter, r->name, r->argument ? r->argument : "", r->about);
+    }
+    if (command->command & (TC_TRAIN | TC_EVAL)) {
+        printf("\nDATA is a file in which a line is TEXT, a tab and LABEL (the last tab counts), in UTF-8; or one of\n");
+        for (size_t i = 0; i < tc_builtin_count; i++) printf("  %-22s %s\n", tc_builtins[i].name, tc_builtins[i].about);
+    }
+    if (command->command == TC_TRAIN) {
+        printf("\nWithout DATA it is builtin:reviews. A builtin is tested on its held-out part unless --test is given.\n"
+               "Without --epochs there are as many as make %d steps, from %d to %d.\n",
+               TC_DEFAULT_STEPS, TC_LEAST_EPOCHS, TC_MOST_EPOCHS);
+    }
+}
+
+/* ---- parsing ---- */
+
+static tc_parsed usage(const char *command, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
+
+/* Says what is wrong with the command line; `command` may be NULL. */
+static tc_parsed usage(const char *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "textclf: ");
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "; see textclf %s%s--help\n", command ? command : "", command ? " " : "");
+    va_end(arguments);
+    return TC_USAGE_ERROR;
+}
+
+/* Stores an option's value where its rule says. */
+static tc_parsed store(tc_options *options, const command_rule *command, const option_rule *rule, char *value)
+{
+    char *field = (char *)options + rule->field, *end = value;
+    errno = 0;
+    if (rule->kind == TEXT) {
+        if (!*value) return usage(command->name, "--%s needs a value that is not empty", rule->name);
+        *(const char **)(void *)field = value;
+    } else if (rule->kind == INTEGER) {
+        long long number = strtoll(value, &end, 10);
+        if (end == value || *end || errno || (double)number < rule->least || (double)number > rule->most) {
+            return usage(command->name, "--%s %s: it takes an integer from %.0f to %.0f", rule->name, value, rule->least,
+                         rule->most);
+        }
+        *(int64_t *)(void *)field = number;
+    } else {
+        double number = strtod(value, &end);
+        if (end == value || *end || !(number >= rule->least && number <= rule->most)) {
+            return usage(command->name, "--%s %s: it takes a number from %g to %g", rule->name, value, rule->least,
+                         rule->most);
+        }
+        *(double *)(void *)field = number;
+    }
+    return TC_RUN;
+}
+
+static const option_rule *find_rule(const command_rule *command, int letter)
+{
+    for (const option_rule *r = rules; r < rules + RULES; r++) {
+        if (r->letter == letter && (r->commands & command->command)) return r;
+    }
+    return NULL;
+}
+
+/* Reads the options of `command`; argv[0] is its name. */
+static tc_parsed parse_options(tc_options *options, const command_rule *command, int argc, char **argv)
+{
+    struct option known[RULES + 1] = {{0}};
+    int count = 0, letter;
+    for (const option_rule *r = rules; r < rules + RULES; r++) {
+        if (r->commands & command->command) {
+            known[count++] = (struct option){r->name, r->argument ? required_argument : no_argument, NULL, r->letter};
+        }
+    }
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, ":ho:", known, NULL)) != -1) {
+        const option_rule *rule = find_rule(command, letter);
+        if (letter == ':') return usage(command->name, "%s needs a value", argv[optind - 1]);
+        if (!rule) return usage(command->name, "%s %s: no such option", command->name, argv[optind - 1]);
+        if (rule->kind == HELP) {
+            show_command_help(command);
+            return TC_HELP_SHOWN;
+        }
+        tc_parsed parsed = store(options, command, rule, optarg);
+        if (parsed != TC_RUN) return parsed;
+    }
+    options->arguments = argv + optind;
+    options->argument_count = argc - optind;
+    return TC_RUN;
+}
+
+tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
+{
+    *options = (tc_options){.seed = 1, .batch = 32, .embedding = 128, .hidden = 128, .longest = 1000, .rate = 1e-3,
+                            .dropout = 0.5, .attention = "additive"};
+    if (argc < 2) return usage(NULL, "no command");
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        show_help();
+        return TC_HELP_SHOWN;
+    }
+    const command_rule *command = NULL;
+    for (int i = 0; i < COMMANDS; i++) {
+        if (!strcmp(argv[1], commands[i].name)) command = &commands[i];
+    }
+    if (!command) return usage(NULL, "%s: no such command", argv[1]);
+    options->command = command->command;
+    tc_parsed parsed = parse_options(options, command, argc - 1, argv + 1);
+    if (parsed != TC_RUN) return parsed;
+    if (options->argument_count < command->least || options->argument_count > command->most) {
+        return usage(command->name, "%s takes %s", command->name, command->arguments);
+    }
+    if (strcmp(options->attention, "additive") && strcmp(options->attention, "none")) {
+        return usage(command->name, "--attention %s: it takes additive or none", options->attention);
+    }
+    return TC_RUN;
+}

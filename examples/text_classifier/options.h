@@ -1,0 +1,24 @@
+/* The command line. */
+#ifndef TC_OPTIONS_H
+#define TC_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum tc_command { TC_TRAIN = 1, TC_EVAL = 2, TC_PREDICT = 4, TC_ATTEND = 8 } tc_command;
+
+typedef struct tc_options {
+    tc_command command;
+    char **arguments; /* what is no option */
+    int32_t argument_count;
+    const char *valid, *test, *output, *font, *attention; /* NULL: not given */
+    int64_t seed, epochs, batch, embedding, hidden, min_count, patience, longest; /* epochs, min_count, 0: choose */
+    double rate, dropout;
+} tc_options;
+
+typedef enum tc_parsed { TC_RUN, TC_HELP_SHOWN, TC_USAGE_ERROR } tc_parsed;
+
+/* Reads the command and its options, checks their ranges and the number of arguments. Shows help and usage errors. */
+tc_parsed tc_options_parse(tc_options *options, int argc, char **argv);
+
+#endif

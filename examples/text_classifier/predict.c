@@ -1,0 +1,172 @@
+#include "commands.h"
+#include "evaluate.h"
+#include "failure.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* ---- eval ---- */
+
+static bool evaluate(tc_model *model, tc_data *data, const tc_options *options)
+{
+    tc_score score;
+    if (!tc_model_load(model, options->arguments[0]) || !tc_data_read(data, options->arguments[1]) ||
+        !tc_data_number_labels(data, &model->labels) ||
+        !tc_data_encode(data, &model->words, model->settings.longest) ||
+        !tc_score_part(&score, model, (tc_part){data->rows, data->count})) {
+        return false;
+    }
+    printf("accuracy %.4f (%d of %d), loss %.4f, %.1f %% of the words unknown\n", tc_accuracy(&score), score.right,
+           score.rows, score.loss, data->tokens ? 100.0 * (double)data->unknown / (double)data->tokens : 0.0);
+    printf("    rows    right   recall  label\n");
+    for (int32_t c = 0; c < model->labels.count; c++) {
+        printf("%8d %8d  ", score.label_rows[c], score.label_right[c]);
+        if (score.label_rows[c]) printf("%7.4f", (double)score.label_right[c] / score.label_rows[c]);
+        else printf("%7s", "-");
+        printf("  %s\n", model->labels.items[c]);
+    }
+    tc_score_free(&score);
+    return true;
+}
+
+int tc_eval(const tc_options *options)
+{
+    tc_model model = {0};
+    tc_data data = {0};
+    bool good = evaluate(&model, &data, options);
+    tc_data_free(&data);
+    tc_model_free(&model);
+    return good ? TC_DONE : TC_FAILED;
+}
+
+/* ---- predict ---- */
+
+/* LABEL tab PROBABILITY tab every label with its probability tab TEXT */
+static void print_answer(const tc_model *model, const float *answer, const char *text)
+{
+    int32_t C = model->labels.count, best = tc_best_label(answer, C);
+    printf("%s\t%.4f\t", model->labels.items[best], exp((double)answer[best]));
+    for (int32_t c = 0; c < C; c++) {
+        printf("%s%s %.4f", c ? ", " : "", model->labels.items[c], exp((double)answer[c]));
+    }
+    putchar('\t');
+    for (; *text; text++) putchar(*text == '\n' || *text == '\r' ? ' ' : *text);
+    putchar('\n');
+}
+
+/* Answers a block of texts in their order. */
+static bool predict_block(const tc_model *model, tc_data *block)
+{
+    if (!tc_data_encode(block, &model->words, model->settings.longest)) return false;
+    float *answers = tc_log_probabilities(model, (tc_part){block->rows, block->count});
+    if (!answers) return false;
+    for (int32_t i = 0; i < block->count; i++) {
+        print_answer(model, answers + (size_t)i * (size_t)model->labels.count, block->rows[i].text);
+    }
+    free(answers);
+    return true;
+}
+
+static bool check_text(const char *text, size_t length, const char *name, int64_t number)
+{
+    size_t bad;
+    if (tc_text_valid(text, length, &bad)) return true;
+    return tc_fail("%s:%lld: byte %zu, 0x%02X, is not UTF-8 text", name, (long long)number, bad + 1,
+                   (unsigned)(unsigned char)text[bad]);
+}
+
+static bool name_unknown_words(const tc_model *model, const tc_data *block)
+{
+    tc_tokens tokens = {0};
+    bool good = true;
+    for (int32_t i = 0; good && i < block->count; i++) good = tc_tokens_add(&tokens, block->rows[i].text);
+    int shown = 0;
+    for (size_t i = 0; good && i < tokens.count; i++) {
+        const char *word = tc_token_word(&tokens, i);
+        if (tc_names_find(&model->words, word) >= 0) continue;
+        fprintf(stderr, "%s%s", shown++ ? ", " : "textclf: not in the vocabulary: ", word);
+    }
+    if (shown) fputc('\n', stderr);
+    tc_tokens_free(&tokens);
+    return good;
+}
+
+static bool predict_arguments(const tc_model *model, char *const *texts, int32_t count)
+{
+    tc_data block = {.name = "TEXT"};
+    bool good = true;
+    for (int32_t i = 0; good && i < count; i++) {
+        good = check_text(texts[i], strlen(texts[i]), block.name, i + 1) && tc_data_add_text(&block, texts[i]);
+    }
+    good = good && predict_block(model, &block) && name_unknown_words(model, &block);
+    tc_data_free(&block);
+    return good;
+}
+
+/* ---- predict, standard input ---- */
+
+enum { BLOCK = 1024 }; /* lines that are answered together */
+
+typedef struct line_buffer {
+    char *text;
+    size_t room;
+} line_buffer;
+
+/* Reads one line; *end is set where there is none. */
+static bool read_line(line_buffer *line, int64_t number, bool *end)
+{
+    errno = 0;
+    ssize_t length = getline(&line->text, &line->room, stdin);
+    *end = length < 0;
+    if (*end) return feof(stdin) ? true : tc_fail("standard input: %s", strerror(errno));
+    while (length && (line->text[length - 1] == '\n' || line->text[length - 1] == '\r')) length--;
+    line->text[length] = 0;
+    return check_text(line->text, (size_t)length, "standard input", number);
+}
+
+static bool predict_lines(const tc_model *model, line_buffer *lines)
+{
+    int block_lines = isatty(STDIN_FILENO) ? 1 : BLOCK; /* whoever types wants an answer after each line */
+    int64_t number = 0, tokens = 0, unknown = 0;
+    bool good = true, end = false;
+    while (good && !end) {
+        tc_data block = {.name = "standard input"};
+        while (good && block.count < block_lines) {
+            line_buffer *next = &lines[block.count];
+            good = read_line(next, ++number, &end);
+            if (end) break;
+            good = good && tc_data_add_text(&block, next->text);
+        }
+        bool answered = !block.count || predict_block(model, &block); /* also what came before a bad line */
+        good = good && answered;
+        tokens += block.tokens;
+        unknown += block.unknown;
+        tc_data_free(&block);
+        fflush(stdout);
+    }
+    if (unknown) {
+        fprintf(stderr, "textclf: %lld of %lld words are not in the vocabulary\n", (long long)unknown, (long long)tokens);
+    }
+    return good;
+}
+
+int tc_predict(const tc_options *options)
+{
+    tc_model model = {0};
+    bool good = tc_model_load(&model, options->arguments[0]);
+    if (good && options->argument_count > 1) {
+        good = predict_arguments(&model, options->arguments + 1, options->argument_count - 1);
+    } else if (good) {
+        line_buffer *lines = calloc(BLOCK, sizeof *lines);
+        good = lines ? predict_lines(&model, lines) : tc_fail("out of memory: %d lines", BLOCK);
+        for (int i = 0; lines && i < BLOCK; i++) free(lines[i].text);
+        free(lines);
+    }
+    tc_model_free(&model);
+    return good ? TC_DONE : TC_FAILED;
+}

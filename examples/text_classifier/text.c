@@ -1,0 +1,189 @@
+#include "text.h"
+
+#include "failure.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+enum kind {
+    BLANK,  /* separates */
+    WORD,   /* joins its like */
+    ALONE,  /* a token of its own */
+    SIGN,   /* joins only itself repeated */
+    EXTEND, /* belongs to what stands before it */
+};
+
+static bool between(int c, int first, int last)
+{
+    return c >= first && c <= last;
+}
+
+/* Han characters (also the iteration mark and zero), Hiragana and Katakana: scripts written without blanks. */
+static bool is_han_or_kana(int c)
+{
+    return between(c, 0x4E00, 0x9FFF) || between(c, 0x3400, 0x4DBF) || between(c, 0xF900, 0xFAFF) ||
+           between(c, 0x20000, 0x3FFFD) || c == 0x3005 || c == 0x3007 || between(c, 0x3041, 0x3096) ||
+           between(c, 0x309D, 0x30FA) || between(c, 0x30FC, 0x30FF) || between(c, 0x31F0, 0x31FF) ||
+           between(c, 0xFF66, 0xFF9D);
+}
+
+static bool is_apostrophe(int c)
+{
+    return c == '\'' || c == 0x2019 || c == 0xFF07;
+}
+
+static enum kind kind_of(int c)
+{
+    if (is_han_or_kana(c)) return ALONE;
+    if (between(c, 0xFF9E, 0xFF9F)) return EXTEND;   /* half-width voicing marks */
+    if (between(c, 0x1F3FB, 0x1F3FF)) return EXTEND; /* skin tones of emoji */
+    switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO: case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO:
+        return WORD;
+    case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME: case UTF8PROC_CATEGORY_CF:
+        return EXTEND;
+    case UTF8PROC_CATEGORY_ZS: case UTF8PROC_CATEGORY_ZL: case UTF8PROC_CATEGORY_ZP: case UTF8PROC_CATEGORY_CC:
+        return BLANK;
+    default:
+        return SIGN;
+    }
+}
+
+size_t tc_text_next(const char *text, int *code_point)
+{
+    utf8proc_int32_t c;
+    utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text, -1, &c);
+    *code_point = size > 0 ? c : 0;
+    return size > 0 ? (size_t)size : 1;
+}
+
+bool tc_text_valid(const char *text, size_t length, size_t *bad)
+{
+    for (size_t at = 0; at < length;) {
+        utf8proc_int32_t c;
+        utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(length - at), &c);
+        if (size <= 0 || c == 0) {
+            *bad = at;
+            return false;
+        }
+        at += (size_t)size;
+    }
+    return true;
+}
+
+/* Where the token ends that starts with the character `first`, which ends at `end`. */
+static size_t token_end(const char *text, int first, size_t end)
+{
+    enum kind kind = kind_of(first);
+    for (;;) {
+        int c, after;
+        size_t next = end + tc_text_next(text + end, &c);
+        enum kind next_kind = kind_of(c);
+        bool joins = next_kind == EXTEND || (kind == WORD && next_kind == WORD) || (kind == SIGN && c == first);
+        if (kind == WORD && is_apostrophe(c)) {
+            tc_text_next(text + next, &after);
+            joins = kind_of(after) == WORD;
+        }
+        if (!joins) return end;
+        end = next;
+    }
+}
+
+static utf8proc_int32_t plain_apostrophe(utf8proc_int32_t c, void *unused)
+{
+    (void)unused;
+    return c == 0x2019 ? '\'' : c;
+}
+
+/* Appends bytes and a final 0 to the words. */
+static bool words_append(tc_tokens *tokens, const char *bytes, size_t length)
+{
+    if (tokens->words_room - tokens->words_used < length + 1) {
+        size_t room = 2 * tokens->words_room + length + 256;
+        char *words = tc_allocate(tokens->words, room, 1);
+        if (!words) return false;
+        tokens->words = words;
+        tokens->words_room = room;
+    }
+    memcpy(tokens->words + tokens->words_used, bytes, length);
+    tokens->words[tokens->words_used + length] = 0;
+    tokens->words_used += length + 1;
+    return true;
+}
+
+/* Appends the folded form of a token. It may be empty, where the token is made of invisible characters. */
+static bool fold(tc_tokens *tokens, const char *start, size_t length)
+{
+    size_t word = tokens->words_used;
+    bool ascii = true;
+    for (size_t i = 0; i < length; i++) ascii = ascii && (unsigned char)start[i] < 0x80;
+    if (ascii) { /* the same result without a conversion */
+        if (!words_append(tokens, start, length)) return false;
+        for (char *c = tokens->words + word; *c; c++) {
+            if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
+        }
+        return true;
+    }
+    utf8proc_uint8_t *folded;
+    utf8proc_option_t options =
+        UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
+    utf8proc_ssize_t size = utf8proc_map_custom((const utf8proc_uint8_t *)start, (utf8proc_ssize_t)length, &folded,
+                                                options, plain_apostrophe, NULL);
+    if (size < 0) return tc_fail("folding a word: %s", utf8proc_errmsg(size));
+    bool done = words_append(tokens, (const char *)folded, (size_t)size);
+    free(folded);
+    return done;
+}
+
+static void cut_word(tc_tokens *tokens, size_t word, int characters)
+{
+    size_t end = word;
+    int c;
+    while (tokens->words[end] && characters-- > 0) end += tc_text_next(tokens->words + end, &c);
+    tokens->words[end] = 0;
+    tokens->words_used = end + 1;
+}
+
+static bool tokens_push(tc_tokens *tokens, const char *text, size_t start, size_t end, enum kind kind)
+{
+    if (tokens->count == tokens->room) {
+        size_t room = 2 * tokens->room + 64;
+        tc_token *items = tc_allocate(tokens->items, room, sizeof *items);
+        if (!items) return false;
+        tokens->items = items;
+        tokens->room = room;
+    }
+    size_t word = tokens->words_used;
+    if (!fold(tokens, text + start, end - start)) return false;
+    if (kind == SIGN) cut_word(tokens, word, 3);
+    if (tokens->words[word]) tokens->items[tokens->count++] = (tc_token){start, end - start, word};
+    else tokens->words_used = word;
+    return true;
+}
+
+bool tc_tokens_add(tc_tokens *tokens, const char *text)
+{
+    for (size_t start = 0, end; text[start]; start = end) {
+        int c;
+        end = start + tc_text_next(text + start, &c);
+        enum kind kind = kind_of(c);
+        if (kind == BLANK || kind == EXTEND) continue;
+        end = token_end(text, c, end);
+        if (!tokens_push(tokens, text, start, end, kind)) return false;
+    }
+    return true;
+}
+
+void tc_tokens_clear(tc_tokens *tokens)
+{
+    tokens->count = tokens->words_used = 0;
+}
+
+void tc_tokens_free(tc_tokens *tokens)
+{
+    free(tokens->items);
+    free(tokens->words);
+    *tokens = (tc_tokens){0};
+}

@@ -1,0 +1,149 @@
+#include "view.h"
+
+#include "canvas.h"
+#include "failure.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Pixels. The picture is large enough to be sharp on a dense screen. */
+enum {
+    WIDTH = 1400,
+    MARGIN = 64,
+    MOST_HEIGHT = 30000,
+    TITLE = 52,      /* sizes of type */
+    SUBTITLE = 26,
+    WORD = 36,
+    SMALL = 20,
+    BOX = 64,        /* height of a word's box */
+    PADDING = 16,    /* beside a word in its box */
+    GAP = 10,        /* between boxes */
+    LINE = 120,      /* from one line of boxes to the next */
+    HEAD = 190,      /* above the first line */
+};
+
+static const tc_colour ink = {0.10, 0.12, 0.16}, grey = {0.45, 0.48, 0.54}, white = {1, 1, 1};
+
+typedef struct box {
+    double x, y, width;
+} box;
+
+/* From almost white to blue. */
+static tc_colour tint(double share)
+{
+    return (tc_colour){0.945 - 0.835 * share, 0.955 - 0.600 * share, 0.970 - 0.150 * share};
+}
+
+/* A weight in percent, as it stands under the word. */
+static size_t weight_text(char *text, size_t room, float weight)
+{
+    double percent = 100 * (double)weight;
+    int length = snprintf(text, room, percent >= 9.95 ? "%.0f %%" : "%.1f %%", percent);
+    return length > 0 ? (size_t)length : 0;
+}
+
+/* The longest start of a text, in whole characters, that is no wider than `most`. */
+static size_t fitting(tc_fonts *fonts, const char *text, size_t length, double size, double most)
+{
+    size_t end = 0;
+    double width = 0;
+    while (end < length) {
+        int c;
+        size_t bytes = tc_text_next(text + end, &c);
+        width += tc_text_width(fonts, text + end, bytes, size);
+        if (width > most) break;
+        end += bytes;
+    }
+    return end;
+}
+
+/* Places the boxes in lines; returns the height of the picture. */
+static double lay_out(const tc_view *view, tc_fonts *fonts, box *boxes)
+{
+    double x = MARGIN, y = HEAD, most = WIDTH - 2 * MARGIN;
+    for (int32_t i = 0; i < view->count; i++) {
+        char weight[32];
+        size_t length = weight_text(weight, sizeof weight, view->weights[i]);
+        double word = tc_text_width(fonts, view->text + view->tokens[i].start, view->tokens[i].length, WORD);
+        double width = fmax(word + 2 * PADDING, tc_text_width(fonts, weight, length, SMALL));
+        width = fmin(ceil(width), most);
+        if (x > MARGIN && x + width > WIDTH - MARGIN) {
+            x = MARGIN;
+            y += LINE;
+        }
+        boxes[i] = (box){x, y, width};
+        x += width + GAP;
+    }
+    return y + LINE + MARGIN / 2.0;
+}
+
+/* Text with its middle at x; returns its width. */
+static double draw_centred(tc_canvas *canvas, tc_fonts *fonts, double x, double y, const char *text, size_t length,
+                           double size, tc_colour colour)
+{
+    double width = tc_text_width(fonts, text, length, size);
+    tc_text_draw(canvas, fonts, x - width / 2, y, text, length, size, colour);
+    return width;
+}
+
+static void draw_head(const tc_view *view, tc_canvas *canvas, tc_fonts *fonts)
+{
+    const char *label = view->labels->items[view->best], *caption = "where the attention went";
+    size_t length = fitting(fonts, label, strlen(label), TITLE, WIDTH - 2 * MARGIN - 6 * TITLE);
+    tc_text_draw(canvas, fonts, MARGIN, MARGIN + 44, label, length, TITLE, ink);
+    char text[64];
+    snprintf(text, sizeof text, "%.1f %%", 100 * view->probabilities[view->best]);
+    double x = MARGIN + tc_text_width(fonts, label, length, TITLE) + 20;
+    tc_text_draw(canvas, fonts, x, MARGIN + 44, text, strlen(text), TITLE, tint(1));
+    for (int32_t i = 0; i < view->count; i++) {
+        if (view->ids[i] == TC_UNKNOWN) caption = "where the attention went; underlined: not in the vocabulary";
+    }
+    tc_text_draw(canvas, fonts, MARGIN, MARGIN + 92, caption, strlen(caption), SUBTITLE, grey);
+}
+
+static void draw_word(const tc_view *view, int32_t i, const box *place, double most, tc_canvas *canvas, tc_fonts *fonts)
+{
+    const char *word = view->text + view->tokens[i].start;
+    double share = most > 0 ? (double)view->weights[i] / most : 0, middle = place->x + place->width / 2;
+    tc_colour colour = share > 0.5 ? white : ink;
+    size_t length = fitting(fonts, word, view->tokens[i].length, WORD, place->width);
+    tc_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
+    double width = draw_centred(canvas, fonts, middle, place->y + 45, word, length, WORD, colour);
+    if (view->ids[i] == TC_UNKNOWN) tc_canvas_box(canvas, middle - width / 2, place->y + 55, width, 3, 1.5, colour);
+    char weight[32];
+    length = weight_text(weight, sizeof weight, view->weights[i]);
+    draw_centred(canvas, fonts, middle, place->y + BOX + 26, weight, length, SMALL, grey);
+}
+
+static bool draw(const tc_view *view, tc_fonts *fonts, const char *path)
+{
+    box *boxes = tc_allocate(NULL, (size_t)view->count, sizeof *boxes);
+    if (!boxes) return false;
+    double height = lay_out(view, fonts, boxes), most = 0;
+    for (int32_t i = 0; i < view->count; i++) most = fmax(most, (double)view->weights[i]);
+    tc_canvas canvas = {0};
+    bool good = height <= MOST_HEIGHT ? tc_canvas_init(&canvas, WIDTH, (int)height)
+                                      : tc_fail("the text has %d words: too many for a picture", view->count);
+    if (good) {
+        draw_head(view, &canvas, fonts);
+        for (int32_t i = 0; i < view->count; i++) draw_word(view, i, &boxes[i], most, &canvas, fonts);
+        good = tc_canvas_save(&canvas, path);
+    }
+    tc_canvas_free(&canvas);
+    free(boxes);
+    return good;
+}
+
+bool tc_view_draw(const tc_view *view, const char *font, const char *path)
+{
+    tc_fonts fonts;
+    bool good = tc_fonts_open(&fonts, font) && draw(view, &fonts, path);
+    if (good && fonts.missing) {
+        fprintf(stderr, "textclf: no font found that has U+%04X: for Chinese and Japanese install fonts-droid-fallback (Debian, "
+                        "Ubuntu) or google-droid-sans-fonts (Fedora), or name one with --font FILE\n", (unsigned)fonts.missing);
+    }
+    tc_fonts_close(&fonts);
+    return good;
+}
