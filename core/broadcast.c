@@ -62,6 +62,30 @@ bool tg_rows_next(tg_rows *rows, int operands, const int64_t strides[][TG_MAX_DI
     return true;
 }
 
+void tg_natural_strides(int ndim, const int64_t *shape, int64_t *strides)
+{
+    int64_t stride = 1;
+    for (int d = ndim - 1; d >= 0; d--) strides[d] = stride, stride *= shape[d];
+}
+
+void tg_copy_strided(int ndim, const int64_t *shape, const tg_real *from, const int64_t *from_strides, tg_real *to,
+                     const int64_t *to_strides, bool add)
+{
+    int64_t strides[2][TG_MAX_DIMS] = {{0}};
+    for (int d = 0; d < ndim; d++) strides[0][d] = from_strides[d], strides[1][d] = to_strides[d];
+    const int64_t from_step = ndim ? strides[0][ndim - 1] : 1, to_step = ndim ? strides[1][ndim - 1] : 1;
+    tg_rows rows = tg_rows_start(ndim, shape);
+    while (tg_rows_next(&rows, 2, (const int64_t(*)[TG_MAX_DIMS])strides)) {
+        const tg_real *x = from + rows.offset[0];
+        tg_real *y = to + rows.offset[1];
+        if (from_step == 1 && to_step == 1 && !add) memcpy(y, x, (size_t)rows.length * sizeof *y);
+        else if (from_step == 1 && to_step == 1) TG_RUN(tg_k_add_rows)(1, rows.length, x, 0, y);
+        else
+            for (int64_t i = 0; i < rows.length; i++)
+                y[i * to_step] = add ? y[i * to_step] + x[i * from_step] : x[i * from_step];
+    }
+}
+
 /* Adds `n` numbers: to each of y's where y runs along (stride 1), or all to one of y's (stride 0). */
 static void add_row(int64_t n, const tg_real *x, tg_real *y, int64_t stride)
 {

@@ -103,6 +103,7 @@ typedef struct tg_loaded {
     struct tg_loaded *next;
     const char *name;
     tg_tensor tensor;
+    uint64_t begin, end; /* its bytes in the file's data */
     bool claimed;
 } tg_loaded;
 
@@ -165,6 +166,13 @@ typedef struct tg_rows {
 } tg_rows;
 tg_rows tg_rows_start(int ndim, const int64_t *shape);
 bool tg_rows_next(tg_rows *rows, int operands, const int64_t strides[][TG_MAX_DIMS]);
+
+/* Strides of a contiguous tensor. */
+void tg_natural_strides(int ndim, const int64_t *shape, int64_t *strides);
+
+/* Copies (or adds) an array of a shape from one layout to another, each given by its strides. */
+void tg_copy_strided(int ndim, const int64_t *shape, const tg_real *from, const int64_t *from_strides, tg_real *to,
+                     const int64_t *to_strides, bool add);
 
 /* Adds a gradient of the shape that an input was broadcast to, to the gradient of the input. */
 void tg_grad_unbroadcast(tg_node *node, int input, int ndim, const int64_t *shape, const tg_real *full);

@@ -116,6 +116,8 @@ bool tg_error_vset(tg_error *error, const char *prefix, const char *format, va_l
     int used = prefix ? snprintf(error->text, sizeof error->text, "%s: ", prefix) : 0;
     if (used >= 0 && (size_t)used < sizeof error->text)
         vsnprintf(error->text + used, sizeof error->text - (size_t)used, format, arguments);
+    for (char *c = error->text; *c; c++) /* one line, whatever a name from a file holds */
+        if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
     return false;
 }
 

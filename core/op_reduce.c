@@ -55,25 +55,17 @@ static bool reduce_shape(tg_node *node)
     return tg_output(node, ndim, shape) != NULL;
 }
 
-/* Moves numbers between a tensor and rows of reduced axes; `into` adds the rows to the tensor instead. */
-static void move_rows(const reduction *op, const tg_tensor *x, tg_real *tensor, tg_real *rows, bool into)
+/* Copies a tensor to rows of what is reduced, or adds such rows to a tensor. */
+static void move_rows(const reduction *op, const tg_tensor *x, const tg_real *from, tg_real *to, bool back)
 {
-    int64_t shape[TG_MAX_DIMS], strides[1][TG_MAX_DIMS], natural[TG_MAX_DIMS], stride = 1;
-    for (int d = x->ndim - 1; d >= 0; d--) natural[d] = stride, stride *= x->shape[d];
+    int64_t shape[TG_MAX_DIMS], in_tensor[TG_MAX_DIMS], natural[TG_MAX_DIMS], in_rows[TG_MAX_DIMS];
+    tg_natural_strides(x->ndim, x->shape, natural);
     int at = 0;
     for (int pass = 0; pass < 2; pass++)
         for (int d = 0; d < x->ndim; d++)
-            if (op->reduced[d] == (pass == 1)) shape[at] = x->shape[d], strides[0][at++] = natural[d];
-    tg_rows walk = tg_rows_start(x->ndim, shape);
-    int64_t step = strides[0][x->ndim - 1];
-    while (tg_rows_next(&walk, 1, (const int64_t(*)[TG_MAX_DIMS])strides)) {
-        tg_real *t = tensor + walk.offset[0];
-        if (into)
-            for (int64_t i = 0; i < walk.length; i++) t[i * step] += rows[i];
-        else
-            for (int64_t i = 0; i < walk.length; i++) rows[i] = t[i * step];
-        rows += walk.length;
-    }
+            if (op->reduced[d] == (pass == 1)) shape[at] = x->shape[d], in_tensor[at++] = natural[d];
+    tg_natural_strides(x->ndim, shape, in_rows);
+    tg_copy_strided(x->ndim, shape, from, back ? in_rows : in_tensor, to, back ? in_tensor : in_rows, back);
 }
 
 static const tg_real *input_rows(tg_node *node)
@@ -106,11 +98,18 @@ static void reduce_backward(tg_node *node)
     tg_real *rows = tg_scratch(node, node->inputs[0]->size);
     if (!x || !rows) return;
     for (int64_t r = 0; r < op->rows; r++) op->gradient(op->n, x + r * op->n, y->data[r], y->grad[r], rows + r * op->n);
-    if (!op->in_place) move_rows(op, node->inputs[0], dx, rows, true);
+    if (!op->in_place) move_rows(op, node->inputs[0], rows, dx, true);
     else TG_RUN(tg_k_add_rows)(1, node->inputs[0]->size, rows, 0, dx);
 }
 
-static tg_real sum_row(int64_t n, const tg_real *x) { return TG_RUN(tg_k_sum)(n, x); }
+/* Pieces are summed over lanes and the pieces in double, so that a long sum keeps its digits. */
+static tg_real sum_row(int64_t n, const tg_real *x)
+{
+    enum { PIECE = 4096 };
+    double sum = 0;
+    for (int64_t j = 0; j < n; j += PIECE) sum += (double)TG_RUN(tg_k_sum)(n - j < PIECE ? n - j : PIECE, x + j);
+    return (tg_real)sum;
+}
 
 static void sum_gradient(int64_t n, const tg_real *x, tg_real y, tg_real dy, tg_real *dx)
 {

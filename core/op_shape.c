@@ -21,7 +21,8 @@ static bool reshape_shape(tg_node *node)
     for (int d = 0; d < op->ndim; d++) {
         if (op->shape[d] == -1 && unknown < 0) unknown = d;
         else if (op->shape[d] < 0 || (op->shape[d] > 0 && known > INT64_MAX / op->shape[d]))
-            return tg_node_fail(node, "a size of %s is negative or too large", tg_shape_text(node, op->ndim, op->shape));
+            return tg_node_fail(node, "%s into %s: a size is negative or too large", tg_tensor_text(node, x),
+                                tg_shape_text(node, op->ndim, op->shape));
         else known *= op->shape[d];
     }
     if (unknown >= 0 && known > 0 && x->size % known == 0) op->shape[unknown] = x->size / known, known = x->size;
@@ -58,7 +59,7 @@ tg_tensor *tg_reshape(tg_tape *tape, tg_tensor *x, int ndim, const int64_t *shap
 
 typedef struct permute_attributes {
     int order[TG_MAX_DIMS];
-    int64_t strides[1][TG_MAX_DIMS]; /* of x, in the order of y's axes */
+    int64_t in_x[TG_MAX_DIMS], in_y[TG_MAX_DIMS]; /* strides, in the order of y's axes */
 } permute_attributes;
 
 static bool permute_shape(tg_node *node)
@@ -66,45 +67,33 @@ static bool permute_shape(tg_node *node)
     permute_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0];
     bool used[TG_MAX_DIMS] = {false};
-    int64_t shape[TG_MAX_DIMS], natural[TG_MAX_DIMS], stride = 1;
-    for (int d = x->ndim - 1; d >= 0; d--) natural[d] = stride, stride *= x->shape[d];
+    int64_t shape[TG_MAX_DIMS], natural[TG_MAX_DIMS];
+    tg_natural_strides(x->ndim, x->shape, natural);
     for (int d = 0; d < x->ndim; d++) {
         int axis = op->order[d];
         if (!tg_node_axis(node, x->ndim, &axis)) return false;
         if (used[axis]) return tg_node_fail(node, "axis %d of %s is named twice", axis, tg_tensor_text(node, x));
         used[axis] = true;
         shape[d] = x->shape[axis];
-        op->strides[0][d] = natural[axis];
+        op->in_x[d] = natural[axis];
     }
+    tg_natural_strides(x->ndim, shape, op->in_y);
     return tg_output(node, x->ndim, shape) != NULL;
-}
-
-/* Copies x to y's order, or adds dy to x's. */
-static void permute_rows(tg_node *node, tg_real *x, tg_real *y, bool add_to_x)
-{
-    const permute_attributes *op = node->attributes;
-    const tg_tensor *out = node->outputs[0];
-    int64_t step = out->ndim ? op->strides[0][out->ndim - 1] : 1;
-    tg_rows rows = tg_rows_start(out->ndim, out->shape);
-    while (tg_rows_next(&rows, 1, (const int64_t(*)[TG_MAX_DIMS])op->strides)) {
-        tg_real *from = x + rows.offset[0];
-        if (add_to_x)
-            for (int64_t i = 0; i < rows.length; i++) from[i * step] += y[i];
-        else
-            for (int64_t i = 0; i < rows.length; i++) y[i] = from[i * step];
-        y += rows.length;
-    }
 }
 
 static void permute_forward(tg_node *node)
 {
-    permute_rows(node, node->inputs[0]->data, node->outputs[0]->data, false);
+    const permute_attributes *op = node->attributes;
+    const tg_tensor *y = node->outputs[0];
+    tg_copy_strided(y->ndim, y->shape, node->inputs[0]->data, op->in_x, y->data, op->in_y, false);
 }
 
 static void permute_backward(tg_node *node)
 {
+    const permute_attributes *op = node->attributes;
+    const tg_tensor *y = node->outputs[0];
     tg_real *dx = tg_grad(node, 0);
-    if (dx) permute_rows(node, dx, node->outputs[0]->grad, true);
+    if (dx) tg_copy_strided(y->ndim, y->shape, y->grad, op->in_y, dx, op->in_x, true);
 }
 
 TG_OP(permute_op, "permute", .attribute_size = sizeof(permute_attributes), .shape = permute_shape,
@@ -112,37 +101,26 @@ TG_OP(permute_op, "permute", .attribute_size = sizeof(permute_attributes), .shap
 
 tg_tensor *tg_permute(tg_tape *tape, tg_tensor *x, const int *order)
 {
-    permute_attributes op = {{0}, {{0}}};
+    permute_attributes op = {.order = {0}};
     for (int d = 0; x && d < x->ndim; d++) op.order[d] = order[d];
     return tg_apply_1(tape, &permute_op, &op, x);
 }
 
-/* ---- concat, stack and slice: each part is `outer` runs of numbers, laid into longer runs ---- */
+/* ---- concat, stack and slice ---- */
 
-typedef struct part {
-    int64_t outer, run;    /* number of runs, and numbers in each */
-    int64_t whole, offset; /* numbers in a run of the whole, and where the part's begin in it */
-} part;
+/* Copies between a whole tensor and the part of it that begins at `start` of an axis: into the part, or from it. `adds` is for
+ * gradients. */
+typedef enum direction { INTO_PART, FROM_PART } direction;
 
-static part part_of(int ndim, const int64_t *shape, int axis, int64_t size, int64_t start)
+static void copy_part(direction way, const tg_tensor *whole, tg_real *whole_data, const tg_tensor *part, tg_real *part_data,
+                      int axis, int64_t start, bool adds)
 {
-    part p = {.outer = 1};
-    int64_t inner = 1;
-    for (int d = 0; d < axis; d++) p.outer *= shape[d];
-    for (int d = axis + 1; d < ndim; d++) inner *= shape[d];
-    p.run = size * inner, p.whole = shape[axis] * inner, p.offset = start * inner;
-    return p;
-}
-
-static void part_copy(part p, const tg_real *from, int64_t from_step, tg_real *to, int64_t to_step)
-{
-    for (int64_t i = 0; i < p.outer && p.run; i++)
-        memcpy(to + i * to_step, from + i * from_step, (size_t)p.run * sizeof *to);
-}
-
-static void part_add(part p, const tg_real *from, int64_t from_step, tg_real *to, int64_t to_step)
-{
-    for (int64_t i = 0; i < p.outer; i++) add_to(p.run, from + i * from_step, to + i * to_step);
+    int64_t in_whole[TG_MAX_DIMS], in_part[TG_MAX_DIMS];
+    tg_natural_strides(whole->ndim, whole->shape, in_whole);
+    tg_natural_strides(part->ndim, part->shape, in_part);
+    whole_data += start * in_whole[axis];
+    if (way == INTO_PART) tg_copy_strided(part->ndim, part->shape, whole_data, in_whole, part_data, in_part, adds);
+    else tg_copy_strided(part->ndim, part->shape, part_data, in_part, whole_data, in_whole, adds);
 }
 
 static bool concat_shape(tg_node *node)
@@ -169,11 +147,8 @@ static void concat_forward(tg_node *node)
     const int *axis = node->attributes;
     const tg_tensor *y = node->outputs[0];
     int64_t start = 0;
-    for (int i = 0; i < node->n_inputs; i++) {
-        part p = part_of(y->ndim, y->shape, *axis, node->inputs[i]->shape[*axis], start);
-        part_copy(p, node->inputs[i]->data, p.run, y->data + p.offset, p.whole);
-        start += node->inputs[i]->shape[*axis];
-    }
+    for (int i = 0; i < node->n_inputs; start += node->inputs[i++]->shape[*axis])
+        copy_part(FROM_PART, y, y->data, node->inputs[i], node->inputs[i]->data, *axis, start, false);
 }
 
 static void concat_backward(tg_node *node)
@@ -181,11 +156,9 @@ static void concat_backward(tg_node *node)
     const int *axis = node->attributes;
     const tg_tensor *y = node->outputs[0];
     int64_t start = 0;
-    for (int i = 0; i < node->n_inputs; i++) {
-        part p = part_of(y->ndim, y->shape, *axis, node->inputs[i]->shape[*axis], start);
+    for (int i = 0; i < node->n_inputs; start += node->inputs[i++]->shape[*axis]) {
         tg_real *dx = tg_grad(node, i);
-        if (dx) part_add(p, y->grad + p.offset, p.whole, dx, p.run);
-        start += node->inputs[i]->shape[*axis];
+        if (dx) copy_part(INTO_PART, y, y->grad, node->inputs[i], dx, *axis, start, true);
     }
 }
 
@@ -212,12 +185,18 @@ tg_tensor *tg_stack(tg_tape *tape, int n, tg_tensor *const *tensors, int axis)
     if (!count_fits(tape, "stack", n)) return NULL;
     tg_tensor *wider[MOST_TENSORS];
     for (int i = 0; i < n; i++) {
-        const tg_tensor *x = tensors[i];
-        if (!x) return tg_apply(tape, &concat_op, &axis, 1, (tg_tensor *[]){NULL}, NULL); /* which names the error */
+        const tg_tensor *x = tensors[i], *first = tensors[0];
+        char text[2][TG_SHAPE_TEXT];
+        if (!x) {
+            tg_tape_fail(tape, "stack: input %d is NULL", i);
+            return NULL;
+        }
         int at = axis < 0 ? axis + x->ndim + 1 : axis;
-        if (at < 0 || at > x->ndim || x->ndim == TG_MAX_DIMS) {
-            char text[TG_SHAPE_TEXT];
-            tg_tape_fail(tape, "stack: axis %d does not fit beside %s", axis, tg_format_shape(text, x->ndim, x->shape));
+        bool same = x->ndim == first->ndim && memcmp(x->shape, first->shape, (size_t)x->ndim * sizeof *x->shape) == 0;
+        if (!same || at < 0 || at > x->ndim || x->ndim == TG_MAX_DIMS) {
+            tg_tape_fail(tape, "stack: %s and %s along a new axis %d do not fit",
+                         tg_format_shape(text[0], first->ndim, first->shape),
+                         tg_format_shape(text[1], x->ndim, x->shape), axis);
             return NULL;
         }
         int64_t shape[TG_MAX_DIMS];
@@ -252,18 +231,15 @@ static bool slice_shape(tg_node *node)
 static void slice_forward(tg_node *node)
 {
     const slice_attributes *op = node->attributes;
-    const tg_tensor *x = node->inputs[0];
-    part p = part_of(x->ndim, x->shape, op->axis, op->stop - op->start, op->start);
-    part_copy(p, x->data + p.offset, p.whole, node->outputs[0]->data, p.run);
+    copy_part(INTO_PART, node->inputs[0], node->inputs[0]->data, node->outputs[0], node->outputs[0]->data, op->axis,
+              op->start, false);
 }
 
 static void slice_backward(tg_node *node)
 {
     const slice_attributes *op = node->attributes;
-    const tg_tensor *x = node->inputs[0];
-    part p = part_of(x->ndim, x->shape, op->axis, op->stop - op->start, op->start);
     tg_real *dx = tg_grad(node, 0);
-    if (dx) part_add(p, node->outputs[0]->grad, p.run, dx + p.offset, p.whole);
+    if (dx) copy_part(FROM_PART, node->inputs[0], dx, node->outputs[0], node->outputs[0]->grad, op->axis, op->start, true);
 }
 
 TG_OP(slice_op, "slice", .attribute_size = sizeof(slice_attributes), .shape = slice_shape,

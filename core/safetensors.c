@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,7 +112,7 @@ static bool write_header_entry(void *context, const char *name, int ndim, const 
     return entry && json_object_set_new(writer->header, name, entry) == 0;
 }
 
-/* The header's text, padded to a multiple of 8 bytes; to be freed with free. NULL when there is no memory or a name or a
+/* The header's text, padded to a multiple of 8 bytes; to be freed with tg_free. NULL when there is no memory or a name or a
  * value is no UTF-8. */
 static char *header_text(const tg_params *params, tg_save_what what, size_t *length)
 {
@@ -126,7 +127,7 @@ static char *header_text(const tg_params *params, tg_save_what what, size_t *len
     if (good) {
         *length = json_dumpb(writer.header, NULL, 0, JSON_COMPACT);
         size_t padded = (*length + 7) / 8 * 8;
-        text = *length ? malloc(padded) : NULL;
+        text = *length ? tg_realloc(NULL, padded) : NULL;
         if (text) {
             json_dumpb(writer.header, text, *length, JSON_COMPACT);
             memset(text + *length, ' ', padded - *length);
@@ -193,7 +194,7 @@ bool tg_params_save(tg_params *params, const char *path, tg_save_what what)
     int file = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     bool written = file >= 0 && write_contents(params, what, header, header_length, file);
     int reason = errno;
-    free(header);
+    tg_free(header);
     if (file >= 0 && close(file) != 0 && written) written = false, reason = errno;
     if (written && rename(partial, path) != 0) written = false, reason = errno;
     if (!written) {
@@ -212,8 +213,8 @@ typedef struct reader {
     FILE *file;
     uint64_t data_start, data_size;
     tg_arena arena;
-    tg_loaded *loaded; /* in the order of the file's header */
-    uint64_t covered;  /* bytes of all tensors so far */
+    tg_loaded *loaded;
+    size_t count;
 } reader;
 
 static bool bad_file(const reader *r, const char *what, const char *name)
@@ -269,14 +270,14 @@ static bool read_tensor(reader *r, const char *name, const json_t *entry)
     if (from < 0 || to < from || (uint64_t)to > r->data_size) return bad_file(r, "its data lie outside the file", name);
     if ((uint64_t)(to - from) != (uint64_t)tensor.size * format->bytes)
         return bad_file(r, "its data_offsets do not fit its shape", name);
-    r->covered += (uint64_t)(to - from);
     if (!read_numbers(r, format, (uint64_t)from, &tensor, name)) return false;
     size_t name_bytes = strlen(name) + 1;
     tg_loaded *loaded = tg_arena_alloc(&r->arena, sizeof *loaded + name_bytes);
     if (!loaded) return tg_params_fail(r->params, "out of memory: %zu bytes to load %s", sizeof *loaded, name);
     char *kept = memcpy(loaded + 1, name, name_bytes);
-    *loaded = (tg_loaded){.next = r->loaded, .name = kept, .tensor = tensor};
+    *loaded = (tg_loaded){r->loaded, kept, tensor, (uint64_t)from, (uint64_t)to, false};
     r->loaded = loaded;
+    r->count++;
     return true;
 }
 
@@ -301,6 +302,29 @@ static bool read_header(reader *r, json_t **header)
     return true;
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const tg_loaded *x = *(tg_loaded *const *)a, *y = *(tg_loaded *const *)b;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    return x->end < y->end ? -1 : x->end > y->end;
+}
+
+/* The tensors lie one after the other and fill the data: no hole, no overlap. */
+static bool check_cover(reader *r)
+{
+    tg_loaded **order = tg_arena_alloc(&r->arena, r->count * sizeof *order);
+    if (!order) return tg_params_fail(r->params, "out of memory: %zu bytes to load %s", r->count * sizeof *order, r->path);
+    size_t n = 0;
+    for (tg_loaded *loaded = r->loaded; loaded; loaded = loaded->next) order[n++] = loaded;
+    if (n) qsort(order, n, sizeof *order, by_place);
+    uint64_t end = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (order[i]->begin != end) return bad_file(r, "its data overlap others or leave a hole", order[i]->name);
+        end = order[i]->end;
+    }
+    return end == r->data_size || bad_file(r, "its tensors do not fill its data", NULL);
+}
+
 static bool read_tensors(reader *r, json_t *header)
 {
     const char *name;
@@ -309,7 +333,7 @@ static bool read_tensors(reader *r, json_t *header)
         if (strcmp(name, "__metadata__") == 0) continue;
         if (!read_tensor(r, name, entry)) return false;
     }
-    return r->covered == r->data_size || bad_file(r, "its tensors do not cover its data", NULL);
+    return check_cover(r);
 }
 
 static bool check_metadata(const reader *r, json_t *metadata)
@@ -340,6 +364,57 @@ static bool check_shape(tg_params *params, const tg_param_entry *entry, const tg
                           tg_format_shape(wanted, a->ndim, a->shape), tg_format_shape(found, b->ndim, b->shape));
 }
 
+/* optimizer/exp_avg/encoder.weight: whether the name is of that form and ends in the entry's name. */
+static bool is_state_of(const tg_param_entry *entry, const char *name, char state[TG_STATE_NAME])
+{
+    if (strncmp(name, STATE_PREFIX, sizeof STATE_PREFIX - 1) != 0) return false;
+    const char *start = name + sizeof STATE_PREFIX - 1, *slash = strchr(start, '/');
+    if (!slash || slash - start >= TG_STATE_NAME || slash == start || strcmp(slash + 1, entry->name) != 0) return false;
+    snprintf(state, TG_STATE_NAME, "%.*s", (int)(slash - start), start);
+    return true;
+}
+
+/* Whether the tensors that were loaded fit a parameter and its states. */
+static bool check_entry(tg_params *params, const tg_param_entry *entry, tg_loaded *loaded)
+{
+    char state[TG_STATE_NAME];
+    if (!check_shape(params, entry, find_loaded(loaded, entry->name))) return false;
+    for (; loaded; loaded = loaded->next)
+        if (is_state_of(entry, loaded->name, state) && strcmp(state, STEPS) != 0 && !check_shape(params, entry, loaded))
+            return false;
+    return true;
+}
+
+static bool claim_states(tg_params *params, tg_param_entry *entry)
+{
+    char name[TG_STATE_NAME];
+    entry->steps = 0;
+    for (int k = 0; k < TG_MAX_STATES; k++)
+        if (entry->states[k].data) memset(entry->states[k].data, 0, (size_t)entry->tensor.size * sizeof(tg_real));
+    for (tg_loaded *loaded = params->loaded; loaded; loaded = loaded->next) {
+        if (!is_state_of(entry, loaded->name, name)) continue;
+        loaded->claimed = true;
+        if (strcmp(name, STEPS) == 0) {
+            entry->steps = loaded->tensor.size == 1 ? (int64_t)loaded->tensor.data[0] : 0;
+            continue;
+        }
+        tg_real *state = tg_param_state(params, entry, name);
+        if (!state) return false;
+        memcpy(state, loaded->tensor.data, (size_t)entry->tensor.size * sizeof(tg_real));
+    }
+    return true;
+}
+
+bool tg_param_claim(tg_params *params, tg_param_entry *entry)
+{
+    if (!check_entry(params, entry, params->loaded)) return false;
+    tg_loaded *loaded = find_loaded(params->loaded, entry->name);
+    loaded->claimed = true;
+    entry->tensor.has_grad = false;
+    if (entry->tensor.size) memcpy(entry->tensor.data, loaded->tensor.data, (size_t)entry->tensor.size * sizeof(tg_real));
+    return claim_states(params, entry);
+}
+
 /* Takes over what the file was found to hold: from here on only memory can fail. */
 static bool take_over(reader *r, json_t *metadata)
 {
@@ -366,54 +441,12 @@ bool tg_params_load(tg_params *params, const char *path)
     json_t *header = NULL;
     bool good = read_header(&r, &header) && check_metadata(&r, json_object_get(header, "__metadata__")) &&
                 read_tensors(&r, header);
-    for (int64_t i = 0; good && i < params->count; i++)
-        good = check_shape(params, params->entries[i], find_loaded(r.loaded, params->entries[i]->name));
+    for (int64_t i = 0; good && i < params->count; i++) good = check_entry(params, params->entries[i], r.loaded);
     good = good && take_over(&r, json_object_get(header, "__metadata__"));
     json_decref(header);
     tg_arena_free(&r.arena);
     fclose(r.file);
     return good;
-}
-
-/* optimizer/exp_avg/encoder.weight: whether the name is of that form and ends in the entry's name. */
-static bool is_state_of(const tg_param_entry *entry, const char *name, char state[TG_STATE_NAME])
-{
-    if (strncmp(name, STATE_PREFIX, sizeof STATE_PREFIX - 1) != 0) return false;
-    const char *start = name + sizeof STATE_PREFIX - 1, *slash = strchr(start, '/');
-    if (!slash || slash - start >= TG_STATE_NAME || slash == start || strcmp(slash + 1, entry->name) != 0) return false;
-    snprintf(state, TG_STATE_NAME, "%.*s", (int)(slash - start), start);
-    return true;
-}
-
-static bool claim_states(tg_params *params, tg_param_entry *entry)
-{
-    char name[TG_STATE_NAME];
-    entry->steps = 0;
-    for (int k = 0; k < TG_MAX_STATES; k++)
-        if (entry->states[k].data) memset(entry->states[k].data, 0, (size_t)entry->tensor.size * sizeof(tg_real));
-    for (tg_loaded *loaded = params->loaded; loaded; loaded = loaded->next) {
-        if (!is_state_of(entry, loaded->name, name)) continue;
-        loaded->claimed = true;
-        if (strcmp(name, STEPS) == 0) {
-            entry->steps = loaded->tensor.size == 1 ? (int64_t)loaded->tensor.data[0] : 0;
-            continue;
-        }
-        if (!check_shape(params, entry, loaded)) return false;
-        tg_real *state = tg_param_state(params, entry, name);
-        if (!state) return false;
-        memcpy(state, loaded->tensor.data, (size_t)entry->tensor.size * sizeof(tg_real));
-    }
-    return true;
-}
-
-bool tg_param_claim(tg_params *params, tg_param_entry *entry)
-{
-    tg_loaded *loaded = find_loaded(params->loaded, entry->name);
-    if (!check_shape(params, entry, loaded)) return false;
-    loaded->claimed = true;
-    entry->tensor.has_grad = false;
-    if (entry->tensor.size) memcpy(entry->tensor.data, loaded->tensor.data, (size_t)entry->tensor.size * sizeof(tg_real));
-    return claim_states(params, entry);
 }
 
 bool tg_params_loaded(tg_params *params)

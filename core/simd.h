@@ -121,6 +121,11 @@ static inline float real_tanh(float x)
 }
 #endif
 
-static inline tg_real real_sigmoid(tg_real x) { return 1 / (1 + real_exp(-x)); }
+/* 1 / (1 + e^-x), or e^x / (1 + e^x) for x < 0, so that nothing overflows and small results keep their digits. */
+static inline tg_real real_sigmoid(tg_real x)
+{
+    tg_real e = real_exp(x < 0 ? x : -x);
+    return (x < 0 ? e : 1) / (1 + e);
+}
 
 #endif

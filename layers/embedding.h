@@ -9,7 +9,7 @@ TG_BEGIN_DECLS
 
 typedef struct tg_embedding {
     tg_tensor *weight; /* [V, E] */
-    int32_t padding;   /* the id whose vector is zero and takes no gradient; -1: none */
+    int32_t padding;   /* the id whose vector is zero, whatever its row holds, and takes no gradient; -1: none */
 } tg_embedding;
 
 /* Registers "name.weight" [count, width] from N(0, 1), as PyTorch's nn.Embedding starts it, the padding row zero. */

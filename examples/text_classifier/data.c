@@ -172,7 +172,8 @@ bool tc_data_labels(tc_names *labels, const tc_data *data)
 
 bool tc_data_number_labels(tc_data *data, const tc_names *labels)
 {
-    for (tc_row *row = data->rows; row < data->rows + data->count; row++) {
+    for (int32_t i = 0; i < data->count; i++) {
+        tc_row *row = &data->rows[i];
         row->label = tc_names_find(labels, row->label_name);
         if (row->label >= 0) continue;
         return tc_fail("%s:%d: the label \"%s\" does not occur in the training data (which has %d: \"%s\", \"%s\"%s)", data->name,
@@ -212,16 +213,17 @@ bool tc_data_encode(tc_data *data, const tc_names *words, int32_t longest)
     tc_tokens tokens = {0};
     size_t used = 0, room = 0;
     bool good = true;
-    for (tc_row *row = data->rows; good && row < data->rows + data->count; row++) {
+    for (int32_t i = 0; good && i < data->count; i++) {
+        tc_row *row = &data->rows[i];
         tc_tokens_clear(&tokens);
         good = tc_tokens_add(&tokens, row->text) && encode_row(data, row, &tokens, words, longest, used, &room);
         used += (size_t)row->length;
     }
     tc_tokens_free(&tokens);
     const int32_t *ids = data->ids; /* only now does the pool stay where it is */
-    for (tc_row *row = data->rows; good && row < data->rows + data->count; row++) {
-        row->ids = ids;
-        ids += row->length;
+    for (int32_t i = 0; good && i < data->count; i++) {
+        data->rows[i].ids = ids;
+        ids += data->rows[i].length;
     }
     return good;
 }

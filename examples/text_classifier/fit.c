@@ -69,7 +69,7 @@ typedef struct training {
 
 static void hide_rare_words(tc_batch *batch, int32_t rare, tg_random *random)
 {
-    for (int32_t i = 0; i < batch->rows * batch->time; i++) {
+    for (int64_t i = 0; i < (int64_t)batch->rows * batch->time; i++) {
         if (batch->tokens[i] >= rare && tg_random_uniform(random) < 0.5) batch->tokens[i] = TC_UNKNOWN;
     }
 }

@@ -142,7 +142,7 @@ bool tc_view_draw(const tc_view *view, const char *font, const char *path)
     bool good = tc_fonts_open(&fonts, font) && draw(view, &fonts, path);
     if (good && fonts.missing) {
         fprintf(stderr, "textclf: no font found that has U+%04X: for Chinese and Japanese install fonts-droid-fallback (Debian, "
-                        "Ubuntu) or google-droid-sans-fonts (Fedora), or name one with --font FILE\n", (unsigned)fonts.missing);
+                        "Ubuntu) or google-noto-sans-cjk-fonts (Fedora), or name one with --font FILE\n", (unsigned)fonts.missing);
     }
     tc_fonts_close(&fonts);
     return good;

@@ -1,0 +1,231 @@
+/* Memory: a steady loop asks for none, and a refusal at any place is a clean error that leaks nothing. */
+#include "../support/support.h"
+
+/* One step over core's operators; the shapes are such that the tape takes several chunks at first. */
+static void step(tg_tape *tape, tg_tensor *w, tg_tensor *b)
+{
+    tg_tensor *x = test_variable(tape, 3, -1, 1, TG_SHAPE(64, 50));
+    tg_tensor *h = tg_tanh(tape, tg_add(tape, tg_matmul(tape, x, w), b));
+    h = tg_normalize(tape, tg_dropout(tape, h, 0.5), b, NULL, 1e-5);
+    tg_tensor *a = tg_softmax(tape, tg_matmul_transposed(tape, h, false, h, true));
+    h = tg_concat(tape, 2, (tg_tensor *[]){tg_matmul(tape, a, h), tg_max(tape, h, TG_AXES(0), true)}, 0);
+    static const int32_t labels[65];
+    tg_backward(tape, tg_cross_entropy(tape, h, tg_ints_1d(labels, 65)));
+    test_assert_clean(tape);
+    tg_tape_reset(tape);
+}
+
+START_TEST(a_steady_loop_allocates_nothing)
+{
+    test_memory_begin(0, false);
+    tg_tape *tape = tg_tape_new(1);
+    tg_params *params = tg_params_new(1);
+    tg_tensor *w = tg_param(params, NULL, "w", TG_SHAPE(50, 70), tg_init_uniform(0.1));
+    tg_tensor *b = tg_param(params, NULL, "b", TG_SHAPE(70), tg_init_uniform(0.1));
+    for (int i = 0; i < 3; i++) step(tape, w, b); /* the first steps may take memory */
+    int64_t before = test_memory_now().asked;
+    ck_assert_int_gt(before, 0); /* or the allocator is not in use */
+    for (int i = 0; i < 20; i++) step(tape, w, b);
+    ck_assert_int_eq(test_memory_now().asked, before);
+    test_end(tape, params);
+    ck_assert_int_eq(test_memory_end().blocks, 0);
+}
+END_TEST
+
+START_TEST(a_smaller_step_allocates_nothing_either)
+{
+    test_memory_begin(0, false);
+    tg_tape *tape = tg_tape_new(1);
+    for (int i = 0; i < 3; i++) {
+        test_variable(tape, 1, -1, 1, TG_SHAPE(100, 1000));
+        tg_tape_reset(tape);
+    }
+    int64_t before = test_memory_now().asked;
+    for (int64_t n = 1; n <= 100000; n *= 10) {
+        tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(n));
+        ck_assert_int_eq(x->size, n);
+        tg_tape_reset(tape);
+    }
+    ck_assert_int_eq(test_memory_now().asked, before);
+    test_end(tape, NULL);
+    ck_assert_int_eq(test_memory_end().blocks, 0);
+}
+END_TEST
+
+/* Small tensors that fill up what is left of the tape's chunk: returns how many went in before the allocator was asked. */
+static int fill(tg_tape *tape, int most)
+{
+    int64_t asked = test_memory_now().asked;
+    for (int n = 0; n < most; n++) {
+        tg_constant(tape, NULL, TG_SHAPE(1));
+        if (test_memory_now().asked > asked) return n;
+    }
+    return most;
+}
+
+/* A tape that has run the case once, so that scratch and gradients have their memory. */
+static tg_tape *warm_tape(test_case *c)
+{
+    tg_tape *tape = tg_tape_new(1);
+    tg_backward(tape, test_weighted_loss(tape, test_core_case_build(tape, c), 1));
+    test_assert_clean(tape);
+    tg_tape_reset(tape);
+    return tape;
+}
+
+/* With room for `spare` tensors and then no more memory. True when the pass got through. */
+static bool starved_pass(test_case *c, int capacity, int spare)
+{
+    tg_tape *tape = warm_tape(c);
+    fill(tape, capacity - spare);
+    tg_params_clear_grads(c->params);
+    test_memory_refuse(1, true);
+    bool through = tg_backward(tape, test_weighted_loss(tape, test_core_case_build(tape, c), 1));
+    const char *error = tg_tape_error(tape);
+    ck_assert_msg(through == (error == NULL), "%s: backward says %d, the error is %s", c->what, through, error);
+    ck_assert_msg(through || strstr(error, "out of memory"), "%s: %s", c->what, error);
+    if (through) test_assert_params_clean(c->params);
+    tg_params_take_error(c->params);
+    test_memory_refuse(0, false);
+    tg_tape_free(tape);
+    return through;
+}
+
+/* Each operator's every use of memory, forward and backward, is the one that fails. */
+START_TEST(an_operator_without_memory_is_an_error)
+{
+    test_memory_begin(0, false);
+    test_case c;
+    test_core_case_begin(&c, _i);
+    tg_tape *tape = warm_tape(&c);
+    int capacity = fill(tape, 1 << 20);
+    tg_tape_free(tape);
+    int spare = 0;
+    while (spare < capacity && !starved_pass(&c, capacity, spare)) spare++;
+    ck_assert_int_gt(spare, 0);
+    tg_params_free(c.params);
+    ck_assert_int_eq(test_memory_end().blocks, 0);
+}
+END_TEST
+
+/* ---- parameters: the n-th call fails ---- */
+
+static bool build_and_save(const char *path)
+{
+    tg_params *params = tg_params_new(1);
+    for (int i = 0; i < 40; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "p%d", i);
+        tg_param(params, "layer", name, TG_SHAPE(10, 100), tg_init_uniform(1));
+    }
+    for (int i = 0; i < 20; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "key%d", i);
+        tg_params_set_metadata(params, key, "a value");
+    }
+    tg_params_set_metadata(params, "key3", "another value, which is longer");
+    tg_params_set_metadata(params, "key4", NULL);
+    bool saved = tg_params_save(params, path, TG_SAVE_STATE);
+    const char *error = params ? tg_params_error(params) : "out of memory";
+    ck_assert_msg(saved == (error == NULL), "saved: %d, error: %s", saved, error);
+    ck_assert_msg(saved || strstr(error, "memory"), "the error is not of memory: %s", error);
+    tg_params_free(params);
+    return saved;
+}
+
+static bool load_and_find(const char *path)
+{
+    tg_params *params = tg_params_new(2);
+    tg_param(params, "layer", "p3", TG_SHAPE(10, 100), tg_init_constant(0));
+    tg_params_load(params, path);
+    for (int i = 0; i < 40; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "p%d", i);
+        if (i != 3) tg_param(params, "layer", name, TG_SHAPE(10, 100), tg_init_constant(0));
+    }
+    bool loaded = tg_params_loaded(params);
+    const char *error = params ? tg_params_error(params) : "out of memory";
+    ck_assert_msg(loaded == (error == NULL), "loaded: %d, error: %s", loaded, error);
+    ck_assert_msg(loaded || strstr(error, "memory"), "the error is not of memory: %s", error);
+    tg_params_free(params);
+    return loaded;
+}
+
+START_TEST(parameters_without_memory_are_an_error)
+{
+    bool for_good = _i;
+    test_folder_begin();
+    for (int n = 1;; n++) {
+        test_memory_begin(n, for_good);
+        bool saved = build_and_save(test_path("model"));
+        test_memory_counts counts = test_memory_end();
+        ck_assert_msg(counts.blocks == 0, "failing call %d leaked %lld blocks", n, (long long)counts.blocks);
+        ck_assert_int_lt(n, 10000);
+        ck_assert_int_eq(test_folder_count(), saved); /* no part of a file */
+        if (counts.failed == 0) break;
+        ck_assert(!saved);
+    }
+    for (int n = 1;; n++) {
+        test_memory_begin(n, for_good);
+        bool loaded = load_and_find(test_path("model"));
+        test_memory_counts counts = test_memory_end();
+        ck_assert_msg(counts.blocks == 0, "failing call %d leaked %lld blocks", n, (long long)counts.blocks);
+        ck_assert_int_lt(n, 10000);
+        if (counts.failed == 0) break;
+        ck_assert(!loaded);
+    }
+    test_folder_end();
+}
+END_TEST
+
+START_TEST(nothing_at_all_without_memory)
+{
+    test_memory_begin(1, true);
+    ck_assert_ptr_null(tg_tape_new(1));
+    ck_assert_ptr_null(tg_params_new(1));
+    ck_assert_int_eq(test_memory_end().blocks, 0);
+}
+END_TEST
+
+START_TEST(half_a_gradient_is_not_used)
+{
+    test_memory_begin(0, false);
+    tg_params *params = tg_params_new(1);
+    tg_tensor *p = tg_param(params, NULL, "p", TG_SHAPE(1000), tg_init_constant(1)), *loss = NULL;
+    tg_tape *tape = NULL;
+    for (int i = 0, room = 1 << 20; i < 2; i++) { /* the second time, no room is left for the backward pass */
+        tg_tape_free(tape);
+        tape = tg_tape_new(1);
+        loss = tg_sum(tape, tg_square(tape, tg_exp(tape, p)), TG_ALL_AXES, false);
+        room = fill(tape, room);
+        test_assert_clean(tape);
+    }
+    test_memory_refuse(1, true);
+    ck_assert(!tg_backward(tape, loss));
+    ck_assert_msg(strstr(tg_tape_error(tape), "out of memory") != NULL, "%s", tg_tape_error(tape));
+    ck_assert_ptr_nonnull(tg_params_error(params));
+    test_memory_refuse(0, false);
+    tg_sgd sgd = {.rate = 1};
+    ck_assert(!tg_sgd_step(&sgd, params));
+    for (int i = 0; i < 1000; i++) ck_assert(p->data[i] == 1);
+    tg_tape_free(tape);
+    tg_params_free(params);
+    ck_assert_int_eq(test_memory_end().blocks, 0);
+}
+END_TEST
+
+Suite *memory_suite(void);
+Suite *memory_suite(void)
+{
+    Suite *suite = suite_create("memory");
+    TCase *tc = tcase_create("memory");
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, a_steady_loop_allocates_nothing);
+    tcase_add_test(tc, a_smaller_step_allocates_nothing_either);
+    tcase_add_loop_test(tc, an_operator_without_memory_is_an_error, 0, test_core_case_count());
+    tcase_add_loop_test(tc, parameters_without_memory_are_an_error, 0, 2);
+    tcase_add_test(tc, nothing_at_all_without_memory);
+    tcase_add_test(tc, half_a_gradient_is_not_used);
+    suite_add_tcase(suite, tc);
+    return suite;
+}

@@ -1,0 +1,320 @@
+/* The kernels of every instruction set that this processor has: the transcendentals against the C library, everything else
+ * against naive loops in double, over all sizes from 1 to 70; and bit for bit against each other where a fused multiply-add
+ * is there. Float only, and linked statically, as kernels are not exported. */
+#include "../../core/kernels.h"
+#include "../../layers/kernels.h"
+#include "../../optim/kernels.h"
+#include "../support/support.h"
+
+enum { MOST = 70 };
+
+/* ck_assert talks to the runner at every call, which these millions of comparisons cannot afford. */
+#define expect(condition, ...)                     \
+    do {                                           \
+        if (!(condition)) ck_abort_msg(__VA_ARGS__); \
+    } while (0)
+
+/* A function of every kernel on one level. */
+typedef struct kernel_set {
+    const char *name;
+    enum tg_isa_level level;
+    void (*exp)(int64_t, const tg_real *, tg_real *);
+    void (*tanh)(int64_t, const tg_real *, tg_real *);
+    void (*sigmoid)(int64_t, const tg_real *, tg_real *);
+    void (*exp_shifted)(int64_t, const tg_real *, tg_real, tg_real *);
+    tg_real (*sum)(int64_t, const tg_real *);
+    tg_real (*dot)(int64_t, const tg_real *, const tg_real *);
+    tg_real (*max)(int64_t, const tg_real *);
+    void (*axpy)(int64_t, tg_real, const tg_real *, tg_real *);
+    void (*add_rows)(int64_t, int64_t, const tg_real *, int64_t, tg_real *);
+    void (*dropout_mask)(int64_t, uint64_t, uint64_t, uint32_t, tg_real, tg_real *);
+    void (*gemm_pack)(int64_t, int64_t, tg_matrix, tg_real *);
+    void (*gemm)(int64_t, int64_t, int64_t, tg_matrix, const tg_real *, tg_real *, int64_t, bool);
+    void (*lstm_gates)(int64_t, tg_real *, const tg_real *, tg_real *, tg_real *);
+    void (*lstm_gates_backward)(int64_t, tg_real *, const tg_real *, const tg_real *, const tg_real *, tg_real *);
+    void (*tanh_score_backward)(int64_t, tg_real, const tg_real *, tg_real *);
+    void (*adam)(int64_t, const tg_adam_constants *, const tg_real *, tg_real *, tg_real *, tg_real *);
+} kernel_set;
+
+#define SET(suffix, level)                                                                                            \
+    {#suffix, level, tg_k_exp_##suffix, tg_k_tanh_##suffix, tg_k_sigmoid_##suffix, tg_k_exp_shifted_##suffix,         \
+     tg_k_sum_##suffix, tg_k_dot_##suffix, tg_k_max_##suffix, tg_k_axpy_##suffix, tg_k_add_rows_##suffix,             \
+     tg_k_dropout_mask_##suffix, tg_k_gemm_pack_##suffix, tg_k_gemm_##suffix, tg_k_lstm_gates_##suffix,               \
+     tg_k_lstm_gates_backward_##suffix, tg_k_tanh_score_backward_##suffix, tg_k_adam_##suffix}
+
+static const kernel_set sets[] = {
+    SET(baseline, TG_ISA_BASELINE),
+#ifdef TG_HAS_ISA_LEVELS
+    SET(avx2, TG_ISA_AVX2),
+    SET(avx512, TG_ISA_AVX512),
+#endif
+};
+
+/* Unless TG_ISA holds it down, the level in use is the best that the processor has. */
+static bool runs(const kernel_set *set) { return set->level <= tg_isa_level(); }
+
+#define EACH_SET(set) for (const kernel_set *set = sets; set < sets + COUNT(sets) && runs(set); set++)
+
+/* ---- transcendentals ---- */
+
+static float from_bits(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* |got - want| in units of the last place of a float near want. */
+static double ulps(float got, double want)
+{
+    if (isnan(want)) return isnan(got) ? 0 : INFINITY;
+    if (isinf((float)want) || isinf(got)) return got == (float)want ? 0 : INFINITY;
+    int exponent;
+    frexp(want, &exponent);
+    double unit = ldexp(1, exponent - 24 > -149 ? exponent - 24 : -149);
+    return fabs((double)got - want) / unit;
+}
+
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+
+/* Sweeps floats of all exponents and signs, NaN and infinity among them: every 64th block of 4,096, or all with
+ * TG_FULL_SWEEP=1. Returns the largest error. */
+static double sweep(void (*kernel)(int64_t, const tg_real *, tg_real *), double (*reference)(double))
+{
+    enum { BLOCK = 4096 };
+    static tg_real x[BLOCK], y[BLOCK];
+    const uint64_t step = getenv("TG_FULL_SWEEP") ? BLOCK : 64 * BLOCK + BLOCK;
+    double worst = 0;
+    for (uint64_t first = 0; first < (uint64_t)1 << 32; first += step) {
+        for (uint32_t i = 0; i < BLOCK; i++) x[i] = from_bits((uint32_t)first + i);
+        kernel(BLOCK, x, y);
+        for (int i = 0; i < BLOCK; i++) {
+            double error = ulps(y[i], reference((double)x[i]));
+            if (!(error <= worst)) worst = error;
+        }
+    }
+    return worst;
+}
+
+/* The bounds are those that core/kernels.h states. */
+START_TEST(transcendentals)
+{
+    EACH_SET(set)
+    {
+        double e = sweep(set->exp, exp), t = sweep(set->tanh, tanh), s = sweep(set->sigmoid, sigmoid);
+        printf("%s: largest errors in ulp: exp %.2f, tanh %.2f, sigmoid %.2f\n", set->name, e, t, s);
+        ck_assert_msg(e <= 1.1, "%s: exp %g ulp", set->name, e);
+        ck_assert_msg(t <= 6.5, "%s: tanh %g ulp", set->name, t);
+        ck_assert_msg(s <= 2.5, "%s: sigmoid %g ulp", set->name, s);
+    }
+}
+END_TEST
+
+/* ---- rows ---- */
+
+static tg_real a[MOST * MOST], b[MOST * MOST], c[MOST * MOST + 1], packed[MOST * 96];
+
+static void fill_all(void)
+{
+    test_fill(a, MOST * MOST, 1, -1, 1);
+    test_fill(b, MOST * MOST, 2, -1, 1);
+}
+
+/* In float, n terms of size 1: each rounding adds half a unit of 6e-8. */
+static double allowed(int64_t n) { return 1e-7 * (double)(n + 4); }
+
+START_TEST(row_kernels)
+{
+    fill_all();
+    EACH_SET(set)
+    for (int64_t n = 1; n <= MOST; n++) {
+        double sum = 0, dot = 0, max = -INFINITY;
+        for (int64_t i = 0; i < n; i++) {
+            sum += (double)a[i], dot += (double)a[i] * (double)b[i];
+            max = fmax(max, (double)a[i]);
+        }
+        expect(test_near((double)set->sum(n, a), sum, allowed(n)), "%s, size %d", set->name, (int)n);
+        expect(test_near((double)set->dot(n, a, b), dot, allowed(n)), "%s, size %d", set->name, (int)n);
+        expect((double)set->max(n, a) == max, "%s, size %d", set->name, (int)n);
+        memcpy(c, b, sizeof b);
+        set->axpy(n, 0.5f, a, c);
+        for (int64_t i = 0; i < n; i++)
+            expect(test_near((double)c[i], 0.5 * (double)a[i] + (double)b[i], allowed(1)), "%s, size %d", set->name, (int)n);
+        expect(c[n] == b[n], "%s, size %d", set->name, (int)n);
+        memcpy(c, b, sizeof b);
+        set->add_rows(3, n, a, MOST, c);
+        for (int64_t i = 0; i < n; i++)
+            expect(test_near((double)c[i], (double)b[i] + (double)a[i] + (double)a[MOST + i] + (double)a[2 * MOST + i],
+                                allowed(4)), "%s, size %d", set->name, (int)n);
+        expect(c[n] == b[n], "%s, size %d", set->name, (int)n);
+        set->exp_shifted(n, a, 0.25f, c);
+        for (int64_t i = 0; i < n; i++)
+            expect(test_near((double)c[i], exp((double)a[i] - 0.25), allowed(1)), "%s, size %d", set->name, (int)n);
+    }
+}
+END_TEST
+
+START_TEST(largest_keeps_nan)
+{
+    EACH_SET(set)
+    for (int64_t n = 1; n <= MOST; n++)
+        for (int64_t at = 0; at < n; at++) {
+            fill_all();
+            a[at] = NAN;
+            expect(isnan(set->max(n, a)), "%s loses a NaN at %d of %d", set->name, (int)at, (int)n);
+        }
+}
+END_TEST
+
+START_TEST(dropout_words)
+{
+    tg_random random = tg_random_new(7, "kernels");
+    EACH_SET(set)
+    for (int64_t n = 1; n <= MOST; n++) {
+        tg_random at = {random.key, (uint64_t)(3 * n)};
+        set->dropout_mask(n, at.key, at.counter, 1u << 31, 2, c);
+        for (int64_t i = 0; i < n; i++) expect(c[i] == (tg_random_bits(&at) >= 1u << 31 ? 2 : 0), "%s, size %d", set->name, (int)n);
+    }
+}
+END_TEST
+
+/* ---- matrix products ---- */
+
+static void check_gemm(const kernel_set *set, int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, bool add)
+{
+    tg_matrix left = {a, transpose_a ? 1 : k, transpose_a ? m : 1}, right = {b, transpose_b ? 1 : n, transpose_b ? k : 1};
+    expect(tg_gemm_pack_size(k, n) <= (int64_t)COUNT(packed), "%s, size %d", set->name, (int)n);
+    set->gemm_pack(k, n, right, packed);
+    for (int64_t i = 0; i < m * n; i++) c[i] = 1;
+    c[m * n] = 42;
+    set->gemm(m, n, k, left, packed, c, n, add);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double want = add ? 1 : 0;
+            for (int64_t p = 0; p < k; p++)
+                want += (double)left.data[i * left.row + p * left.column] * (double)right.data[p * right.row + j * right.column];
+            expect(test_near((double)c[i * n + j], want, allowed(k)), "%s %dx%dx%d: [%d, %d] is %g, not %g", set->name,
+                          (int)m, (int)n, (int)k, (int)i, (int)j, (double)c[i * n + j], want);
+        }
+    expect(c[m * n] == 42, "%s, size %d", set->name, (int)n);
+}
+
+START_TEST(products)
+{
+    static const int64_t some[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 47, 48, 49, 64, 65, 70};
+    fill_all();
+    EACH_SET(set)
+    for (int64_t n = 1; n <= MOST; n++)
+        for (size_t i = 0; i < COUNT(some); i++)
+            for (int way = 0; way < 8; way++) {
+                check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, way & 2, way & 4);
+                check_gemm(set, some[i], n, some[(i * 7 + 1) % COUNT(some)], way & 1, way & 2, way & 4);
+            }
+}
+END_TEST
+
+/* ---- layers and optimizers ---- */
+
+START_TEST(lstm_rows)
+{
+    tg_real gates[4 * MOST], activations[4 * MOST], cell[MOST], h[MOST], dc[MOST];
+    fill_all();
+    EACH_SET(set)
+    for (int64_t n = 1; n <= MOST; n++) {
+        memcpy(gates, a, sizeof gates);
+        set->lstm_gates(n, gates, b, cell, h);
+        memcpy(activations, gates, sizeof gates);
+        memcpy(dc, b + MOST, sizeof dc);
+        set->lstm_gates_backward(n, gates, b, cell, h, dc);
+        for (int64_t j = 0; j < n; j++) {
+            double i = sigmoid((double)a[j]), f = sigmoid((double)a[n + j]), g = tanh((double)a[2 * n + j]);
+            double o = sigmoid((double)a[3 * n + j]), now = f * (double)b[j] + i * g, t = tanh(now);
+            double dh = (double)h[j], d = (double)b[MOST + j] + dh * o * (1 - t * t), few = 1e-6;
+            expect(test_near((double)cell[j], now, few) && test_near((double)h[j], o * t, few), "%s, size %d", set->name, (int)n);
+            expect(test_near((double)activations[3 * n + j], o, few), "%s, size %d", set->name, (int)n);
+            expect(test_near((double)gates[j], d * g * i * (1 - i), few), "%s, size %d", set->name, (int)n);
+            expect(test_near((double)gates[n + j], d * (double)b[j] * f * (1 - f), few), "%s, size %d", set->name, (int)n);
+            expect(test_near((double)gates[2 * n + j], d * i * (1 - g * g), few), "%s, size %d", set->name, (int)n);
+            expect(test_near((double)gates[3 * n + j], dh * t * o * (1 - o), few), "%s, size %d", set->name, (int)n);
+            expect(test_near((double)dc[j], d * f, few), "%s, size %d", set->name, (int)n);
+        }
+        memcpy(gates, a, sizeof gates);
+        set->tanh_score_backward(n, 0.5f, b, gates);
+        for (int64_t j = 0; j < n; j++)
+            expect(test_near((double)gates[j], 0.5 * (double)b[j] * (1 - (double)a[j] * (double)a[j]), 1e-6), "%s, size %d", set->name, (int)n);
+    }
+}
+END_TEST
+
+/* ---- the same bits ---- */
+
+/* A hash of everything that a set computes from fixed numbers (FNV-1a). */
+static uint64_t hash(uint64_t h, const void *data, size_t bytes)
+{
+    for (const unsigned char *p = data, *end = p + bytes; p < end; p++) h = (h ^ *p) * 0x100000001B3u;
+    return h;
+}
+
+static uint64_t fingerprint(const kernel_set *set, int64_t n)
+{
+    tg_real p[MOST], m[MOST], v[MOST], one;
+    uint64_t h = 0xCBF29CE484222325u;
+    fill_all();
+    set->exp(n, a, c), h = hash(h, c, (size_t)n * sizeof *c);
+    set->tanh(n, a, c), h = hash(h, c, (size_t)n * sizeof *c);
+    set->sigmoid(n, a, c), h = hash(h, c, (size_t)n * sizeof *c);
+    one = set->sum(n, a), h = hash(h, &one, sizeof one);
+    one = set->dot(n, a, b), h = hash(h, &one, sizeof one);
+    set->gemm_pack(n, MOST, (tg_matrix){b, MOST, 1}, packed);
+    set->gemm(MOST, MOST, n, (tg_matrix){a, MOST, 1}, packed, c, MOST, false);
+    h = hash(h, c, sizeof(tg_real) * MOST * MOST);
+    memcpy(p, b, sizeof p);
+    set->lstm_gates(n, a, b, c, c + MOST), h = hash(hash(h, a, sizeof a), c, (size_t)n * sizeof *c);
+    set->lstm_gates_backward(n, a, b, c, c + MOST, p), h = hash(h, a, sizeof a);
+    memcpy(p, b, sizeof p), memcpy(m, b + MOST, sizeof m);
+    for (int i = 0; i < MOST; i++) v[i] = b[i] * b[i];
+    const tg_adam_constants k = {0.1f, 0.999f, 0.001f, 0.01f, 0.5f, 1e-8f, 0.01f, 0.99f};
+    set->adam(n, &k, a, p, m, v);
+    return hash(hash(hash(h, p, sizeof p), m, sizeof m), v, sizeof v);
+}
+
+START_TEST(instruction_sets_agree)
+{
+#ifdef TG_HAS_ISA_LEVELS
+    if (tg_isa_level() < TG_ISA_AVX512) {
+        printf("skipped: no two instruction sets with a fused multiply-add here\n");
+        return;
+    }
+    for (int64_t n = 1; n <= MOST; n++) {
+        memset(c, 0, sizeof c);
+        uint64_t avx2 = fingerprint(&sets[1], n);
+        memset(c, 0, sizeof c);
+        ck_assert_msg(avx2 == fingerprint(&sets[2], n), "size %d: AVX2 and AVX-512 differ", (int)n);
+    }
+#else
+    printf("skipped: one instruction set\n");
+#endif
+}
+END_TEST
+
+static Suite *kernels_suite(void)
+{
+    Suite *suite = suite_create("kernels");
+    TCase *tests = tcase_create("kernels");
+    tcase_set_timeout(tests, 1800);
+    tcase_add_test(tests, transcendentals);
+    tcase_add_test(tests, row_kernels);
+    tcase_add_test(tests, largest_keeps_nan);
+    tcase_add_test(tests, dropout_words);
+    tcase_add_test(tests, products);
+    tcase_add_test(tests, lstm_rows);
+    tcase_add_test(tests, instruction_sets_agree);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+int main(void)
+{
+    Suite *(*const suites[])(void) = {kernels_suite};
+    return test_main(1, suites);
+}

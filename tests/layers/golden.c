@@ -1,0 +1,114 @@
+/* LSTM and additive attention against PyTorch: values and gradients. The parameters stand in the golden files under
+ * PyTorch's names, and the layers find them there as they would in anyone's model. */
+#include "layers.h"
+
+static void assert_golden(tg_params *golden, const char *name, const tg_real *got, const tg_tensor *like)
+{
+    tg_tensor *want = test_golden(golden, name, like->ndim, like->shape);
+    test_assert_reals_near(name, got, want->data, want->size, TEST_TOLERANCE);
+}
+
+/* Every "param.x" of the file against its "grad.x". */
+static void assert_parameter_gradients(tg_params *golden)
+{
+    int count = 0;
+    for (int64_t i = 0; i < tg_params_count(golden); i++) {
+        tg_tensor *p = tg_params_at(golden, i);
+        if (strncmp(p->name, "param.", 6) != 0) continue;
+        char name[TG_MAX_NAME];
+        snprintf(name, sizeof name, "grad.%s", p->name + 6);
+        ck_assert_msg(p->has_grad, "%s has no gradient", p->name);
+        assert_golden(golden, name, p->grad, p);
+        count++;
+    }
+    ck_assert_int_gt(count, 2);
+}
+
+static tg_tensor *input(tg_tape *tape, tg_params *golden, const char *name, int ndim, const int64_t *shape)
+{
+    return tg_variable(tape, test_golden(golden, name, ndim, shape)->data, ndim, shape);
+}
+
+static tg_tensor *weighed(tg_tape *tape, tg_params *golden, const char *name, tg_tensor *y)
+{
+    tg_tensor *r = tg_constant(tape, test_golden(golden, name, y->ndim, y->shape)->data, y->ndim, y->shape);
+    return tg_sum(tape, tg_mul(tape, y, r), TG_ALL_AXES, false);
+}
+
+static const struct {
+    const char *file;
+    int64_t B, T;
+    int layers;
+    bool both, explicit_lengths, zero_state;
+} lstms[] = {{"lstm", 5, 6, 2, true, true, false}, {"lstm_one", 3, 5, 1, false, true, false}, {"lstm_one", 3, 5, 1, false, false, true}};
+
+START_TEST(golden_lstm)
+{
+    const int64_t B = lstms[_i].B, T = lstms[_i].T, E = 3, H = 4, D = lstms[_i].both ? 2 : 1, all = lstms[_i].layers * D;
+    tg_params *golden = test_golden_open(lstms[_i].file);
+    tg_lstm lstm;
+    ck_assert_msg(tg_lstm_init(&lstm, golden, "param", E, H, lstms[_i].layers, lstms[_i].both), "%s", tg_params_error(golden));
+    int32_t lengths[8];
+    test_golden_ints(golden, "in.lengths", lengths, B);
+    tg_tape *tape = tg_tape_new(1);
+    tg_tensor *x = input(tape, golden, "in.x", TG_SHAPE(B, T, E));
+    for (int64_t i = 0; i < x->size; i++) /* worse than PyTorch's own garbage */
+        if (i / E % T >= lengths[i / E / T]) x->data[i] = (tg_real)NAN;
+    tg_lstm_state initial = {input(tape, golden, "in.h0", TG_SHAPE(all, B, H)), input(tape, golden, "in.c0", TG_SHAPE(all, B, H))}, final;
+    tg_tensor *y = tg_lstm_forward_state(tape, &lstm, x, lstms[_i].explicit_lengths ? tg_ints_1d(lengths, B) : tg_full_length(),
+                                         lstms[_i].zero_state ? NULL : &initial, &final);
+    tg_tensor *loss = tg_add(tape, weighed(tape, golden, "in.r_output", y),
+                             tg_add(tape, weighed(tape, golden, "in.r_h", final.h), weighed(tape, golden, "in.r_c", final.c)));
+    ck_assert_msg(tg_backward(tape, loss), "%s", tg_tape_error(tape));
+    assert_golden(golden, "out.output", y->data, y);
+    assert_golden(golden, "out.h_n", final.h->data, final.h);
+    assert_golden(golden, "out.c_n", final.c->data, final.c);
+    test_assert_reals_near("loss", loss->data, test_golden(golden, "out.loss", TG_SHAPE(1))->data, 1, 10 * TEST_TOLERANCE); /* a sum that cancels */
+    assert_golden(golden, "grad.x", x->grad, x);
+    if (!lstms[_i].zero_state) {
+        assert_golden(golden, "grad.h0", initial.h->grad, initial.h);
+        assert_golden(golden, "grad.c0", initial.c->grad, initial.c);
+    }
+    assert_parameter_gradients(golden);
+    test_end(tape, golden);
+}
+END_TEST
+
+START_TEST(golden_attention)
+{
+    const int64_t B = 4, T = 5, H = 6, A = 3;
+    tg_params *golden = test_golden_open("additive_attention");
+    tg_additive_attention attention;
+    ck_assert_msg(tg_additive_attention_init(&attention, golden, "param", H, A), "%s", tg_params_error(golden));
+    int32_t lengths[4];
+    test_golden_ints(golden, "in.lengths", lengths, B);
+    tg_tape *tape = tg_tape_new(1);
+    tg_tensor *x = input(tape, golden, "in.x", TG_SHAPE(B, T, H));
+    for (int64_t i = 0; i < x->size; i++)
+        if (i / H % T >= lengths[i / H / T]) x->data[i] = (tg_real)NAN;
+    tg_attention_detail detail;
+    tg_tensor *y = tg_additive_attention_forward(tape, &attention, x, tg_ints_1d(lengths, B), &detail);
+    tg_tensor *loss = tg_add(tape, weighed(tape, golden, "in.r_context", y), weighed(tape, golden, "in.r_weights", detail.weights));
+    ck_assert_msg(tg_backward(tape, loss), "%s", tg_tape_error(tape));
+    assert_golden(golden, "out.context", y->data, y);
+    assert_golden(golden, "out.weights", detail.weights->data, detail.weights);
+    assert_golden(golden, "out.scores", detail.scores->data, detail.scores);
+    test_assert_reals_near("loss", loss->data, test_golden(golden, "out.loss", TG_SHAPE(1))->data, 1, 10 * TEST_TOLERANCE);
+    assert_golden(golden, "grad.x", x->grad, x);
+    assert_golden(golden, "grad.weights", detail.weights->grad, detail.weights);
+    assert_golden(golden, "grad.scores", detail.scores->grad, detail.scores);
+    assert_parameter_gradients(golden);
+    test_end(tape, golden);
+}
+END_TEST
+
+Suite *golden_suite(void);
+Suite *golden_suite(void)
+{
+    Suite *suite = suite_create("golden");
+    TCase *tc = tcase_create("golden");
+    tcase_add_loop_test(tc, golden_lstm, 0, (int)COUNT(lstms));
+    tcase_add_test(tc, golden_attention);
+    suite_add_tcase(suite, tc);
+    return suite;
+}

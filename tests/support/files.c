@@ -1,0 +1,94 @@
+/* Temporary files, and the golden files. */
+#define _POSIX_C_SOURCE 200809L
+#include <dirent.h>
+#include <unistd.h>
+
+#include "support.h"
+
+static char folder[512], path_text[1024];
+
+const char *test_folder_begin(void)
+{
+    const char *root = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/tapegrad-test-XXXXXX", root && *root ? root : "/tmp");
+    ck_assert_msg(mkdtemp(folder) != NULL, "no folder %s", folder);
+    return folder;
+}
+
+const char *test_path(const char *name)
+{
+    snprintf(path_text, sizeof path_text, "%s/%s", folder, name);
+    return path_text;
+}
+
+/* Counts what is in the folder, and removes it on the way if asked to. */
+static int walk_folder(bool delete)
+{
+    int count = 0;
+    DIR *directory = opendir(folder);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        count++;
+        if (delete) unlink(test_path(entry->d_name));
+    }
+    if (directory) closedir(directory);
+    return count;
+}
+
+int test_folder_count(void) { return walk_folder(false); }
+
+void test_folder_end(void)
+{
+    walk_folder(true);
+    rmdir(folder);
+}
+
+void test_write_file(const char *path, const void *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    ck_assert_msg(file != NULL, "cannot write %s", path);
+    ck_assert_uint_eq(fwrite(data, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+char *test_read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    ck_assert_msg(file != NULL, "cannot read %s", path);
+    size_t room = 1 << 16, used = 0;
+    char *data = malloc(room + 1);
+    for (size_t got; (got = fread(data + used, 1, room - used, file)) > 0;) {
+        used += got;
+        if (used == room) data = realloc(data, (room *= 2) + 1);
+    }
+    fclose(file);
+    data[used] = 0;
+    *size = used;
+    return data;
+}
+
+tg_params *test_golden_open(const char *name)
+{
+    const char *golden = getenv("TG_GOLDEN");
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s.safetensors", golden && *golden ? golden : "tests/golden", name);
+    tg_params *params = tg_params_new(0);
+    tg_params_load(params, path);
+    test_assert_params_clean(params);
+    return params;
+}
+
+tg_tensor *test_golden(tg_params *golden, const char *name, int ndim, const int64_t *shape)
+{
+    tg_tensor *tensor = tg_params_find(golden, name);
+    if (!tensor) tensor = tg_param(golden, NULL, name, ndim, shape, tg_init_constant((double)NAN));
+    test_assert_params_clean(golden);
+    test_assert_shape(name, tensor, ndim, shape);
+    return tensor;
+}
+
+void test_golden_ints(tg_params *golden, const char *name, int32_t *ints, int64_t count)
+{
+    tg_tensor *tensor = test_golden(golden, name, TG_SHAPE(count));
+    for (int64_t i = 0; i < count; i++) ints[i] = (int32_t)lrint((double)tensor->data[i]);
+}

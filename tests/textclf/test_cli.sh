@@ -1,0 +1,317 @@
+#!/bin/sh
+# What textclf does at its command line: results, messages, exit statuses, and that nothing half-written stays behind.
+# Usage: test_cli.sh TEXTCLF. Prints a line for each check that fails, and a summary; exits with 1 if one failed.
+# No set -e: each check is counted and the script goes on.
+
+[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: $0 TEXTCLF" >&2; exit 2; }
+textclf=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+examples=$(cd "$(dirname "$0")/../../.." && pwd)/shared/data
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 2
+LC_ALL=C
+OMP_NUM_THREADS=1
+export LC_ALL OMP_NUM_THREADS
+tab=$(printf '\t')
+checks=0
+failures=0
+
+# check WHAT COMMAND...: counts; COMMAND has to succeed
+check()
+{
+    what=$1
+    shift
+    checks=$((checks + 1))
+    "$@" && return
+    failures=$((failures + 1))
+    echo "failed: $what"
+}
+
+skip()
+{
+    echo "skipped: $1"
+}
+
+# run ARGUMENT...: textclf, its output in out and err, its exit status in $status
+run()
+{
+    "$textclf" "$@" >out 2>err </dev/null
+    status=$?
+}
+
+# ran STATUS WHAT: run ended with this status
+ran()
+{
+    check "$2: status $status, not $1: $(head -n 3 err)" [ "$status" -eq "$1" ]
+}
+
+# refused STATUS PATTERN ARGUMENT...: textclf ends with this status and one line, which PATTERN (a grep expression) matches
+refused()
+{
+    wanted=$1
+    pattern=$2
+    shift 2
+    run "$@"
+    ran "$wanted" "$*"
+    check "$*: more or less than one line: $(cat err)" [ "$(wc -l <err)" -eq 1 ]
+    check "$*: the line is \"$(cat err)\", not \"$pattern\"" grep -q "^textclf: $pattern" err
+}
+
+says()
+{
+    check "$1: \"$2\" is not in: $(cat "$3")" grep -q -- "$2" "$3"
+}
+
+# ---- usage ----
+
+for arguments in '' 'fly' 'train a b' 'train --epochs' 'train --epochs 0' 'train --epochs 1x' 'train --rate nan' \
+    'train --dropout 1' 'train --seed -1' 'train --attention both' 'train --no-such' 'train -x' 'train --font f' 'eval m' \
+    'eval m d e' 'predict' 'attend m' 'attend m a b' 'train --valid=' 'train --batch 99999999999999999999'; do
+    # shellcheck disable=SC2086 # words are meant to split
+    refused 2 '.*--help$' $arguments
+done
+for command in '' train eval predict attend; do
+    # shellcheck disable=SC2086
+    run $command --help
+    ran 0 "$command --help"
+    check "$command --help says nothing" [ -s out ]
+done
+
+# ---- what the main job does ----
+
+run train builtin:documents --epochs 10 -o documents.st
+ran 0 'train builtin:documents'
+says documents '4 rows of builtin:documents (2 negative, 2 positive)' out
+says documents 'vocabulary: 14 words' out
+check 'documents: not ten epochs' [ "$(grep -c '^ *[0-9]* *[0-9.]* *[0-9.]* *[0-9]*$' out)" -eq 10 ]
+check 'documents: no model' [ -s documents.st ]
+check 'documents: something on standard error' [ ! -s err ]
+
+run train --epochs 8 --seed 3 --embedding 32 --hidden 32 --dropout 0.2 --rate 0.005 -o reviews.st
+ran 0 'train on the built-in reviews'
+says reviews '^test: *accuracy 0\.[6-9]' out
+test_accuracy=$(sed -n 's/^test: *\(accuracy.*\)/\1/p' out)
+run eval reviews.st builtin:reviews-test
+ran 0 eval
+says 'eval gives what train gave' "^$test_accuracy" out
+says 'eval shows recall by label' '^ *65 .*positive$' out
+
+# The best epoch is what is kept: the last line with a star has the highest accuracy, and the model has it too.
+run train builtin:english --valid builtin:english-test --epochs 25 --rate 0.02 --embedding 16 --hidden 16 -o best.st
+ran 0 'train --valid'
+best=$(awk '/\*$/ { a = $4 } END { print a }' out)
+highest=$(awk '$1 ~ /^[0-9]+$/ && $4 > a { a = $4 } END { print a }' out)
+check "the best epoch has $best, not $highest" [ "$best" = "$highest" ]
+check 'the best epoch is the last one: this run proves nothing' [ "$(awk '$1 == 25 { print $NF }' out)" != '*' ]
+run eval best.st builtin:english-test
+says 'the weights are those of the best epoch' "^accuracy $best " out
+run train builtin:english --epochs 50 --patience 2 --rate 0.02 --embedding 8 --hidden 8 -o patience.st
+says '--patience' '^no better epoch in 2: ' out
+
+run predict reviews.st 'a wonderful film' '' 'zzyzx qwertz'
+ran 0 predict
+check 'predict: not three lines' [ "$(wc -l <out)" -eq 3 ]
+says predict "^[a-z]*${tab}0\.[0-9]*${tab}negative 0\.[0-9]*, positive 0\.[0-9]*${tab}a wonderful film$" out
+says 'predict names unknown words' '^textclf: not in the vocabulary: zzyzx, qwertz$' err
+run predict -- reviews.st '-- dashes'
+ran 0 'predict --'
+
+awk 'BEGIN { for (i = 0; i < 2500; i++) { printf "%d", i; for (j = 0; j < i % 17; j++) printf " good"; print "" } }' >lines
+"$textclf" predict reviews.st <lines >out 2>err
+check 'predict from standard input fails' [ $? -eq 0 ]
+cut -f 4 out | sed 's/$/'"$tab"'/' | tr -d "$tab" >texts
+check 'predict: lines are lost or change places' cmp -s lines texts
+printf 'good\r\n\nbad' | "$textclf" predict reviews.st >out 2>err
+check 'predict: an empty line and one without an end' [ "$(wc -l <out)" -eq 3 ]
+printf 'good\n\377\nbad\n' | "$textclf" predict reviews.st >out 2>err
+check 'predict: bad UTF-8 passes' [ $? -eq 1 ]
+says 'predict: bad UTF-8' '^textclf: standard input:2: byte 1, 0xFF' err
+
+run attend reviews.st 'what a wonderful film' -o look.png
+ran 0 attend
+check 'attend: not a line a word' [ "$(grep -c ' 0\.[0-9][0-9][0-9] ' out)" -eq 4 ]
+check 'attend: colours off a terminal' [ "$(grep -c "$(printf '\033')" out)" -eq 0 ]
+sum=$(awk '/^  / { sum += $(NF - 1) ~ /^0\./ ? $(NF - 1) : $NF } END { print (sum > 0.995 && sum < 1.005) }' out)
+check 'attend: the weights do not sum to 1' [ "$sum" = 1 ]
+if [ -e look.png ]; then
+    check 'attend: no PNG' [ "$(head -c 4 look.png | od -An -c | tr -d ' ')" = '211PNG' ]
+fi
+
+run train builtin:chinese --attention none --epochs 1 --embedding 16 --hidden 16 -o none.st
+ran 0 'train --attention none'
+refused 1 'none.st: .*--attention none' attend none.st text
+run predict none.st '很好'
+ran 0 'predict --attention none'
+
+# ---- the same seed, the same bits ----
+
+for threads in 1 2; do
+    OMP_NUM_THREADS=$threads "$textclf" train builtin:english --epochs 2 --seed 7 -o "threads$threads.st" >/dev/null 2>err
+done
+check 'one and two threads give different models' cmp -s threads1.st threads2.st
+run train builtin:english --epochs 2 --seed 8 -o seed8.st
+check 'two seeds give the same model' [ "$(cmp -s threads1.st seed8.st; echo $?)" -eq 1 ]
+
+# ---- data that is wrong ----
+
+mkdir folder
+touch empty.tsv
+printf 'good\tpos\nbad\tneg\n' >small.tsv
+printf 'good\tpos\nno tab\n' >tab.tsv
+printf 'good\tpos\nbad\t\n' >nolabel.tsv
+printf 'good\tpos\nfine\tpos\n' >one.tsv
+printf 'good\tpos\nb\351d\tneg\n' >latin1.tsv
+printf 'good\tpos\nb\000d\tneg\n' >nul.tsv
+printf 'good\tpos\n\nbad\tneutral\n' >neutral.tsv
+printf '\357\273\277good\tpos\r\n\r\nbad\tneg\r\n\tneg\r\n' >dos.tsv
+before=$(ls -A)
+
+refused 1 'empty.tsv:1: no rows' train empty.tsv
+refused 1 'tab.tsv:2: no tab' train tab.tsv
+refused 1 'nolabel.tsv:2: no label' train nolabel.tsv
+refused 1 'one.tsv:1: every row has the label "pos"' train one.tsv
+refused 1 'latin1.tsv:2: byte 2 of the line, 0xE9, is not UTF-8' train latin1.tsv
+refused 1 'nul.tsv:2: byte 2 of the line is NUL' train nul.tsv
+refused 1 'neutral.tsv:3: the label "neutral" does not occur' train small.tsv --valid neutral.tsv
+refused 1 'neutral.tsv:3: the label "neutral" does not occur' train small.tsv --test neutral.tsv
+refused 1 'neutral.tsv:1: the label "pos" does not occur' eval documents.st neutral.tsv
+refused 1 'missing.tsv: No such file' train missing.tsv
+refused 1 'missing.tsv: No such file' train small.tsv --valid missing.tsv
+refused 1 'folder: Is a directory' train folder
+refused 1 'builtin:nothing: ' train builtin:nothing
+refused 1 'TEXT:1: byte 1, 0xFF' predict documents.st "$(printf '\377')"
+refused 1 'TEXT: byte 1, 0xFF' attend documents.st "$(printf '\377')"
+refused 1 'TEXT: there is no word' attend documents.st ' '
+check 'refused data left files behind' [ "$before" = "$(ls -A)" ]
+
+run train dos.tsv --epochs 1 --longest 1 -o dos.st
+ran 0 'CRLF, byte order mark, empty text'
+says dos '3 rows of dos.tsv (2 neg, 1 pos)' out
+
+# ---- models that are wrong ----
+
+# model FILE METADATA: a safetensors file without tensors, whose header holds METADATA
+model()
+{
+    header="{\"__metadata__\":{$2}}"
+    {
+        printf "\\$(printf %o $((${#header} % 256)))\\$(printf %o $((${#header} / 256)))\\0\\0\\0\\0\\0\\0"
+        printf '%s' "$header"
+    } >"$1"
+}
+
+head -c 2000 reviews.st >truncated.st
+echo 'not a model' >text.st
+model foreign.st '"format":"pt"'
+model newer.st '"textclf.version":"99"'
+settings='\"embedding\":8,\"hidden\":8,\"attention\":\"none\",\"dropout\":0,\"longest\":9,\"tokenizer\":\"words\"'
+words='"textclf.vocabulary":"[\"<padding>\",\"<unknown>\"]"'
+labels='"textclf.labels":"[\"a\",\"b\"]"'
+model nothing.st '"textclf.version":"1"'
+model width.st '"textclf.version":"1","textclf.settings":"{'"$(echo "$settings" | sed 's/8/-8/')"'}",'"$words,$labels"
+model huge.st '"textclf.version":"1","textclf.settings":"{'"$(echo "$settings" | sed 's/8/1e99/')"'}",'"$words,$labels"
+model words.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}","textclf.vocabulary":"[1]",'"$labels"
+model start.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}","textclf.vocabulary":"[\"a\",\"b\"]",'"$labels"
+model labels.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words"',"textclf.labels":"[\"a\"]"'
+model empty.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels"
+refused 1 '.*missing.st: No such file' eval missing.st small.tsv
+refused 1 '.*folder' predict folder text
+refused 1 '.*truncated.st' predict truncated.st text
+refused 1 '.*text.st' predict text.st text
+refused 1 'foreign.st: .*not a model of textclf' predict foreign.st text
+refused 1 'newer.st: .*format 99' predict newer.st text
+refused 1 'nothing.st: .*settings' predict nothing.st text
+refused 1 'width.st: .*"embedding" is not an integer from 1' predict width.st text
+refused 1 'huge.st: .*"embedding" is not an integer from 1' predict huge.st text
+refused 1 'words.st: .*vocabulary: item 0' predict words.st text
+refused 1 'start.st: .*vocabulary does not start' predict start.st text
+refused 1 'labels.st: .*fewer than two labels' predict labels.st text
+refused 1 'empty.st: .*holds no parameter' predict empty.st text
+
+# ---- places that cannot be written ----
+
+refused 1 'folder: .*no regular file' train small.tsv -o folder
+refused 1 'nowhere/model.st: .*No such file' train small.tsv -o nowhere/model.st
+refused 1 '/dev/null: .*no regular file' train small.tsv -o /dev/null
+check '/dev/null is gone' [ -c /dev/null ]
+"$textclf" eval reviews.st builtin:reviews-test >/dev/full 2>err
+check 'a full standard output goes unnoticed' [ $? -eq 1 ]
+
+# A full disk, in the form of a limit on the size of files; the signal that comes with it is ignored.
+mkdir full
+cp documents.st full/model.st
+(
+    trap '' XFSZ
+    ulimit -f 16 || exit 77
+    exec "$textclf" train builtin:documents --epochs 1 -o full/model.st >full.out 2>full.err
+)
+status=$?
+if [ $status -eq 77 ]; then
+    skip 'a full disk: ulimit -f does not work here'
+else
+    cp full.err err
+    ran 1 'a full disk'
+    check "a full disk: the line is $(cat err)" grep -q 'textclf: .*not saved.*full/model.st' err
+    check 'a full disk: more than one line' [ "$(wc -l <err)" -eq 1 ]
+    check 'a full disk: the old model is gone' cmp -s documents.st full/model.st
+    check 'a full disk: part of a model stays behind' [ "$(ls -A full)" = model.st ]
+fi
+if [ -e look.png ]; then
+    (
+        trap '' XFSZ
+        ulimit -f 1 || exit 77
+        exec "$textclf" attend reviews.st 'a film' -o full/look.png >/dev/null 2>/dev/null
+    )
+    status=$?
+    if [ $status -ne 77 ]; then
+        check 'a full disk: a picture that is not saved goes unnoticed' [ $status -eq 1 ]
+        check 'a full disk: part of a picture stays behind' [ "$(ls -A full)" = model.st ]
+    fi
+fi
+
+# ---- no memory ----
+
+# limited COMMAND...: with 600 MB of address space
+limited()
+{
+    (
+        ulimit -v 600000 || exit 77
+        exec "$@"
+    )
+}
+
+if limited "$textclf" --help >/dev/null 2>&1; then
+    limited "$textclf" train builtin:documents --hidden 1600 -o memory.st >out 2>err
+    status=$?
+    ran 1 'no memory'
+    says 'no memory' '^textclf: .*out of memory: [0-9]* bytes' err
+    check "no memory: the line is $(cat err)" [ "$(wc -l <err)" -eq 1 ]
+    check 'no memory: a model is there' [ ! -e memory.st ]
+else
+    skip 'no memory: the program does not start with 600 MB (a sanitizer, say)'
+fi
+
+# ---- Ctrl-C ----
+
+if command -v timeout >/dev/null; then
+    timeout -s INT --preserve-status 3 "$textclf" train --epochs 100000 --embedding 8 --hidden 8 -o stopped.st >out 2>err
+    status=$?
+    ran 130 Ctrl-C
+    says Ctrl-C '^textclf: interrupted: stopped.st holds the best epoch' err
+    run predict stopped.st good
+    ran 0 'predict with the model that Ctrl-C left'
+else
+    skip 'Ctrl-C: there is no timeout command'
+fi
+
+# ---- real data, where it is ----
+
+if [ -r "$examples/sst2/dev.tsv" ]; then
+    run train "$examples/sst2/dev.tsv" --epochs 1 --embedding 16 --hidden 16 -o sst2.st
+    ran 0 'train on real sentences'
+else
+    skip "real sentences: no $examples"
+fi
+
+echo "$checks checks, $failures failed"
+[ "$failures" -eq 0 ]

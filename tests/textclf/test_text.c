@@ -1,0 +1,489 @@
+/* Unit tests of textclf's text and data handling: tokens, names and vocabularies, data files and what is wrong with them,
+ * splitting, batches. Linked with all of examples/text_classifier but main.c, and with the library. */
+
+#include "../../examples/text_classifier/batch.h"
+#include "../../examples/text_classifier/failure.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- tokens ---- */
+
+static void check_tokens(const char *text, const char *expected)
+{
+    tc_tokens tokens = {0};
+    char joined[1024] = "";
+    ck_assert(tc_tokens_add(&tokens, text));
+    for (size_t i = 0; i < tokens.count; i++) {
+        strcat(joined, i ? "|" : "");
+        strcat(joined, tc_token_word(&tokens, i));
+    }
+    ck_assert_str_eq(joined, expected);
+    tc_tokens_free(&tokens);
+}
+
+START_TEST(words_and_marks)
+{
+    check_tokens("This is a GREAT movie!", "this|is|a|great|movie|!");
+    check_tokens("", "");
+    check_tokens(" \t\r\n ", "");
+    check_tokens("3.5 stars?!", "3|.|5|stars|?|!");
+    check_tokens("well-made", "well|-|made");
+    check_tokens("a1b2", "a1b2");
+    check_tokens("so... good!!!!!", "so|...|good|!!!");
+    check_tokens("\x08" "bell", "bell");
+}
+END_TEST
+
+START_TEST(apostrophes)
+{
+    check_tokens("don't", "don't");
+    check_tokens("don\u2019t", "don't");
+    check_tokens("Don\uFF07t", "don't");
+    check_tokens("'quoted'", "'|quoted|'");
+    check_tokens("rock 'n' roll", "rock|'|n|'|roll");
+    check_tokens("dogs' ", "dogs|'");
+    check_tokens("a''b", "a|''|b");
+}
+END_TEST
+
+START_TEST(folding)
+{
+    check_tokens("\u00C9COLE \u00E9cole e\u0301cole", "\u00E9cole|\u00E9cole|\u00E9cole");
+    check_tokens("Stra\u00DFe STRASSE", "strasse|strasse");
+    check_tokens("\uFF28\uFF45\uFF4C\uFF4C\uFF4F\uFF01", "hello|!");  /* full-width */
+    check_tokens("\uFB01lm", "film");                                  /* a ligature */
+    check_tokens("co\u00ADoperate", "cooperate");                      /* soft hyphen */
+    check_tokens("\u2026 \u2026\u2026", "...|...");
+    check_tokens("\u041F\u0420\u0418\u0412\u0415\u0422", "\u043F\u0440\u0438\u0432\u0435\u0442");
+    check_tokens("\u0301", "");                                        /* a mark on nothing */
+}
+END_TEST
+
+START_TEST(one_by_one)
+{
+    check_tokens("\u5F88\u597D\u5403\uFF0C3\u5757", "\u5F88|\u597D|\u5403|,|3|\u5757");
+    check_tokens("iPhone\u624B\u673A", "iphone|\u624B|\u673A");
+    check_tokens("\U00020000x", "\U00020000|x");           /* Han outside the first plane */
+    check_tokens("\u3042\u30A2\u30FC", "\u3042|\u30A2|\u30FC");
+    check_tokens("\uFF76\uFF9E", "\u30AC");                /* half-width Kana and its voicing mark */
+    check_tokens("\uAC00\uB098 \uB2E4", "\uAC00\uB098|\uB2E4"); /* Hangul has blanks */
+    check_tokens("\U0001F44D\U0001F3FB\U0001F44E", "\U0001F44D\U0001F3FB|\U0001F44E");
+}
+END_TEST
+
+START_TEST(places_in_the_text)
+{
+    const char *text = "  \u00C9T\u00C9, don\u2019t\u5F88";
+    const char *expected[] = {"\u00C9T\u00C9", ",", "don\u2019t", "\u5F88"};
+    tc_tokens tokens = {0};
+    ck_assert(tc_tokens_add(&tokens, text));
+    ck_assert_uint_eq(tokens.count, 4);
+    for (size_t i = 0; i < tokens.count; i++) {
+        ck_assert_uint_eq(tokens.items[i].length, strlen(expected[i]));
+        ck_assert(!memcmp(text + tokens.items[i].start, expected[i], tokens.items[i].length));
+    }
+    tc_tokens_free(&tokens);
+}
+END_TEST
+
+START_TEST(utf8)
+{
+    static const struct { const char *text; size_t length, bad; } wrong[] = {
+        {"\xFF", 1, 0}, {"abc\xE9t", 5, 3}, {"\xC0\xAF", 2, 0}, {"\xED\xA0\x80", 3, 0}, {"\xF4\x90\x80\x80", 4, 0},
+        {"ab\xE4\xB8", 4, 2}, {"a\0b", 3, 1},
+    };
+    size_t bad = 99;
+    ck_assert(tc_text_valid("", 0, &bad));
+    ck_assert(tc_text_valid("\u00E9\u5F88\U0001F44D", 9, &bad));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ck_assert_msg(!tc_text_valid(wrong[i].text, wrong[i].length, &bad), "text %zu", i);
+        ck_assert_uint_eq(bad, wrong[i].bad);
+    }
+}
+END_TEST
+
+/* ---- names ---- */
+
+static void build(tc_names *words, const char *text, int64_t least, int32_t *rare)
+{
+    tc_tokens tokens = {0};
+    ck_assert(tc_tokens_add(&tokens, text));
+    ck_assert(tc_vocabulary_build(words, &tokens, least, rare));
+    tc_tokens_free(&tokens);
+}
+
+START_TEST(vocabulary)
+{
+    tc_names words;
+    int32_t rare;
+    build(&words, "c b a b c d c", 1, &rare);
+    ck_assert_int_eq(words.count, 6);
+    ck_assert_str_eq(words.items[2], "c");
+    ck_assert_str_eq(words.items[3], "b");
+    ck_assert_str_eq(words.items[4], "a"); /* as often as d, but before it */
+    ck_assert_str_eq(words.items[5], "d");
+    ck_assert_int_eq(rare, 4);
+    ck_assert_int_eq(tc_names_find(&words, "b"), 3);
+    ck_assert_int_eq(tc_names_find(&words, "e"), -1);
+    ck_assert(tc_vocabulary_valid(&words));
+    tc_names_free(&words);
+
+    build(&words, "c b a b c d c", 2, &rare);
+    ck_assert_int_eq(words.count, 4);
+    ck_assert_int_eq(rare, 4);
+    tc_names_free(&words);
+
+    build(&words, "", 1, &rare);
+    ck_assert_int_eq(words.count, TC_FIRST_WORD);
+    tc_names_free(&words);
+}
+END_TEST
+
+START_TEST(names_as_json)
+{
+    static const char *const strings[] = {"with \"quotes\"", "", "\u5F88", "a\\b\n"};
+    tc_names names, again;
+    ck_assert(tc_names_set(&names, strings, 4));
+    char *json = tc_names_to_json(&names);
+    ck_assert(tc_names_from_json(&again, json, "it"));
+    ck_assert_int_eq(again.count, 4);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_str_eq(again.items[i], strings[i]);
+        ck_assert_int_eq(tc_names_find(&again, strings[i]), i);
+    }
+    free(json);
+    tc_names_free(&names);
+    tc_names_free(&again);
+}
+END_TEST
+
+START_TEST(wrong_json)
+{
+    static const char *const wrong[] = {"", "{}", "[1]", "[\"a\",", "[\"a\",\"a\"]", "[\"a\\u0000b\"]", "\"a\"", "[[\"a\"]]"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tc_names names;
+        tc_failure_clear();
+        ck_assert_msg(!tc_names_from_json(&names, wrong[i], "MODEL: labels"), "%s", wrong[i]);
+        ck_assert_ptr_nonnull(tc_failure());
+        ck_assert_msg(strstr(tc_failure(), "MODEL: labels") || strstr(tc_failure(), "twice"), "%s", tc_failure());
+    }
+    tc_failure_clear();
+}
+END_TEST
+
+/* ---- data ---- */
+
+static char path[] = "/tmp/textclf-test-XXXXXX";
+
+static void write_data(const char *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+#define WRITE(text) write_data(text, sizeof text - 1)
+
+START_TEST(rows)
+{
+    tc_data data;
+    WRITE("\xEF\xBB\xBFgood\tpos\r\n\n   \r\n\tneg\na\tb\tneg\nbad\t pos \nlast\tneg");
+    ck_assert_msg(tc_data_read(&data, path), "%s", tc_failure());
+    static const struct { const char *text, *label; int line; } expected[] = {
+        {"good", "pos", 1}, {"", "neg", 4}, {"a\tb", "neg", 5}, {"bad", "pos", 6}, {"last", "neg", 7}};
+    ck_assert_int_eq(data.count, 5);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_str_eq(data.rows[i].text, expected[i].text);
+        ck_assert_str_eq(data.rows[i].label_name, expected[i].label);
+        ck_assert_int_eq(data.rows[i].line, expected[i].line);
+    }
+    tc_names labels;
+    ck_assert(tc_data_labels(&labels, &data));
+    ck_assert_int_eq(labels.count, 2);
+    ck_assert_str_eq(labels.items[0], "neg");
+    ck_assert(tc_data_number_labels(&data, &labels));
+    ck_assert_int_eq(data.rows[0].label, 1);
+    tc_names_free(&labels);
+    tc_data_free(&data);
+}
+END_TEST
+
+/* `expected` follows the file's name in the failure. */
+static void check_refused(const char *bytes, size_t size, const char *expected)
+{
+    tc_data data;
+    tc_names labels = {0};
+    write_data(bytes, size);
+    tc_failure_clear();
+    bool good = tc_data_read(&data, path) && tc_data_labels(&labels, &data);
+    ck_assert_msg(!good, "accepted: %s", expected);
+    ck_assert_ptr_nonnull(tc_failure());
+    ck_assert_msg(!strncmp(tc_failure(), path, strlen(path)), "%s", tc_failure());
+    ck_assert_msg(!strncmp(tc_failure() + strlen(path), expected, strlen(expected)), "%s", tc_failure());
+    tc_data_free(&data);
+    tc_failure_clear();
+}
+
+#define REFUSED(bytes, expected) check_refused(bytes, sizeof bytes - 1, expected)
+
+START_TEST(refused)
+{
+    REFUSED("", ":1: no rows");
+    REFUSED("\n\r\n  \n", ":1: no rows");
+    REFUSED("\xEF\xBB\xBF", ":1: no rows");
+    REFUSED("good\tpos\nno tab here\n", ":2: no tab");
+    REFUSED("good\tpos\nbad\t\n", ":2: no label");
+    REFUSED("good\tpos\nbad\t  \r\n", ":2: no label");
+    REFUSED("good\tpos\nca\xE9\tneg\n", ":2: byte 3 of the line, 0xE9, is not UTF-8");
+    REFUSED("good\tpos\nbad\tn\xFFg\n", ":2: byte 6 of the line, 0xFF, is not UTF-8");
+    REFUSED("good\tpos\nb\0d\tneg\n", ":2: byte 2 of the line is NUL");
+    REFUSED("\xFF\xFEg\0", ":1: byte 1 of the line, 0xFF, is not UTF-8");
+    REFUSED("good\tpos\nbad\tpos\n", ":1: every row has the label \"pos\"");
+    REFUSED("1\ta\n0\tb\n1\tc\n0\td\n1\te\n0\tf\n1\tg\n0\th\n1\ti\n0\tj\n", ":1: 10 labels for 10 rows");
+}
+END_TEST
+
+START_TEST(unreadable)
+{
+    tc_data data;
+    static const char *const names[] = {"/no/such/file.tsv", "/tmp", "builtin:nothing"};
+    for (size_t i = 0; i < 3; i++) {
+        tc_failure_clear();
+        ck_assert(!tc_data_read(&data, names[i]));
+        ck_assert_msg(!strncmp(tc_failure(), names[i], strlen(names[i])), "%s", tc_failure());
+    }
+    tc_failure_clear();
+}
+END_TEST
+
+START_TEST(unseen_label)
+{
+    tc_data data;
+    tc_names labels;
+    static const char *const known[] = {"neg", "pos"};
+    ck_assert(tc_names_set(&labels, known, 2));
+    WRITE("a\tpos\n\nb\tneutral\n");
+    ck_assert(tc_data_read(&data, path));
+    ck_assert(!tc_data_number_labels(&data, &labels));
+    ck_assert_ptr_nonnull(strstr(tc_failure(), ":3: the label \"neutral\" does not occur"));
+    tc_failure_clear();
+    tc_data_free(&data);
+    tc_names_free(&labels);
+}
+END_TEST
+
+START_TEST(encoding)
+{
+    tc_data data;
+    tc_names words;
+    int32_t rare;
+    build(&words, "a b a", 1, &rare);
+    WRITE("a x b\tp\n\tn\nb b b b\tp\n");
+    ck_assert(tc_data_read(&data, path));
+    ck_assert(tc_data_encode(&data, &words, 3));
+    ck_assert_int_eq(data.rows[0].length, 3);
+    ck_assert_int_eq(data.rows[0].ids[0], 2);
+    ck_assert_int_eq(data.rows[0].ids[1], TC_UNKNOWN);
+    ck_assert_int_eq(data.rows[0].ids[2], 3);
+    ck_assert_int_eq(data.rows[1].length, 0);
+    ck_assert_int_eq(data.rows[2].length, 3);
+    for (int i = 0; i < 3; i++) ck_assert_int_eq(data.rows[2].ids[i], 3);
+    ck_assert_int_eq(data.cut, 1);
+    ck_assert_int_eq(data.tokens, 6);
+    ck_assert_int_eq(data.unknown, 1);
+    tc_data_free(&data);
+    tc_names_free(&words);
+}
+END_TEST
+
+START_TEST(builtins)
+{
+    static const struct { const char *name; int least; } known[] = {
+        {"builtin:documents", 4}, {"builtin:english", 400}, {"builtin:chinese", 200}, {"builtin:reviews", 600},
+        {"builtin:english-test", 50}, {"builtin:chinese-test", 20}, {"builtin:reviews-test", 70}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        tc_data data;
+        tc_names labels;
+        ck_assert_msg(tc_data_read(&data, known[i].name), "%s", tc_failure());
+        ck_assert_int_ge(data.count, known[i].least);
+        ck_assert(tc_data_labels(&labels, &data));
+        ck_assert_int_eq(labels.count, 2);
+        tc_names_free(&labels);
+        tc_data_free(&data);
+    }
+}
+END_TEST
+
+/* ---- splitting and batches ---- */
+
+static void read_builtin(tc_data *data, tc_names *labels, tc_names *words)
+{
+    int32_t rare;
+    ck_assert(tc_data_read(data, "builtin:reviews") && tc_data_labels(labels, data) && tc_data_number_labels(data, labels));
+    build(words, "the a \u4E86", 1, &rare);
+    ck_assert(tc_data_encode(data, words, 1000));
+}
+
+START_TEST(split)
+{
+    tc_data data, again;
+    tc_names labels;
+    int32_t held_out, held_out_again;
+    ck_assert(tc_data_read(&data, "builtin:reviews") && tc_data_read(&again, "builtin:reviews"));
+    ck_assert(tc_data_labels(&labels, &data) && tc_data_number_labels(&data, &labels));
+    ck_assert(tc_data_number_labels(&again, &labels));
+    ck_assert(tc_data_split(&data, &labels, 1, &held_out) && tc_data_split(&again, &labels, 1, &held_out_again));
+    ck_assert_int_eq(held_out, data.count / 10);
+    char *seen = calloc((size_t)data.count + 2, 1);
+    int different = 0, kinds[2] = {0, 0};
+    for (int32_t i = 0; i < data.count; i++) {
+        ck_assert_int_eq(data.rows[i].line, again.rows[i].line); /* the same seed, the same order */
+        ck_assert(!seen[data.rows[i].line]++);                   /* each row once */
+        different += data.rows[i].line != i + 1;
+        if (i >= data.count - held_out) kinds[data.rows[i].label]++;
+    }
+    ck_assert_int_gt(different, data.count / 2);
+    ck_assert(kinds[0] > 0 && kinds[1] > 0);
+    free(seen);
+    tc_data_free(&data);
+    tc_data_free(&again);
+    tc_names_free(&labels);
+}
+END_TEST
+
+START_TEST(split_keeps_labels)
+{
+    tc_data data;
+    tc_names labels;
+    int32_t held_out;
+    WRITE("a\tx\nb\ty\nc\tz\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n"
+          "d\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n");
+    for (uint64_t seed = 0; seed < 50; seed++) { /* the one y and the one z are never held out */
+        ck_assert(tc_data_read(&data, path) && tc_data_labels(&labels, &data) && tc_data_number_labels(&data, &labels));
+        ck_assert(tc_data_split(&data, &labels, seed, &held_out));
+        ck_assert_int_eq(held_out, 2);
+        for (int i = 18; i < 20; i++) ck_assert_str_eq(data.rows[i].label_name, "x");
+        tc_names_free(&labels);
+        tc_data_free(&data);
+    }
+    WRITE("a\tx\nb\ty\n");
+    ck_assert(tc_data_read(&data, path) && tc_data_labels(&labels, &data) && tc_data_number_labels(&data, &labels));
+    ck_assert(tc_data_split(&data, &labels, 1, &held_out));
+    ck_assert_int_eq(held_out, 0); /* too few to hold any out */
+    tc_names_free(&labels);
+    tc_data_free(&data);
+}
+END_TEST
+
+/* Every row comes once, with its ids, length and label, in batches padded to their longest; returns how often the length
+ * falls from one row to the next. */
+static int check_batches(tc_batches *batches, const tc_data *data)
+{
+    char *seen = calloc((size_t)data->count, 1);
+    int32_t total = 0, before = 0;
+    int falls = 0;
+    for (int32_t i = 0; i < batches->count; i++) {
+        const tc_batch *batch = tc_batches_get(batches, i);
+        int32_t longest = 1;
+        for (int32_t b = 0; b < batch->rows; b++) {
+            const tc_row *row = &data->rows[batch->index[b]];
+            ck_assert(!seen[batch->index[b]]++);
+            ck_assert_int_eq(batch->lengths[b], row->length);
+            ck_assert_int_eq(batch->labels[b], row->label);
+            for (int32_t t = 0; t < batch->time; t++) {
+                ck_assert_int_eq(batch->tokens[b * batch->time + t], t < row->length ? row->ids[t] : TC_PADDING);
+            }
+            if (row->length > longest) longest = row->length;
+            falls += row->length < before;
+            before = row->length;
+        }
+        ck_assert_int_eq(batch->time, longest);
+        total += batch->rows;
+    }
+    ck_assert_int_eq(total, data->count);
+    free(seen);
+    return falls;
+}
+
+START_TEST(batching)
+{
+    static const int32_t sizes[] = {1, 7, 32, 10000};
+    tc_data data;
+    tc_names labels, words;
+    read_builtin(&data, &labels, &words);
+    for (size_t s = 0; s < 4; s++) {
+        tc_batches batches;
+        ck_assert(tc_batches_init(&batches, (tc_part){data.rows, data.count}, sizes[s]));
+        ck_assert_int_eq(check_batches(&batches, &data), 0); /* by length at first */
+        tg_random random = tg_random_new(1, "test");
+        int32_t first = tc_batches_get(&batches, 0)->index[0], changes = 0;
+        for (int epoch = 0; epoch < 4; epoch++) {
+            tc_batches_shuffle(&batches, &random);
+            int falls = check_batches(&batches, &data);
+            if (sizes[s] == 32) ck_assert(falls > 0 && falls < batches.count); /* between batches, never within */
+            changes += tc_batches_get(&batches, 0)->index[0] != first;
+        }
+        if (sizes[s] < 100) ck_assert_int_gt(changes, 0);
+        tc_batches_free(&batches);
+    }
+    tc_names_free(&labels);
+    tc_names_free(&words);
+    tc_data_free(&data);
+}
+END_TEST
+
+START_TEST(batch_of_nothing)
+{
+    tc_row two[2] = {{.text = "", .label = 0}, {.text = "", .label = 1}};
+    tc_batches batches;
+    ck_assert(tc_batches_init(&batches, (tc_part){two, 2}, 2));
+    const tc_batch *batch = tc_batches_get(&batches, 0);
+    ck_assert_int_eq(batch->rows, 2);
+    ck_assert_int_eq(batch->time, 1);
+    ck_assert_int_eq(batch->lengths[0] + batch->lengths[1], 0);
+    ck_assert_int_eq(batch->tokens[0] + batch->tokens[1], TC_PADDING);
+    tc_batches_free(&batches);
+}
+END_TEST
+
+int main(void)
+{
+    int file = mkstemp(path);
+    if (file < 0) return 1;
+    close(file);
+    Suite *suite = suite_create("textclf");
+    TCase *text = tcase_create("text"), *names = tcase_create("names"), *data = tcase_create("data");
+    tcase_add_test(text, words_and_marks);
+    tcase_add_test(text, apostrophes);
+    tcase_add_test(text, folding);
+    tcase_add_test(text, one_by_one);
+    tcase_add_test(text, places_in_the_text);
+    tcase_add_test(text, utf8);
+    tcase_add_test(names, vocabulary);
+    tcase_add_test(names, names_as_json);
+    tcase_add_test(names, wrong_json);
+    tcase_add_test(data, rows);
+    tcase_add_test(data, refused);
+    tcase_add_test(data, unreadable);
+    tcase_add_test(data, unseen_label);
+    tcase_add_test(data, encoding);
+    tcase_add_test(data, builtins);
+    tcase_add_test(data, split);
+    tcase_add_test(data, split_keeps_labels);
+    tcase_add_test(data, batching);
+    tcase_add_test(data, batch_of_nothing);
+    suite_add_tcase(suite, text);
+    suite_add_tcase(suite, names);
+    suite_add_tcase(suite, data);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    remove(path);
+    return failed != 0;
+}
