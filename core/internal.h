@@ -107,17 +107,12 @@ typedef struct tg_loaded {
     bool claimed;
 } tg_loaded;
 
-typedef struct tg_metadata {
-    char *key, *value;
-} tg_metadata;
-
 struct tg_params {
     uint64_t seed;
     tg_arena arena; /* tensors, gradients, states: all until tg_params_free */
     tg_param_entry **entries;
     int64_t count, capacity;
-    tg_metadata *metadata;
-    int64_t n_metadata;
+    struct json_t *metadata; /* an object of strings, or NULL */
     tg_arena loaded_arena; /* what tg_params_load read, until tg_params_loaded */
     tg_loaded *loaded;
     bool from_file; /* a parameter that the file lacks is an error */

@@ -120,15 +120,27 @@ tg_tensor *tg_output_view(tg_node *node, tg_tensor *input, int ndim, const int64
     return enter_output(node, tensor);
 }
 
+/* A copy of what a view shows; NULL after an error. */
+static void *keep(tg_node *node, const char *what, const void *data, int ndim, const int64_t *shape, size_t bytes)
+{
+    int64_t size = tg_shape_size(ndim, shape);
+    if (size < 0 || (size > 0 && !data)) {
+        tg_node_fail(node, "the %s has no data or a bad shape", what);
+        return NULL;
+    }
+    void *copy = tg_tape_alloc(node->tape, (size_t)size * bytes);
+    if (copy && size) memcpy(copy, data, (size_t)size * bytes);
+    return copy;
+}
+
 bool tg_keep_ints(tg_node *node, tg_ints *ints)
 {
-    int64_t size = tg_shape_size(ints->ndim, ints->shape);
-    if (size < 0 || (size > 0 && !ints->data)) return tg_node_fail(node, "the integers have no data or a bad shape");
-    int32_t *copy = tg_tape_alloc(node->tape, (size_t)size * sizeof *copy);
-    if (!copy) return false;
-    if (size) memcpy(copy, ints->data, (size_t)size * sizeof *copy);
-    ints->data = copy;
-    return true;
+    return (ints->data = keep(node, "array of integers", ints->data, ints->ndim, ints->shape, sizeof *ints->data));
+}
+
+bool tg_keep_mask(tg_node *node, tg_mask *mask)
+{
+    return (mask->keep = keep(node, "mask", mask->keep, mask->ndim, mask->shape, sizeof *mask->keep));
 }
 
 bool tg_keep_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t time)

@@ -103,6 +103,7 @@ TG_EXPORT tg_tensor *tg_output_view(tg_node *node, tg_tensor *input, int ndim, c
 /* Copies the numbers that a view shows into the tape, so that they are still there in the backward pass. False, with the
  * error set, when there is no memory. */
 TG_EXPORT bool tg_keep_ints(tg_node *node, tg_ints *ints);
+TG_EXPORT bool tg_keep_mask(tg_node *node, tg_mask *mask);
 
 /* Checks `lengths` ([batch], each 0 .. time; or tg_full_length()) and replaces it by a copy of the tape's, full lengths
  * written out. False after an error. */

@@ -69,30 +69,20 @@ tg_tensor *tg_gather(tg_tape *tape, tg_tensor *table, tg_ints ids, int32_t paddi
 
 typedef struct where_attributes {
     tg_mask mask;
-    bool fill;     /* b is the number `value` */
-    tg_real value;
     int64_t strides[3][TG_MAX_DIMS]; /* of the mask, a and b in the result's shape */
 } where_attributes;
 
 static bool where_shape(tg_node *node)
 {
     where_attributes *op = node->attributes;
-    const tg_tensor *a = node->inputs[0], *b = op->fill ? a : node->inputs[1];
-    tg_mask *mask = &op->mask;
-    tg_tensor both = *a, masked = {.ndim = mask->ndim};
-    memcpy(masked.shape, mask->shape, sizeof masked.shape);
-    int64_t size = tg_shape_size(mask->ndim, mask->shape);
-    if (size < 0 || (size > 0 && !mask->keep)) return tg_node_fail(node, "the mask has no data or a bad shape");
-    tg_tensor out = *a;
-    if (!tg_broadcast_shape(a, b, &both.ndim, both.shape) || !tg_broadcast_shape(&both, &masked, &out.ndim, out.shape) ||
-        (op->fill && !tg_broadcasts_to(a->ndim, a->shape, mask->ndim, mask->shape)))
+    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
+    tg_tensor both = *a, out = *a, masked = {.ndim = op->mask.ndim};
+    if (!tg_keep_mask(node, &op->mask)) return false;
+    memcpy(masked.shape, op->mask.shape, sizeof masked.shape);
+    if (!tg_broadcast_shape(a, b, &both.ndim, both.shape) || !tg_broadcast_shape(&both, &masked, &out.ndim, out.shape))
         return tg_node_fail(node, "mask %s, %s and %s do not broadcast", tg_tensor_text(node, &masked),
-                            tg_tensor_text(node, a), op->fill ? "a number" : tg_tensor_text(node, b));
-    uint8_t *kept = tg_tape_alloc(node->tape, (size_t)size);
-    if (!kept) return false;
-    if (size) memcpy(kept, mask->keep, (size_t)size);
-    mask->keep = kept;
-    tg_broadcast_strides(out.ndim, out.shape, mask->ndim, mask->shape, op->strides[0]);
+                            tg_tensor_text(node, a), tg_tensor_text(node, b));
+    tg_broadcast_strides(out.ndim, out.shape, masked.ndim, masked.shape, op->strides[0]);
     tg_broadcast_strides(out.ndim, out.shape, a->ndim, a->shape, op->strides[1]);
     tg_broadcast_strides(out.ndim, out.shape, b->ndim, b->shape, op->strides[2]);
     return tg_output(node, out.ndim, out.shape) != NULL;
@@ -102,18 +92,14 @@ static void where_forward(tg_node *node)
 {
     const where_attributes *op = node->attributes;
     const tg_tensor *out = node->outputs[0];
-    const tg_real *b = op->fill ? NULL : node->inputs[1]->data;
-    int last = out->ndim - 1;
     int64_t step[3] = {0};
-    for (int k = 0; k < 3 && last >= 0; k++) step[k] = op->strides[k][last];
+    for (int k = 0; k < 3 && out->ndim > 0; k++) step[k] = op->strides[k][out->ndim - 1];
     tg_real *y = out->data;
     tg_rows rows = tg_rows_start(out->ndim, out->shape);
     while (tg_rows_next(&rows, 3, op->strides)) {
         const uint8_t *keep = op->mask.keep + rows.offset[0];
-        const tg_real *a = node->inputs[0]->data + rows.offset[1];
-        for (int64_t i = 0; i < rows.length; i++)
-            y[i] = keep[i * step[0]] ? a[i * step[1]] : b ? b[rows.offset[2] + i * step[2]] : op->value;
-        y += rows.length;
+        const tg_real *a = node->inputs[0]->data + rows.offset[1], *b = node->inputs[1]->data + rows.offset[2];
+        for (int64_t i = 0; i < rows.length; i++) *y++ = keep[i * step[0]] ? a[i * step[1]] : b[i * step[2]];
     }
 }
 
@@ -123,22 +109,19 @@ static void where_backward(tg_node *node)
     const tg_tensor *out = node->outputs[0];
     tg_real *full = tg_scratch(node, out->size);
     int64_t step = out->ndim ? op->strides[0][out->ndim - 1] : 0;
-    for (int which = 0; full && which < node->n_inputs; which++) {
+    for (int which = 0; full && which < 2; which++) {
         tg_real *g = full;
         const tg_real *dy = out->grad;
         tg_rows rows = tg_rows_start(out->ndim, out->shape);
         while (tg_rows_next(&rows, 3, op->strides)) {
             const uint8_t *keep = op->mask.keep + rows.offset[0];
-            for (int64_t i = 0; i < rows.length; i++) g[i] = (keep[i * step] != 0) == (which == 0) ? dy[i] : 0;
-            g += rows.length, dy += rows.length;
+            for (int64_t i = 0; i < rows.length; i++, dy++) *g++ = (keep[i * step] != 0) == (which == 0) ? *dy : 0;
         }
         tg_grad_unbroadcast(node, which, out->ndim, out->shape, full);
     }
 }
 
 TG_OP(where_op, "where", .attribute_size = sizeof(where_attributes), .shape = where_shape,
-      .forward = where_forward, .backward = where_backward);
-TG_OP(masked_fill_op, "masked_fill", .attribute_size = sizeof(where_attributes), .shape = where_shape,
       .forward = where_forward, .backward = where_backward);
 
 tg_tensor *tg_where(tg_tape *tape, tg_mask keep, tg_tensor *a, tg_tensor *b)
@@ -149,8 +132,13 @@ tg_tensor *tg_where(tg_tape *tape, tg_mask keep, tg_tensor *a, tg_tensor *b)
 
 tg_tensor *tg_masked_fill(tg_tape *tape, tg_tensor *x, tg_mask keep, double value)
 {
-    where_attributes op = {.mask = keep, .fill = true, .value = (tg_real)value};
-    return tg_apply_1(tape, &masked_fill_op, &op, x);
+    tg_real number = (tg_real)value;
+    if (tape && x && !tg_broadcasts_to(x->ndim, x->shape, keep.ndim, keep.shape)) {
+        char text[2][TG_SHAPE_TEXT];
+        tg_tape_fail(tape, "masked_fill: mask %s does not broadcast to %s",
+                     tg_format_shape(text[0], keep.ndim, keep.shape), tg_format_shape(text[1], x->ndim, x->shape));
+    }
+    return tg_where(tape, keep, x, tg_constant(tape, &number, TG_SCALAR));
 }
 
 /* ---- detach ---- */

@@ -35,15 +35,10 @@ static bool softmax_shape(tg_node *node)
     }
     if (op->how == BY_MASK) {
         tg_mask *mask = &op->mask;
-        int64_t size = tg_shape_size(mask->ndim, mask->shape);
-        if (size < 0 || (size > 0 && !mask->keep)) return tg_node_fail(node, "the mask has no data or a bad shape");
+        if (!tg_keep_mask(node, mask)) return false;
         if (!tg_broadcasts_to(x->ndim, x->shape, mask->ndim, mask->shape))
             return tg_node_fail(node, "mask %s does not broadcast to %s",
                                 tg_shape_text(node, mask->ndim, mask->shape), tg_tensor_text(node, x));
-        uint8_t *kept = tg_tape_alloc(node->tape, (size_t)size);
-        if (!kept) return false;
-        if (size) memcpy(kept, mask->keep, (size_t)size);
-        mask->keep = kept;
         tg_broadcast_strides(x->ndim, x->shape, mask->ndim, mask->shape, op->strides[0]);
     }
     return tg_output_like(node, x) != NULL;

@@ -1,4 +1,6 @@
 /* Parameters by name. Files are in safetensors.c. */
+#include <jansson.h>
+
 #include "internal.h"
 
 tg_params *tg_params_new(uint64_t seed)
@@ -11,11 +13,7 @@ tg_params *tg_params_new(uint64_t seed)
 void tg_params_free(tg_params *params)
 {
     if (!params) return;
-    for (int64_t i = 0; i < params->n_metadata; i++) {
-        tg_free(params->metadata[i].key);
-        tg_free(params->metadata[i].value);
-    }
-    tg_free(params->metadata);
+    json_decref(params->metadata);
     tg_free(params->entries);
     tg_arena_free(&params->loaded_arena);
     tg_arena_free(&params->arena);
@@ -191,64 +189,17 @@ void tg_params_clear_grads(tg_params *params)
 
 /* ---- metadata ---- */
 
-static char *copy_text(const char *text)
-{
-    size_t bytes = strlen(text) + 1;
-    char *copy = tg_realloc(NULL, bytes);
-    if (copy) memcpy(copy, text, bytes);
-    return copy;
-}
-
-static int64_t find_metadata(const tg_params *params, const char *key)
-{
-    for (int64_t i = 0; i < params->n_metadata; i++)
-        if (strcmp(params->metadata[i].key, key) == 0) return i;
-    return -1;
-}
-
 const char *tg_params_metadata(const tg_params *params, const char *key)
 {
-    int64_t at = params ? find_metadata(params, key) : -1;
-    return at < 0 ? NULL : params->metadata[at].value;
-}
-
-static void remove_metadata(tg_params *params, int64_t at)
-{
-    tg_free(params->metadata[at].key);
-    tg_free(params->metadata[at].value);
-    params->n_metadata--;
-    memmove(&params->metadata[at], &params->metadata[at + 1],
-            (size_t)(params->n_metadata - at) * sizeof *params->metadata);
-}
-
-static bool add_metadata(tg_params *params, const char *key, const char *value)
-{
-    size_t bytes = (size_t)(params->n_metadata + 1) * sizeof *params->metadata;
-    tg_metadata *grown = tg_realloc(params->metadata, bytes);
-    if (!grown) return tg_params_fail(params, "out of memory: %zu bytes for metadata", bytes);
-    params->metadata = grown;
-    tg_metadata added = {copy_text(key), copy_text(value)};
-    if (!added.key || !added.value) {
-        tg_free(added.key);
-        tg_free(added.value);
-        return tg_params_fail(params, "out of memory: %zu bytes for metadata %s", strlen(key) + strlen(value) + 2, key);
-    }
-    params->metadata[params->n_metadata++] = added;
-    return true;
+    return params ? json_string_value(json_object_get(params->metadata, key)) : NULL;
 }
 
 bool tg_params_set_metadata(tg_params *params, const char *key, const char *value)
 {
     if (!params || params->error.set) return false;
-    int64_t at = find_metadata(params, key);
-    if (at < 0) return value ? add_metadata(params, key, value) : true;
-    if (!value) {
-        remove_metadata(params, at);
-        return true;
-    }
-    char *copy = copy_text(value);
-    if (!copy) return tg_params_fail(params, "out of memory: %zu bytes for metadata %s", strlen(value) + 1, key);
-    tg_free(params->metadata[at].value);
-    params->metadata[at].value = copy;
+    if (!params->metadata) params->metadata = json_object();
+    if (!value) json_object_del(params->metadata, key);
+    else if (json_object_set_new(params->metadata, key, json_string(value)) != 0)
+        return tg_params_fail(params, "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key, strlen(value));
     return true;
 }

@@ -67,7 +67,7 @@ TG_EXPORT int64_t tg_params_no_decay(tg_params *params, const char *prefix);
 /* Drops the gradients added up so far, without a step. */
 TG_EXPORT void tg_params_clear_grads(tg_params *params);
 
-/* Text that is saved with the parameters: vocabulary, labels, settings. The value is copied; NULL removes the key. The
+/* UTF-8 text that is saved with the parameters: vocabulary, labels, settings. The value is copied; NULL removes the key. The
  * value returned is owned by `params` and good until the key is set again; NULL where there is none. */
 TG_EXPORT bool tg_params_set_metadata(tg_params *params, const char *key, const char *value);
 TG_EXPORT const char *tg_params_metadata(const tg_params *params, const char *key);

@@ -117,11 +117,9 @@ static bool write_header_entry(void *context, const char *name, int ndim, const 
 static char *header_text(const tg_params *params, tg_save_what what, size_t *length)
 {
     header_writer writer = {.header = json_object()};
-    json_t *metadata = json_object();
-    bool good = writer.header && metadata;
-    for (int64_t i = 0; good && i < params->n_metadata; i++)
-        good = json_object_set_new(metadata, params->metadata[i].key, json_string(params->metadata[i].value)) == 0;
-    if (good && params->n_metadata) good = json_object_set(writer.header, "__metadata__", metadata) == 0;
+    bool good = writer.header != NULL;
+    if (good && json_object_size(params->metadata))
+        good = json_object_set(writer.header, "__metadata__", params->metadata) == 0;
     good = good && visit_tensors(params, what, write_header_entry, &writer);
     char *text = NULL;
     if (good) {
@@ -134,7 +132,6 @@ static char *header_text(const tg_params *params, tg_save_what what, size_t *len
             *length = padded;
         }
     }
-    json_decref(metadata);
     json_decref(writer.header);
     return text;
 }
@@ -419,10 +416,9 @@ bool tg_param_claim(tg_params *params, tg_param_entry *entry)
 static bool take_over(reader *r, json_t *metadata)
 {
     tg_params *params = r->params;
-    const char *key;
-    json_t *value;
-    json_object_foreach(metadata, key, value)
-        if (!tg_params_set_metadata(params, key, json_string_value(value))) return false;
+    if (!params->metadata) params->metadata = json_object();
+    if (metadata && json_object_update(params->metadata, metadata) != 0)
+        return tg_params_fail(params, "out of memory: the metadata of %s", r->path);
     tg_arena_free(&params->loaded_arena);
     params->loaded_arena = r->arena;
     params->loaded = r->loaded;
