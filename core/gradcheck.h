@@ -23,7 +23,7 @@ typedef struct tg_gradcheck_report {
 } tg_gradcheck_report;
 
 /* Checks dL/d(parameter) of every parameter that is not frozen. Allowed is
- *     |a - n| <= 1e-6 max(|a|, |n|, 1e-3 max|g|),   g the gradient of that parameter,
+ *     |a - n| <= 1e-6 max(|a|, |n|, 1e-3 max|g|),   g the gradients of all parameters,
  * in double; a parameter of more than 512 elements is checked along 32 random directions. In float, where differences
  * are too coarse to prove anything, 1e-6 becomes 2e-2 and the rounding of f is allowed for. Points within 0.004 of a kink (relu at 0, equal maxima) are the
  * caller's to avoid. Parameters are moved and put back; their gradients are dropped at the start and at the end. Returns

@@ -51,6 +51,13 @@ tg_tensor *tg_lstm_forward(tg_tape *tape, const tg_lstm *layer, tg_tensor *x, tg
 static tg_tensor *state_of(tg_tape *tape, tg_tensor *state, const tg_lstm *layer, int l)
 {
     if (!state || layer->layers == 1) return state;
+    const int all = layer->layers * layer->directions;
+    if (tape && (state->ndim != 3 || state->shape[0] != all)) {
+        char text[TG_SHAPE_TEXT];
+        tg_tape_fail(tape, "lstm: the initial state is %s, wanted is [%d, B, H]",
+                     tg_format_shape(text, state->ndim, state->shape), all);
+        return NULL;
+    }
     return tg_slice(tape, state, 0, (int64_t)l * layer->directions, (int64_t)(l + 1) * layer->directions);
 }
 

@@ -30,7 +30,7 @@ static void update(const tg_adam *adam, tg_param_entry *entry, tg_real *m, tg_re
         .root_correction = (tg_real)sqrt(1 - pow(adam->beta2, t)),
         .epsilon = (tg_real)adam->epsilon,
         .gradient_decay = adam->decoupled ? 0 : (tg_real)decay,
-        .shrink = adam->decoupled ? (tg_real)(1 - adam->rate * decay) : 1,
+        .weight_decay = adam->decoupled ? (tg_real)(adam->rate * decay) : 0,
     };
     const tg_tensor *p = &entry->tensor;
     enum { RUN = 4096 };

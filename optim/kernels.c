@@ -17,7 +17,7 @@ void TG_KERNEL(tg_k_adam)(int64_t n, const tg_adam_constants *k, const tg_real *
     const tg_adam_constants c = *k;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
-        tg_real weight = p[i] * c.shrink, grad = g[i] + c.gradient_decay * p[i];
+        tg_real weight = p[i] - c.weight_decay * p[i], grad = g[i] + c.gradient_decay * p[i];
         m[i] += (grad - m[i]) * c.beta1_rest;
         v[i] = v[i] * c.beta2 + grad * grad * c.beta2_rest;
         p[i] = weight - c.step * (m[i] / (real_sqrt(v[i]) / c.root_correction + c.epsilon));

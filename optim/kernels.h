@@ -12,7 +12,7 @@ typedef struct tg_adam_constants {
     tg_real root_correction;               /* sqrt(1 - beta2^t) */
     tg_real epsilon;
     tg_real gradient_decay; /* g += gradient_decay p */
-    tg_real shrink;         /* p *= shrink, before the step: 1 - rate decay with AdamW, else 1 */
+    tg_real weight_decay;   /* p -= weight_decay p, before the step: rate decay with AdamW */
 } tg_adam_constants;
 
 TG_KERNEL_DECLARE(void, tg_k_adam, int64_t n, const tg_adam_constants *k, const tg_real *g, tg_real *p, tg_real *m,
