@@ -27,6 +27,7 @@
 #include "layers/embedding.h"
 #include "layers/lstm.h"
 #include "layers/attention.h"
+#include "layers/transformer.h"
 #include "layers/layer_norm.h"
 #include "layers/dropout.h"
 #include "optim/optim.h"    /* SGD, Adam, AdamW, clipping, learning rates */

@@ -97,8 +97,9 @@ const char *tg_tensor_text(tg_node *node, const tg_tensor *tensor)
 static tg_tensor *enter_output(tg_node *node, tg_tensor *tensor)
 {
     assert(node->n_outputs < TG_MAX_OUTPUTS);
-    if (tensor) node->outputs[node->n_outputs++] = tensor;
-    return tensor;
+    if (!tensor) return NULL;
+    tensor->node = node;
+    return node->outputs[node->n_outputs++] = tensor;
 }
 
 tg_tensor *tg_output(tg_node *node, int ndim, const int64_t *shape)

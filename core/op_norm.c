@@ -1,7 +1,8 @@
-/* Layer normalisation and dropout.
+/* Layer normalisation, unit vectors and dropout.
  *
  *     normalize  h = (x - mean) / s,  s = sqrt(variance + epsilon),  y = h w + b
  *                dx = (g - mean(g) - h mean(g h)) / s,  g = dy w       dw = sum dy h       db = sum dy
+ *     unit       y = x / |x|                                          dx = (dy - y (y . dy)) / |x|
  *     dropout    y = x mask,  mask 0 or 1 / (1 - p)                   dx = dy mask
  *
  * Derivation of the first, over a row of n numbers: dh_i/dx_k = ([i = k] - 1/n) / s - h_i h_k / (n s), as dmean/dx_k = 1/n and
@@ -85,6 +86,53 @@ tg_tensor *tg_normalize(tg_tape *tape, tg_tensor *x, tg_tensor *weight, tg_tenso
     normalize_attributes op = {.epsilon = epsilon};
     return tg_apply(tape, &normalize_op, &op, 3, (tg_tensor *[]){x, weight, bias}, NULL);
 }
+
+/* ---- unit vectors ---- */
+
+typedef struct unit_attributes {
+    tg_real *inverse; /* [rows] 1 / |x|, 0 for a zero row */
+} unit_attributes;
+
+static bool unit_shape(tg_node *node)
+{
+    unit_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    if (x->ndim == 0) return tg_node_fail(node, "a single number has no last axis");
+    const int64_t n = x->shape[x->ndim - 1];
+    op->inverse = tg_save(node, n ? x->size / n : 0);
+    return op->inverse && tg_output_like(node, x) != NULL;
+}
+
+static void unit_forward(tg_node *node)
+{
+    const unit_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    const int64_t n = x->shape[x->ndim - 1];
+    for (int64_t r = 0; n && r < x->size / n; r++) {
+        const tg_real *row = x->data + r * n;
+        double norm = sqrt((double)TG_RUN(tg_k_dot)(n, row, row));
+        op->inverse[r] = norm > 0 || norm != norm ? (tg_real)(1 / norm) : 0;
+        for (int64_t i = 0; i < n; i++) node->outputs[0]->data[r * n + i] = row[i] * op->inverse[r];
+    }
+}
+
+static void unit_backward(tg_node *node)
+{
+    const unit_attributes *op = node->attributes;
+    const tg_tensor *out = node->outputs[0];
+    const int64_t n = out->shape[out->ndim - 1];
+    tg_real *dx = tg_grad(node, 0);
+    for (int64_t r = 0; dx && n && r < out->size / n; r++) {
+        const tg_real *y = out->data + r * n, *dy = out->grad + r * n;
+        tg_real along = TG_RUN(tg_k_dot)(n, y, dy);
+        for (int64_t i = 0; i < n; i++) dx[r * n + i] += (dy[i] - y[i] * along) * op->inverse[r];
+    }
+}
+
+TG_OP(unit_op, "unit", .attribute_size = sizeof(unit_attributes), .shape = unit_shape, .forward = unit_forward,
+      .backward = unit_backward);
+
+tg_tensor *tg_unit(tg_tape *tape, tg_tensor *x) { return tg_apply_1(tape, &unit_op, NULL, x); }
 
 /* ---- dropout ---- */
 

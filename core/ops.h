@@ -89,6 +89,9 @@ TG_EXPORT tg_tensor *tg_log_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask 
  * Hinton, "Layer Normalization", 2016). x [.., H], weight and bias [H], or NULL for 1 and 0. */
 TG_EXPORT tg_tensor *tg_normalize(tg_tape *tape, tg_tensor *x, tg_tensor *weight, tg_tensor *bias, double epsilon);
 
+/* x / |x| over the last axis; zero, with zero gradient, where x is zero. */
+TG_EXPORT tg_tensor *tg_unit(tg_tape *tape, tg_tensor *x);
+
 /* In training each element is 0 with probability p, otherwise x / (1 - p) (Srivastava et al., 2014); in evaluation x
  * itself. 0 <= p < 1. Draws one word of the tape's generator an element. */
 TG_EXPORT tg_tensor *tg_dropout(tg_tape *tape, tg_tensor *x, double p);

@@ -23,6 +23,7 @@ typedef struct tg_tensor {
     bool has_grad;      /* `grad` holds a gradient; a parameter's is used up by the optimizer's step */
     const char *name;   /* of a parameter; otherwise NULL */
     tg_params *params;  /* the owner of a parameter; otherwise NULL */
+    struct tg_node *node; /* the operator that made it; NULL of a parameter or constant */
 } tg_tensor;
 
 /* The one number of a tensor that holds one; NaN of any other tensor and of NULL. */

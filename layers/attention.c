@@ -1,183 +1,67 @@
-/* Additive attention pooling over time, as one operator.
- *
- *     u_t = tanh(W x_t + b)     s_t = v . u_t     a = softmax over t < length (s)     context = sum_t a_t x_t
- *
- * Backward, with da_t = dcontext . x_t (and whatever else asks for the weights):
- *     ds_t = a_t (da_t - sum_j a_j da_j)                         the softmax (core/op_softmax.c)
- *     dv = sum_t ds_t u_t     dz_t = ds_t v (1 - u_t^2)          z_t = W x_t + b
- *     dW = sum_t dz_t x_t^T   db = sum_t dz_t   dx_t = a_t dcontext + dz_t W
- *
- * Only the tokens of the sequences are computed: they are packed one after another, and padding is never read. */
+/* Attention as layers: any score over queries, keys and values; pooling; the documents' modules. The operators are in
+ * attention_op.c, and for additive pooling in additive_op.c. */
 #include "attention.h"
 
 #include "../core/internal.h"
-#include "kernels.h"
+#include "attention_op.h"
 
-enum { X, PROJ_WEIGHT, PROJ_BIAS, SCORE_WEIGHT };
-enum { CONTEXT, ATTENTION_WEIGHTS, SCORES };
+/* ---- any score ---- */
 
-typedef struct additive_attributes {
-    tg_ints lengths;
-    int64_t batch, time, hidden, width;
-    int64_t n;        /* tokens of all sequences */
-    int64_t *start;   /* [B + 1] each sequence's first packed token */
-    const tg_real *x; /* [n, H] packed; the input itself where nothing is padded */
-    tg_real *u;       /* [n, A] */
-} additive_attributes;
-
-static bool additive_shape(tg_node *node)
+bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name, tg_score score, int64_t query_width,
+                       int64_t key_width, int64_t width)
 {
-    additive_attributes *op = node->attributes;
-    const tg_tensor *x = node->inputs[X], *w = node->inputs[PROJ_WEIGHT];
-    const tg_tensor *b = node->inputs[PROJ_BIAS], *v = node->inputs[SCORE_WEIGHT];
-    if (x->ndim != 3 || w->ndim != 2 || x->shape[2] != w->shape[1])
-        return tg_node_fail(node, "input %s does not fit weight %s (A, H): wanted is [B, T, H]", tg_tensor_text(node, x),
-                            tg_tensor_text(node, w));
-    op->batch = x->shape[0], op->time = x->shape[1], op->hidden = x->shape[2], op->width = w->shape[0];
-    if (b->size != op->width || v->size != op->width)
-        return tg_node_fail(node, "bias %s and score weight %s do not fit weight %s", tg_tensor_text(node, b),
-                            tg_tensor_text(node, v), tg_tensor_text(node, w));
-    if (!tg_keep_lengths(node, &op->lengths, op->batch, op->time)) return false;
-    op->start = tg_tape_alloc(node->tape, (size_t)(op->batch + 1) * sizeof *op->start);
-    if (!op->start) return false;
-    for (int64_t i = 0; i < op->batch; i++) {
-        op->start[i] = op->n;
-        op->n += op->lengths.data[i];
+    *layer = (tg_attention){.score = score};
+    tg_init by_query = tg_init_uniform(query_width > 0 ? 1 / sqrt((double)query_width) : 0);
+    tg_init by_key = tg_init_uniform(key_width > 0 ? 1 / sqrt((double)key_width) : 0);
+    tg_init by_width = tg_init_uniform(width > 0 ? 1 / sqrt((double)width) : 0);
+    if (score == TG_SCORE_BILINEAR)
+        layer->weight = tg_param(params, name, "weight", TG_SHAPE(query_width, key_width), by_query);
+    if (score == TG_SCORE_ADDITIVE) {
+        layer->query_weight = tg_param(params, name, "query.weight", TG_SHAPE(width, query_width), by_query);
+        layer->key_weight = tg_param(params, name, "key.weight", TG_SHAPE(width, key_width), by_key);
+        layer->bias = tg_param(params, name, "key.bias", TG_SHAPE(width), by_key);
+        layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width), by_width);
     }
-    op->start[op->batch] = op->n;
-    return tg_output(node, TG_SHAPE(op->batch, op->hidden)) && tg_output(node, TG_SHAPE(op->batch, op->time)) &&
-           tg_output(node, TG_SHAPE(op->batch, op->time));
+    return params && !params->error.set;
 }
 
-static double additive_flops(const tg_node *node)
+tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,
+                                const tg_attention_mask *mask, tg_attention_detail *detail)
 {
-    const additive_attributes *op = node->attributes;
-    return 2.0 * (double)op->n * (double)op->hidden * (double)(op->width + 1) + 2.0 * (double)op->n * (double)op->width;
-}
-
-static const tg_real *pack_tokens(tg_node *node, const additive_attributes *op)
-{
-    const tg_real *x = node->inputs[X]->data;
-    if (op->n == op->batch * op->time) return x;
-    tg_real *packed = node->tape->recording ? tg_save(node, op->n * op->hidden) : tg_scratch(node, op->n * op->hidden);
-    for (int64_t b = 0; packed && b < op->batch && op->hidden; b++)
-        memcpy(packed + op->start[b] * op->hidden, x + b * op->time * op->hidden,
-               (size_t)(op->lengths.data[b] * op->hidden) * sizeof *packed);
-    return packed;
-}
-
-/* u and s of all tokens; s goes to its place in [B, T]. */
-static bool score(tg_node *node, additive_attributes *op, tg_real *scores)
-{
-    const tg_real *bias = node->inputs[PROJ_BIAS]->data, *v = node->inputs[SCORE_WEIGHT]->data;
-    const int64_t width = op->width;
-    tg_real *packed = tg_scratch(node, tg_gemm_pack_size(op->hidden, width));
-    op->u = node->tape->recording ? tg_save(node, op->n * width) : tg_scratch(node, op->n * width);
-    if (!packed || !op->u) return false;
-    for (int64_t i = 0; i < op->n && width; i++) memcpy(op->u + i * width, bias, (size_t)width * sizeof *bias);
-    TG_RUN(tg_k_gemm_pack)(op->hidden, width, (tg_matrix){node->inputs[PROJ_WEIGHT]->data, 1, op->hidden}, packed);
-    TG_RUN(tg_k_gemm)(op->n, width, op->hidden, (tg_matrix){op->x, op->hidden, 1}, packed, op->u, width, true);
-    memset(scores, 0, (size_t)(op->batch * op->time) * sizeof *scores);
-#pragma omp parallel for if (op->n * width > TG_PARALLEL_WORK)
-    for (int64_t b = 0; b < op->batch; b++)
-        for (int64_t t = 0; t < op->lengths.data[b]; t++) {
-            tg_real *u = op->u + (op->start[b] + t) * width;
-            TG_RUN(tg_k_tanh)(width, u, u);
-            scores[b * op->time + t] = TG_RUN(tg_k_dot)(width, u, v);
-        }
-    return true;
-}
-
-static void additive_forward(tg_node *node)
-{
-    additive_attributes *op = node->attributes;
-    tg_real *context = node->outputs[CONTEXT]->data, *weights = node->outputs[ATTENTION_WEIGHTS]->data;
-    tg_real *scores = node->outputs[SCORES]->data;
-    op->x = pack_tokens(node, op);
-    if (!op->x || !score(node, op, scores)) return;
-    memset(context, 0, (size_t)(op->batch * op->hidden) * sizeof *context);
-    memset(weights, 0, (size_t)(op->batch * op->time) * sizeof *weights);
-    for (int64_t b = 0; b < op->batch; b++) {
-        const int64_t length = op->lengths.data[b];
-        tg_real *a = weights + b * op->time;
-        TG_RUN(tg_k_exp_shifted)(length, scores + b * op->time, TG_RUN(tg_k_max)(length, scores + b * op->time), a);
-        tg_real inverse = 1 / TG_RUN(tg_k_sum)(length, a);
-        for (int64_t t = 0; t < length; t++) {
-            a[t] *= inverse;
-            TG_RUN(tg_k_axpy)(op->hidden, a[t], op->x + (op->start[b] + t) * op->hidden, context + b * op->hidden);
-        }
+    tg_attention_how how = {layer->score, layer->raw, layer->times_score, 1, layer->dropout};
+    if (layer->score == TG_SCORE_SCALED_DOT && q && q->ndim) how.scale = 1 / sqrt((double)q->shape[q->ndim - 1]);
+    if (layer->score == TG_SCORE_BILINEAR) q = tg_matmul(tape, q, layer->weight);
+    if (layer->score == TG_SCORE_COSINE) q = tg_unit(tape, q), k = tg_unit(tape, k);
+    if (layer->score == TG_SCORE_ADDITIVE) {
+        q = tg_linear_forward(tape, &(tg_linear){layer->query_weight, NULL}, q);
+        k = tg_linear_forward(tape, &(tg_linear){layer->key_weight, layer->bias}, k);
     }
+    tg_tensor *y = tg_attend(tape, q, k, v, layer->score_weight, 1, how, mask);
+    if (detail) *detail = (tg_attention_detail){NULL, NULL, y};
+    return y;
 }
 
-/* dL/ds of every packed token. The outputs' own gradients, which hold what other operators gave, become the totals. */
-static bool backward_scores(tg_node *node, const additive_attributes *op, tg_real *ds)
+tg_tensor *tg_dot_attention(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, int64_t heads, double scale,
+                            double dropout, const tg_attention_mask *mask)
 {
-    const tg_real *dcontext = node->outputs[CONTEXT]->grad, *weights = node->outputs[ATTENTION_WEIGHTS]->data;
-    bool add_a, add_s;
-    tg_real *da_out = tg_tensor_grad(node->tape, node->outputs[ATTENTION_WEIGHTS], &add_a);
-    tg_real *ds_out = tg_tensor_grad(node->tape, node->outputs[SCORES], &add_s);
-    if (!da_out || !ds_out) return false;
-    if (!add_a) memset(da_out, 0, (size_t)(op->batch * op->time) * sizeof *da_out);
-    if (!add_s) memset(ds_out, 0, (size_t)(op->batch * op->time) * sizeof *ds_out);
-    for (int64_t b = 0; b < op->batch; b++) {
-        const int64_t length = op->lengths.data[b];
-        const tg_real *a = weights + b * op->time;
-        tg_real *da = da_out + b * op->time, *ds_row = ds_out + b * op->time;
-        for (int64_t t = 0; dcontext && t < length; t++)
-            da[t] += TG_RUN(tg_k_dot)(op->hidden, dcontext + b * op->hidden, op->x + (op->start[b] + t) * op->hidden);
-        tg_real sum = TG_RUN(tg_k_dot)(length, a, da);
-        for (int64_t t = 0; t < length; t++) {
-            ds_row[t] += a[t] * (da[t] - sum);
-            ds[op->start[b] + t] = ds_row[t];
-        }
-        for (int64_t t = length; t < op->time; t++) da[t] = ds_row[t] = 0; /* weights and scores of padding are constant */
+    tg_attention_how how = {.score = TG_SCORE_DOT, .scale = scale, .dropout = dropout};
+    return tg_attend(tape, q, k, v, NULL, heads, how, mask);
+}
+
+tg_tensor *tg_attention_look(tg_tape *tape, const tg_attention_detail *detail, tg_look what)
+{
+    if (!tape || tape->error.set) return NULL;
+    if (!detail->weights) return tg_attend_look(tape, detail->result, what);
+    const tg_tensor *of = what == TG_LOOK_SCORE_GRADS ? detail->scores : detail->weights;
+    const int64_t batch = of->shape[0], tq = of->ndim == 3 ? of->shape[1] : 1;
+    if (what != TG_LOOK_WEIGHTS && !of->has_grad) {
+        tg_tape_fail(tape, "attention: gradients are there after a backward pass only");
+        return NULL;
     }
-    return true;
+    return tg_constant(tape, what == TG_LOOK_WEIGHTS ? of->data : of->grad, TG_SHAPE(batch, 1, tq, of->shape[of->ndim - 1]));
 }
 
-/* dx_t = a_t dcontext + dz_t W */
-static void backward_input(tg_node *node, const additive_attributes *op, const tg_real *dz, tg_real *packed)
-{
-    const int64_t hidden = op->hidden;
-    const tg_real *dcontext = node->outputs[CONTEXT]->grad, *weights = node->outputs[ATTENTION_WEIGHTS]->data;
-    tg_real *tokens = tg_scratch(node, op->n * hidden), *dx = tg_grad(node, X);
-    if (!tokens || !dx) return;
-    TG_RUN(tg_k_gemm_pack)(op->width, hidden, (tg_matrix){node->inputs[PROJ_WEIGHT]->data, hidden, 1}, packed);
-    TG_RUN(tg_k_gemm)(op->n, hidden, op->width, (tg_matrix){dz, op->width, 1}, packed, tokens, hidden, false);
-#pragma omp parallel for if (op->n * hidden > TG_PARALLEL_WORK)
-    for (int64_t b = 0; b < op->batch; b++)
-        for (int64_t t = 0; t < op->lengths.data[b]; t++) {
-            tg_real *row = tokens + (op->start[b] + t) * hidden;
-            if (dcontext) TG_RUN(tg_k_axpy)(hidden, weights[b * op->time + t], dcontext + b * hidden, row);
-            TG_RUN(tg_k_add_rows)(1, hidden, row, 0, dx + (b * op->time + t) * hidden);
-        }
-}
-
-static void additive_backward(tg_node *node)
-{
-    const additive_attributes *op = node->attributes;
-    const int64_t width = op->width, hidden = op->hidden, n = op->n;
-    tg_real *ds = tg_scratch(node, n), *packed = tg_scratch(node, tg_gemm_pack_size(n > width ? n : width, hidden));
-    if (!ds || !packed || !backward_scores(node, op, ds)) return;
-    tg_real *dv = tg_grad(node, SCORE_WEIGHT);
-    for (int64_t i = 0; dv && i < n; i++) TG_RUN(tg_k_axpy)(width, ds[i], op->u + i * width, dv);
-    tg_real *dz = op->u; /* u turns into dz: this is its last use */
-#pragma omp parallel for if (n * width > TG_PARALLEL_WORK)
-    for (int64_t i = 0; i < n; i++)
-        TG_RUN(tg_k_tanh_score_backward)(width, ds[i], node->inputs[SCORE_WEIGHT]->data, dz + i * width);
-    bool add;
-    tg_real *dw = tg_grad_target(node, PROJ_WEIGHT, &add);
-    if (dw) {
-        TG_RUN(tg_k_gemm_pack)(n, hidden, (tg_matrix){op->x, hidden, 1}, packed);
-        TG_RUN(tg_k_gemm)(width, hidden, n, (tg_matrix){dz, 1, width}, packed, dw, hidden, add);
-    }
-    tg_real *db = tg_grad(node, PROJ_BIAS);
-    if (db) TG_RUN(tg_k_add_rows)(n, width, dz, width, db);
-    if (node->inputs[X]->requires_grad) backward_input(node, op, dz, packed);
-}
-
-TG_OP(additive_attention_op, "additive_attention", .attribute_size = sizeof(additive_attributes),
-      .shape = additive_shape, .forward = additive_forward, .backward = additive_backward, .flops = additive_flops);
+/* ---- pooling ---- */
 
 bool tg_additive_attention_init(tg_additive_attention *layer, tg_params *params, const char *name, int64_t input,
                                 int64_t width)
@@ -190,12 +74,65 @@ bool tg_additive_attention_init(tg_additive_attention *layer, tg_params *params,
     return layer->score_weight != NULL;
 }
 
-tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
-                                         tg_ints lengths, tg_attention_detail *detail)
+bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const char *name, tg_score score, int64_t input,
+                            int64_t width)
 {
-    additive_attributes op = {.lengths = lengths};
-    tg_tensor *inputs[] = {x, layer->proj_weight, layer->proj_bias, layer->score_weight}, *outputs[TG_MAX_OUTPUTS];
-    tg_apply(tape, &additive_attention_op, &op, 4, inputs, outputs);
-    if (detail) *detail = (tg_attention_detail){outputs[ATTENTION_WEIGHTS], outputs[SCORES]};
-    return outputs[CONTEXT];
+    *layer = (tg_attention_pool){.query = NULL};
+    if (score == TG_SCORE_ADDITIVE) return tg_additive_attention_init(&layer->additive, params, name, input, width);
+    layer->query = tg_param(params, name, "query", TG_SHAPE(1, input), tg_init_uniform(input > 0 ? 1 / sqrt((double)input) : 0));
+    return tg_attention_init(&layer->attention, params, name, score, input, input, width) && layer->query;
+}
+
+/* One query [1, D] for every sequence: [B, 1, D]. */
+static tg_tensor *same_query(tg_tape *tape, tg_tensor *query, int64_t batch)
+{
+    int32_t *first = tg_tape_alloc(tape, (size_t)batch * sizeof *first);
+    if (!first) return NULL;
+    memset(first, 0, (size_t)batch * sizeof *first);
+    return tg_gather(tape, query, tg_ints_2d(first, batch, 1), -1);
+}
+
+tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *layer, tg_tensor *x, tg_ints lengths,
+                                     tg_attention_detail *detail)
+{
+    if (!layer->query) return tg_additive_attention_forward(tape, &layer->additive, x, lengths, detail);
+    if (!tape || tape->error.set || !x) return NULL;
+    const int64_t batch = x->ndim ? x->shape[0] : 0;
+    tg_attention_mask mask = {.lengths = lengths};
+    tg_tensor *q = same_query(tape, layer->query, batch);
+    tg_tensor *y = tg_attention_forward(tape, &layer->attention, q, x, x, &mask, detail);
+    return y ? tg_reshape(tape, y, TG_SHAPE(batch, y->shape[2])) : NULL;
+}
+
+/* ---- the documents' modules ---- */
+
+bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *params, const char *name, int64_t in,
+                                  int64_t hidden, int64_t out)
+{
+    char scope[3][TG_MAX_NAME];
+    static const char *const parts[] = {"linear1", "attention", "linear2"};
+    for (int i = 0; i < 3; i++) snprintf(scope[i], TG_MAX_NAME, "%s.%s", name, parts[i]);
+    return tg_linear_init(&layer->input, params, scope[0], in, hidden) &&
+           tg_linear_init_no_bias(&layer->score, params, scope[1], hidden, 1) &&
+           tg_linear_init(&layer->output, params, scope[2], hidden, out);
+}
+
+tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
+                                           tg_ints lengths, tg_attention_detail *detail)
+{
+    if (!tape || tape->error.set || !x) return NULL;
+    const int64_t batch = x->ndim ? x->shape[0] : 0;
+    tg_attention_mask mask = {.lengths = lengths};
+    tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &layer->input, x)); /* [B, T, hidden] */
+    tg_tensor *pooled = tg_dot_attention(tape, same_query(tape, layer->score.weight, batch), h, h, 1, 1, 0, &mask);
+    if (detail) *detail = (tg_attention_detail){NULL, NULL, pooled};
+    tg_tensor *y = tg_linear_forward(tape, &layer->output, pooled); /* [B, 1, out] */
+    return y ? tg_reshape(tape, y, TG_SHAPE(batch, y->shape[2])) : NULL;
+}
+
+tg_tensor *tg_parallel_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
+                                         tg_attention_detail *detail)
+{
+    tg_tensor *by_region = x && x->ndim == 3 ? tg_permute(tape, x, (const int[]){0, 2, 1}) : x; /* [B, R, in] */
+    return tg_sequential_attention_forward(tape, layer, by_region, tg_full_length(), detail);
 }

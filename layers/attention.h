@@ -1,14 +1,77 @@
-/* Additive attention pooling over time (Bahdanau, Cho and Bengio, 2015, with a learned query; Yang et al., "Hierarchical
- * Attention Networks", 2016):
- *     s_t = v . tanh(W x_t + b),   a = softmax over t < length (s),   context = sum_t a_t x_t */
+/* Attention: y_i = sum_j a_ij v_j, with a = softmax_j(s_ij) and a choice of scores s.
+ *
+ *     tg_attention            any score, over queries, keys and values: self-attention, cross-attention
+ *     tg_attention_pool       any score with a learned query: a sequence becomes one vector
+ *     tg_additive_attention   the pooling of classifiers, as one fast operator
+ *     tg_dot_attention        the operator behind the products: several heads, memory that grows with T
+ *     tg_sequential_attention, tg_parallel_attention   two modules of the documents by their names
+ *
+ * Multi-head attention is in multihead.h. Masks have one meaning everywhere: what is kept may be attended to. A query with
+ * nothing to attend to gives zeros and zero gradients. What stands past a length, if it is finite, changes no bit of a result
+ * or a gradient. */
 #ifndef TG_ATTENTION_H
 #define TG_ATTENTION_H
 
-#include "../core/ops.h"
-#include "../core/params.h"
+#include "linear.h"
 
 TG_BEGIN_DECLS
 
+/* What may be attended to; all zeros (or a NULL pointer) is everything. */
+typedef struct tg_attention_mask {
+    tg_ints lengths;       /* [B] of the keys, 0 .. Tk, or tg_full_length() */
+    tg_ints query_lengths; /* [B] of the queries, or tg_full_length(): later rows are zeros */
+    tg_mask keep;          /* broadcasts to [B, Tq, Tk]; keep NULL: everything */
+    bool causal;           /* query i attends to the keys j <= i only */
+} tg_attention_mask;
+
+/* The scores of a query q and a key k. */
+typedef enum tg_score {
+    TG_SCORE_DOT,        /* q . k */
+    TG_SCORE_SCALED_DOT, /* q . k / sqrt(D)          Vaswani et al., "Attention Is All You Need", 2017 */
+    TG_SCORE_BILINEAR,   /* q . W k                  Luong, Pham and Manning, 2015 ("general") */
+    TG_SCORE_ADDITIVE,   /* v . tanh(Wq q + Wk k + b)  Bahdanau, Cho and Bengio, 2015 */
+    TG_SCORE_COSINE,     /* q . k / (|q| |k|), 0 where either is zero */
+    TG_SCORE_EUCLIDEAN   /* -|q - k|, with gradient 0 where q = k */
+} tg_score;
+
+/* What is left of a forward pass to look at. Ask with tg_attention_look, whichever way was taken. */
+typedef struct tg_attention_detail {
+    tg_tensor *weights, *scores; /* [B, T] of a pooling, with their gradients; otherwise NULL: no [Tq, Tk] is held */
+    tg_tensor *result;           /* what the attention gave, before any output projection */
+} tg_attention_detail;
+
+typedef enum tg_look { TG_LOOK_WEIGHTS, TG_LOOK_WEIGHT_GRADS, TG_LOOK_SCORE_GRADS } tg_look;
+
+/* The weights, or after a backward pass dL/d(weight) or dL/d(score), as a constant [B, heads, Tq, Tk]; zero where nothing
+ * may be attended to. Computed on request; looking changes no bit of a result. */
+TG_EXPORT tg_tensor *tg_attention_look(tg_tape *tape, const tg_attention_detail *detail, tg_look what);
+
+/* softmax(scale q k^T) v of several heads: q [B, Tq, heads * D], k [B, Tk, heads * D], v [B, Tk, heads * Dv] ->
+ * [B, Tq, heads * Dv]. Exact, in tiles: no [Tq, Tk] matrix is held, forward or backward. `dropout` acts on the weights. */
+TG_EXPORT tg_tensor *tg_dot_attention(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, int64_t heads,
+                                      double scale, double dropout, const tg_attention_mask *mask);
+
+typedef struct tg_attention {
+    tg_score score;
+    bool raw;         /* the scores themselves are the weights: no softmax */
+    bool times_score; /* y_i = sum_j a_ij s_ij v_j, the general formula with the similarity inside the sum */
+    double dropout;   /* of the weights */
+    tg_tensor *weight;                         /* bilinear: [Dq, Dk] */
+    tg_tensor *query_weight, *key_weight;      /* additive: [A, Dq], [A, Dk] */
+    tg_tensor *bias, *score_weight;            /* additive: [A], [1, A] */
+} tg_attention;
+
+/* Sets the score, and registers what it learns: "name.weight", or "name.query.weight", "name.key.weight", "name.key.bias" and
+ * "name.score.weight"; the others learn nothing. `width` is A, for additive alone. Set raw, times_score and dropout after. */
+TG_EXPORT bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name, tg_score score,
+                                 int64_t query_width, int64_t key_width, int64_t width);
+
+/* q [B, Tq, Dq], k [B, Tk, Dk], v [B, Tk, Dv] -> [B, Tq, Dv]; `mask` and `detail` may be NULL. */
+TG_EXPORT tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k,
+                                          tg_tensor *v, const tg_attention_mask *mask, tg_attention_detail *detail);
+
+/* Additive attention pooling with a learned query (Yang et al., "Hierarchical Attention Networks", 2016):
+ *     s_t = v . tanh(W x_t + b),   a = softmax over t < length (s),   context = sum_t a_t x_t */
 typedef struct tg_additive_attention {
     tg_tensor *proj_weight;  /* W [A, H] */
     tg_tensor *proj_bias;    /* b [A] */
@@ -19,15 +82,36 @@ typedef struct tg_additive_attention {
 TG_EXPORT bool tg_additive_attention_init(tg_additive_attention *layer, tg_params *params, const char *name,
                                           int64_t input, int64_t width);
 
-/* What can be looked at, or used further: both [B, T], zero where padded. After a backward pass weights->grad and
- * scores->grad hold dL/d(weight) and dL/d(score). */
-typedef struct tg_attention_detail {
-    tg_tensor *weights, *scores;
-} tg_attention_detail;
-
-/* x [B, T, H], lengths [B] or tg_full_length() -> context [B, H]; zeros for a sequence of length 0. `detail` may be NULL. */
+/* x [B, T, H], lengths [B] or tg_full_length() -> context [B, H]; zeros for a sequence of length 0. `detail` may be NULL;
+ * after a backward pass its weights->grad and scores->grad hold dL/d(weight) and dL/d(score). */
 TG_EXPORT tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
                                                    tg_ints lengths, tg_attention_detail *detail);
+
+/* Pooling by any score: a learned query "name.query" [1, D] over the sequence; by additive scores as above. */
+typedef struct tg_attention_pool {
+    tg_attention attention;
+    tg_additive_attention additive;
+    tg_tensor *query;
+} tg_attention_pool;
+TG_EXPORT bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const char *name, tg_score score,
+                                      int64_t input, int64_t width);
+TG_EXPORT tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *layer, tg_tensor *x,
+                                               tg_ints lengths, tg_attention_detail *detail);
+
+/* The documents' SequentialAttention(in, hidden, out): h_t = tanh(W1 x_t), a = softmax over t (w h_t), y = W2 sum_t a_t h_t.
+ * Registers the Linears "name.linear1", "name.attention" (w; its bias would fall out of the softmax) and "name.linear2". x [B, T, in]
+ * -> [B, out]. */
+typedef struct tg_sequential_attention {
+    tg_linear input, score, output;
+} tg_sequential_attention;
+TG_EXPORT bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *params, const char *name,
+                                            int64_t in, int64_t hidden, int64_t out);
+TG_EXPORT tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
+                                                     tg_ints lengths, tg_attention_detail *detail);
+
+/* The documents' ParallelAttention: the same over R regions, x [B, in, R] -> [B, out]. */
+TG_EXPORT tg_tensor *tg_parallel_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
+                                                   tg_attention_detail *detail);
 
 TG_END_DECLS
 #endif

@@ -40,3 +40,51 @@ void TG_KERNEL(tg_k_tanh_score_backward)(int64_t n, tg_real ds, const tg_real *v
 #pragma omp simd
     for (int64_t j = 0; j < n; j++) u[j] = ds * v[j] * (1 - u[j] * u[j]);
 }
+
+/* Rows in pieces, so that a kernel needs no memory of its own: sums over a piece run over lanes, and pieces add up. */
+enum { PIECE = 256 };
+
+tg_real TG_KERNEL(tg_k_additive_score)(int64_t n, const tg_real *q, const tg_real *k, const tg_real *v)
+{
+    tg_real t[PIECE], sum = 0;
+    for (int64_t at = 0; at < n; at += PIECE) {
+        int64_t m = n - at < PIECE ? n - at : PIECE;
+#pragma omp simd
+        for (int64_t j = 0; j < m; j++) t[j] = real_tanh(q[at + j] + k[at + j]);
+        sum += TG_KERNEL(tg_k_dot)(m, t, v + at);
+    }
+    return sum;
+}
+
+void TG_KERNEL(tg_k_additive_score_backward)(int64_t n, tg_real ds, const tg_real *q, const tg_real *k, const tg_real *v,
+                                             tg_real *dq, tg_real *dk, tg_real *dv)
+{
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++) {
+        tg_real t = real_tanh(q[j] + k[j]), du = ds * v[j] * (1 - t * t);
+        dq[j] += du;
+        dk[j] += du;
+        dv[j] += ds * t;
+    }
+}
+
+tg_real TG_KERNEL(tg_k_distance)(int64_t n, const tg_real *q, const tg_real *k)
+{
+    tg_real d[PIECE], sum = 0;
+    for (int64_t at = 0; at < n; at += PIECE) {
+        int64_t m = n - at < PIECE ? n - at : PIECE;
+        for (int64_t j = 0; j < m; j++) d[j] = q[at + j] - k[at + j];
+        sum += TG_KERNEL(tg_k_dot)(m, d, d);
+    }
+    return (tg_real)sqrt((double)sum);
+}
+
+void TG_KERNEL(tg_k_distance_backward)(int64_t n, tg_real factor, const tg_real *q, const tg_real *k, tg_real *dq, tg_real *dk)
+{
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++) {
+        tg_real d = factor * (q[j] - k[j]);
+        dq[j] += d;
+        dk[j] -= d;
+    }
+}

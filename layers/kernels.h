@@ -16,4 +16,14 @@ TG_KERNEL_DECLARE(void, tg_k_lstm_gates_backward, int64_t hidden, tg_real *gates
 /* The derivative of s = v . tanh(z) along a row: u holds tanh z and receives dL/dz = ds v (1 - u^2). */
 TG_KERNEL_DECLARE(void, tg_k_tanh_score_backward, int64_t n, tg_real ds, const tg_real *v, tg_real *u);
 
+/* The additive score v . tanh(q + k) of a pair, and its derivative, added to dq, dk and dv. */
+TG_KERNEL_DECLARE(tg_real, tg_k_additive_score, int64_t n, const tg_real *q, const tg_real *k, const tg_real *v);
+TG_KERNEL_DECLARE(void, tg_k_additive_score_backward, int64_t n, tg_real ds, const tg_real *q, const tg_real *k,
+                  const tg_real *v, tg_real *dq, tg_real *dk, tg_real *dv);
+
+/* |q - k|, and factor (q - k) added to dq and taken from dk. */
+TG_KERNEL_DECLARE(tg_real, tg_k_distance, int64_t n, const tg_real *q, const tg_real *k);
+TG_KERNEL_DECLARE(void, tg_k_distance_backward, int64_t n, tg_real factor, const tg_real *q, const tg_real *k, tg_real *dq,
+                  tg_real *dk);
+
 #endif

@@ -66,7 +66,7 @@ static bool show(const tc_model *model, const tc_data *data, const tc_tokens *to
 {
     tc_batches batches;
     if (!tc_batches_init(&batches, (tc_part){data->rows, 1}, 1)) return false;
-    tg_attention_detail detail = {NULL, NULL};
+    tg_attention_detail detail = {NULL, NULL, NULL};
     tg_tensor *answer = tg_log_softmax(tape, tc_model_forward(tape, model, tc_batches_get(&batches, 0), &detail));
     tc_batches_free(&batches);
     if (!answer) return tc_fail("%s", tg_tape_error(tape));

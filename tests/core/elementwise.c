@@ -46,7 +46,7 @@ static void check_binary(size_t op, size_t on)
                                          (double)y->data[test_broadcast(i, result.ndim, result.size, b.ndim, b.size)]);
     test_assert_shape(what, z, result.ndim, result.size);
     for (int64_t i = 0; i < size; i++) /* IEEE arithmetic rounds correctly, so that nothing is left to tolerate */
-        ck_assert_msg(z->data[i] == (tg_real)want[i], "%s: element %d is %.9g, not %.9g", what, (int)i,
+        TEST_CHECK(z->data[i] == (tg_real)want[i], "%s: element %d is %.9g, not %.9g", what, (int)i,
                       (double)z->data[i], want[i]);
     free(want);
     test_end(tape, NULL);
@@ -151,7 +151,7 @@ START_TEST(one_operand)
             double want = unaries[_i].reference((double)x->data[i]), cancelled = 0; /* what a difference has lost */
             if (unaries[_i].run == affine_run) cancelled = 5;
             if (unaries[_i].run == tg_gelu) cancelled = fabs((double)x->data[i]);
-            ck_assert_msg(test_near((double)y->data[i], want, unary_tolerance * (fabs(want) + cancelled)),
+            TEST_CHECK(test_near((double)y->data[i], want, unary_tolerance * (fabs(want) + cancelled)),
                           "%s(%.9g) is %.9g, wanted %.9g", unaries[_i].name, (double)x->data[i], (double)y->data[i], want);
         }
         test_end(tape, NULL);

@@ -51,11 +51,11 @@ static void check_product(const char *what, const tg_tensor *c, const tg_real *a
                 sum += term;
                 magnitude += fabs(term);
             }
-            ck_assert_msg(test_near(got, sum, TEST_TOLERANCE * magnitude), "%s [%d, %d, %d] at %d, %d: %.9g, wanted %.9g",
+            TEST_CHECK(test_near(got, sum, TEST_TOLERANCE * magnitude), "%s [%d, %d, %d] at %d, %d: %.9g, wanted %.9g",
                           what, (int)M, (int)K, (int)N, (int)m, (int)n, got, sum);
             if (!is_fused()) continue;
             tg_real bits = chain(a, ta, b, tb, M, N, K, m, n);
-            ck_assert_msg(memcmp(&bits, &c->data[m * N + n], sizeof bits) == 0,
+            TEST_CHECK(memcmp(&bits, &c->data[m * N + n], sizeof bits) == 0,
                           "%s [%d, %d, %d] at %d, %d: %.9g is not the chain's %.9g (%s)", what, (int)M, (int)K, (int)N,
                           (int)m, (int)n, got, (double)bits, tg_isa());
         }

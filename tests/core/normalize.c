@@ -97,7 +97,7 @@ START_TEST(dropout_keeps_the_mean)
         test_assert_clean(tape);
         for (int i = 0; i < N; i++) {
             double want = (double)x->data[i] / (1 - p);
-            ck_assert(y->data[i] == 0 || test_near((double)y->data[i], want, TEST_TOLERANCE * want));
+            TEST_CHECK(y->data[i] == 0 || test_near((double)y->data[i], want, TEST_TOLERANCE * want), "%g", (double)y->data[i]);
             kept += y->data[i] != 0;
             mean += (double)y->data[i] / N;
         }

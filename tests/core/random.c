@@ -53,7 +53,7 @@ START_TEST(a_stream_is_philox)
                 uint32_t out[4];
                 philox((uint32_t[]){(uint32_t)block, (uint32_t)(block >> 32), 0, 0},
                        (uint32_t[]){(uint32_t)keys[k], (uint32_t)(keys[k] >> 32)}, out);
-                ck_assert_uint_eq(tg_random_bits(&random), out[word % 4]);
+                TEST_CHECK(tg_random_bits(&random) == out[word % 4], "word %llu", (unsigned long long)word);
             }
         }
 }
@@ -85,8 +85,7 @@ START_TEST(uniform_numbers)
     double sum = 0;
     for (int i = 0; i < N; i++) {
         double u = tg_random_uniform(&random);
-        ck_assert(u >= 0 && u < 1);
-        ck_assert(u == tg_random_bits(&words) / 4294967296.0); /* steps of 2^-32 */
+        TEST_CHECK(u >= 0 && u < 1 && u == tg_random_bits(&words) / 4294967296.0, "%.17g", u); /* steps of 2^-32 */
         cells[(int)(u * CELLS)]++;
         sum += u;
     }
@@ -105,7 +104,7 @@ START_TEST(normal_numbers)
     int beyond = 0;
     for (int i = 0; i < N; i++) {
         double x = tg_random_normal(&random), power = 1;
-        ck_assert(isfinite(x));
+        TEST_CHECK(isfinite(x), "number %d is %g", i, x);
         for (int k = 0; k < 4; k++) sums[k] += (power *= x);
         beyond += fabs(x) > 1.959964;
     }
@@ -127,7 +126,7 @@ START_TEST(below)
         double sum = 0;
         for (int i = 0; i < 20000; i++) {
             uint32_t x = tg_random_below(&random, bounds[b]);
-            ck_assert_uint_lt(x, bounds[b]);
+            TEST_CHECK(x < bounds[b], "%u of %u", x, bounds[b]);
             sum += x / (double)bounds[b];
         }
         double mean = ((double)bounds[b] - 1) / 2 / bounds[b];

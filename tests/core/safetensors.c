@@ -299,7 +299,7 @@ START_TEST(flipped_bytes)
             tg_tensor *x = tg_param(params, NULL, "x", TG_SHAPE(4), tg_init_constant(7));
             bool loaded = tg_params_load(params, test_path("f"));
             ck_assert(loaded == (tg_params_error(params) == NULL));
-            for (int i = 0; i < 4; i++) ck_assert(x->data[i] == (loaded ? 0 : 7));
+            for (int i = 0; i < 4; i++) TEST_CHECK(x->data[i] == (loaded ? 0 : 7), "%s: element %d has changed", bent, i);
             tg_params_free(params);
         }
     test_folder_end();

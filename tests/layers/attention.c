@@ -123,7 +123,7 @@ START_TEST(refuses_lengths)
     tg_additive_attention_init(&layer, params, "a", 2, 3);
     tg_tape *tape = tg_tape_new(1);
     const int32_t lengths[] = {1, 4, 2}, negative[] = {1, -1};
-    tg_attention_detail detail = {(tg_tensor *)tape, (tg_tensor *)tape};
+    tg_attention_detail detail = {.weights = (tg_tensor *)tape, .scores = (tg_tensor *)tape};
 #define X test_variable(tape, 1, -1, 1, TG_SHAPE(2, 3, 2))
     ck_assert_ptr_null(tg_additive_attention_forward(tape, &layer, X, tg_ints_1d(lengths, 2), &detail));
     ck_assert(!detail.weights && !detail.scores);

@@ -96,7 +96,7 @@ static tg_tensor *run_stack(tg_tape *tape, model *m)
 {
     tg_dropout_layer dropout = {0.3};
     tg_tensor *h = tg_lstm_forward(tape, &m->lstm, m->x, batch_lengths(m->shape));
-    h = tg_layer_norm_forward(tape, &m->norm, tg_dropout_forward(tape, &dropout, h));
+    h = tg_dropout_forward(tape, &dropout, h);
     tg_tensor *c = tg_additive_attention_forward(tape, &m->attention, h, batch_lengths(m->shape), NULL);
     return tg_linear_forward(tape, &m->linear, c);
 }
@@ -165,7 +165,6 @@ static void build_embedding_padding(model *m) { tg_embedding_init(&m->embedding,
 static void build_stack(model *m)
 {
     build_lstm(m, 1, true, false);
-    tg_layer_norm_init(&m->norm, m->params, "norm", 2 * m->shape->H);
     tg_additive_attention_init(&m->attention, m->params, "attention", 2 * m->shape->H, 3);
     tg_linear_init(&m->linear, m->params, "linear", 2 * m->shape->H, 2);
 }
@@ -190,7 +189,7 @@ static const struct {
     {"additive attention", build_attention, run_attention},
     {"additive attention, all it shows", build_attention, run_attention_detail},
     {"additive attention, the weights alone", build_attention, run_attention_weights},
-    {"lstm, dropout, norm, attention, linear", build_stack, run_stack},
+    {"lstm, dropout, attention, linear", build_stack, run_stack},
 };
 
 typedef struct case_context {
@@ -211,7 +210,7 @@ void layer_case_run(int index)
     size_t layer = (size_t)(index / batch_shape_count());
     const batch_shape *shape = &batch_shapes[index % batch_shape_count()];
     if (layers[layer].run == run_norm && shape->E == 2) return; /* two numbers normalise to +-1: no slope worth comparing */
-    if (layers[layer].run == run_stack && shape->H == 1) return;
+    if (layers[layer].run == run_stack && shape->H == 1) return; /* two numbers attended to: gradients near 1e-8 */
     case_context c = {.m = {.shape = shape, .params = tg_params_new(1)}, .run = layers[layer].run};
     layers[layer].build(&c.m);
     test_assert_params_clean(c.m.params);

@@ -19,7 +19,7 @@ void test_assert_all_near(const char *what, const tg_real *got, const double *wa
     double allowed = tolerance * largest(want, count);
     for (int64_t i = 0; i < count; i++) {
         bool good = isnan(want[i]) ? isnan((double)got[i]) : test_near((double)got[i], want[i], allowed);
-        ck_assert_msg(good, "%s: element %lld is %.17g, wanted %.17g +- %.3g", what, (long long)i, (double)got[i], want[i],
+        TEST_CHECK(good, "%s: element %lld is %.17g, wanted %.17g +- %.3g", what, (long long)i, (double)got[i], want[i],
                       allowed);
     }
 }
@@ -42,7 +42,7 @@ void test_assert_same_bits(const char *what, const tg_real *got, const tg_real *
 {
     ck_assert_msg(count == 0 || (got != NULL && want != NULL), "%s: no numbers", what);
     for (int64_t i = 0; i < count; i++)
-        ck_assert_msg(memcmp(got + i, want + i, sizeof *got) == 0, "%s: element %lld of %lld is %.17g, not %.17g to the bit",
+        TEST_CHECK(memcmp(got + i, want + i, sizeof *got) == 0, "%s: element %lld of %lld is %.17g, not %.17g to the bit",
                       what, (long long)i, (long long)count, (double)got[i], (double)want[i]);
 }
 

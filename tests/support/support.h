@@ -29,6 +29,13 @@
 /* The one comparison of floating point: a NaN is near nothing, an infinity near itself. */
 bool test_near(double got, double want, double allowed);
 
+/* ck_assert sends a message at every call, which in a loop over numbers takes longer than the numbers: this one only when it
+ * fails. */
+#define TEST_CHECK(condition, ...) \
+    do                             \
+        if (!(condition)) ck_abort_msg(__VA_ARGS__); \
+    while (0)
+
 /* Each number is within `tolerance` times the largest finite magnitude of `want`; where want is NaN, so is got. */
 void test_assert_all_near(const char *what, const tg_real *got, const double *want, int64_t count, double tolerance);
 

@@ -116,6 +116,14 @@ says 'predict names unknown words' '^textclf: not in the vocabulary: zzyzx, qwer
 run predict -- reviews.st '-- dashes'
 ran 0 'predict --'
 
+printf '%s\n' 'a wonderful film' 'bad' '' 'cold soup and a rude waiter who forgot what we had ordered' >four
+while read -r text; do
+    "$textclf" predict reviews.st "$text" 2>err
+done <four >one_by_one
+"$textclf" predict reviews.st <four >together 2>err
+check 'predict: answers depend on what else is asked' cmp -s one_by_one together
+check 'predict: all answers are alike' [ "$(cut -f 3 together | sort -u | wc -l)" -eq 4 ]
+
 awk 'BEGIN { for (i = 0; i < 2500; i++) { printf "%d", i; for (j = 0; j < i % 17; j++) printf " good"; print "" } }' >lines
 "$textclf" predict reviews.st <lines >out 2>err
 check 'predict from standard input fails' [ $? -eq 0 ]

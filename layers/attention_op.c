@@ -1,0 +1,404 @@
+/* Attention of several heads, y_i = sum_j e_ij v_j, without ever holding a [T, T] matrix: exact, in tiles with an online softmax
+ * (Milakov and Gimelshein, 2018; Dao et al., "FlashAttention", 2022), computed again in the backward pass.
+ *
+ *     s_ij = scale q_i . k_j,  or w . tanh(q_i + k_j),  or -|q_i - k_j|
+ *     p_ij = e^(s_ij - L_i),  L_i = ln sum_j e^(s_ij)            raw: p = s
+ *     e_ij = r_ij p_ij, times s_ij for the general formula;  r dropout's mask, 0 or 1 / (1 - rate)
+ *
+ * Forward: row i keeps m, the largest s so far, l = sum e^(s - m), and the sum of e^(s - m) v; a tile with a larger score scales
+ * both down by e^(m - m_new). At the end y is divided by l, and L = m + ln l is all that is kept.
+ *
+ * Backward, tile by tile, with p from L again:
+ *     dv_j = sum_i e_ij dy_i      de_ij = r_ij dy_i . v_j      dp_ij = de_ij, times s_ij
+ *     ds_ij = p_ij (dp_ij - dy_i . y_i)                         raw: dp_ij;    general formula: + de_ij p_ij
+ *     product   dq_i = scale sum_j ds_ij k_j                    dk_j = scale sum_i ds_ij q_i
+ *     additive  t = tanh(q_i + k_j):  dq_i, dk_j += ds_ij w (1 - t^2),  dw += ds_ij t
+ *     distance  dq_i += ds_ij (q_i - k_j) / s_ij,  dk_j -= the same;  0 where s_ij = 0
+ * since sum_j p_ij dp_ij = dy_i . y_i: the softmax's derivative (core/op_softmax.c) without its row.
+ *
+ * Queries and keys past a length are not read; what the mask or causality leaves out has p = 0; a row with nothing left is
+ * zeros. */
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "../core/internal.h"
+#include "attention_op.h"
+#include "kernels.h"
+
+enum { Q, K, V, SCORE };
+enum { QUERIES = 64, KEYS = 128, TILE = QUERIES * KEYS };
+
+typedef struct attention_attributes {
+    tg_attention_how how;
+    tg_attention_mask mask;
+    tg_random random;                    /* dropout's; word (row of log_sums) Tk + j is for (i, j) */
+    int64_t heads, batch, tq, tk, d, dv; /* d, dv: widths of one head's q and k, and of its v */
+    int64_t mask_strides[3];             /* of the keep-mask in [B, Tq, Tk] */
+    tg_real *log_sums;                   /* [B, heads, Tq] L; infinity where nothing is attended to */
+} attention_attributes;
+
+/* ---- shape ---- */
+
+static bool keep_mask(tg_node *node, attention_attributes *op)
+{
+    const int64_t shape[3] = {op->batch, op->tq, op->tk};
+    tg_mask *keep = &op->mask.keep;
+    if (!tg_keep_lengths(node, &op->mask.lengths, op->batch, op->tk) ||
+        !tg_keep_lengths(node, &op->mask.query_lengths, op->batch, op->tq))
+        return false;
+    if (!keep->keep) return true;
+    if (!tg_broadcasts_to(3, shape, keep->ndim, keep->shape))
+        return tg_node_fail(node, "mask %s does not broadcast to %s", tg_shape_text(node, keep->ndim, keep->shape),
+                            tg_shape_text(node, 3, shape));
+    tg_broadcast_strides(3, shape, keep->ndim, keep->shape, op->mask_strides);
+    return tg_keep_mask(node, keep);
+}
+
+static bool attention_shape(tg_node *node)
+{
+    attention_attributes *op = node->attributes;
+    const tg_tensor *q = node->inputs[Q], *k = node->inputs[K], *v = node->inputs[V], *w = node->inputs[SCORE];
+    bool fits = q->ndim == 3 && k->ndim == 3 && v->ndim == 3 && q->shape[0] == k->shape[0] && k->shape[0] == v->shape[0] &&
+                k->shape[1] == v->shape[1] && q->shape[2] == k->shape[2] && op->heads > 0 &&
+                q->shape[2] % op->heads == 0 && v->shape[2] % op->heads == 0 && (!w || w->size == q->shape[2]);
+    if (!fits)
+        return tg_node_fail(node, "queries %s, keys %s and values %s do not fit together with %lld heads",
+                            tg_tensor_text(node, q), tg_tensor_text(node, k), tg_tensor_text(node, v),
+                            (long long)op->heads);
+    op->batch = q->shape[0], op->tq = q->shape[1], op->tk = k->shape[1];
+    op->d = q->shape[2] / op->heads, op->dv = v->shape[2] / op->heads;
+    if (!(op->how.dropout >= 0 && op->how.dropout < 1))
+        return tg_node_fail(node, "the dropout %g is outside 0 <= p < 1", op->how.dropout);
+    if (op->how.dropout != 0) node->tape->random.counter += (uint64_t)(op->batch * op->heads * op->tq * op->tk);
+    op->log_sums = tg_save(node, op->batch * op->heads * op->tq);
+    return op->log_sums && keep_mask(node, op) && tg_output(node, TG_SHAPE(op->batch, op->tq, v->shape[2]));
+}
+
+static double attention_flops(const tg_node *node)
+{
+    const attention_attributes *op = node->attributes;
+    return 2.0 * (double)(op->batch * op->heads) * (double)op->tq * (double)op->tk * (double)(op->d + op->dv);
+}
+
+/* ---- a head: one of one sequence, and a thread's working memory ---- */
+
+typedef struct head {
+    const tg_node *node;
+    const attention_attributes *op;
+    int64_t index, b, h;      /* index = b heads + h */
+    int64_t queries, keys;    /* that exist: the sequences' lengths */
+    tg_real *s, *p, *r, *e, *ds; /* [QUERIES, KEYS] */
+    tg_real *k_t, *v_t, *k, *v, *rows; /* packed: K^T and V^T, K and V of a tile's keys; dy or q of its queries */
+    tg_real *m, *l;           /* [Tq] */
+} head;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Where a head's rows begin in a [B, time, heads * width] array, from row `first` on. */
+static int64_t place(const head *a, int64_t time, int64_t width, int64_t first)
+{
+    return ((a->b * time + first) * a->op->heads + a->h) * width;
+}
+
+static tg_matrix head_rows(const head *a, const tg_real *data, int64_t time, int64_t width, int64_t first)
+{
+    return (tg_matrix){data + place(a, time, width, first), a->op->heads * width, 1};
+}
+
+typedef void (*head_function)(head *a, void *context);
+
+/* Each thread takes whole heads; `context` is passed on. */
+static void each_head(tg_node *node, head_function function, void *context)
+{
+    const attention_attributes *op = node->attributes;
+    const int64_t tasks = op->batch * op->heads, wide = op->d > op->dv ? op->d : op->dv;
+    const int64_t pack = tg_gemm_pack_size(wide > KEYS ? wide : KEYS, wide > KEYS ? wide : KEYS);
+    const int64_t each = 5 * TILE + 5 * pack + 2 * op->tq;
+    int64_t threads = 1;
+#ifdef _OPENMP
+    if (tasks * op->tq * op->tk * wide > 4 * TG_PARALLEL_WORK && !omp_in_parallel()) threads = least(omp_get_max_threads(), tasks);
+#endif
+    tg_real *memory = tg_scratch(node, threads * each);
+    if (!memory) return;
+#pragma omp parallel for if (threads > 1) num_threads((int)threads) schedule(static)
+    for (int64_t t = 0; t < threads; t++) {
+        tg_real *at = memory + t * each, *packs = at + 5 * TILE;
+        head a = {.node = node, .op = op, .s = at, .p = at + TILE, .r = at + 2 * TILE, .e = at + 3 * TILE,
+                  .ds = at + 4 * TILE, .k_t = packs, .v_t = packs + pack, .k = packs + 2 * pack, .v = packs + 3 * pack,
+                  .rows = packs + 4 * pack, .m = packs + 5 * pack, .l = packs + 5 * pack + op->tq};
+        for (a.index = t * tasks / threads; a.index < (t + 1) * tasks / threads; a.index++) {
+            a.b = a.index / op->heads, a.h = a.index % op->heads;
+            a.keys = op->mask.lengths.data[a.b], a.queries = op->mask.query_lengths.data[a.b];
+            function(&a, context);
+        }
+    }
+}
+
+/* ---- tiles: queries i0 .. i0 + rows - 1, keys j0 .. j0 + n - 1 ---- */
+
+typedef struct tile {
+    int64_t i0, rows, j0, n;
+} tile;
+
+static bool is_product(const head *a) { return a->op->how.score != TG_SCORE_ADDITIVE && a->op->how.score != TG_SCORE_EUCLIDEAN; }
+
+static void pack_keys(const head *a, int64_t j0, int64_t n)
+{
+    const attention_attributes *op = a->op;
+    tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, j0);
+    tg_matrix v = head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, j0);
+    if (is_product(a)) {
+        TG_RUN(tg_k_gemm_pack)(op->d, n, tg_matrix_transposed(k), a->k_t);
+        TG_RUN(tg_k_gemm_pack)(n, op->d, k, a->k);
+    }
+    TG_RUN(tg_k_gemm_pack)(op->dv, n, tg_matrix_transposed(v), a->v_t);
+    TG_RUN(tg_k_gemm_pack)(n, op->dv, v, a->v);
+}
+
+/* Calls for each tile that holds something to attend to, key by key, its keys packed. */
+static void each_tile(head *a, void (*function)(head *a, tile t, void *context), void *context)
+{
+    for (int64_t j0 = 0; j0 < a->keys; j0 += KEYS) {
+        int64_t n = least(KEYS, a->keys - j0);
+        pack_keys(a, j0, n);
+        for (int64_t i0 = 0; i0 < a->queries; i0 += QUERIES) {
+            int64_t rows = least(QUERIES, a->queries - i0);
+            if (!a->op->mask.causal || j0 < i0 + rows) function(a, (tile){i0, rows, j0, n}, context);
+        }
+    }
+}
+
+static void scores_by_pairs(const head *a, tile t)
+{
+    const attention_attributes *op = a->op;
+    tg_matrix q = head_rows(a, a->node->inputs[Q]->data, op->tq, op->d, t.i0);
+    tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0);
+    for (int64_t i = 0; i < t.rows; i++)
+        for (int64_t j = 0; j < t.n; j++) {
+            const tg_real *x = q.data + i * q.row, *y = k.data + j * k.row;
+            a->s[i * KEYS + j] = op->how.score == TG_SCORE_ADDITIVE
+                                     ? TG_RUN(tg_k_additive_score)(op->d, x, y, a->node->inputs[SCORE]->data + a->h * op->d)
+                                     : -TG_RUN(tg_k_distance)(op->d, x, y);
+        }
+}
+
+/* s and r of a tile: r is dropout's mask, and 0 for what may not be attended to, whose s is -infinity (0 for raw scores). */
+static void tile_scores(const head *a, tile t)
+{
+    const attention_attributes *op = a->op;
+    const tg_real left_out = op->how.raw ? 0 : -(tg_real)INFINITY;
+    if (!is_product(a)) scores_by_pairs(a, t);
+    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->d, head_rows(a, a->node->inputs[Q]->data, op->tq, op->d, t.i0), a->k_t, a->s, KEYS, false);
+    for (int64_t i = 0; i < t.rows; i++) {
+        tg_real *s = a->s + i * KEYS, *r = a->r + i * KEYS;
+        const int64_t *step = op->mask_strides, end = op->mask.causal ? least(t.n, t.i0 + i - t.j0 + 1) : t.n;
+        const uint64_t word = (uint64_t)((a->index * op->tq + t.i0 + i) * op->tk + t.j0);
+        const uint8_t *keep = op->mask.keep.keep;
+        if (keep) keep += a->b * step[0] + (t.i0 + i) * step[1] + t.j0 * step[2];
+        TG_RUN(tg_k_dropout_mask)(op->how.dropout != 0 ? t.n : 0, op->random.key, op->random.counter + word,
+                                  (uint32_t)(op->how.dropout * 0x1p32), (tg_real)(1 / (1 - op->how.dropout)), r);
+        for (int64_t j = 0; j < t.n; j++) {
+            bool out = j >= end || (keep && !keep[j * step[2]]);
+            s[j] = out ? left_out : s[j] * (tg_real)op->how.scale;
+            r[j] = out ? 0 : op->how.dropout != 0 ? r[j] : 1;
+        }
+    }
+}
+
+/* e = p r, times s for the general formula. */
+static void tile_effect(const head *a, tile t)
+{
+    for (int64_t i = 0; i < t.rows * KEYS; i++)
+        if (i % KEYS < t.n) a->e[i] = a->r[i] == 0 ? 0 : a->p[i] * a->r[i] * (a->op->how.times_score ? a->s[i] : 1);
+}
+
+/* ---- forward ---- */
+
+/* Folds a row of scores into m, l and y; p = e^(s - m). */
+static void fold_row(const head *a, int64_t i, const tg_real *s, tg_real *p, int64_t n, tg_real *y)
+{
+    tg_real before = a->m[i], m = TG_RUN(tg_k_max)(n, s), scale;
+    if (m < before) m = before;
+    if (m == -(tg_real)INFINITY) {
+        memset(p, 0, (size_t)n * sizeof *p);
+        return;
+    }
+    TG_RUN(tg_k_exp_shifted)(1, &before, m, &scale);
+    TG_RUN(tg_k_exp_shifted)(n, s, m, p);
+    a->l[i] = a->l[i] * scale + TG_RUN(tg_k_sum)(n, p);
+    a->m[i] = m;
+    for (int64_t j = 0; scale != 1 && j < a->op->dv; j++) y[j] *= scale;
+}
+
+static void forward_tile(head *a, tile t, void *context)
+{
+    const attention_attributes *op = a->op;
+    tg_real *y = (tg_real *)context + place(a, op->tq, op->dv, t.i0);
+    const int64_t row = op->heads * op->dv;
+    tile_scores(a, t);
+    for (int64_t i = 0; i < t.rows; i++) {
+        if (op->how.raw) memcpy(a->p + i * KEYS, a->s + i * KEYS, (size_t)t.n * sizeof *a->p);
+        else fold_row(a, t.i0 + i, a->s + i * KEYS, a->p + i * KEYS, t.n, y + i * row);
+    }
+    tile_effect(a, t);
+    TG_RUN(tg_k_gemm)(t.rows, op->dv, t.n, (tg_matrix){a->e, KEYS, 1}, a->v, y, row, true);
+}
+
+static void forward_head(head *a, void *context)
+{
+    (void)context;
+    const attention_attributes *op = a->op;
+    tg_real *all = a->node->outputs[0]->data, *y = all + place(a, op->tq, op->dv, 0), *log_sums = op->log_sums + a->index * op->tq;
+    const int64_t row = op->heads * op->dv;
+    for (int64_t i = 0; i < op->tq; i++) {
+        a->m[i] = -(tg_real)INFINITY, a->l[i] = 0;
+        memset(y + i * row, 0, (size_t)op->dv * sizeof *y);
+    }
+    each_tile(a, forward_tile, all);
+    for (int64_t i = 0; i < op->tq && !op->how.raw; i++) {
+        bool nothing = a->m[i] == -(tg_real)INFINITY;
+        log_sums[i] = nothing ? (tg_real)INFINITY : a->m[i] + (tg_real)log((double)a->l[i]);
+        for (int64_t j = 0; !nothing && j < op->dv; j++) y[i * row + j] /= a->l[i];
+    }
+}
+
+static void attention_forward(tg_node *node) { each_head(node, forward_head, NULL); }
+
+/* ---- backward ---- */
+
+/* p of a tile again; given dy, also e and, in ds, dp or ds. */
+static void tile_again(const head *a, tile t, const tg_real *dy, bool scores)
+{
+    const attention_attributes *op = a->op;
+    tile_scores(a, t);
+    for (int64_t i = 0; i < t.rows; i++) {
+        tg_real *s = a->s + i * KEYS, *p = a->p + i * KEYS;
+        if (op->how.raw) memcpy(p, s, (size_t)t.n * sizeof *p);
+        else TG_RUN(tg_k_exp_shifted)(t.n, s, op->log_sums[a->index * op->tq + t.i0 + i], p);
+    }
+    if (!dy) return;
+    tile_effect(a, t);
+    tg_matrix dy_rows = head_rows(a, dy, op->tq, op->dv, t.i0);
+    tg_matrix y_rows = head_rows(a, a->node->outputs[0]->data, op->tq, op->dv, t.i0);
+    TG_RUN(tg_k_gemm)(t.rows, t.n, op->dv, dy_rows, a->v_t, a->ds, KEYS, false);
+    for (int64_t i = 0; i < t.rows; i++) {
+        tg_real sum = op->how.raw ? 0 : TG_RUN(tg_k_dot)(op->dv, dy_rows.data + i * dy_rows.row, y_rows.data + i * y_rows.row);
+        for (int64_t j = i * KEYS; j < i * KEYS + t.n; j++) {
+            tg_real p = a->p[j], de = a->r[j] * a->ds[j], dp = op->how.times_score ? de * a->s[j] : de;
+            bool out = op->how.raw ? a->r[j] == 0 : p == 0;
+            tg_real ds = (op->how.raw ? dp : p * (dp - sum)) + (op->how.times_score ? de * p : 0);
+            a->ds[j] = out ? 0 : scores ? ds : dp;
+        }
+    }
+}
+
+typedef struct gradients {
+    tg_real *of[3]; /* of q, k, v; NULL where nobody wants one */
+    tg_real *aside; /* [B, heads, 3, d]: dw, and what nobody wants */
+} gradients;
+
+/* C += A^T B for a tile: A [rows, n], B the head's rows from i0 on; C the head's rows from j0 on. */
+static void add_transposed(head *a, const tg_real *left, tile t, const tg_real *b, int64_t width, tg_real *c)
+{
+    TG_RUN(tg_k_gemm_pack)(t.rows, width, head_rows(a, b, a->op->tq, width, t.i0), a->rows);
+    TG_RUN(tg_k_gemm)(t.n, width, t.rows, (tg_matrix){left, 1, KEYS}, a->rows, c + place(a, a->op->tk, width, t.j0),
+                      a->op->heads * width, true);
+}
+
+static void scores_backward_by_pairs(const head *a, tile t, const gradients *g)
+{
+    const attention_attributes *op = a->op;
+    const int64_t d = op->d, row = op->heads * d, q0 = place(a, op->tq, d, t.i0), k0 = place(a, op->tk, d, t.j0);
+    tg_real *dw = g->aside + a->index * 3 * d;
+    for (int64_t i = 0; i < t.rows; i++)
+        for (int64_t j = 0; j < t.n; j++) {
+            const tg_real ds = a->ds[i * KEYS + j], s = a->s[i * KEYS + j];
+            const tg_real *q = a->node->inputs[Q]->data + q0 + i * row, *k = a->node->inputs[K]->data + k0 + j * row;
+            tg_real *dq = g->of[Q] ? g->of[Q] + q0 + i * row : dw + d, *dk = g->of[K] ? g->of[K] + k0 + j * row : dw + 2 * d;
+            if (ds == 0) continue;
+            if (op->how.score == TG_SCORE_ADDITIVE)
+                TG_RUN(tg_k_additive_score_backward)(d, ds, q, k, a->node->inputs[SCORE]->data + a->h * d, dq, dk, dw);
+            else TG_RUN(tg_k_distance_backward)(d, s == 0 ? 0 : ds / s, q, k, dq, dk);
+        }
+}
+
+static void backward_tile(head *a, tile t, void *context)
+{
+    const gradients *g = context;
+    const attention_attributes *op = a->op;
+    const tg_real *dy = a->node->outputs[0]->grad;
+    tile_again(a, t, dy, true);
+    if (g->of[V]) add_transposed(a, a->e, t, dy, op->dv, g->of[V]);
+    if (!is_product(a)) {
+        scores_backward_by_pairs(a, t, g);
+        return;
+    }
+    for (int64_t i = 0; i < t.rows * KEYS; i++) a->ds[i] *= (tg_real)op->how.scale;
+    if (g->of[K]) add_transposed(a, a->ds, t, a->node->inputs[Q]->data, op->d, g->of[K]);
+    if (g->of[Q])
+        TG_RUN(tg_k_gemm)(t.rows, op->d, t.n, (tg_matrix){a->ds, KEYS, 1}, a->k, g->of[Q] + place(a, op->tq, op->d, t.i0),
+                          op->heads * op->d, true);
+}
+
+static void backward_head(head *a, void *context) { each_tile(a, backward_tile, context); }
+
+static void attention_backward(tg_node *node)
+{
+    const attention_attributes *op = node->attributes;
+    const int64_t heads = op->batch * op->heads, row = 3 * op->d;
+    gradients g = {{tg_grad(node, Q), tg_grad(node, K), tg_grad(node, V)}, tg_scratch(node, heads * row)};
+    if (!g.aside) return;
+    memset(g.aside, 0, (size_t)(heads * row) * sizeof *g.aside);
+    each_head(node, backward_head, &g);
+    tg_real *dw = node->inputs[SCORE] ? tg_grad(node, SCORE) : NULL;
+    for (int64_t i = 0; dw && i < heads; i++)
+        TG_RUN(tg_k_add_rows)(1, op->d, g.aside + i * row, 0, dw + i % op->heads * op->d);
+}
+
+TG_OP(attention_op, "attention", .attribute_size = sizeof(attention_attributes), .optional = 1 << SCORE,
+      .shape = attention_shape, .forward = attention_forward, .backward = attention_backward, .flops = attention_flops);
+
+tg_tensor *tg_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, tg_tensor *score_weight, int64_t heads,
+                     tg_attention_how how, const tg_attention_mask *mask)
+{
+    attention_attributes op = {.heads = heads, .how = how};
+    if (mask) op.mask = *mask;
+    if (tg_tape_training(tape)) op.random = tape->random;
+    else op.how.dropout = 0;
+    return tg_apply(tape, &attention_op, &op, 4, (tg_tensor *[]){q, k, v, score_weight}, NULL);
+}
+
+/* ---- looking ---- */
+
+typedef struct look {
+    tg_look what;
+    tg_real *out; /* [B, heads, Tq, Tk] */
+} look;
+
+static void look_tile(head *a, tile t, void *context)
+{
+    const look *l = context;
+    tile_again(a, t, l->what == TG_LOOK_WEIGHTS ? NULL : a->node->outputs[0]->grad, l->what == TG_LOOK_SCORE_GRADS);
+    const tg_real *from = l->what == TG_LOOK_WEIGHTS ? a->p : a->ds;
+    for (int64_t i = 0; i < t.rows; i++)
+        memcpy(l->out + (a->index * a->op->tq + t.i0 + i) * a->op->tk + t.j0, from + i * KEYS, (size_t)t.n * sizeof *from);
+}
+
+static void look_head(head *a, void *context) { each_tile(a, look_tile, context); }
+
+tg_tensor *tg_attend_look(tg_tape *tape, const tg_tensor *y, tg_look what)
+{
+    if (!tape || tape->error.set || !y) return NULL;
+    if (!y->node || y->node->op != &attention_op || (what != TG_LOOK_WEIGHTS && !y->has_grad)) {
+        tg_tape_fail(tape, "attention: %s", y->node && y->node->op == &attention_op
+                         ? "gradients are there after a backward pass only" : "the tensor is not an attention's result");
+        return NULL;
+    }
+    const attention_attributes *op = y->node->attributes;
+    tg_tensor *out = tg_constant(tape, NULL, TG_SHAPE(op->batch, op->heads, op->tq, op->tk));
+    if (!out) return NULL;
+    each_head(y->node, look_head, &(look){what, out->data});
+    tg_arena_reset(&tape->scratch);
+    return tape->error.set ? NULL : out;
+}

@@ -1,0 +1,22 @@
+/* The operator behind layers/attention.c. */
+#ifndef TG_ATTENTION_OP_H
+#define TG_ATTENTION_OP_H
+
+#include "attention.h"
+
+/* What is computed from queries, keys and values that are ready: bilinear and cosine scores are products by now. */
+typedef struct tg_attention_how {
+    tg_score score;
+    bool raw, times_score;
+    double scale, dropout;
+} tg_attention_how;
+
+/* q [B, Tq, heads * D], k [B, Tk, heads * D], v [B, Tk, heads * Dv], score_weight [heads * D] for additive scores, else NULL
+ * -> [B, Tq, heads * Dv]. */
+tg_tensor *tg_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, tg_tensor *score_weight, int64_t heads,
+                     tg_attention_how how, const tg_attention_mask *mask);
+
+/* tg_attention_look for a result of tg_attend. */
+tg_tensor *tg_attend_look(tg_tape *tape, const tg_tensor *y, tg_look what);
+
+#endif

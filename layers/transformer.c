@@ -1,0 +1,129 @@
+/* Multi-head attention and transformer blocks: compositions of Linear, LayerNorm and the attention operator. */
+#include "transformer.h"
+
+#include "../core/internal.h"
+
+bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name, int64_t width, int64_t heads)
+{
+    char scope[TG_MAX_NAME];
+    *layer = (tg_multihead){.heads = heads};
+    if (params && (heads < 1 || width % heads))
+        return tg_params_fail(params, "multihead %s: %lld heads do not divide a width of %lld", name, (long long)heads, (long long)width);
+    snprintf(scope, sizeof scope, "%s.out_proj", name);
+    layer->in_proj_weight = tg_param(params, name, "in_proj_weight", TG_SHAPE(3 * width, width),
+                                     tg_init_uniform(width > 0 ? sqrt(6 / (4.0 * (double)width)) : 0));
+    layer->in_proj_bias = tg_param(params, name, "in_proj_bias", TG_SHAPE(3 * width), tg_init_constant(0));
+    bool loaded = params && params->from_file;
+    if (!tg_linear_init(&layer->out_proj, params, scope, width, width)) return false;
+    if (!loaded) memset(layer->out_proj.bias->data, 0, (size_t)width * sizeof(tg_real));
+    return true;
+}
+
+/* Rows first E .. last E of the projection. */
+static tg_tensor *project(tg_tape *tape, const tg_multihead *layer, tg_tensor *x, int first, int last)
+{
+    const int64_t width = layer->out_proj.weight ? layer->out_proj.weight->shape[1] : 0;
+    tg_linear part = {layer->in_proj_weight, layer->in_proj_bias};
+    if (last - first < 3) {
+        part.weight = tg_slice(tape, part.weight, 0, first * width, last * width);
+        part.bias = tg_slice(tape, part.bias, 0, first * width, last * width);
+    }
+    tg_tensor *y = tg_linear_forward(tape, &part, x);
+    return layer->tanh ? tg_tanh(tape, y) : y;
+}
+
+tg_tensor *tg_multihead_forward(tg_tape *tape, const tg_multihead *layer, tg_tensor *x, tg_tensor *memory,
+                                const tg_attention_mask *mask, tg_attention_detail *detail)
+{
+    const int64_t width = layer->out_proj.weight ? layer->out_proj.weight->shape[1] : 0;
+    tg_tensor *part[3];
+    tg_tensor *all = project(tape, layer, x, 0, memory == x ? 3 : 1), *of_memory = memory == x ? NULL : project(tape, layer, memory, 1, 3);
+    if (!all || (memory != x && !of_memory)) return NULL;
+    for (int i = 0; i < 3; i++) {
+        tg_tensor *from = memory == x || i == 0 ? all : of_memory;
+        int64_t start = (memory == x ? i : i == 0 ? 0 : i - 1) * width;
+        part[i] = tg_slice(tape, from, -1, start, start + width);
+    }
+    tg_tensor *y = tg_dot_attention(tape, part[0], part[1], part[2], layer->heads, sqrt((double)layer->heads / (double)width),
+                                    layer->dropout, mask);
+    if (detail) *detail = (tg_attention_detail){NULL, NULL, y};
+    return tg_linear_forward(tape, &layer->out_proj, y);
+}
+
+bool tg_transformer_init(tg_transformer *layer, tg_params *params, const char *name, int64_t width, int64_t heads,
+                         int64_t hidden, bool decoder)
+{
+    enum { SELF, CROSS, LINEAR1, LINEAR2, NORM1, NORM2, NORM3, PARTS };
+    static const char *const parts[PARTS] = {"self_attn", "multihead_attn", "linear1", "linear2", "norm1", "norm2", "norm3"};
+    char scope[PARTS][TG_MAX_NAME];
+    for (int i = 0; i < PARTS; i++) snprintf(scope[i], TG_MAX_NAME, "%s.%s", name, parts[i]);
+    *layer = (tg_transformer){.decoder = decoder};
+    return tg_multihead_init(&layer->self_attn, params, scope[SELF], width, heads) &&
+           (!decoder || tg_multihead_init(&layer->multihead_attn, params, scope[CROSS], width, heads)) &&
+           tg_linear_init(&layer->linear1, params, scope[LINEAR1], width, hidden) &&
+           tg_linear_init(&layer->linear2, params, scope[LINEAR2], hidden, width) &&
+           tg_layer_norm_init(&layer->norm1, params, scope[NORM1], width) &&
+           tg_layer_norm_init(&layer->norm2, params, scope[NORM2], width) &&
+           (!decoder || tg_layer_norm_init(&layer->norm3, params, scope[NORM3], width));
+}
+
+/* One part of a block, by its place: x + part(x), with the norm before the part or after the sum. */
+typedef struct block {
+    tg_tape *tape;
+    const tg_transformer *layer;
+} block;
+
+static tg_tensor *before(block b, const tg_layer_norm *norm, tg_tensor *x)
+{
+    return b.layer->pre_norm ? tg_layer_norm_forward(b.tape, norm, x) : x;
+}
+
+static tg_tensor *after(block b, const tg_layer_norm *norm, tg_tensor *x, tg_tensor *part)
+{
+    tg_tensor *sum = tg_add(b.tape, x, tg_dropout(b.tape, part, b.layer->dropout));
+    return b.layer->pre_norm ? sum : tg_layer_norm_forward(b.tape, norm, sum);
+}
+
+tg_tensor *tg_transformer_forward(tg_tape *tape, const tg_transformer *layer, tg_tensor *x, const tg_attention_mask *mask,
+                                  tg_tensor *memory, const tg_attention_mask *memory_mask, tg_attention_detail *detail)
+{
+    const block b = {tape, layer};
+    const tg_layer_norm *last = layer->decoder ? &layer->norm3 : &layer->norm2;
+    tg_tensor *y = before(b, &layer->norm1, x);
+    x = after(b, &layer->norm1, x, tg_multihead_forward(tape, &layer->self_attn, y, y, mask, detail));
+    if (layer->decoder) {
+        y = before(b, &layer->norm2, x);
+        x = after(b, &layer->norm2, x, tg_multihead_forward(tape, &layer->multihead_attn, y, memory, memory_mask, detail));
+    }
+    y = tg_linear_forward(tape, &layer->linear1, before(b, last, x));
+    y = tg_dropout(tape, layer->gelu ? tg_gelu(tape, y) : tg_relu(tape, y), layer->dropout);
+    return after(b, last, x, tg_linear_forward(tape, &layer->linear2, y));
+}
+
+/* ---- positions ---- */
+
+tg_tensor *tg_add_sinusoids(tg_tape *tape, tg_tensor *x)
+{
+    if (!tape || !x || x->ndim != 3) return x ? tg_add_positions(tape, &(tg_embedding){NULL, -1}, x) : NULL;
+    const int64_t time = x->shape[1], width = x->shape[2];
+    tg_tensor *waves = tg_constant(tape, NULL, TG_SHAPE(time, width));
+    for (int64_t i = 0; waves && i < time * width; i++) {
+        const int64_t t = i / width, at = i % width;
+        const double angle = (double)t * pow(10000, -(double)(at / 2 * 2) / (double)width);
+        waves->data[i] = (tg_real)(at % 2 ? cos(angle) : sin(angle));
+    }
+    return tg_add(tape, x, waves);
+}
+
+tg_tensor *tg_add_positions(tg_tape *tape, const tg_embedding *positions, tg_tensor *x)
+{
+    if (!tape || tape->error.set || !x) return NULL;
+    if (x->ndim != 3 || x->shape[1] > INT32_MAX) {
+        char text[TG_SHAPE_TEXT];
+        tg_tape_fail(tape, "positions: input %s is not [B, T, E]", tg_format_shape(text, x->ndim, x->shape));
+        return NULL;
+    }
+    int32_t *ids = tg_tape_alloc(tape, (size_t)x->shape[1] * sizeof *ids);
+    for (int32_t t = 0; ids && t < x->shape[1]; t++) ids[t] = t;
+    return ids ? tg_add(tape, x, tg_embedding_forward(tape, positions, tg_ints_1d(ids, x->shape[1]))) : NULL;
+}

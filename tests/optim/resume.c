@@ -1,0 +1,148 @@
+/* A run resumed from a file ends in the same bits as one that was never stopped. */
+#include "optimizers.h"
+
+enum { BEFORE = 7, AFTER = 9 };
+
+typedef struct model {
+    tg_params *params;
+    tg_tape *tape;
+    tg_linear a, b;
+} model;
+
+static void build(model *m)
+{
+    if (!m->params) m->params = tg_params_new(3);
+    m->tape = tg_tape_new(3);
+    tg_linear_init(&m->a, m->params, "first", 5, 9);
+    tg_linear_init(&m->b, m->params, "second", 9, 3);
+    tg_params_no_decay(m->params, "first.bias");
+    test_assert_params_clean(m->params);
+}
+
+static void train(model *m, const optimizer *o, int from, int to)
+{
+    for (int step = from; step < to; step++) {
+        int32_t labels[6];
+        for (int i = 0; i < 6; i++) labels[i] = (i + step) % 3;
+        tg_tensor *x = tg_constant(m->tape, NULL, TG_SHAPE(6, 5));
+        test_fill(x->data, x->size, (uint64_t)step, -1, 1);
+        tg_tensor *h = tg_dropout(m->tape, tg_tanh(m->tape, tg_linear_forward(m->tape, &m->a, x)), 0.2);
+        tg_backward(m->tape, tg_cross_entropy(m->tape, tg_linear_forward(m->tape, &m->b, h), tg_ints_1d(labels, 6)));
+        tg_clip_grad_norm(m->params, 0.5);
+        ck_assert_msg(take_step(o, m->params), "%s", tg_params_error(m->params));
+        test_assert_clean(m->tape);
+        tg_tape_reset(m->tape);
+    }
+}
+
+static void assert_same(tg_params *got, tg_params *want, bool same)
+{
+    bool differs = false;
+    for (int64_t i = 0; i < tg_params_count(want); i++) {
+        tg_tensor *w = tg_params_at(want, i), *g = tg_params_find(got, w->name);
+        if (same) test_assert_same_bits(w->name, g->data, w->data, w->size);
+        differs = differs || memcmp(g->data, w->data, (size_t)w->size * sizeof *w->data) != 0;
+    }
+    ck_assert(differs == !same);
+}
+
+static void end(model *m) { test_end(m->tape, m->params); }
+
+/* ways 0 and 1: loaded after and before the model is built; 2: without the state, which must show. */
+START_TEST(a_resumed_run)
+{
+    const optimizer *o = &optimizers[_i % OPTIMIZERS];
+    int way = _i / OPTIMIZERS;
+    test_folder_begin();
+    model straight = {0}, stopped = {0}, resumed = {0};
+    build(&straight);
+    train(&straight, o, 0, BEFORE + AFTER);
+    build(&stopped);
+    train(&stopped, o, 0, BEFORE);
+    ck_assert(tg_params_save(stopped.params, test_path("run"), way == 2 ? TG_SAVE_MODEL : TG_SAVE_STATE));
+    if (way == 0) build(&resumed);
+    else resumed.params = tg_params_new(99);
+    ck_assert_msg(tg_params_load(resumed.params, test_path("run")), "%s", tg_params_error(resumed.params));
+    if (way != 0) build(&resumed);
+    ck_assert_msg(tg_params_loaded(resumed.params), "%s", tg_params_error(resumed.params));
+    *tg_tape_random(resumed.tape) = *tg_tape_random(stopped.tape);
+    train(&resumed, o, BEFORE, BEFORE + AFTER);
+    bool has_state = o->is_adam || o->sgd.momentum != 0;
+    assert_same(resumed.params, straight.params, way != 2 || !has_state);
+    end(&straight);
+    end(&stopped);
+    end(&resumed);
+    test_folder_end();
+}
+END_TEST
+
+/* Loading over a model that has state of its own: the file's counts, not a mixture. */
+START_TEST(loaded_over_an_older_state)
+{
+    const optimizer *o = &optimizers[_i];
+    test_folder_begin();
+    model straight = {0}, stopped = {0};
+    build(&straight);
+    train(&straight, o, 0, BEFORE + AFTER);
+    build(&stopped);
+    train(&stopped, o, 0, BEFORE);
+    tg_random random = *tg_tape_random(stopped.tape);
+    ck_assert(tg_params_save(stopped.params, test_path("run"), TG_SAVE_STATE));
+    train(&stopped, o, 50, 54); /* astray */
+    ck_assert(tg_params_load(stopped.params, test_path("run")) && tg_params_loaded(stopped.params));
+    *tg_tape_random(stopped.tape) = random;
+    train(&stopped, o, BEFORE, BEFORE + AFTER);
+    assert_same(stopped.params, straight.params, true);
+    end(&straight);
+    end(&stopped);
+    test_folder_end();
+}
+END_TEST
+
+START_TEST(a_model_file_holds_no_state)
+{
+    test_folder_begin();
+    model m = {0};
+    build(&m);
+    train(&m, &optimizers[ADAMW], 0, 2);
+    ck_assert(tg_params_save(m.params, test_path("model"), TG_SAVE_MODEL) && tg_params_save(m.params, test_path("state"), TG_SAVE_STATE));
+    size_t model_size, state_size, numbers = (size_t)tg_params_size(m.params) * sizeof(tg_real);
+    free(test_read_file(test_path("model"), &model_size));
+    free(test_read_file(test_path("state"), &state_size));
+    ck_assert(model_size > numbers && model_size < 2 * numbers + 4096 && state_size >= model_size + 2 * numbers);
+    end(&m);
+    test_folder_end();
+}
+END_TEST
+
+/* Whoever only predicts may open a file with state: it is no tensor that nobody asked for. */
+START_TEST(a_state_file_is_a_model_too)
+{
+    test_folder_begin();
+    model m = {0}, reader = {0};
+    build(&m);
+    train(&m, &optimizers[ADAM], 0, 2);
+    ck_assert(tg_params_save(m.params, test_path("state"), TG_SAVE_STATE));
+    reader.params = tg_params_new(5);
+    ck_assert(tg_params_load(reader.params, test_path("state")));
+    build(&reader);
+    ck_assert_msg(tg_params_loaded(reader.params), "%s", tg_params_error(reader.params));
+    assert_same(reader.params, m.params, true);
+    end(&m);
+    end(&reader);
+    test_folder_end();
+}
+END_TEST
+
+Suite *resume_suite(void);
+Suite *resume_suite(void)
+{
+    Suite *suite = suite_create("resume");
+    TCase *tc = tcase_create("resume");
+    tcase_add_loop_test(tc, a_resumed_run, 0, 3 * OPTIMIZERS);
+    tcase_add_loop_test(tc, loaded_over_an_older_state, 0, OPTIMIZERS);
+    tcase_add_test(tc, a_model_file_holds_no_state);
+    tcase_add_test(tc, a_state_file_is_a_model_too);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
