@@ -53,7 +53,6 @@ typedef struct tg_error {
 } tg_error;
 
 /* Keeps the first error: does nothing when one is set. Returns false. */
-bool tg_error_set(tg_error *error, const char *format, ...) TG_PRINTF(2, 3);
 bool tg_error_vset(tg_error *error, const char *prefix, const char *format, va_list arguments);
 
 /* ---- the tape ---- */

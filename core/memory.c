@@ -120,12 +120,3 @@ bool tg_error_vset(tg_error *error, const char *prefix, const char *format, va_l
         if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
     return false;
 }
-
-bool tg_error_set(tg_error *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    tg_error_vset(error, NULL, format, arguments);
-    va_end(arguments);
-    return false;
-}

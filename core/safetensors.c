@@ -250,20 +250,19 @@ static bool read_numbers(reader *r, const number_format *format, uint64_t begin,
     return true;
 }
 
-static bool read_tensor(reader *r, const char *name, const json_t *entry)
+static bool read_tensor(reader *r, const char *name, json_t *entry)
 {
-    const char *dtype = json_string_value(json_object_get(entry, "dtype"));
+    const char *dtype;
+    json_t *shape;
+    json_int_t from, to;
+    if (json_unpack(entry, "{s:s, s:o, s:[I, I!]}", "dtype", &dtype, "shape", &shape, "data_offsets", &from, &to) != 0)
+        return bad_file(r, "its entry is not a dtype, a shape and two data_offsets", name);
     const number_format *format = NULL;
-    for (size_t k = 0; dtype && k < sizeof formats / sizeof *formats; k++)
+    for (size_t k = 0; k < sizeof formats / sizeof *formats; k++)
         if (strcmp(formats[k].name, dtype) == 0) format = &formats[k];
     if (!format) return bad_file(r, "its dtype is none of F32, F64, F16, BF16", name);
     tg_tensor tensor = {0};
-    if (!read_shape(r, json_object_get(entry, "shape"), &tensor, name)) return false;
-    const json_t *offsets = json_object_get(entry, "data_offsets");
-    const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
-    if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end))
-        return bad_file(r, "its data_offsets are no pair of integers", name);
-    json_int_t from = json_integer_value(begin), to = json_integer_value(end);
+    if (!read_shape(r, shape, &tensor, name)) return false;
     if (from < 0 || to < from || (uint64_t)to > r->data_size) return bad_file(r, "its data lie outside the file", name);
     if ((uint64_t)(to - from) != (uint64_t)tensor.size * format->bytes)
         return bad_file(r, "its data_offsets do not fit its shape", name);

@@ -1,5 +1,5 @@
-/* Attention as layers: any score over queries, keys and values; pooling; the documents' modules. The operators are in
- * attention_op.c, and for additive pooling in additive_op.c. */
+/* Attention as layers: any score over queries, keys and values; pooling; the documents' modules. The operator is in
+ * attention_op.c. */
 #include "attention.h"
 
 #include "../core/internal.h"
@@ -25,10 +25,28 @@ bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name,
     return params && !params->error.set;
 }
 
+/* x [B, T, D] with zeros past each length where something there is not finite: a projection multiplies it by 0, and must not
+ * meet NaN or infinity. */
+static tg_tensor *clean(tg_tape *tape, tg_tensor *x, tg_ints lengths)
+{
+    if (!x || !lengths.data || x->ndim != 3 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0]) return x;
+    const int64_t time = x->shape[1], width = x->shape[2];
+    bool dirty = false;
+    for (int64_t i = 0; i < x->shape[0]; i++)
+        for (int64_t j = lengths.data[i] * width; lengths.data[i] >= 0 && !dirty && j < time * width; j++)
+            dirty = !(x->data[i * time * width + j] - x->data[i * time * width + j] == 0);
+    uint8_t *keep = dirty ? tg_tape_alloc(tape, (size_t)(x->shape[0] * time)) : NULL;
+    if (!keep) return x;
+    for (int64_t i = 0; i < x->shape[0] * time; i++) keep[i] = i % time < lengths.data[i / time];
+    return tg_masked_fill(tape, x, tg_mask_nd(keep, TG_SHAPE(x->shape[0], time, 1)), 0);
+}
+
 tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,
                                 const tg_attention_mask *mask, tg_attention_detail *detail)
 {
     tg_attention_how how = {layer->score, layer->raw, layer->times_score, 1, layer->dropout};
+    q = clean(tape, q, mask ? mask->query_lengths : tg_full_length());
+    k = clean(tape, k, mask ? mask->lengths : tg_full_length());
     if (layer->score == TG_SCORE_SCALED_DOT && q && q->ndim) how.scale = 1 / sqrt((double)q->shape[q->ndim - 1]);
     if (layer->score == TG_SCORE_BILINEAR) q = tg_matmul(tape, q, layer->weight);
     if (layer->score == TG_SCORE_COSINE) q = tg_unit(tape, q), k = tg_unit(tape, k);
@@ -37,7 +55,7 @@ tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_ten
         k = tg_linear_forward(tape, &(tg_linear){layer->key_weight, layer->bias}, k);
     }
     tg_tensor *y = tg_attend(tape, q, k, v, layer->score_weight, 1, how, mask);
-    if (detail) *detail = (tg_attention_detail){NULL, NULL, y};
+    if (detail) *detail = (tg_attention_detail){y};
     return y;
 }
 
@@ -46,19 +64,6 @@ tg_tensor *tg_dot_attention(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor
 {
     tg_attention_how how = {.score = TG_SCORE_DOT, .scale = scale, .dropout = dropout};
     return tg_attend(tape, q, k, v, NULL, heads, how, mask);
-}
-
-tg_tensor *tg_attention_look(tg_tape *tape, const tg_attention_detail *detail, tg_look what)
-{
-    if (!tape || tape->error.set) return NULL;
-    if (!detail->weights) return tg_attend_look(tape, detail->result, what);
-    const tg_tensor *of = what == TG_LOOK_SCORE_GRADS ? detail->scores : detail->weights;
-    const int64_t batch = of->shape[0], tq = of->ndim == 3 ? of->shape[1] : 1;
-    if (what != TG_LOOK_WEIGHTS && !of->has_grad) {
-        tg_tape_fail(tape, "attention: gradients are there after a backward pass only");
-        return NULL;
-    }
-    return tg_constant(tape, what == TG_LOOK_WEIGHTS ? of->data : of->grad, TG_SHAPE(batch, 1, tq, of->shape[of->ndim - 1]));
 }
 
 /* ---- pooling ---- */
@@ -83,6 +88,35 @@ bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const c
     return tg_attention_init(&layer->attention, params, name, score, input, input, width) && layer->query;
 }
 
+/* Whether x is a batch of sequences of the width that a layer's weight reads. */
+static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_tensor *weight)
+{
+    if (!tape || tape->error.set || !x || !weight) return false;
+    char text[2][TG_SHAPE_TEXT];
+    if (x->ndim == 3 && x->shape[2] == weight->shape[1]) return true;
+    return tg_tape_fail(tape, "%s: input %s does not fit weight %s: wanted is [B, T, %lld]", layer,
+                        tg_format_shape(text[0], x->ndim, x->shape), tg_format_shape(text[1], 2, weight->shape),
+                        (long long)weight->shape[1]);
+}
+
+/* [B, 1, D] -> [B, D], once it is known what to look at. */
+static tg_tensor *pooled(tg_tape *tape, tg_tensor *y) { return y ? tg_reshape(tape, y, TG_SHAPE(y->shape[0], y->shape[2])) : NULL; }
+
+tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
+                                         tg_ints lengths, tg_attention_detail *detail)
+{
+    if (detail) detail->result = NULL;
+    if (!fits(tape, "additive_attention", x, layer->proj_weight)) return NULL;
+    tg_attention_mask mask = {.lengths = lengths};
+    tg_attention_how how = {.score = TG_SCORE_ADDITIVE, .scale = 1};
+    x = clean(tape, x, lengths);
+    tg_tensor *k = tg_linear_forward(tape, &(tg_linear){layer->proj_weight, layer->proj_bias}, x);
+    tg_tensor *q = k ? tg_constant(tape, NULL, TG_SHAPE(k->shape[0], 1, k->shape[2])) : NULL; /* what is learned is in k's bias */
+    tg_tensor *y = tg_attend(tape, q, k, x, layer->score_weight, 1, how, &mask);
+    if (detail) detail->result = y;
+    return pooled(tape, y);
+}
+
 /* One query [1, D] for every sequence: [B, 1, D]. */
 static tg_tensor *same_query(tg_tape *tape, tg_tensor *query, int64_t batch)
 {
@@ -95,13 +129,12 @@ static tg_tensor *same_query(tg_tape *tape, tg_tensor *query, int64_t batch)
 tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *layer, tg_tensor *x, tg_ints lengths,
                                      tg_attention_detail *detail)
 {
+    if (detail) detail->result = NULL;
     if (!layer->query) return tg_additive_attention_forward(tape, &layer->additive, x, lengths, detail);
-    if (!tape || tape->error.set || !x) return NULL;
-    const int64_t batch = x->ndim ? x->shape[0] : 0;
+    if (!fits(tape, "attention_pool", x, layer->query)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
-    tg_tensor *q = same_query(tape, layer->query, batch);
-    tg_tensor *y = tg_attention_forward(tape, &layer->attention, q, x, x, &mask, detail);
-    return y ? tg_reshape(tape, y, TG_SHAPE(batch, y->shape[2])) : NULL;
+    tg_tensor *q = same_query(tape, layer->query, x->shape[0]);
+    return pooled(tape, tg_attention_forward(tape, &layer->attention, q, x, x, &mask, detail));
 }
 
 /* ---- the documents' modules ---- */
@@ -120,14 +153,13 @@ bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *par
 tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
                                            tg_ints lengths, tg_attention_detail *detail)
 {
-    if (!tape || tape->error.set || !x) return NULL;
-    const int64_t batch = x->ndim ? x->shape[0] : 0;
+    if (detail) detail->result = NULL;
+    if (!fits(tape, "sequential_attention", x, layer->input.weight)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
-    tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &layer->input, x)); /* [B, T, hidden] */
-    tg_tensor *pooled = tg_dot_attention(tape, same_query(tape, layer->score.weight, batch), h, h, 1, 1, 0, &mask);
-    if (detail) *detail = (tg_attention_detail){NULL, NULL, pooled};
-    tg_tensor *y = tg_linear_forward(tape, &layer->output, pooled); /* [B, 1, out] */
-    return y ? tg_reshape(tape, y, TG_SHAPE(batch, y->shape[2])) : NULL;
+    tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &layer->input, clean(tape, x, lengths))); /* [B, T, hidden] */
+    tg_tensor *y = tg_dot_attention(tape, same_query(tape, layer->score.weight, x->shape[0]), h, h, 1, 1, 0, &mask);
+    if (detail) detail->result = y;
+    return pooled(tape, tg_linear_forward(tape, &layer->output, y)); /* [B, 1, out] */
 }
 
 tg_tensor *tg_parallel_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,

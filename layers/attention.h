@@ -2,13 +2,12 @@
  *
  *     tg_attention            any score, over queries, keys and values: self-attention, cross-attention
  *     tg_attention_pool       any score with a learned query: a sequence becomes one vector
- *     tg_additive_attention   the pooling of classifiers, as one fast operator
- *     tg_dot_attention        the operator behind the products: several heads, memory that grows with T
+ *     tg_additive_attention   the pooling of classifiers
+ *     tg_dot_attention        products of several heads, the core of multi-head attention
  *     tg_sequential_attention, tg_parallel_attention   two modules of the documents by their names
  *
- * Multi-head attention is in multihead.h. Masks have one meaning everywhere: what is kept may be attended to. A query with
- * nothing to attend to gives zeros and zero gradients. What stands past a length, if it is finite, changes no bit of a result
- * or a gradient. */
+ * One operator does the work of all (attention_op.c), in memory that grows with T. Multi-head attention is in transformer.h. Masks have one meaning everywhere: what is kept may be attended to. A query with
+ * nothing to attend to gives zeros and zero gradients. What stands past a length changes no bit of a result or a gradient. */
 #ifndef TG_ATTENTION_H
 #define TG_ATTENTION_H
 
@@ -34,10 +33,9 @@ typedef enum tg_score {
     TG_SCORE_EUCLIDEAN   /* -|q - k|, with gradient 0 where q = k */
 } tg_score;
 
-/* What is left of a forward pass to look at. Ask with tg_attention_look, whichever way was taken. */
+/* What a forward pass leaves to look at: what the attention gave, before any output projection. */
 typedef struct tg_attention_detail {
-    tg_tensor *weights, *scores; /* [B, T] of a pooling, with their gradients; otherwise NULL: no [Tq, Tk] is held */
-    tg_tensor *result;           /* what the attention gave, before any output projection */
+    tg_tensor *result;
 } tg_attention_detail;
 
 typedef enum tg_look { TG_LOOK_WEIGHTS, TG_LOOK_WEIGHT_GRADS, TG_LOOK_SCORE_GRADS } tg_look;
@@ -82,8 +80,7 @@ typedef struct tg_additive_attention {
 TG_EXPORT bool tg_additive_attention_init(tg_additive_attention *layer, tg_params *params, const char *name,
                                           int64_t input, int64_t width);
 
-/* x [B, T, H], lengths [B] or tg_full_length() -> context [B, H]; zeros for a sequence of length 0. `detail` may be NULL;
- * after a backward pass its weights->grad and scores->grad hold dL/d(weight) and dL/d(score). */
+/* x [B, T, H], lengths [B] or tg_full_length() -> context [B, H]; zeros for a sequence of length 0. `detail` may be NULL. */
 TG_EXPORT tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
                                                    tg_ints lengths, tg_attention_detail *detail);
 

@@ -113,7 +113,7 @@ static void each_head(tg_node *node, head_function function, void *context)
 {
     const attention_attributes *op = node->attributes;
     const int64_t tasks = op->batch * op->heads, wide = op->d > op->dv ? op->d : op->dv;
-    const int64_t pack = tg_gemm_pack_size(wide > KEYS ? wide : KEYS, wide > KEYS ? wide : KEYS);
+    const int64_t side = wide > KEYS ? wide : KEYS, pack = op->tq == 1 ? 0 : tg_gemm_pack_size(side, side);
     const int64_t each = 5 * TILE + 5 * pack + 2 * op->tq;
     int64_t threads = 1;
 #ifdef _OPENMP
@@ -143,9 +143,23 @@ typedef struct tile {
 
 static bool is_product(const head *a) { return a->op->how.score != TG_SCORE_ADDITIVE && a->op->how.score != TG_SCORE_EUCLIDEAN; }
 
+/* With a single query, as in pooling, packing a matrix would cost more than its product: rows are taken one by one. */
+static bool is_single(const head *a) { return a->op->tq == 1; }
+
+static void dot_rows(int64_t n, int64_t width, const tg_real *x, tg_matrix rows, tg_real *y)
+{
+    for (int64_t j = 0; j < n; j++) y[j] = TG_RUN(tg_k_dot)(width, x, rows.data + j * rows.row);
+}
+
+static void sum_rows(int64_t n, int64_t width, const tg_real *factors, tg_matrix rows, tg_real *y)
+{
+    for (int64_t j = 0; j < n; j++) TG_RUN(tg_k_axpy)(width, factors[j], rows.data + j * rows.row, y);
+}
+
 static void pack_keys(const head *a, int64_t j0, int64_t n)
 {
     const attention_attributes *op = a->op;
+    if (is_single(a)) return;
     tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, j0);
     tg_matrix v = head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, j0);
     if (is_product(a)) {
@@ -188,8 +202,11 @@ static void tile_scores(const head *a, tile t)
 {
     const attention_attributes *op = a->op;
     const tg_real left_out = op->how.raw ? 0 : -(tg_real)INFINITY;
+    const tg_matrix q = head_rows(a, a->node->inputs[Q]->data, op->tq, op->d, t.i0);
+    const tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0);
     if (!is_product(a)) scores_by_pairs(a, t);
-    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->d, head_rows(a, a->node->inputs[Q]->data, op->tq, op->d, t.i0), a->k_t, a->s, KEYS, false);
+    else if (is_single(a)) dot_rows(t.n, op->d, q.data, k, a->s);
+    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->d, q, a->k_t, a->s, KEYS, false);
     for (int64_t i = 0; i < t.rows; i++) {
         tg_real *s = a->s + i * KEYS, *r = a->r + i * KEYS;
         const int64_t *step = op->mask_strides, end = op->mask.causal ? least(t.n, t.i0 + i - t.j0 + 1) : t.n;
@@ -242,7 +259,8 @@ static void forward_tile(head *a, tile t, void *context)
         else fold_row(a, t.i0 + i, a->s + i * KEYS, a->p + i * KEYS, t.n, y + i * row);
     }
     tile_effect(a, t);
-    TG_RUN(tg_k_gemm)(t.rows, op->dv, t.n, (tg_matrix){a->e, KEYS, 1}, a->v, y, row, true);
+    if (is_single(a)) sum_rows(t.n, op->dv, a->e, head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0), y);
+    else TG_RUN(tg_k_gemm)(t.rows, op->dv, t.n, (tg_matrix){a->e, KEYS, 1}, a->v, y, row, true);
 }
 
 static void forward_head(head *a, void *context)
@@ -281,7 +299,8 @@ static void tile_again(const head *a, tile t, const tg_real *dy, bool scores)
     tile_effect(a, t);
     tg_matrix dy_rows = head_rows(a, dy, op->tq, op->dv, t.i0);
     tg_matrix y_rows = head_rows(a, a->node->outputs[0]->data, op->tq, op->dv, t.i0);
-    TG_RUN(tg_k_gemm)(t.rows, t.n, op->dv, dy_rows, a->v_t, a->ds, KEYS, false);
+    if (is_single(a)) dot_rows(t.n, op->dv, dy_rows.data, head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0), a->ds);
+    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->dv, dy_rows, a->v_t, a->ds, KEYS, false);
     for (int64_t i = 0; i < t.rows; i++) {
         tg_real sum = op->how.raw ? 0 : TG_RUN(tg_k_dot)(op->dv, dy_rows.data + i * dy_rows.row, y_rows.data + i * y_rows.row);
         for (int64_t j = i * KEYS; j < i * KEYS + t.n; j++) {
@@ -301,9 +320,13 @@ typedef struct gradients {
 /* C += A^T B for a tile: A [rows, n], B the head's rows from i0 on; C the head's rows from j0 on. */
 static void add_transposed(head *a, const tg_real *left, tile t, const tg_real *b, int64_t width, tg_real *c)
 {
-    TG_RUN(tg_k_gemm_pack)(t.rows, width, head_rows(a, b, a->op->tq, width, t.i0), a->rows);
-    TG_RUN(tg_k_gemm)(t.n, width, t.rows, (tg_matrix){left, 1, KEYS}, a->rows, c + place(a, a->op->tk, width, t.j0),
-                      a->op->heads * width, true);
+    const tg_matrix right = head_rows(a, b, a->op->tq, width, t.i0);
+    const int64_t row = a->op->heads * width;
+    c += place(a, a->op->tk, width, t.j0);
+    for (int64_t j = 0; is_single(a) && j < t.n; j++) TG_RUN(tg_k_axpy)(width, left[j], right.data, c + j * row);
+    if (is_single(a)) return;
+    TG_RUN(tg_k_gemm_pack)(t.rows, width, right, a->rows);
+    TG_RUN(tg_k_gemm)(t.n, width, t.rows, (tg_matrix){left, 1, KEYS}, a->rows, c, row, true);
 }
 
 static void scores_backward_by_pairs(const head *a, tile t, const gradients *g)
@@ -336,9 +359,10 @@ static void backward_tile(head *a, tile t, void *context)
     }
     for (int64_t i = 0; i < t.rows * KEYS; i++) a->ds[i] *= (tg_real)op->how.scale;
     if (g->of[K]) add_transposed(a, a->ds, t, a->node->inputs[Q]->data, op->d, g->of[K]);
-    if (g->of[Q])
-        TG_RUN(tg_k_gemm)(t.rows, op->d, t.n, (tg_matrix){a->ds, KEYS, 1}, a->k, g->of[Q] + place(a, op->tq, op->d, t.i0),
-                          op->heads * op->d, true);
+    if (!g->of[Q]) return;
+    tg_real *dq = g->of[Q] + place(a, op->tq, op->d, t.i0);
+    if (is_single(a)) sum_rows(t.n, op->d, a->ds, head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0), dq);
+    else TG_RUN(tg_k_gemm)(t.rows, op->d, t.n, (tg_matrix){a->ds, KEYS, 1}, a->k, dq, op->heads * op->d, true);
 }
 
 static void backward_head(head *a, void *context) { each_tile(a, backward_tile, context); }
@@ -387,8 +411,9 @@ static void look_tile(head *a, tile t, void *context)
 
 static void look_head(head *a, void *context) { each_tile(a, look_tile, context); }
 
-tg_tensor *tg_attend_look(tg_tape *tape, const tg_tensor *y, tg_look what)
+tg_tensor *tg_attention_look(tg_tape *tape, const tg_attention_detail *detail, tg_look what)
 {
+    const tg_tensor *y = detail->result;
     if (!tape || tape->error.set || !y) return NULL;
     if (!y->node || y->node->op != &attention_op || (what != TG_LOOK_WEIGHTS && !y->has_grad)) {
         tg_tape_fail(tape, "attention: %s", y->node && y->node->op == &attention_op

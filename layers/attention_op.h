@@ -16,7 +16,4 @@ typedef struct tg_attention_how {
 tg_tensor *tg_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, tg_tensor *score_weight, int64_t heads,
                      tg_attention_how how, const tg_attention_mask *mask);
 
-/* tg_attention_look for a result of tg_attend. */
-tg_tensor *tg_attend_look(tg_tape *tape, const tg_tensor *y, tg_look what);
-
 #endif

@@ -35,12 +35,6 @@ void TG_KERNEL(tg_k_lstm_gates_backward)(int64_t hidden, tg_real *gates, const t
     }
 }
 
-void TG_KERNEL(tg_k_tanh_score_backward)(int64_t n, tg_real ds, const tg_real *v, tg_real *u)
-{
-#pragma omp simd
-    for (int64_t j = 0; j < n; j++) u[j] = ds * v[j] * (1 - u[j] * u[j]);
-}
-
 /* Rows in pieces, so that a kernel needs no memory of its own: sums over a piece run over lanes, and pieces add up. */
 enum { PIECE = 256 };
 

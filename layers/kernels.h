@@ -13,9 +13,6 @@ TG_KERNEL_DECLARE(void, tg_k_lstm_gates, int64_t hidden, tg_real *gates, const t
 TG_KERNEL_DECLARE(void, tg_k_lstm_gates_backward, int64_t hidden, tg_real *gates, const tg_real *c_before,
                   const tg_real *c, const tg_real *dh, tg_real *dc);
 
-/* The derivative of s = v . tanh(z) along a row: u holds tanh z and receives dL/dz = ds v (1 - u^2). */
-TG_KERNEL_DECLARE(void, tg_k_tanh_score_backward, int64_t n, tg_real ds, const tg_real *v, tg_real *u);
-
 /* The additive score v . tanh(q + k) of a pair, and its derivative, added to dq, dk and dv. */
 TG_KERNEL_DECLARE(tg_real, tg_k_additive_score, int64_t n, const tg_real *q, const tg_real *k, const tg_real *v);
 TG_KERNEL_DECLARE(void, tg_k_additive_score_backward, int64_t n, tg_real ds, const tg_real *q, const tg_real *k,

@@ -19,34 +19,20 @@ bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name,
     return true;
 }
 
-/* Rows first E .. last E of the projection. */
-static tg_tensor *project(tg_tape *tape, const tg_multihead *layer, tg_tensor *x, int first, int last)
-{
-    const int64_t width = layer->out_proj.weight ? layer->out_proj.weight->shape[1] : 0;
-    tg_linear part = {layer->in_proj_weight, layer->in_proj_bias};
-    if (last - first < 3) {
-        part.weight = tg_slice(tape, part.weight, 0, first * width, last * width);
-        part.bias = tg_slice(tape, part.bias, 0, first * width, last * width);
-    }
-    tg_tensor *y = tg_linear_forward(tape, &part, x);
-    return layer->tanh ? tg_tanh(tape, y) : y;
-}
-
 tg_tensor *tg_multihead_forward(tg_tape *tape, const tg_multihead *layer, tg_tensor *x, tg_tensor *memory,
                                 const tg_attention_mask *mask, tg_attention_detail *detail)
 {
     const int64_t width = layer->out_proj.weight ? layer->out_proj.weight->shape[1] : 0;
-    tg_tensor *part[3];
-    tg_tensor *all = project(tape, layer, x, 0, memory == x ? 3 : 1), *of_memory = memory == x ? NULL : project(tape, layer, memory, 1, 3);
-    if (!all || (memory != x && !of_memory)) return NULL;
+    tg_tensor *part[3]; /* queries, keys, values */
     for (int i = 0; i < 3; i++) {
-        tg_tensor *from = memory == x || i == 0 ? all : of_memory;
-        int64_t start = (memory == x ? i : i == 0 ? 0 : i - 1) * width;
-        part[i] = tg_slice(tape, from, -1, start, start + width);
+        tg_linear rows = {tg_slice(tape, layer->in_proj_weight, 0, i * width, (i + 1) * width),
+                          tg_slice(tape, layer->in_proj_bias, 0, i * width, (i + 1) * width)};
+        part[i] = tg_linear_forward(tape, &rows, i == 0 ? x : memory);
+        if (layer->tanh) part[i] = tg_tanh(tape, part[i]);
     }
     tg_tensor *y = tg_dot_attention(tape, part[0], part[1], part[2], layer->heads, sqrt((double)layer->heads / (double)width),
                                     layer->dropout, mask);
-    if (detail) *detail = (tg_attention_detail){NULL, NULL, y};
+    if (detail) *detail = (tg_attention_detail){y};
     return tg_linear_forward(tape, &layer->out_proj, y);
 }
 

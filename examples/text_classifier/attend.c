@@ -60,33 +60,55 @@ static void print_view(const tc_view *view)
 
 /* ---- the look ---- */
 
+/* The weight of each of `count` words, the mean over the heads; the caller frees it. NULL after tc_fail. */
+static float *mean_weights(tg_tape *tape, const tg_attention_detail *detail, int32_t count)
+{
+    const tg_tensor *all = tg_attention_look(tape, detail, TG_LOOK_WEIGHTS); /* [1, heads, 1, T] */
+    float *weights = tc_allocate(NULL, (size_t)count, sizeof *weights);
+    if (!all) tc_fail("%s", tg_tape_error(tape));
+    if (!all || !weights) {
+        free(weights);
+        return NULL;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        weights[i] = 0;
+        for (int64_t n = 0; n < all->shape[1]; n++) {
+            weights[i] += all->data[n * all->shape[3] + i] / (float)all->shape[1];
+        }
+    }
+    return weights;
+}
+
 /* Runs the model on the one row of `data` and shows what comes out. */
 static bool show(const tc_model *model, const tc_data *data, const tc_tokens *tokens, tg_tape *tape,
                  double *probabilities, const tc_options *options)
 {
     tc_batches batches;
     if (!tc_batches_init(&batches, (tc_part){data->rows, 1}, 1)) return false;
-    tg_attention_detail detail = {NULL, NULL, NULL};
+    tg_attention_detail detail = {NULL};
     tg_tensor *answer = tg_log_softmax(tape, tc_model_forward(tape, model, tc_batches_get(&batches, 0), &detail));
     tc_batches_free(&batches);
     if (!answer) return tc_fail("%s", tg_tape_error(tape));
 
+    float *weights = mean_weights(tape, &detail, data->rows[0].length);
+    if (!weights) return false;
     for (int32_t c = 0; c < model->labels.count; c++) probabilities[c] = exp((double)answer->data[c]);
     tc_view view = {
         .text = data->rows[0].text,
         .tokens = tokens->items,
         .ids = data->rows[0].ids,
-        .weights = detail.weights->data,
+        .weights = weights,
         .count = data->rows[0].length,
         .labels = &model->labels,
         .probabilities = probabilities,
         .best = tc_best_label(answer->data, model->labels.count),
     };
     print_view(&view);
-    if (!options->output) return true;
-    if (!tc_output_check(options->output) || !tc_view_draw(&view, options->font, options->output)) return false;
-    printf("drawn: %s\n", options->output);
-    return true;
+    bool good = !options->output ||
+                (tc_output_check(options->output) && tc_view_draw(&view, options->font, options->output));
+    if (good && options->output) printf("drawn: %s\n", options->output);
+    free(weights);
+    return good;
 }
 
 static bool attend(tc_model *model, tc_data *data, tc_tokens *tokens, const tc_options *options)
@@ -94,7 +116,7 @@ static bool attend(tc_model *model, tc_data *data, tc_tokens *tokens, const tc_o
     const char *path = options->arguments[0], *text = options->arguments[1];
     size_t bad;
     if (!tc_model_load(model, path)) return false;
-    if (!model->settings.attention) {
+    if (model->settings.attention == TC_NO_ATTENTION) {
         return tc_fail("%s: the model was trained with --attention none: it has no weights to show", path);
     }
     if (!tc_text_valid(text, strlen(text), &bad)) {

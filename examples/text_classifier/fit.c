@@ -126,11 +126,13 @@ static bool finish_epoch(training *t, tc_part valid, best_epoch *best, int64_t e
         best->accuracy = accuracy;
         best->loss = score.loss;
     }
-    printf("%5lld  %10.4f", (long long)epoch, t->loss / t->batches.part.count);
-    if (valid.count) printf("  %10.4f  %8.4f", score.loss, accuracy);
-    printf("  %7.2f  %8.0f%s\n", seconds, seconds > 0 ? (double)t->tokens / seconds : 0.0,
-           better && valid.count ? "  *" : "");
-    fflush(stdout);
+    if (!t->schedule->quiet) {
+        printf("%5lld  %10.4f", (long long)epoch, t->loss / t->batches.part.count);
+        if (valid.count) printf("  %10.4f  %8.4f", score.loss, accuracy);
+        printf("  %7.2f  %8.0f%s\n", seconds, seconds > 0 ? (double)t->tokens / seconds : 0.0,
+               better && valid.count ? "  *" : "");
+        fflush(stdout);
+    }
     tc_score_free(&score);
     return true;
 }
@@ -138,7 +140,7 @@ static bool finish_epoch(training *t, tc_part valid, best_epoch *best, int64_t e
 static bool run_epochs(training *t, tc_part valid, best_epoch *best)
 {
     const tc_schedule *schedule = t->schedule;
-    printf("epoch  train loss%s  seconds  tokens/s\n", valid.count ? "  valid loss  accuracy" : "");
+    if (!schedule->quiet) printf("epoch  train loss%s  seconds  tokens/s\n", valid.count ? "  valid loss  accuracy" : "");
     for (int64_t epoch = 1; epoch <= schedule->epochs; epoch++) {
         double start = seconds_now();
         if (!run_epoch(t, epoch)) return false;
@@ -146,7 +148,7 @@ static bool run_epochs(training *t, tc_part valid, best_epoch *best)
         if (!finish_epoch(t, valid, best, epoch, seconds_now() - start)) return false;
         if (interrupted) return true;
         if (schedule->patience && epoch - best->epoch >= schedule->patience) {
-            printf("no better epoch in %lld: training ends\n", (long long)schedule->patience);
+            if (!schedule->quiet) printf("no better epoch in %lld: training ends\n", (long long)schedule->patience);
             return true;
         }
     }
@@ -173,7 +175,7 @@ bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *sc
     t.tape = tg_tape_new(schedule->seed);
     bool good = run_epochs(&t, valid, &best);
     if (best.epoch) copy_weights(model->params, best.weights, true);
-    *outcome = (tc_outcome){best.epoch, interrupted != 0};
+    *outcome = (tc_outcome){best.epoch, best.accuracy, interrupted != 0};
     sigaction(SIGINT, &before, NULL);
     tg_tape_free(t.tape);
     tc_batches_free(&t.batches);

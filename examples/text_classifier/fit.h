@@ -11,10 +11,12 @@ typedef struct tc_schedule {
     double rate;
     int32_t rare; /* words from this id on occur once: half of the time they are shown as unknown, so that there is
                      something to learn about unknown words */
+    bool quiet;   /* no line an epoch */
 } tc_schedule;
 
 typedef struct tc_outcome {
     int64_t best_epoch; /* from 1; 0: none was finished */
+    double accuracy;    /* its, on the validation part */
     bool interrupted;
 } tc_outcome;
 

@@ -2,6 +2,20 @@
 
 #include "failure.h"
 
+#include <string.h>
+
+const char *const tc_encoder_names[] = {"lstm", "bilstm", "transformer", "none", NULL};
+const char *const tc_attention_names[] = {"dot",    "scaled-dot", "bilinear",  "additive", "cosine",
+                                          "euclidean", "multihead",  "none", NULL};
+
+int tc_kind(const char *const *names, const char *name)
+{
+    for (int i = 0; names[i]; i++) {
+        if (!strcmp(names[i], name)) return i;
+    }
+    return -1;
+}
+
 /* Smaller than the N(0, 1) that an embedding starts with: a word seen a few times then is what was learned about it more
  * than what was drawn for it. */
 static const double embedding_deviation = 0.1;
@@ -11,15 +25,38 @@ static void scale_embedding(tg_tensor *weight)
     for (int64_t i = 0; weight && i < weight->size; i++) weight->data[i] *= (tg_real)embedding_deviation;
 }
 
+/* The width D of what the encoder gives. */
+static int64_t encoded_width(const tc_settings *settings)
+{
+    if (settings->encoder == TC_LSTM) return settings->hidden;
+    return settings->encoder == TC_BILSTM ? 2 * settings->hidden : settings->embedding;
+}
+
+/* Four heads, or as many as divide the width. */
+static int64_t heads_for(int64_t width)
+{
+    return width % 4 == 0 ? 4 : width % 2 == 0 ? 2 : 1;
+}
+
 bool tc_model_register(tc_model *model)
 {
     const tc_settings *settings = &model->settings;
     tg_params *params = model->params;
-    int64_t E = settings->embedding, H = settings->hidden, C = model->labels.count, V = model->words.count;
-    tg_embedding_init(&model->embedding, params, "embedding", V, E, TC_PADDING);
-    tg_lstm_init(&model->encoder, params, "encoder", E, H, 1, true);
-    if (settings->attention) tg_additive_attention_init(&model->attention, params, "attention", 2 * H, 2 * H);
-    tg_linear_init(&model->classify, params, "classify", 2 * H, C);
+    int64_t E = settings->embedding, H = settings->hidden, D = encoded_width(settings);
+    tg_embedding_init(&model->embedding, params, "embedding", model->words.count, E, TC_PADDING);
+    if (settings->encoder == TC_LSTM || settings->encoder == TC_BILSTM) {
+        tg_lstm_init(&model->lstm, params, "encoder", E, H, 1, settings->encoder == TC_BILSTM);
+    } else if (settings->encoder == TC_TRANSFORMER) {
+        tg_transformer_init(&model->transformer, params, "encoder", E, heads_for(E), 2 * H, false);
+        model->transformer.pre_norm = true; /* learns without a warm-up */
+    }
+    if (settings->attention == TC_MULTIHEAD) {
+        model->query = tg_param(params, "attention", "query", TG_SHAPE(1, D), tg_init_uniform(0.1));
+        tg_multihead_init(&model->multihead, params, "attention", D, heads_for(D));
+    } else if (settings->attention != TC_NO_ATTENTION) {
+        tg_attention_pool_init(&model->attention, params, "attention", (tg_score)settings->attention, D, D);
+    }
+    tg_linear_init(&model->classify, params, "classify", D, model->labels.count);
     return !tg_params_error(params);
 }
 
@@ -31,13 +68,38 @@ bool tc_model_build(tc_model *model, uint64_t seed)
     return true;
 }
 
-/* What each direction ends with, side by side: [2, B, H] -> [B, 2H]. */
-static tg_tensor *last_state(tg_tape *tape, const tc_model *model, tg_tensor *x, tg_ints lengths)
+/* What each direction of the LSTM ends with, side by side: [directions, B, H] -> [B, D]. */
+static tg_tensor *last_state(tg_tape *tape, const tc_model *model, const tg_lstm_state *final)
 {
-    tg_lstm_state final = {NULL, NULL};
-    tg_lstm_forward_state(tape, &model->encoder, x, lengths, NULL, &final);
-    tg_tensor *by_row = tg_permute(tape, final.h, (const int[]){1, 0, 2});
-    return tg_reshape(tape, by_row, TG_SHAPE(lengths.shape[0], 2 * model->encoder.hidden));
+    tg_tensor *by_row = tg_permute(tape, final->h, (const int[]){1, 0, 2});
+    return by_row ? tg_reshape(tape, by_row, TG_SHAPE(by_row->shape[0], model->lstm.directions * model->lstm.hidden)) : NULL;
+}
+
+static tg_tensor *encode(tg_tape *tape, const tc_model *model, tg_tensor *x, tg_ints lengths, tg_lstm_state *final)
+{
+    tg_attention_mask mask = {.lengths = lengths, .query_lengths = lengths};
+    switch (model->settings.encoder) {
+    case TC_LSTM:
+    case TC_BILSTM: return tg_lstm_forward_state(tape, &model->lstm, x, lengths, NULL, final);
+    case TC_TRANSFORMER: {
+        tg_transformer block = model->transformer;
+        block.dropout = 0.1;
+        return tg_transformer_forward(tape, &block, tg_add_sinusoids(tape, x), &mask, NULL, NULL, NULL);
+    }
+    default: return x;
+    }
+}
+
+/* One query for every sequence, [B, 1, D], attending to h: of zeros, all weights are alike and the result is the mean. */
+static tg_tensor *ask(tg_tape *tape, const tc_model *model, tg_tensor *h, tg_ints lengths, tg_attention_detail *detail)
+{
+    if (!h) return NULL;
+    const int64_t rows = h->shape[0], D = h->shape[2];
+    tg_attention_mask mask = {.lengths = lengths};
+    tg_tensor *query = tg_constant(tape, NULL, TG_SHAPE(rows, 1, D)), *y;
+    if (model->settings.attention == TC_NO_ATTENTION) y = tg_dot_attention(tape, query, h, h, 1, 1, 0, &mask);
+    else y = tg_multihead_forward(tape, &model->multihead, tg_add(tape, query, model->query), h, &mask, detail);
+    return tg_reshape(tape, y, TG_SHAPE(rows, D));
 }
 
 tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tg_attention_detail *detail)
@@ -45,16 +107,15 @@ tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch
     tg_ints tokens = tg_ints_2d(batch->tokens, batch->rows, batch->time);
     tg_ints lengths = tg_ints_1d(batch->lengths, batch->rows);
     double p = model->settings.dropout;
+    tg_lstm_state final = {NULL, NULL};
 
-    tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &model->embedding, tokens), p); /* [B, T, E] */
-    tg_tensor *c;                                                                              /* [B, 2H] */
-    if (model->settings.attention) {
-        tg_tensor *h = tg_lstm_forward(tape, &model->encoder, x, lengths);                     /* [B, T, 2H] */
-        c = tg_additive_attention_forward(tape, &model->attention, h, lengths, detail);
-    } else {
-        c = last_state(tape, model, x, lengths);
-    }
-    return tg_linear_forward(tape, &model->classify, tg_dropout(tape, c, p));                  /* [B, C] */
+    tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &model->embedding, tokens), p);      /* [B, T, E] */
+    tg_tensor *h = encode(tape, model, x, lengths, &final);                                         /* [B, T, D] */
+    tg_tensor *c;                                                                                   /* [B, D] */
+    if (model->settings.attention == TC_NO_ATTENTION && final.h) c = last_state(tape, model, &final);
+    else if (model->settings.attention >= TC_MULTIHEAD) c = ask(tape, model, h, lengths, detail);
+    else c = tg_attention_pool_forward(tape, &model->attention, h, lengths, detail);
+    return tg_linear_forward(tape, &model->classify, tg_dropout(tape, c, p));                       /* [B, C] */
 }
 
 void tc_model_free(tc_model *model)

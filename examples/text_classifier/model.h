@@ -6,9 +6,22 @@
 
 enum { TC_MOST_WIDTH = 4096, TC_MOST_LENGTH = 100000 }; /* of embedding and hidden; of `longest` */
 
+/* What reads the words' vectors, [B, T, E] -> [B, T, D]. */
+typedef enum tc_encoder { TC_LSTM, TC_BILSTM, TC_TRANSFORMER, TC_NO_ENCODER, TC_ENCODERS } tc_encoder;
+extern const char *const tc_encoder_names[TC_ENCODERS + 1]; /* NULL at the end */
+
+/* What makes one vector of them, [B, T, D] -> [B, D]: the first six are the library's scores, in its order. Without attention
+ * it is the LSTM's last state, or the mean where there is no LSTM. */
+typedef enum tc_attention { TC_ADDITIVE = TG_SCORE_ADDITIVE, TC_MULTIHEAD = 6, TC_NO_ATTENTION, TC_ATTENTIONS } tc_attention;
+extern const char *const tc_attention_names[TC_ATTENTIONS + 1];
+
+/* The place of a name in such a list, or -1. */
+int tc_kind(const char *const *names, const char *name);
+
 typedef struct tc_settings {
-    int32_t embedding, hidden; /* E, and H of each direction */
-    bool attention;            /* otherwise the last state of each direction is what is classified */
+    int32_t embedding, hidden; /* E; H of each direction of an LSTM, and half of a transformer's feed-forward part */
+    tc_encoder encoder;
+    tc_attention attention;
     double dropout;
     int32_t longest;           /* tokens of a text; the rest is cut */
 } tc_settings;
@@ -19,8 +32,11 @@ typedef struct tc_model {
     tc_names words, labels;
     tg_params *params;
     tg_embedding embedding;
-    tg_lstm encoder;
-    tg_additive_attention attention;
+    tg_lstm lstm;
+    tg_transformer transformer;
+    tg_attention_pool attention;
+    tg_tensor *query;         /* [1, D] of multi-head attention */
+    tg_multihead multihead;
     tg_linear classify;
 } tc_model;
 
@@ -31,7 +47,8 @@ bool tc_model_build(tc_model *model, uint64_t seed);
  * error. For tc_model_build and tc_model_load. */
 bool tc_model_register(tc_model *model);
 
-/* The logits [B, C] of a batch; NULL after an error on the tape. With `detail` (attention only) its weights. */
+/* The logits [B, C] of a batch; NULL after an error on the tape. `detail`, unless NULL, is for tg_attention_look, where there
+ * is attention. */
 tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tg_attention_detail *detail);
 
 /* One file for the weights and, in its metadata, vocabulary, labels and settings: all of it or, after tc_fail, none.

@@ -14,9 +14,10 @@ static const char tokenizer[] = "words"; /* the only one so far; tc_tokens_add *
 
 static char *settings_to_json(const tc_settings *settings)
 {
-    json_t *object = json_pack("{s:i, s:i, s:s, s:f, s:i, s:s}", "embedding", settings->embedding, "hidden",
-                               settings->hidden, "attention", settings->attention ? "additive" : "none", "dropout",
-                               settings->dropout, "longest", settings->longest, "tokenizer", tokenizer);
+    json_t *object = json_pack("{s:i, s:i, s:s, s:s, s:f, s:i, s:s}", "embedding", settings->embedding, "hidden",
+                               settings->hidden, "encoder", tc_encoder_names[settings->encoder], "attention",
+                               tc_attention_names[settings->attention], "dropout", settings->dropout, "longest",
+                               settings->longest, "tokenizer", tokenizer);
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
     if (!text) tc_fail("out of memory: the settings as JSON");
@@ -69,18 +70,28 @@ static bool read_size(const json_t *settings, const char *key, int32_t least, in
     return true;
 }
 
+/* One of a list of names. */
+static bool read_kind(const json_t *settings, const char *key, const char *const *names, int *kind, const char *path)
+{
+    const char *name = json_string_value(json_object_get(settings, key));
+    *kind = name ? tc_kind(names, name) : -1;
+    return *kind >= 0 || tc_fail("%s: the model's setting \"%s\" is none that this program knows", path, key);
+}
+
 static bool read_fields(tc_settings *settings, const json_t *object, const char *path)
 {
-    const char *attention = json_string_value(json_object_get(object, "attention"));
+    int encoder, attention;
     const char *tokens = json_string_value(json_object_get(object, "tokenizer"));
     const json_t *dropout = json_object_get(object, "dropout");
-    if (!attention || (strcmp(attention, "additive") && strcmp(attention, "none"))) {
-        return tc_fail("%s: the model's setting \"attention\" is neither additive nor none", path);
+    if (!read_kind(object, "encoder", tc_encoder_names, &encoder, path) ||
+        !read_kind(object, "attention", tc_attention_names, &attention, path)) {
+        return false;
     }
     if (!tokens || strcmp(tokens, tokenizer)) {
         return tc_fail("%s: the model's setting \"tokenizer\" is not \"%s\"", path, tokenizer);
     }
-    settings->attention = !strcmp(attention, "additive");
+    settings->encoder = (tc_encoder)encoder;
+    settings->attention = (tc_attention)attention;
     settings->dropout = json_number_value(dropout);
     if (!json_is_number(dropout) || !(settings->dropout >= 0 && settings->dropout < 1)) {
         return tc_fail("%s: the model's setting \"dropout\" is not a number from 0 to below 1", path);

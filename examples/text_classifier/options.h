@@ -5,14 +5,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum tc_command { TC_TRAIN = 1, TC_EVAL = 2, TC_PREDICT = 4, TC_ATTEND = 8 } tc_command;
+typedef enum tc_command { TC_TRAIN = 1, TC_EVAL = 2, TC_PREDICT = 4, TC_ATTEND = 8, TC_COMPARE = 16 } tc_command;
 
 typedef struct tc_options {
     tc_command command;
     char **arguments; /* what is no option */
     int32_t argument_count;
-    const char *valid, *test, *output, *font, *attention; /* NULL: not given */
-    int64_t seed, epochs, batch, embedding, hidden, min_count, patience, longest; /* epochs, min_count, 0: choose */
+    const char *valid, *test, *output, *font;           /* NULL: not given */
+    int encoder, attention;                             /* of tc_encoder and tc_attention; -1: not given */
+    int64_t seed, seeds, epochs, batch, embedding, hidden, min_count, patience, longest; /* epochs, min_count, 0: choose */
     double rate, dropout;
 } tc_options;
 

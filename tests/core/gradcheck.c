@@ -216,6 +216,13 @@ static tg_tensor *another_each_time(tg_tape *tape, void *context)
     return tg_affine(tape, tg_square(tape, m->x), 1, ++m->calls);
 }
 
+/* Right in every difference, and still not the function that the backward pass saw. */
+static tg_tensor *another_after_the_first_time(tg_tape *tape, void *context)
+{
+    model *m = context;
+    return tg_affine(tape, tg_add(tape, tg_square(tape, m->x), m->other), 1, m->calls++ > 0);
+}
+
 static tg_tensor *in_error(tg_tape *tape, void *context)
 {
     model *m = context;
@@ -251,7 +258,7 @@ static tg_tensor *at_a_cliff(tg_tape *tape, void *context)
 static const struct {
     tg_gradcheck_function function;
     const char *part;
-} bad_functions[] = {{another_each_time, ""}, {in_error, "matmul"}, {nothing, ""}, {no_parameter, ""}, {not_finite, ""}, {at_a_cliff, ""}};
+} bad_functions[] = {{another_each_time, ""}, {another_after_the_first_time, ""}, {in_error, "matmul"}, {nothing, ""}, {no_parameter, ""}, {not_finite, ""}, {at_a_cliff, ""}};
 
 START_TEST(functions_at_fault_fail)
 {

@@ -158,6 +158,23 @@ START_TEST(infinities_and_nan)
 }
 END_TEST
 
+/* A NaN is found wherever it stands, in the vectors and in their rest. */
+START_TEST(nan_is_never_lost)
+{
+    tg_tape *tape = tg_tape_new(1);
+    for (int64_t n = 1; n <= 40; n++)
+        for (int64_t at = 0; at < n; at++) {
+            tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(n));
+            x->data[at] = (tg_real)NAN;
+            for (size_t which = 0; which < COUNT(reductions); which++)
+                TEST_CHECK(isnan(tg_item(reductions[which].run(tape, x, TG_ALL_AXES, false))), "%s of %d numbers, NaN at %d",
+                           reductions[which].name, (int)n, (int)at);
+            tg_tape_reset(tape);
+        }
+    test_end(tape, NULL);
+}
+END_TEST
+
 /* Numbers whose order of summation shows: a plain running sum in float would drift by far more than this. */
 START_TEST(a_long_sum_is_good)
 {
@@ -184,6 +201,7 @@ Suite *reductions_suite(void)
     tcase_add_test(tc, a_scalar_has_no_axis);
     tcase_add_test(tc, tied_maxima_share_evenly);
     tcase_add_test(tc, infinities_and_nan);
+    tcase_add_test(tc, nan_is_never_lost);
     tcase_add_test(tc, a_long_sum_is_good);
     suite_add_tcase(suite, tc);
     return suite;

@@ -177,6 +177,7 @@ static const struct {
     {"beyond the end", X("F32", "[4]", "[4,20]")},
     {"beyond the end", X("F32", "[4]", "[16,32]")},
     {"beyond the end", X("F32", "[1000000]", "[0,4000000]")},
+    {"far larger than the file", X("F32", "[65536,65536]", "[0,17179869184]")},
     {"far beyond", X("F32", "[4]", "[9223372036854775800,9223372036854775807]")},
     {"negative offset", X("F32", "[4]", "[-16,0]")},
     {"negative offset", X("F32", "[4]", "[-8,8]")},
@@ -201,9 +202,10 @@ static const struct {
     {"a line break in a bad name", "{\"x\\ny\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[0,16]}}"},
 };
 
-/* Nothing hostile may change a number, crash, or be kept silent about. */
+/* Nothing hostile may change a number, crash, be kept silent about, or talk the library into memory for what is not there. */
 static void assert_refused(const char *what)
 {
+    test_memory_begin(0, false);
     tg_params *params = tg_params_new(1);
     tg_tensor *x = tg_param(params, NULL, "x", TG_SHAPE(4), tg_init_constant(7));
     tg_params_set_metadata(params, "k", "old");
@@ -220,6 +222,9 @@ static void assert_refused(const char *what)
     ck_assert_ptr_nonnull(tg_params_take_error(params));
     ck_assert_ptr_nonnull(tg_param(params, NULL, "x", TG_SHAPE(4), tg_init_constant(7)));
     test_end(NULL, params);
+    test_memory_counts counts = test_memory_end();
+    ck_assert_msg(counts.blocks == 0, "%s: a leak", what);
+    ck_assert_msg(counts.largest < 200000, "%s: %zu bytes for a file of a hundred", what, counts.largest);
 }
 
 START_TEST(hostile_headers)

@@ -148,7 +148,7 @@ def write_additive_attention():
     module = nn.ModuleDict({"proj": nn.Linear(H, A), "score": nn.Linear(A, 1, bias=False)})
     randomize(module, 0.8)
     x = padded_input(B, T, H, lengths)
-    r_context, r_weights = normal(B, H), normal(B, T)
+    r_context = normal(B, H)
 
     # Row by row, each without its padding. What lies beyond a row's length stays zero in every result.
     context, weights, scores = torch.zeros(B, H), torch.zeros(B, T), torch.zeros(B, T)
@@ -162,7 +162,7 @@ def write_additive_attention():
         row_context = row_weights @ row
         row_scores.retain_grad()
         row_weights.retain_grad()
-        loss = loss + (row_context * r_context[b]).sum() + (row_weights * r_weights[b, :length]).sum()
+        loss = loss + (row_context * r_context[b]).sum()
         context[b], weights[b, :length], scores[b, :length] = row_context.data, row_weights.data, row_scores.data
         kept[b] = (row_weights, row_scores)
 
@@ -171,7 +171,7 @@ def write_additive_attention():
     for b, (row_weights, row_scores) in kept.items():
         grad_weights[b, :lengths[b]], grad_scores[b, :lengths[b]] = row_weights.grad, row_scores.grad
     save("additive_attention", parameters_and_gradients(module) | {
-        "in.x": x, "in.lengths": torch.tensor(lengths), "in.r_context": r_context, "in.r_weights": r_weights,
+        "in.x": x, "in.lengths": torch.tensor(lengths), "in.r_context": r_context,
         "out.context": context, "out.weights": weights, "out.scores": scores, "out.loss": loss,
         "grad.x": x.grad, "grad.weights": grad_weights, "grad.scores": grad_scores})
 

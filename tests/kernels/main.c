@@ -32,7 +32,11 @@ typedef struct kernel_set {
     void (*gemm)(int64_t, int64_t, int64_t, tg_matrix, const tg_real *, tg_real *, int64_t, bool);
     void (*lstm_gates)(int64_t, tg_real *, const tg_real *, tg_real *, tg_real *);
     void (*lstm_gates_backward)(int64_t, tg_real *, const tg_real *, const tg_real *, const tg_real *, tg_real *);
-    void (*tanh_score_backward)(int64_t, tg_real, const tg_real *, tg_real *);
+    tg_real (*additive_score)(int64_t, const tg_real *, const tg_real *, const tg_real *);
+    void (*additive_score_backward)(int64_t, tg_real, const tg_real *, const tg_real *, const tg_real *, tg_real *, tg_real *,
+                                    tg_real *);
+    tg_real (*distance)(int64_t, const tg_real *, const tg_real *);
+    void (*distance_backward)(int64_t, tg_real, const tg_real *, const tg_real *, tg_real *, tg_real *);
     void (*adam)(int64_t, const tg_adam_constants *, const tg_real *, tg_real *, tg_real *, tg_real *);
 } kernel_set;
 
@@ -40,7 +44,8 @@ typedef struct kernel_set {
     {#suffix, level, tg_k_exp_##suffix, tg_k_tanh_##suffix, tg_k_sigmoid_##suffix, tg_k_exp_shifted_##suffix,         \
      tg_k_sum_##suffix, tg_k_dot_##suffix, tg_k_max_##suffix, tg_k_axpy_##suffix, tg_k_add_rows_##suffix,             \
      tg_k_dropout_mask_##suffix, tg_k_gemm_pack_##suffix, tg_k_gemm_##suffix, tg_k_lstm_gates_##suffix,               \
-     tg_k_lstm_gates_backward_##suffix, tg_k_tanh_score_backward_##suffix, tg_k_adam_##suffix}
+     tg_k_lstm_gates_backward_##suffix, tg_k_additive_score_##suffix, tg_k_additive_score_backward_##suffix,           \
+     tg_k_distance_##suffix, tg_k_distance_backward_##suffix, tg_k_adam_##suffix}
 
 static const kernel_set sets[] = {
     SET(baseline, TG_ISA_BASELINE),
@@ -238,10 +243,35 @@ START_TEST(lstm_rows)
             expect(test_near((double)gates[3 * n + j], dh * t * o * (1 - o), few), "%s, size %d", set->name, (int)n);
             expect(test_near((double)dc[j], d * f, few), "%s, size %d", set->name, (int)n);
         }
-        memcpy(gates, a, sizeof gates);
-        set->tanh_score_backward(n, 0.5f, b, gates);
-        for (int64_t j = 0; j < n; j++)
-            expect(test_near((double)gates[j], 0.5 * (double)b[j] * (1 - (double)a[j] * (double)a[j]), 1e-6), "%s, size %d", set->name, (int)n);
+    }
+}
+END_TEST
+
+START_TEST(pairs)
+{
+    tg_real dq[MOST], dk[MOST], dv[MOST];
+    fill_all();
+    EACH_SET(set)
+    for (int64_t n = 1; n <= MOST; n++) {
+        const tg_real *v = a + MOST;
+        double score = 0, squares = 0;
+        memcpy(dq, b, sizeof dq), memcpy(dk, b, sizeof dk), memcpy(dv, b, sizeof dv);
+        set->additive_score_backward(n, 0.5f, a, b, v, dq, dk, dv);
+        for (int64_t j = 0; j < n; j++) {
+            double t = tanh((double)a[j] + (double)b[j]), du = 0.5 * (double)v[j] * (1 - t * t);
+            score += (double)v[j] * t, squares += ((double)a[j] - (double)b[j]) * ((double)a[j] - (double)b[j]);
+            expect(test_near((double)dq[j], (double)b[j] + du, 1e-6) && test_near((double)dk[j], (double)b[j] + du, 1e-6) &&
+                       test_near((double)dv[j], (double)b[j] + 0.5 * t, 1e-6), "%s, size %d", set->name, (int)n);
+        }
+        expect(test_near((double)set->additive_score(n, a, b, v), score, 5 * allowed(n)), "%s, size %d", set->name, (int)n);
+        expect(test_near((double)set->distance(n, a, b), sqrt(squares), 5 * allowed(n)), "%s, size %d", set->name, (int)n);
+        memcpy(dq, b, sizeof dq), memcpy(dk, b, sizeof dk);
+        set->distance_backward(n, 0.5f, a, b, dq, dk);
+        for (int64_t j = 0; j < n; j++) {
+            double d = 0.5 * ((double)a[j] - (double)b[j]);
+            expect(test_near((double)dq[j], (double)b[j] + d, 1e-6) && test_near((double)dk[j], (double)b[j] - d, 1e-6),
+                   "%s, size %d", set->name, (int)n);
+        }
     }
 }
 END_TEST
@@ -308,6 +338,7 @@ static Suite *kernels_suite(void)
     tcase_add_test(tests, dropout_words);
     tcase_add_test(tests, products);
     tcase_add_test(tests, lstm_rows);
+    tcase_add_test(tests, pairs);
     tcase_add_test(tests, instruction_sets_agree);
     suite_add_tcase(suite, tests);
     return suite;

@@ -68,20 +68,6 @@ static tg_tensor *run_attention(tg_tape *tape, model *m)
     return tg_additive_attention_forward(tape, &m->attention, m->x, batch_lengths(m->shape), NULL);
 }
 
-static tg_tensor *run_attention_detail(tg_tape *tape, model *m)
-{
-    tg_attention_detail detail;
-    tg_tensor *y = tg_additive_attention_forward(tape, &m->attention, m->x, batch_lengths(m->shape), &detail);
-    return tg_concat(tape, 3, (tg_tensor *[]){flat(tape, y), flat(tape, detail.weights), flat(tape, detail.scores)}, 0);
-}
-
-static tg_tensor *run_attention_weights(tg_tape *tape, model *m)
-{
-    tg_attention_detail detail;
-    tg_additive_attention_forward(tape, &m->attention, m->x, batch_lengths(m->shape), &detail);
-    return detail.weights;
-}
-
 static tg_tensor *run_linear(tg_tape *tape, model *m) { return tg_linear_forward(tape, &m->linear, m->x); }
 static tg_tensor *run_norm(tg_tape *tape, model *m) { return tg_layer_norm_forward(tape, &m->norm, m->x); }
 
@@ -187,8 +173,6 @@ static const struct {
     {"lstm of two layers in both directions", build_lstm_2_deep, run_lstm},
     {"lstm of three layers", build_lstm_deep, run_lstm},
     {"additive attention", build_attention, run_attention},
-    {"additive attention, all it shows", build_attention, run_attention_detail},
-    {"additive attention, the weights alone", build_attention, run_attention_weights},
     {"lstm, dropout, attention, linear", build_stack, run_stack},
 };
 

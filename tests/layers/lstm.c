@@ -102,6 +102,32 @@ START_TEST(states_at_the_ends)
 }
 END_TEST
 
+/* Half a state: what is not given is zeros. */
+START_TEST(half_a_state)
+{
+    tg_params *params = tg_params_new(1);
+    tg_lstm lstm;
+    tg_lstm_init(&lstm, params, "l", 2, 3, 2, true);
+    tg_tape *tapes[2];
+    for (int half = 0; half < 2; half++) {
+        tg_tensor *y[2], *given[2];
+        for (int k = 0; k < 2; k++) {
+            tapes[k] = tg_tape_new(1);
+            given[k] = test_variable(tapes[k], 1, -1, 1, TG_SHAPE(4, 2, 3));
+            tg_tensor *zeros = k ? tg_constant(tapes[k], NULL, TG_SHAPE(4, 2, 3)) : NULL;
+            tg_lstm_state start = {half ? zeros : given[k], half ? given[k] : zeros};
+            y[k] = tg_lstm_forward_state(tapes[k], &lstm, test_variable(tapes[k], 3, -1, 1, TG_SHAPE(2, 4, 2)), tg_full_length(), &start, NULL);
+            ck_assert(tg_backward(tapes[k], test_weighted_loss(tapes[k], y[k], 1)));
+        }
+        test_assert_reals_near("y", y[0]->data, y[1]->data, y[1]->size, TEST_TOLERANCE);
+        test_assert_reals_near("dstate", given[0]->grad, given[1]->grad, given[1]->size, TEST_TOLERANCE);
+        test_end(tapes[0], NULL);
+        test_end(tapes[1], NULL);
+    }
+    test_end(NULL, params);
+}
+END_TEST
+
 /* A sequence in two parts, the state carried over, is the sequence in one. */
 START_TEST(a_sequence_in_parts)
 {
@@ -197,6 +223,7 @@ Suite *lstm_suite(void)
     tcase_add_test(tc, initial_values);
     tcase_add_test(tc, one_step_by_hand);
     tcase_add_test(tc, states_at_the_ends);
+    tcase_add_test(tc, half_a_state);
     tcase_add_test(tc, a_sequence_in_parts);
     tcase_add_loop_test(tc, refuses_inputs, 0, (int)COUNT(bad_inputs));
     tcase_add_test(tc, refuses_lengths_and_states);

@@ -106,29 +106,33 @@ static void compare_attention(const batch_shape *s)
     spoil(s, x);
     tg_tape *tapes[] = {tg_tape_new(1), tg_tape_new(1)};
     tg_tensor *y[2];
-    tg_attention_detail detail[2];
+    tg_attention_detail detail;
+    test_attention_parts parts;
     tg_real *gradients[2][MOST_PARAMETERS];
     for (int twin = 0; twin < 2; twin++) {
         tg_tape *tape = tapes[twin];
-        y[twin] = twin ? test_twin_attention(tape, &attention, x, s->ragged ? s->lengths : NULL, &detail[1])
-                       : tg_additive_attention_forward(tape, &attention, x, batch_lengths(s), &detail[0]);
-        tg_tensor *loss = tg_add(tape, test_weighted_loss(tape, y[twin], 1), test_weighted_loss(tape, detail[twin].weights, 2));
+        y[twin] = twin ? test_twin_attention(tape, &attention, x, s->ragged ? s->lengths : NULL, &parts)
+                       : tg_additive_attention_forward(tape, &attention, x, batch_lengths(s), &detail);
+        tg_tensor *loss = test_weighted_loss(tape, y[twin], 1);
         ck_assert_msg(tg_backward(tape, loss), "%s", tg_tape_error(tape));
         take_gradients(params, gradients[twin]);
     }
     test_assert_shape("context", y[0], y[1]->ndim, y[1]->shape);
     test_assert_reals_near("context", y[0]->data, y[1]->data, y[1]->size, TEST_TOLERANCE);
-    test_assert_reals_near("weights", detail[0].weights->data, detail[1].weights->data, detail[1].weights->size, TEST_TOLERANCE);
-    for (int64_t i = 0; i < s->B * s->T; i++) { /* both are shown as zero where padded; the twin's scores are not */
-        if (s->ragged && i % s->T >= s->lengths[i / s->T]) {
-            ck_assert(detail[0].scores->data[i] == 0 && detail[0].weights->data[i] == 0);
-            ck_assert(detail[0].scores->grad[i] == 0 && detail[0].weights->grad[i] == 0);
-            detail[1].weights->grad[i] = 0;
-        } else ck_assert(test_near((double)detail[0].scores->data[i], (double)detail[1].scores->data[i], TEST_TOLERANCE * 4));
+    tg_tensor *seen[3];
+    for (tg_look what = TG_LOOK_WEIGHTS; what <= TG_LOOK_SCORE_GRADS; what++) {
+        seen[what] = tg_attention_look(tapes[0], &detail, what);
+        test_assert_shape("what is seen", seen[what], TG_SHAPE(s->B, 1, 1, s->T));
     }
-    test_assert_reals_near("dweights", detail[0].weights->grad, detail[1].weights->grad, s->B * s->T, TEST_TOLERANCE);
+    for (int64_t i = 0; i < s->B * s->T; i++) { /* all is shown as zero where padded; the twin's gradients are not */
+        if (!s->ragged || i % s->T < s->lengths[i / s->T]) continue;
+        ck_assert(seen[0]->data[i] == 0 && seen[1]->data[i] == 0 && seen[2]->data[i] == 0);
+        parts.weights->grad[i] = 0;
+    }
+    test_assert_reals_near("weights", seen[0]->data, parts.weights->data, s->B * s->T, TEST_TOLERANCE);
+    test_assert_reals_near("dweights", seen[1]->data, parts.weights->grad, s->B * s->T, TEST_TOLERANCE);
     /* a (da - sum a da) is a difference of like numbers: ten times the tolerance */
-    test_assert_reals_near("dscores", detail[0].scores->grad, detail[1].scores->grad, s->B * s->T, 10 * TEST_TOLERANCE);
+    test_assert_reals_near("dscores", seen[2]->data, parts.scores->grad, s->B * s->T, 10 * TEST_TOLERANCE);
     assert_gradients_near(params, gradients[0], gradients[1]);
     test_end(tapes[1], NULL);
     test_end(tapes[0], params);

@@ -8,6 +8,7 @@ static const size_t no_machine_has = (size_t)1 << 46; /* and the sanitizers' mal
 static const uint64_t guard = 0x7A9E6A2DF00DFACEu;
 
 static atomic_llong asked, blocks, failed, refuse_at;
+static atomic_size_t largest;
 static atomic_bool refuse_for_good;
 
 static bool refused(void)
@@ -42,6 +43,7 @@ static void *counting_allocator(void *memory, size_t size)
         free(block);
         return NULL;
     }
+    if (size > atomic_load(&largest)) atomic_store(&largest, size);
     if (size > no_machine_has || refused()) return NULL;
     unsigned char *grown = realloc(block, size + HEADER + TAIL);
     if (!grown) return NULL;
@@ -60,6 +62,7 @@ void test_memory_begin(int64_t fail_at, bool for_good)
     atomic_store(&asked, 0);
     atomic_store(&blocks, 0);
     atomic_store(&failed, 0);
+    atomic_store(&largest, 0);
     test_memory_refuse(fail_at, for_good);
     tg_set_allocator(counting_allocator);
 }
@@ -72,7 +75,7 @@ void test_memory_refuse(int64_t fail_at, bool for_good)
 
 test_memory_counts test_memory_now(void)
 {
-    return (test_memory_counts){atomic_load(&asked), atomic_load(&blocks), atomic_load(&failed)};
+    return (test_memory_counts){atomic_load(&asked), atomic_load(&blocks), atomic_load(&failed), atomic_load(&largest)};
 }
 
 test_memory_counts test_memory_end(void)

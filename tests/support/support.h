@@ -92,6 +92,7 @@ typedef struct test_memory_counts {
     int64_t asked;  /* calls that asked for memory */
     int64_t blocks; /* now held */
     int64_t failed; /* calls that were refused */
+    size_t largest; /* bytes asked for in one call */
 } test_memory_counts;
 
 /* From now on the library's memory is counted. Call `fail_at` (1 is the next) is refused, and, with `for_good`, every one
@@ -120,7 +121,7 @@ void test_golden_ints(tg_params *golden, const char *name, int32_t *ints, int64_
 
 /* ---- gradient checks (coverage.c) ---- */
 
-/* tg_gradcheck must pass; then one more pass notes which operators, and which of their inputs, a gradient went through. */
+/* tg_gradcheck must pass, also where another operator reads each parameter; then one more pass notes which operators, and which of their inputs, a gradient went through. */
 void test_gradients(const char *what, tg_params *params, tg_gradcheck_function function, void *context);
 
 /* Writes the names of registered operators whose derivative no test_gradients of this process has checked, or of which an
@@ -147,8 +148,11 @@ void test_core_case_run(int index);
 
 tg_tensor *test_twin_lstm(tg_tape *tape, const tg_lstm *layer, tg_tensor *x, const int32_t *lengths,
                           const tg_lstm_state *initial, tg_lstm_state *final);
+typedef struct test_attention_parts {
+    tg_tensor *weights, *scores; /* [B, T] */
+} test_attention_parts;
 tg_tensor *test_twin_attention(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x, const int32_t *lengths,
-                               tg_attention_detail *detail);
+                               test_attention_parts *parts);
 
 /* Runs the suites of an executable: what main returns. */
 int test_main(int count, Suite *(*const suites[])(void));

@@ -96,7 +96,7 @@ tg_tensor *test_twin_lstm(tg_tape *tape, const tg_lstm *layer, tg_tensor *x, con
 }
 
 tg_tensor *test_twin_attention(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x, const int32_t *lengths,
-                               tg_attention_detail *detail)
+                               test_attention_parts *parts)
 {
     if (!x) return NULL;
     int64_t B = x->shape[0], T = x->shape[1];
@@ -108,7 +108,7 @@ tg_tensor *test_twin_attention(tg_tape *tape, const tg_additive_attention *layer
     int32_t full[MAX_MASK];
     for (int64_t b = 0; b < B && !lengths; b++) full[b] = (int32_t)T;
     tg_tensor *a = tg_softmax_lengths(tape, s, tg_ints_1d(lengths ? lengths : full, B));
-    if (detail) *detail = (tg_attention_detail){.weights = a, .scores = s};
+    if (parts) *parts = (test_attention_parts){a, s};
     tg_tensor *weighed = tg_mul(tape, tg_reshape(tape, a, TG_SHAPE(B, T, 1)), x);
     return tg_sum(tape, weighed, TG_AXES(1), false);
 }

@@ -1,0 +1,323 @@
+/* Attention by hand: the worked numbers of five articles on attention, step by step, forward and backward. Every gradient
+ * stands beside its formula and its finite difference, and a line with a ! wherever an article prints what does not hold.
+ * Best built on the library in double, where a finite difference proves something; in float fewer digits agree.
+ * Returns non-zero if anything that it prints is not so. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <tapegrad.h>
+
+enum { DOUBLE = sizeof(tg_real) == sizeof(double), MOST = 9 /* numbers in a matrix */ };
+static const double tolerance = DOUBLE ? 1e-8 : 5e-3, nudge = DOUBLE ? 1e-4 : 1e-2;
+static bool all_hold = true;
+
+/* What is printed is checked by the same line that prints it. */
+static void holds(bool so, const char *what)
+{
+    if (!so) printf("   DOES NOT HOLD: %s\n", what);
+    all_hold = all_hold && so;
+}
+
+static bool near(double a, double b, double within) { return fabs(a - b) <= within; }
+
+static void wrong(bool so, const char *printed, const char *truth)
+{
+    printf(" ! %-35s %s\n", printed, truth);
+    holds(so, truth);
+}
+
+/* ---- attention with every step open: s = q k^T, a = softmax(s), z = a k, and with a residual z + q ---- */
+
+typedef struct attention {
+    tg_params *params;
+    tg_tape *tape;
+    tg_tensor *q, *k;             /* [queries, width], [keys, width]; the keys are the values too */
+    tg_tensor *s_nudge, *a_nudge; /* zeros, added to s and to a: nudging them shows dL/ds and dL/da */
+    bool residual;
+    tg_tensor *s, *a, *z;
+} attention;
+
+/* L, the sum of all that comes out */
+static tg_tensor *loss(tg_tape *tape, void *context)
+{
+    attention *m = context;
+    m->s = tg_add(tape, tg_matmul_transposed(tape, m->q, false, m->k, true), m->s_nudge);
+    m->a = tg_add(tape, tg_softmax(tape, m->s), m->a_nudge);
+    m->z = tg_matmul(tape, m->a, m->k);
+    if (m->residual) m->z = tg_add(tape, m->z, m->q);
+    return tg_sum(tape, m->z, TG_ALL_AXES, false);
+}
+
+/* A parameter with these numbers; NULL: zeros. */
+static tg_tensor *matrix(tg_params *params, const char *name, int64_t rows, int64_t columns, const tg_real *numbers)
+{
+    tg_tensor *p = tg_param(params, NULL, name, TG_SHAPE(rows, columns), tg_init_constant(0));
+    if (p && numbers) memcpy(p->data, numbers, (size_t)p->size * sizeof *numbers);
+    return p;
+}
+
+static attention begin(int64_t queries, const tg_real *q, int64_t keys, const tg_real *k, int64_t width, bool residual)
+{
+    attention m = {.params = tg_params_new(1), .tape = tg_tape_new(1), .residual = residual};
+    m.q = matrix(m.params, "q", queries, width, q);
+    m.k = matrix(m.params, "k", keys, width, k);
+    m.s_nudge = matrix(m.params, "s", queries, keys, NULL);
+    m.a_nudge = matrix(m.params, "a", queries, keys, NULL);
+    tg_backward(m.tape, loss(m.tape, &m));
+    const char *error = tg_tape_error(m.tape);
+    holds(!error, error);
+    return m;
+}
+
+/* ---- the same by hand ---- */
+
+typedef struct by_hand {
+    double s[MOST], a[MOST], z[MOST], da[MOST], ds[MOST], dq[MOST], dk[MOST];
+} by_hand;
+
+static by_hand work_out(const attention *m)
+{
+    by_hand r = {.s = {0}};
+    const int queries = (int)m->q->shape[0], keys = (int)m->k->shape[0], width = (int)m->q->shape[1];
+    const tg_real *q = m->q->data, *k = m->k->data;
+    for (int i = 0; i < queries; i++) {
+        double *s = r.s + i * keys, *a = r.a + i * keys, *z = r.z + i * width, sum = 0, mean = 0;
+        for (int j = 0; j < keys; j++) {
+            for (int d = 0; d < width; d++) s[j] += (double)(q[i * width + d] * k[j * width + d]);
+            sum += exp(s[j]);
+        }
+        for (int d = 0; d < width; d++) z[d] = m->residual ? (double)q[i * width + d] : 0;
+        for (int j = 0; j < keys; j++) {
+            a[j] = exp(s[j]) / sum;
+            for (int d = 0; d < width; d++) {
+                z[d] += a[j] * (double)k[j * width + d];
+                r.da[i * keys + j] += (double)k[j * width + d]; /* dL/dz is 1 everywhere */
+            }
+            mean += a[j] * r.da[i * keys + j];
+        }
+        for (int d = 0; d < width; d++) r.dq[i * width + d] = m->residual ? 1 : 0;
+        for (int j = 0; j < keys; j++) {
+            double ds = r.ds[i * keys + j] = a[j] * (r.da[i * keys + j] - mean);
+            for (int d = 0; d < width; d++) {
+                r.dq[i * width + d] += ds * (double)k[j * width + d];
+                r.dk[j * width + d] += a[j] + ds * (double)q[i * width + d];
+            }
+        }
+    }
+    return r;
+}
+
+/* ---- printing both, and the finite differences ---- */
+
+static void print_row(int count, const double *x)
+{
+    for (int i = 0; i < count; i++) printf("%8.4f", fabs(x[i]) < 0.00005 ? 0 : x[i]); /* never -0.0000 */
+}
+
+static void forward(const char *formula, const double *hand, const tg_tensor *tape)
+{
+    const int rows = (int)tape->shape[0], columns = (int)tape->shape[1];
+    for (int i = 0; i < rows; i++) {
+        printf("   %-34s", i ? "" : formula);
+        print_row(columns, hand + i * columns);
+        printf("\n");
+    }
+    for (int i = 0; i < rows * columns; i++) holds(near(hand[i], (double)tape->data[i], tolerance), formula);
+}
+
+static double loss_at(attention *m, tg_real *number, double at)
+{
+    *number = (tg_real)at;
+    tg_tape_reset(m->tape);
+    return tg_item(loss(m->tape, m));
+}
+
+/* (L(x + h) - L(x - h)) / 2h */
+static double difference(attention *m, tg_real *number)
+{
+    const double x = (double)*number, above = loss_at(m, number, x + nudge), below = loss_at(m, number, x - nudge);
+    *number = (tg_real)x;
+    return (above - below) / (2 * nudge);
+}
+
+static void backward(attention *m, const char *formula, const double *hand, const tg_tensor *x)
+{
+    const int rows = (int)x->shape[0], columns = (int)x->shape[1];
+    printf("   %s\n", formula);
+    for (int i = 0; i < rows; i++) {
+        double tape[MOST], nudged[MOST];
+        for (int j = 0; j < columns; j++) {
+            const int at = i * columns + j;
+            tape[j] = (double)x->grad[at];
+            nudged[j] = difference(m, &x->data[at]);
+            holds(near(hand[at], tape[j], tolerance) && near(hand[at], nudged[j], tolerance), formula);
+        }
+        printf("     ");
+        print_row(columns, hand + i * columns);
+        printf(" |");
+        print_row(columns, tape);
+        printf(" |");
+        print_row(columns, nudged);
+        printf("\n");
+    }
+}
+
+/* Every step, then the library's own checker, and the one operator that does all of it without ever holding s or a. */
+static void show(attention *m)
+{
+    const by_hand r = work_out(m);
+    forward("scores   s_ij = q_i . k_j", r.s, m->s);
+    forward("weights  a_i = softmax_j(s_ij)", r.a, m->a);
+    forward(m->residual ? "result   z_i = sum_j a_ij k_j + q_i" : "result   z_i = sum_j a_ij k_j", r.z, m->z);
+    printf("   backward from L = the sum of z:   by hand | on the tape | finite difference\n");
+    backward(m, "dL/da_ij = dL/dz_i . k_j", r.da, m->a_nudge);
+    backward(m, "dL/ds_ij = a_ij (dL/da_ij - sum_k a_ik dL/da_ik)", r.ds, m->s_nudge);
+    backward(m, m->residual ? "dL/dq_i = sum_j dL/ds_ij k_j + dL/dz_i" : "dL/dq_i = sum_j dL/ds_ij k_j", r.dq, m->q);
+    backward(m, "dL/dk_j = sum_i a_ij dL/dz_i + dL/ds_ij q_i    (as a value, and as a key)", r.dk, m->k);
+    tg_gradcheck_report report;
+    holds(tg_gradcheck(m->params, loss, m, &report), report.message);
+    tg_tape_reset(m->tape);
+    loss(m->tape, m);
+    tg_tensor *q = tg_reshape(m->tape, m->q, TG_SHAPE(1, m->q->shape[0], -1));
+    tg_tensor *k = tg_reshape(m->tape, m->k, TG_SHAPE(1, m->k->shape[0], -1));
+    tg_tensor *z = tg_dot_attention(m->tape, q, k, k, 1, 1, 0, NULL);
+    if (m->residual) z = tg_add(m->tape, z, q);
+    for (int64_t i = 0; i < m->z->size; i++) holds(z && near((double)z->data[i], (double)m->z->data[i], tolerance), "tiled");
+    printf("   tg_gradcheck passes all %lld gradients; tg_dot_attention, one operator, gives the same z.\n",
+           (long long)report.checked);
+}
+
+static void end(attention *m)
+{
+    tg_tape_free(m->tape);
+    tg_params_free(m->params);
+    printf("\n");
+}
+
+/* ---- the articles ---- */
+
+static const tg_real X[] = {1, 2, 3}, H[] = {(tg_real)0.1, (tg_real)0.2, (tg_real)0.3};
+
+static void as_one_query(void)
+{
+    printf("1. X = [1, 2, 3], H = [0.1, 0.2, 0.3], read as one query of width 3 and one key\n"
+           "   (\"scaled dot-product attention and a text classifier\")\n");
+    attention m = begin(1, X, 1, H, 3, false);
+    show(&m);
+    const double score = work_out(&m).s[0];
+    wrong(near(score, 1.4, 1e-6), "1.1 + 0.4 + 0.9 = 2.4", "1 x 0.1 is 0.1, so the sum is 1.4");
+    wrong(m.a->size == 1 && near((double)m.a->data[0], 1, 0) && near((double)m.q->grad[0], 0, tolerance),
+          "softmax over 2.4, 1.2 and -0.6", "there is one score, so its weight is 1, the result is H,");
+    printf("   %-35s and no gradient ever reaches X: nothing to learn\n", "");
+    wrong((double)H[2] < 0.7, "0.2 + 0.2 + 0.3 = 0.7", "a weighted mean of 0.1, 0.2, 0.3 is never above 0.3");
+    end(&m);
+}
+
+static void as_three_queries(void)
+{
+    printf("2. The same read as three queries of width 1 over three keys of width 1\n");
+    attention m = begin(3, X, 3, H, 1, false);
+    show(&m);
+    const tg_real *z = m.z->data;
+    holds(near((double)z[0], 0.2067, 5e-5) && near((double)z[1], 0.2132, 5e-5) && near((double)z[2], 0.2197, 5e-5),
+          "the results are 0.2067, 0.2132, 0.2197");
+    printf("   dL/dq_i is how much the keys vary under the weights of query i. As d_k is 1, the scale 1/sqrt(d_k) changes nothing.\n");
+    const tg_node *product = m.s->node->inputs[0]->node; /* n = 3, d = 1: 2 n^2 d operations */
+    wrong(near(product->op->flops(product), 18, 0), "Q K^T costs O(n d_k^2)",
+          "9 products were made: n^2 d = 9, while n d^2 = 3. It is O(n^2 d)");
+    printf("   %-35s (\"self-, cross- and multi-head attention\"; see attention_cost)\n", "");
+    end(&m);
+}
+
+static void one_target(void)
+{
+    printf("3. Four vectors x_i and one target y: a_i = softmax_i(x_i . y), z = sum_i a_i x_i, and z + y\n"
+           "   (\"attention, step by step\"; it gives no numbers, these are ours: q is y, k_1 .. k_4 are the x_i)\n");
+    const tg_real x[] = {1, 0, 0, 1, 1, 1, -1, (tg_real)0.5}, y[] = {(tg_real)0.5, 1};
+    attention m = begin(1, y, 4, x, 2, true);
+    show(&m);
+    tg_params_clear_grads(m.params);
+    tg_tape_reset(m.tape);
+    loss(m.tape, &m);
+    tg_tensor *printed = tg_mul(m.tape, tg_sum(m.tape, m.a, TG_AXES(1), true), m.q); /* sum_i a_i y */
+    tg_backward(m.tape, tg_sum(m.tape, printed, TG_ALL_AXES, false));
+    bool is_y = near((double)printed->data[0], (double)y[0], tolerance) && near((double)printed->data[1], 1, tolerance);
+    for (int i = 0; i < 8; i++) is_y = is_y && near((double)m.k->grad[i], 0, tolerance);
+    wrong(is_y, "z = sum_i a_i y", "the weights sum to 1, so that is y itself, (0.5, 1): every x_i is");
+    printf("   %-35s ignored, and every dL/dx_i is 0. Meant is sum_i a_i x_i\n", "");
+    end(&m);
+}
+
+/* Weights of one query over keys of width 1, or what it gives, by a layer that learns nothing. */
+static const tg_real *attend(tg_tape *tape, tg_score score, bool times_score, bool look)
+{
+    tg_attention layer = {.score = score, .times_score = times_score};
+    tg_attention_detail detail;
+    tg_tensor *x = tg_constant(tape, X, TG_SHAPE(1, 3, 1));
+    tg_tensor *y = tg_attention_forward(tape, &layer, tg_slice(tape, x, 1, 0, 1), x, x, NULL, &detail);
+    tg_tensor *seen = look ? tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS) : y;
+    static const tg_real none[3];
+    return seen ? seen->data : none;
+}
+
+static void scales_and_similarities(tg_tape *tape)
+{
+    char text[200];
+    const double s[] = {64, 0}; /* q = k_1 = 64 ones, k_2 = 0 */
+    const double steep = exp(s[1] - s[0]), gentle = exp((s[1] - s[0]) / 8) / pow(1 + exp((s[1] - s[0]) / 8), 2);
+    wrong(true, "dot-product: softmax(QK^T/sqrt(d_k))V", "is printed for both; without a scale it is softmax(QK^T)V");
+    snprintf(text, sizeof text, "keeps them: d_k = 64, scores 64 and 0: da/ds = %.0e; scaled, 8 and 0: %.0e", steep, gentle);
+    wrong(steep < 1e-20 && gentle > 1e-4, "\"the scale makes gradients vanish\"", text);
+    printf("   \"sequential and parallel attention\"\n");
+    const tg_real *distance = attend(tape, TG_SCORE_EUCLIDEAN, false, true);
+    snprintf(text, sizeof text, "needs a minus: x_1 = 1 then weighs 1, 2, 3 by %.2f %.2f %.2f, not by %.2f %.2f %.2f",
+             (double)distance[0], (double)distance[1], (double)distance[2], (double)distance[2], (double)distance[1], (double)distance[0]);
+    wrong(distance[0] > distance[1] && distance[1] > distance[2], "softmax of a Euclidean distance", text);
+    const double general = (double)*attend(tape, TG_SCORE_DOT, true, false), a[] = {exp(1), exp(2), exp(3)};
+    snprintf(text, sizeof text, "a_j depends on i: y_i = sum_j a_ij s_ij x_j; of X = [1, 2, 3] y_1 = %.4f", general);
+    wrong(near(general, (a[0] + 4 * a[1] + 9 * a[2]) / (a[0] + a[1] + a[2]), 1e-5), "y_i = sum_j a_j s_ij x_j", text);
+}
+
+static void shapes(tg_params *params, tg_tape *tape)
+{
+    char text[300];
+    tg_tensor *matrix_of_3 = tg_constant(tape, NULL, TG_SHAPE(3, 10)), *regions = tg_constant(tape, NULL, TG_SHAPE(3, 10, 2));
+    tg_sequential_attention layer;
+    tg_sequential_attention_init(&layer, params, "documents", 10, 20, 5);
+    tg_tensor *y = tg_parallel_attention_forward(tape, &layer, regions, NULL);
+    wrong(y && y->ndim == 2 && y->shape[0] == 3 && y->shape[1] == 5, "ParallelAttention of [3, 10, 2]",
+          "Linear(10) meets 2; taken as 3 x [10, 2 regions] it gives [3, 5]");
+    const tg_tensor *one = tg_softmax(tape, tg_constant(tape, NULL, TG_SHAPE(3, 1)));
+    bool ones = one && (double)one->data[0] == 1 && (double)one->data[2] == 1;
+    tg_tensor *features = tg_softmax(tape, tg_constant(tape, NULL, TG_SHAPE(3, 2))); /* T = 3, two features */
+    tg_tensor *in_time = tg_sum(tape, features, TG_AXES(0), false);
+    bool more = in_time && near((double)in_time->data[0], 1.5, 1e-6);
+    tg_sequential_attention_forward(tape, &layer, matrix_of_3, tg_full_length(), NULL);
+    const char *error = tg_tape_take_error(tape);
+    snprintf(text, sizeof text, "softmax over one element: all weights are 1. It means [B, T, 10], and tapegrad\n   %-35s says: %s",
+             "", error ? error : "nothing");
+    wrong(ones && error, "SequentialAttention of [3, 10]", text);
+    printf("   \"self-, cross- and multi-head attention, applications, a project\"\n");
+    wrong(more, "Activation('softmax') after the LSTM", "runs over features: with two, the weights of 3 words sum to 1.5, not 1");
+}
+
+static void other_formulas(void)
+{
+    printf("4. Elsewhere\n   \"scaled dot-product attention and a text classifier\"\n");
+    tg_params *params = tg_params_new(1);
+    tg_tape *tape = tg_tape_new(1);
+    scales_and_similarities(tape);
+    shapes(params, tape);
+    tg_tape_free(tape);
+    tg_params_free(params);
+}
+
+int main(void)
+{
+    as_one_query();
+    as_three_queries();
+    one_target();
+    other_formulas();
+    printf("\n%s\n", all_hold ? "Every number above holds." : "Something above does not hold.");
+    return all_hold ? 0 : 1;
+}

@@ -1,0 +1,89 @@
+#include "material.h"
+
+#include "builtin.h"
+#include "commands.h"
+#include "failure.h"
+
+void tc_material_free(tc_material *m)
+{
+    tc_data_free(&m->train);
+    tc_data_free(&m->valid);
+    tc_data_free(&m->test);
+}
+
+/* ---- data ---- */
+
+static bool read_labelled(tc_data *data, const char *name, const tc_names *labels)
+{
+    return !name || (tc_data_read(data, name) && tc_data_number_labels(data, labels));
+}
+
+static bool read_material(tc_material *m, tc_names *labels, const tc_options *options)
+{
+    const char *name = options->argument_count ? options->arguments[0] : "builtin:reviews";
+    const tc_builtin *builtin = tc_builtin_find(name);
+    const char *test = options->test ? options->test : builtin ? builtin->test : NULL;
+    if (!tc_data_read(&m->train, name) || !tc_data_labels(labels, &m->train) ||
+        !tc_data_number_labels(&m->train, labels) || !read_labelled(&m->valid, options->valid, labels) ||
+        !read_labelled(&m->test, test, labels)) {
+        return false;
+    }
+    int32_t held_out = 0;
+    if (!options->valid && !tc_data_split(&m->train, labels, (uint64_t)options->seed, &held_out)) return false;
+    m->train_part = (tc_part){m->train.rows, m->train.count - held_out};
+    m->valid_part = options->valid ? (tc_part){m->valid.rows, m->valid.count}
+                                   : (tc_part){m->train.rows + m->train_part.count, held_out};
+    return true;
+}
+
+/* The vocabulary of the rows that are trained on, not of those that validate. */
+static bool build_vocabulary(tc_names *words, tc_material *m, int64_t min_count)
+{
+    tc_tokens tokens = {0};
+    bool good = true;
+    for (int32_t i = 0; good && i < m->train_part.count; i++) good = tc_tokens_add(&tokens, m->train_part.rows[i].text);
+    m->min_count = min_count ? min_count : m->train_part.count >= 1000 ? 2 : 1;
+    good = good && tc_vocabulary_build(words, &tokens, m->min_count, &m->rare);
+    tc_tokens_free(&tokens);
+    return good;
+}
+
+bool tc_material_prepare(tc_material *m, tc_model *model, const tc_options *options)
+{
+    int32_t longest = model->settings.longest;
+    return read_material(m, &model->labels, options) && build_vocabulary(&model->words, m, options->min_count) &&
+           tc_data_encode(&m->train, &model->words, longest) && tc_data_encode(&m->valid, &model->words, longest) &&
+           tc_data_encode(&m->test, &model->words, longest);
+}
+
+/* ---- settings and schedule ---- */
+
+tc_settings tc_settings_of(const tc_options *options)
+{
+    return (tc_settings){
+        .embedding = (int32_t)options->embedding,
+        .hidden = (int32_t)options->hidden,
+        .encoder = options->encoder < 0 ? TC_BILSTM : (tc_encoder)options->encoder,
+        .attention = options->attention < 0 ? TC_ADDITIVE : (tc_attention)options->attention,
+        .dropout = options->dropout,
+        .longest = (int32_t)options->longest,
+    };
+}
+
+static int64_t default_epochs(int32_t rows, int64_t batch)
+{
+    int64_t steps = (rows + batch - 1) / batch, epochs = (TC_DEFAULT_STEPS + steps - 1) / steps;
+    return epochs < TC_LEAST_EPOCHS ? TC_LEAST_EPOCHS : epochs > TC_MOST_EPOCHS ? TC_MOST_EPOCHS : epochs;
+}
+
+tc_schedule tc_schedule_of(const tc_material *m, const tc_options *options)
+{
+    return (tc_schedule){
+        .seed = (uint64_t)options->seed,
+        .epochs = options->epochs ? options->epochs : default_epochs(m->train_part.count, options->batch),
+        .patience = options->patience,
+        .batch = (int32_t)options->batch,
+        .rate = options->rate,
+        .rare = m->rare,
+    };
+}
