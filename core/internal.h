@@ -142,6 +142,9 @@ static inline tg_tensor *tg_apply_1(tg_tape *tape, const tg_op *op, const void *
 /* The rank and size of an axis counted from 0 or from the end; false with the error set where there is none. */
 bool tg_node_axis(tg_node *node, int ndim, int *axis);
 
+/* sum_j e^(x_j - m), in op_reduce.c. */
+double tg_sum_exp(int64_t n, const tg_real *x, tg_real m);
+
 /* ---- broadcast.c ---- */
 
 /* The shape that two tensors broadcast to; false where they do not. */

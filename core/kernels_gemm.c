@@ -77,10 +77,8 @@ ALWAYS_INLINE void tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_rea
     }
 }
 
-#define TILE_CASE(rows, vecs)                                   \
-    case (rows) * 4 + (vecs):                                   \
-        tile(rows, vecs, k, a, b, c, c_row, last, add);         \
-        break;
+#define TILE_CASE(rows, vecs) \
+    case (rows) * 4 + (vecs): tile(rows, vecs, k, a, b, c, c_row, last, add); break;
 #if defined(__AVX512F__)
 #define TILE_CASES(rows) TILE_CASE(rows, 1) TILE_CASE(rows, 2) TILE_CASE(rows, 3)
 #else
@@ -91,15 +89,9 @@ static void any_tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *
                      bool add)
 {
     switch (rows * 4 + vecs) {
-        TILE_CASES(1)
-        TILE_CASES(2)
-        TILE_CASES(3)
-        TILE_CASES(4)
-        TILE_CASES(5)
-        TILE_CASES(6)
+        TILE_CASES(1) TILE_CASES(2) TILE_CASES(3) TILE_CASES(4) TILE_CASES(5) TILE_CASES(6)
 #if defined(__AVX512F__)
-        TILE_CASES(7)
-        TILE_CASES(8)
+        TILE_CASES(7) TILE_CASES(8)
 #endif
     }
 }

@@ -133,19 +133,24 @@ static void max_gradient(int64_t n, const tg_real *x, tg_real y, tg_real dy, tg_
     for (int64_t j = 0; j < n; j++) dx[j] = x[j] == y ? dy / (tg_real)ties : 0;
 }
 
-/* An infinite maximum is the result itself: infinity - infinity must not come up. */
-static tg_real logsumexp_row(int64_t n, const tg_real *x)
+double tg_sum_exp(int64_t n, const tg_real *x, tg_real m)
 {
-    tg_real m = max_row(n, x), sum = 0;
-    if (!(m - m == 0)) return m;
     enum { PIECE = 256 };
     tg_real piece[PIECE];
+    double sum = 0;
     for (int64_t j = 0; j < n; j += PIECE) {
         int64_t length = n - j < PIECE ? n - j : PIECE;
         TG_RUN(tg_k_exp_shifted)(length, x + j, m, piece);
-        sum += sum_row(length, piece);
+        sum += (double)TG_RUN(tg_k_sum)(length, piece);
     }
-    return m + (tg_real)log((double)sum);
+    return sum;
+}
+
+/* An infinite maximum is the result itself: infinity - infinity must not come up. */
+static tg_real logsumexp_row(int64_t n, const tg_real *x)
+{
+    tg_real m = max_row(n, x);
+    return m - m == 0 ? m + (tg_real)log(tg_sum_exp(n, x, m)) : m;
 }
 
 static void logsumexp_gradient(int64_t n, const tg_real *x, tg_real y, tg_real dy, tg_real *dx)

@@ -63,14 +63,7 @@ static void forward_row(bool logarithm, int64_t n, tg_real *x)
         for (int64_t i = 0; i < n; i++) x[i] *= inverse;
         return;
     }
-    enum { PIECE = 256 };
-    tg_real piece[PIECE], sum = 0;
-    for (int64_t i = 0; i < n; i += PIECE) {
-        int64_t length = n - i < PIECE ? n - i : PIECE;
-        TG_RUN(tg_k_exp_shifted)(length, x + i, m, piece);
-        sum += TG_RUN(tg_k_sum)(length, piece);
-    }
-    tg_real shift = (tg_real)log((double)sum);
+    tg_real shift = (tg_real)log(tg_sum_exp(n, x, m));
     for (int64_t i = 0; i < n; i++) x[i] = x[i] - m - shift;
 }
 

@@ -12,6 +12,8 @@
  *     affine   y = a x + b          dx = dy a
  *
  * Each operator is two functions over a run of n numbers; long tensors are shared among threads by runs. */
+#include <tgmath.h>
+
 #include "internal.h"
 #include "kernels.h"
 
@@ -69,20 +71,9 @@ static void unary_backward(tg_node *node)
         return tg_apply_1(tape, &identifier##_op, &runs, x);                                                      \
     }
 
-#ifdef TG_DOUBLE
-static tg_real real_log(tg_real x) { return log(x); }
-static tg_real real_sqrt(tg_real x) { return sqrt(x); }
-static tg_real real_erfc(tg_real x) { return erfc(x); }
-static tg_real density(tg_real x) { return exp(-x * x / 2) * 0.3989422804014327; } /* 1 / sqrt(2 pi) */
-#else
-static tg_real real_log(tg_real x) { return logf(x); }
-static tg_real real_sqrt(tg_real x) { return sqrtf(x); }
-static tg_real real_erfc(tg_real x) { return erfcf(x); }
-static tg_real density(tg_real x) { return expf(-x * x / 2) * 0.3989422804f; }
-#endif
-
-/* Phi(x) = erfc(-x / sqrt 2) / 2, which keeps its digits far below 0 */
-static tg_real distribution(tg_real x) { return real_erfc(x * (tg_real)-0.7071067811865476) / 2; }
+/* Phi(x) = erfc(-x / sqrt 2) / 2, which keeps its digits far below 0, and phi(x) = e^(-x^2 / 2) / sqrt(2 pi) */
+static tg_real distribution(tg_real x) { return erfc(x * (tg_real)-0.7071067811865476) / 2; }
+static tg_real density(tg_real x) { return exp(-x * x / 2) * (tg_real)0.3989422804014327; }
 
 UNARY_FORWARD(neg_forward, -x[i])
 UNARY_BACKWARD(neg_backward, -dy[i])
@@ -96,11 +87,11 @@ static void exp_forward(const unary *op, int64_t n, const tg_real *x, tg_real *y
 UNARY_BACKWARD(exp_backward, dy[i] * y[i])
 UNARY_OP(exp)
 
-UNARY_FORWARD(log_forward, real_log(x[i]))
+UNARY_FORWARD(log_forward, log(x[i]))
 UNARY_BACKWARD(log_backward, dy[i] / x[i])
 UNARY_OP(log)
 
-UNARY_FORWARD(sqrt_forward, real_sqrt(x[i]))
+UNARY_FORWARD(sqrt_forward, sqrt(x[i]))
 UNARY_BACKWARD(sqrt_backward, dy[i] / (2 * y[i]))
 UNARY_OP(sqrt)
 

@@ -164,8 +164,8 @@ int64_t tg_params_freeze(tg_params *params, const char *prefix, bool frozen)
     int64_t count = 0;
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         if (!has_prefix(params->entries[i]->name, prefix)) continue;
-        params->entries[i]->tensor.requires_grad = !frozen;
-        if (frozen) params->entries[i]->tensor.has_grad = false;
+        tg_tensor *tensor = &params->entries[i]->tensor;
+        tensor->requires_grad = !frozen, tensor->has_grad = tensor->has_grad && !frozen;
         count++;
     }
     return count;
@@ -174,11 +174,8 @@ int64_t tg_params_freeze(tg_params *params, const char *prefix, bool frozen)
 int64_t tg_params_no_decay(tg_params *params, const char *prefix)
 {
     int64_t count = 0;
-    for (int64_t i = 0; i < tg_params_count(params); i++) {
-        if (!has_prefix(params->entries[i]->name, prefix)) continue;
-        params->entries[i]->no_decay = true;
-        count++;
-    }
+    for (int64_t i = 0; i < tg_params_count(params); i++)
+        if (has_prefix(params->entries[i]->name, prefix)) params->entries[i]->no_decay = true, count++;
     return count;
 }
 

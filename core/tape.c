@@ -54,17 +54,11 @@ const char *tg_tape_take_error(tg_tape *tape)
 
 /* ---- modes and facts ---- */
 
-void tg_tape_set_training(tg_tape *tape, bool training)
-{
-    if (tape) tape->training = training;
-}
+void tg_tape_set_training(tg_tape *tape, bool training) { if (tape) tape->training = training; }
 
 bool tg_tape_training(const tg_tape *tape) { return tape && tape->training; }
 
-void tg_tape_set_recording(tg_tape *tape, bool recording)
-{
-    if (tape) tape->recording = recording;
-}
+void tg_tape_set_recording(tg_tape *tape, bool recording) { if (tape) tape->recording = recording; }
 
 bool tg_tape_recording(const tg_tape *tape) { return tape && tape->recording; }
 

@@ -41,12 +41,7 @@ static void update(const tg_adam *adam, tg_param_entry *entry, tg_real *m, tg_re
 
 bool tg_adam_step(const tg_adam *adam, tg_params *params)
 {
-    if (!tg_optim_ready(params, "adam")) return false;
-    for (int64_t i = 0; i < params->count; i++) { /* all memory first, so that a step is taken whole or not at all */
-        tg_param_entry *entry = params->entries[i];
-        if (!tg_optim_takes_step(entry)) continue;
-        if (!tg_param_state(params, entry, "exp_avg") || !tg_param_state(params, entry, "exp_avg_sq")) return false;
-    }
+    if (!tg_optim_ready(params, "adam", (const char *const[]){"exp_avg", "exp_avg_sq", NULL})) return false;
     for (int64_t i = 0; i < params->count; i++) {
         tg_param_entry *entry = params->entries[i];
         if (!tg_optim_takes_step(entry)) continue;

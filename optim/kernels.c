@@ -1,16 +1,9 @@
 /* Adam's inner loop; see kernels.h and adam.c. */
+#include <tgmath.h>
+
 #include "kernels.h"
 
 #include "../core/simd.h"
-
-static inline tg_real real_sqrt(tg_real x)
-{
-#ifdef TG_DOUBLE
-    return sqrt(x);
-#else
-    return sqrtf(x);
-#endif
-}
 
 void TG_KERNEL(tg_k_adam)(int64_t n, const tg_adam_constants *k, const tg_real *g, tg_real *p, tg_real *m, tg_real *v)
 {
@@ -20,6 +13,6 @@ void TG_KERNEL(tg_k_adam)(int64_t n, const tg_adam_constants *k, const tg_real *
         tg_real weight = p[i] - c.weight_decay * p[i], grad = g[i] + c.gradient_decay * p[i];
         m[i] += (grad - m[i]) * c.beta1_rest;
         v[i] = v[i] * c.beta2 + grad * grad * c.beta2_rest;
-        p[i] = weight - c.step * (m[i] / (real_sqrt(v[i]) / c.root_correction + c.epsilon));
+        p[i] = weight - c.step * (m[i] / (sqrt(v[i]) / c.root_correction + c.epsilon));
     }
 }

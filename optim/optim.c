@@ -3,12 +3,17 @@
 
 #include "../core/kernels.h"
 
-bool tg_optim_ready(tg_params *params, const char *caller)
+bool tg_optim_ready(tg_params *params, const char *caller, const char *const *states)
 {
     if (!params || params->error.set) return false;
-    for (int64_t i = 0; i < params->count; i++)
-        if (tg_optim_takes_step(params->entries[i])) return true;
-    return tg_params_fail(params, "%s: a step without a fresh gradient; call tg_backward first", caller);
+    bool fresh = false;
+    for (int64_t i = 0; i < params->count; i++) {
+        if (!tg_optim_takes_step(params->entries[i])) continue;
+        fresh = true;
+        for (const char *const *name = states; *name; name++)
+            if (!tg_param_state(params, params->entries[i], *name)) return false;
+    }
+    return fresh || tg_params_fail(params, "%s: a step without a fresh gradient; call tg_backward first", caller);
 }
 
 /* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter overflows or loses digits. */
@@ -25,7 +30,7 @@ static double square_norm(const tg_tensor *p)
 
 double tg_clip_grad_norm(tg_params *params, double limit)
 {
-    if (!tg_optim_ready(params, "clip_grad_norm")) return (double)NAN;
+    if (!tg_optim_ready(params, "clip_grad_norm", (const char *const[]){NULL})) return (double)NAN;
     double sum = 0;
     for (int64_t i = 0; i < params->count; i++) {
         const tg_param_entry *entry = params->entries[i];

@@ -21,12 +21,8 @@ static void update(const tg_sgd *sgd, tg_param_entry *entry, tg_real *v)
 
 bool tg_sgd_step(const tg_sgd *sgd, tg_params *params)
 {
-    if (!tg_optim_ready(params, "sgd")) return false;
     bool remembers = sgd->momentum != 0;
-    for (int64_t i = 0; remembers && i < params->count; i++)
-        if (tg_optim_takes_step(params->entries[i]) &&
-            !tg_param_state(params, params->entries[i], "momentum_buffer"))
-            return false;
+    if (!tg_optim_ready(params, "sgd", (const char *const[]){remembers ? "momentum_buffer" : NULL, NULL})) return false;
     for (int64_t i = 0; i < params->count; i++) {
         tg_param_entry *entry = params->entries[i];
         if (!tg_optim_takes_step(entry)) continue;
