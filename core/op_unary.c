@@ -55,6 +55,12 @@ static void unary_backward(tg_node *node)
         (void)op;                                                                                            \
         for (int64_t i = 0; i < n; i++) y[i] = (expression);                                                 \
     }
+#define KERNEL_FORWARD(name, kernel)                                                                         \
+    static void name(const unary *op, int64_t n, const tg_real *x, tg_real *y)                               \
+    {                                                                                                        \
+        (void)op;                                                                                            \
+        TG_RUN(kernel)(n, x, y);                                                                             \
+    }
 #define UNARY_BACKWARD(name, expression)                                                                     \
     static void name(const unary *op, int64_t n, const tg_real *x, const tg_real *y, const tg_real *dy,      \
                      tg_real *dx)                                                                            \
@@ -79,11 +85,7 @@ UNARY_FORWARD(neg_forward, -x[i])
 UNARY_BACKWARD(neg_backward, -dy[i])
 UNARY_OP(neg)
 
-static void exp_forward(const unary *op, int64_t n, const tg_real *x, tg_real *y)
-{
-    (void)op;
-    TG_RUN(tg_k_exp)(n, x, y);
-}
+KERNEL_FORWARD(exp_forward, tg_k_exp)
 UNARY_BACKWARD(exp_backward, dy[i] * y[i])
 UNARY_OP(exp)
 
@@ -99,19 +101,11 @@ UNARY_FORWARD(square_forward, x[i] * x[i])
 UNARY_BACKWARD(square_backward, dy[i] * 2 * x[i])
 UNARY_OP(square)
 
-static void tanh_forward(const unary *op, int64_t n, const tg_real *x, tg_real *y)
-{
-    (void)op;
-    TG_RUN(tg_k_tanh)(n, x, y);
-}
+KERNEL_FORWARD(tanh_forward, tg_k_tanh)
 UNARY_BACKWARD(tanh_backward, dy[i] * (1 - y[i] * y[i]))
 UNARY_OP(tanh)
 
-static void sigmoid_forward(const unary *op, int64_t n, const tg_real *x, tg_real *y)
-{
-    (void)op;
-    TG_RUN(tg_k_sigmoid)(n, x, y);
-}
+KERNEL_FORWARD(sigmoid_forward, tg_k_sigmoid)
 UNARY_BACKWARD(sigmoid_backward, dy[i] * y[i] * (1 - y[i]))
 UNARY_OP(sigmoid)
 
