@@ -111,7 +111,7 @@ def main():
 
     torch.manual_seed(12)
     words = ["<padding>", "<unknown>", "the", "film", "is", "great", "dull", "don't", "!", "很", "好", "été"]
-    settings = {"embedding": 5, "hidden": 4, "attention": "additive", "dropout": 0.5, "longest": 50,
+    settings = {"embedding": 5, "hidden": 4, "encoder": "bilstm", "attention": "additive", "dropout": 0.5, "longest": 50,
                 "tokenizer": "words"}
     make_model("made_in_pytorch", words, ["bad", "good", "mixed"], settings)
     write_outputs("made_in_pytorch")

@@ -212,7 +212,7 @@ head -c 2000 reviews.st >truncated.st
 echo 'not a model' >text.st
 model foreign.st '"format":"pt"'
 model newer.st '"textclf.version":"99"'
-settings='\"embedding\":8,\"hidden\":8,\"attention\":\"none\",\"dropout\":0,\"longest\":9,\"tokenizer\":\"words\"'
+settings='\"embedding\":8,\"hidden\":8,\"encoder\":\"bilstm\",\"attention\":\"none\",\"dropout\":0,\"longest\":9,\"tokenizer\":\"words\"'
 words='"textclf.vocabulary":"[\"<padding>\",\"<unknown>\"]"'
 labels='"textclf.labels":"[\"a\",\"b\"]"'
 model nothing.st '"textclf.version":"1"'
