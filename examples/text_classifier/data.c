@@ -211,8 +211,9 @@ static bool encode_row(tc_data *data, tc_row *row, const tc_tokens *tokens, cons
 bool tc_data_encode(tc_data *data, const tc_names *words, int32_t longest)
 {
     tc_tokens tokens = {0};
-    size_t used = 0, room = 0;
-    bool good = true;
+    size_t used = 0, room = 1024;
+    data->ids = tc_allocate(NULL, room, sizeof *data->ids); /* even for texts without a token */
+    bool good = data->ids != NULL;
     for (int32_t i = 0; good && i < data->count; i++) {
         tc_row *row = &data->rows[i];
         tc_tokens_clear(&tokens);

@@ -52,7 +52,7 @@ static const option_rule rules[] = {
     {"seed", 259, TC_LEARN, INTEGER, FIELD(seed), 0, 9e15, "N", "of all that is random (1); the same seed, the same model"},
     {"seeds", 271, TC_COMPARE, INTEGER, FIELD(seeds), 1, 1000, "N", "trainings of each kind (3), with seeds from --seed on"},
     {"epochs", 260, TC_LEARN, INTEGER, FIELD(epochs), 1, 1e6, "N", "passes over the data"},
-    {"patience", 261, TC_LEARN, INTEGER, FIELD(patience), 0, 1e6, "N", "stops after N epochs without a better one (0: never)"},
+    {"patience", 261, TC_LEARN, INTEGER, FIELD(patience), 0, 1e6, "N", "stops after N epochs without a better one (10; 0: never)"},
     {"batch", 262, TC_LEARN, INTEGER, FIELD(batch), 1, 65536, "N", "rows of a step (32)"},
     {"rate", 263, TC_LEARN, NUMBER, FIELD(rate), 1e-9, 1, "X", "Adam's learning rate (0.001)"},
     {"dropout", 264, TC_LEARN, NUMBER, FIELD(dropout), 0, 0.99, "X", "of embeddings and of what is classified (0.5)"},
@@ -185,7 +185,7 @@ static tc_parsed parse_options(tc_options *options, const command_rule *command,
 
 tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
 {
-    *options = (tc_options){.seed = 1, .seeds = 3, .batch = 32, .embedding = 128, .hidden = 128, .longest = 1000, .rate = 1e-3,
+    *options = (tc_options){.seed = 1, .seeds = 3, .batch = 32, .patience = 10, .embedding = 128, .hidden = 128, .longest = 1000, .rate = 1e-3,
                             .dropout = 0.5, .encoder = -1, .attention = -1};
     if (argc < 2) return usage(NULL, "no command");
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
