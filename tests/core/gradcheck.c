@@ -118,18 +118,19 @@ START_TEST(planted_faults_fail)
     ck_assert_msg(!report.passed && !(report.error <= 1), "%s: %s", m.op->name, report.message);
     ck_assert_str_eq(report.parameter, "layer.guilty");
     ck_assert_msg(report.index >= 0 && report.index < 5, "element %lld", (long long)report.index);
-    ck_assert_msg(strstr(report.message, "layer.guilty") && strstr(report.message, m.op->name) && !strchr(report.message, '\n'),
+    ck_assert_msg(strstr(report.message, "layer.guilty") && strstr(report.message, m.op->name) &&
+                      !strchr(report.message, '\n'),
                   "%s: %s", m.op->name, report.message);
-    ck_assert_msg(holds_number(report.message, report.analytic) && holds_number(report.message, report.numeric), "%g and %g: %s",
-                  report.analytic, report.numeric, report.message);
+    ck_assert_msg(holds_number(report.message, report.analytic) && holds_number(report.message, report.numeric),
+                  "%g and %g: %s", report.analytic, report.numeric, report.message);
     if (faults[_i].ratio != 0) {
 #ifdef TG_DOUBLE
         double loose = 1e-6;
 #else
         double loose = 1e-2;
 #endif
-        ck_assert_msg(test_near(report.analytic, faults[_i].ratio * report.numeric, loose * fabs(report.numeric)), "%s: %g, %g",
-                      m.op->name, report.analytic, report.numeric);
+        ck_assert_msg(test_near(report.analytic, faults[_i].ratio * report.numeric, loose * fabs(report.numeric)),
+                      "%s: %g, %g", m.op->name, report.analytic, report.numeric);
     }
     if (m.op == &test_one_flipped) ck_assert_int_eq(report.index, 2);
     if (m.op == &test_nan) ck_assert(report.index == 1 && isnan(report.analytic) && isnan(report.error));
@@ -251,14 +252,17 @@ static tg_tensor *not_finite(tg_tape *tape, void *context)
 static tg_tensor *at_a_cliff(tg_tape *tape, void *context)
 {
     model *m = context;
-    return tg_sum(tape, tg_sqrt(tape, tg_add(tape, tg_affine(tape, m->x, 1, -0.5), tg_affine(tape, m->other, 0, 0))), TG_ALL_AXES,
-                  false);
+    return tg_sum(tape, tg_sqrt(tape, tg_add(tape, tg_affine(tape, m->x, 1, -0.5), tg_affine(tape, m->other, 0, 0))),
+                  TG_ALL_AXES, false);
 }
 
 static const struct {
     tg_gradcheck_function function;
     const char *part;
-} bad_functions[] = {{another_each_time, ""}, {another_after_the_first_time, ""}, {in_error, "matmul"}, {nothing, ""}, {no_parameter, ""}, {not_finite, ""}, {at_a_cliff, ""}};
+} bad_functions[] = {{another_each_time, ""}, {another_after_the_first_time, ""},
+                     {in_error, "matmul"},    {nothing, ""},
+                     {no_parameter, ""},      {not_finite, ""},
+                     {at_a_cliff, ""}};
 
 START_TEST(functions_at_fault_fail)
 {
@@ -266,7 +270,8 @@ START_TEST(functions_at_fault_fail)
     tg_params *params = model_params(&m, 5);
     tg_gradcheck_report report;
     ck_assert_msg(!tg_gradcheck(params, bad_functions[_i].function, &m, &report), "%s", report.message);
-    ck_assert_msg(!report.passed && report.message[0] && strstr(report.message, bad_functions[_i].part), "%s", report.message);
+    ck_assert_msg(!report.passed && report.message[0] && strstr(report.message, bad_functions[_i].part), "%s",
+                  report.message);
     test_assert_params_clean(params);
     tg_params_free(params);
 }

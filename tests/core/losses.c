@@ -20,8 +20,8 @@ START_TEST(golden_cross_entropy)
     const tg_real *weights = test_golden(golden, "in.class_weights", TG_SHAPE(4))->data;
     tg_tape *tape = tg_tape_new(1);
     tg_tensor *logits = tg_variable(tape, test_golden(golden, "in.logits", TG_SHAPE(6, 4))->data, TG_SHAPE(6, 4));
-    tg_tensor *loss = tg_cross_entropy_weighted(tape, logits, tg_ints_1d(labels, 6), golden_cases[_i].weighted ? weights : NULL,
-                                                golden_cases[_i].smoothing);
+    tg_tensor *loss = tg_cross_entropy_weighted(tape, logits, tg_ints_1d(labels, 6),
+                                                golden_cases[_i].weighted ? weights : NULL, golden_cases[_i].smoothing);
     ck_assert(tg_backward(tape, loss));
     ck_assert_int_eq(loss->size, 1);
     test_assert_reals_near(out, loss->data, test_golden(golden, out, TG_SHAPE(1))->data, 1, TEST_TOLERANCE);
@@ -188,7 +188,8 @@ static const struct {
 START_TEST(pairs_refuse)
 {
     tg_tape *tape = tg_tape_new(1);
-    ck_assert_ptr_null(pairs[_i].run(tape, test_variable(tape, 1, 0, 1, TG_SHAPE(2, 3)), tg_constant(tape, NULL, TG_SHAPE(3))));
+    ck_assert_ptr_null(
+        pairs[_i].run(tape, test_variable(tape, 1, 0, 1, TG_SHAPE(2, 3)), tg_constant(tape, NULL, TG_SHAPE(3))));
     test_expect_error(tape, pairs[_i].name, "[2, 3]", "[3]", NULL); /* no broadcasting: it is a mistake here */
     ck_assert_ptr_null(pairs[_i].run(tape, tg_variable(tape, NULL, TG_SHAPE(0)), tg_constant(tape, NULL, TG_SHAPE(0))));
     test_expect_error(tape, pairs[_i].name, NULL); /* the mean over nothing */

@@ -16,7 +16,8 @@ static double right(const tg_real *b, bool transposed, int64_t K, int64_t N, int
 }
 
 /* One element as the library promises it: one chain of fused multiply-adds over ascending k. */
-static tg_real chain(const tg_real *a, bool ta, const tg_real *b, bool tb, int64_t M, int64_t N, int64_t K, int64_t m, int64_t n)
+static tg_real chain(const tg_real *a, bool ta, const tg_real *b, bool tb, int64_t M, int64_t N, int64_t K, int64_t m,
+                     int64_t n)
 {
     tg_real sum = 0;
     for (int64_t k = 0; k < K; k++) {
@@ -104,8 +105,14 @@ END_TEST
 
 static const struct {
     test_shape a, b, c; /* of the batch axes */
-} batches[] = {{S(4), S(4), S(4)}, {S(4), S_SCALAR, S(4)}, {S_SCALAR, S(4), S(4)}, {S(1), S(3), S(3)}, {S(2, 1), S(3), S(2, 3)},
-               {S(2, 3), S(2, 3), S(2, 3)}, {S(2, 1, 2, 1), S(3, 1, 2), S(2, 3, 2, 2)}, {S(0), S(1), S(0)}};
+} batches[] = {{S(4), S(4), S(4)},
+               {S(4), S_SCALAR, S(4)},
+               {S_SCALAR, S(4), S(4)},
+               {S(1), S(3), S(3)},
+               {S(2, 1), S(3), S(2, 3)},
+               {S(2, 3), S(2, 3), S(2, 3)},
+               {S(2, 1, 2, 1), S(3, 1, 2), S(2, 3, 2, 2)},
+               {S(0), S(1), S(0)}};
 
 static test_shape with_matrix(test_shape batch, int64_t rows, int64_t columns)
 {
@@ -119,7 +126,8 @@ START_TEST(batches_broadcast)
     const int64_t M = 3, N = 5, K = 9;
     for (int t = 0; t < 4; t++) {
         bool ta = t & 1, tb = t & 2;
-        test_shape sa = with_matrix(batches[_i].a, ta ? K : M, ta ? M : K), sb = with_matrix(batches[_i].b, tb ? N : K, tb ? K : N);
+        test_shape sa = with_matrix(batches[_i].a, ta ? K : M, ta ? M : K),
+                   sb = with_matrix(batches[_i].b, tb ? N : K, tb ? K : N);
         test_shape batch = batches[_i].c, sc = with_matrix(batch, M, N);
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *a = test_variable(tape, 1, -1, 1, sa.ndim, sa.size), *b = test_variable(tape, 2, -1, 1, sb.ndim, sb.size);
@@ -127,8 +135,10 @@ START_TEST(batches_broadcast)
         test_assert_clean(tape);
         test_assert_shape("matmul", c, sc.ndim, sc.size);
         for (int64_t i = 0; i < test_shape_size(batch); i++) {
-            const tg_real *x = a->data + M * K * test_broadcast(i, batch.ndim, batch.size, batches[_i].a.ndim, batches[_i].a.size);
-            const tg_real *y = b->data + K * N * test_broadcast(i, batch.ndim, batch.size, batches[_i].b.ndim, batches[_i].b.size);
+            const tg_real *x =
+                a->data + M * K * test_broadcast(i, batch.ndim, batch.size, batches[_i].a.ndim, batches[_i].a.size);
+            const tg_real *y =
+                b->data + K * N * test_broadcast(i, batch.ndim, batch.size, batches[_i].b.ndim, batches[_i].b.size);
             tg_tensor slice = {.data = c->data + i * M * N};
             check_product("batch", &slice, x, ta, y, tb, M, N, K);
         }
@@ -231,7 +241,8 @@ TG_OP(test_behind, "test_behind", .shape = test_behind_shape, .forward = test_be
 START_TEST(operations_are_told)
 {
     tg_tape *tape = tg_tape_new(1);
-    tg_tensor *c = tg_matmul(tape, test_variable(tape, 1, -1, 1, TG_SHAPE(6, 5, 7)), test_variable(tape, 1, -1, 1, TG_SHAPE(7, 4)));
+    tg_tensor *c =
+        tg_matmul(tape, test_variable(tape, 1, -1, 1, TG_SHAPE(6, 5, 7)), test_variable(tape, 1, -1, 1, TG_SHAPE(7, 4)));
     tg_apply(tape, &test_behind, NULL, 1, &c, NULL);
     test_assert_clean(tape);
     ck_assert(behind->previous && behind->previous->op->flops);

@@ -25,7 +25,8 @@ START_TEST(golden_gelu)
 {
     tg_params *golden = test_golden_open("layer_norm");
     tg_tape *tape = tg_tape_new(1);
-    tg_tensor *x = tg_variable(tape, test_golden(golden, "in.gelu", TG_SHAPE(15))->data, TG_SHAPE(15)), *y = tg_gelu(tape, x);
+    tg_tensor *x = tg_variable(tape, test_golden(golden, "in.gelu", TG_SHAPE(15))->data, TG_SHAPE(15)),
+              *y = tg_gelu(tape, x);
     ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false)));
     test_assert_reals_near("gelu", y->data, test_golden(golden, "out.gelu", TG_SHAPE(15))->data, 15, TEST_TOLERANCE);
     test_assert_reals_near("dgelu", x->grad, test_golden(golden, "grad.gelu", TG_SHAPE(15))->data, 15, TEST_TOLERANCE);
@@ -37,7 +38,8 @@ START_TEST(every_width)
 {
     tg_tape *tape = tg_tape_new(1);
     for (int64_t H = 1; H <= 70; H++) {
-        tg_tensor *x = test_variable(tape, (uint64_t)H, -3, 9, TG_SHAPE(2, H)), *w = test_variable(tape, 2, -1, 1, TG_SHAPE(H));
+        tg_tensor *x = test_variable(tape, (uint64_t)H, -3, 9, TG_SHAPE(2, H)),
+                  *w = test_variable(tape, 2, -1, 1, TG_SHAPE(H));
         tg_tensor *b = test_variable(tape, 3, -1, 1, TG_SHAPE(H)), *y = tg_normalize(tape, x, w, b, 1e-3);
         test_assert_clean(tape);
         double want[2 * 70];
@@ -46,7 +48,8 @@ START_TEST(every_width)
             for (int64_t h = 0; h < H; h++) mean += (double)x->data[r * H + h] / (double)H;
             for (int64_t h = 0; h < H; h++) variance += pow((double)x->data[r * H + h] - mean, 2) / (double)H;
             for (int64_t h = 0; h < H; h++)
-                want[r * H + h] = ((double)x->data[r * H + h] - mean) / sqrt(variance + 1e-3) * (double)w->data[h] + (double)b->data[h];
+                want[r * H + h] =
+                    ((double)x->data[r * H + h] - mean) / sqrt(variance + 1e-3) * (double)w->data[h] + (double)b->data[h];
         }
         test_assert_tensor("normalize", y, TG_SHAPE(2, H), want);
         tg_tape_reset(tape);
@@ -84,6 +87,29 @@ START_TEST(normalize_refuses)
 }
 END_TEST
 
+START_TEST(unit_vectors)
+{
+    tg_tape *tape = tg_tape_new(1);
+    tg_tensor *x = tg_variable(tape, (const tg_real[]){3, 4, 0, 0, -5, 0}, TG_SHAPE(3, 2)), *y = tg_unit(tape, x);
+    TEST_TENSOR(y, TG_SHAPE(3, 2), 0.6, 0.8, 0, 0, -1, 0);
+    tg_tensor *r = tg_constant(tape, (const tg_real[]){1, 2, 3, 4, 5, 6}, TG_SHAPE(3, 2));
+    ck_assert(tg_backward(tape, tg_sum(tape, tg_mul(tape, y, r), TG_ALL_AXES, false)));
+    /* (dy - y (y . dy)) / |x|, with y . dy = 2.2 in the first row; a zero vector has gradient 0 */
+    test_assert_all_near("dx", x->grad, (const double[]){(1 - 0.6 * 2.2) / 5, (2 - 0.8 * 2.2) / 5, 0, 0, 0, 1.2}, 6,
+                         TEST_TOLERANCE);
+    for (int64_t n = 1; n <= 40; n++) {
+        double want[40], squares = 0;
+        x = test_variable(tape, (uint64_t)n, -2, 2, TG_SHAPE(n));
+        for (int64_t i = 0; i < n; i++) squares += (double)x->data[i] * (double)x->data[i];
+        for (int64_t i = 0; i < n; i++) want[i] = (double)x->data[i] / sqrt(squares);
+        test_assert_tensor("unit", tg_unit(tape, x), TG_SHAPE(n), want);
+    }
+    ck_assert_ptr_null(tg_unit(tape, test_variable(tape, 1, -1, 1, TG_SCALAR)));
+    test_expect_error(tape, "unit", NULL);
+    test_end(tape, NULL);
+}
+END_TEST
+
 /* ---- dropout ---- */
 
 START_TEST(dropout_keeps_the_mean)
@@ -97,7 +123,8 @@ START_TEST(dropout_keeps_the_mean)
         test_assert_clean(tape);
         for (int i = 0; i < N; i++) {
             double want = (double)x->data[i] / (1 - p);
-            TEST_CHECK(y->data[i] == 0 || test_near((double)y->data[i], want, TEST_TOLERANCE * want), "%g", (double)y->data[i]);
+            TEST_CHECK(y->data[i] == 0 || test_near((double)y->data[i], want, TEST_TOLERANCE * want), "%g",
+                       (double)y->data[i]);
             kept += y->data[i] != 0;
             mean += (double)y->data[i] / N;
         }
@@ -172,6 +199,7 @@ Suite *normalize_suite(void)
     tcase_add_test(tc, every_width);
     tcase_add_test(tc, constant_rows_and_far_means);
     tcase_add_test(tc, normalize_refuses);
+    tcase_add_test(tc, unit_vectors);
     tcase_add_test(tc, dropout_keeps_the_mean);
     tcase_add_test(tc, dropout_backward_has_the_same_mask);
     tcase_add_test(tc, dropout_repeats_with_its_generator);

@@ -157,7 +157,8 @@ TG_OP(test_maybe, "test_maybe", .optional = 1 << 1, .shape = test_like_shape, .f
 START_TEST(optional_inputs)
 {
     tg_tape *tape = tg_tape_new(1);
-    tg_tensor *a = tg_variable(tape, (const tg_real[]){1, 2}, TG_SHAPE(2)), *b = tg_variable(tape, (const tg_real[]){10, 20}, TG_SHAPE(2));
+    tg_tensor *a = tg_variable(tape, (const tg_real[]){1, 2}, TG_SHAPE(2)),
+              *b = tg_variable(tape, (const tg_real[]){10, 20}, TG_SHAPE(2));
     tg_tensor *y = tg_apply(tape, &test_maybe, NULL, 2, (tg_tensor *[]){a, b}, NULL);
     tg_tensor *z = tg_apply(tape, &test_maybe, NULL, 2, (tg_tensor *[]){y, NULL}, NULL);
     TEST_TENSOR(y, TG_SHAPE(2), 12, 24);
@@ -167,7 +168,8 @@ START_TEST(optional_inputs)
     test_assert_all_near("da", a->grad, (const double[]){6, 6}, 2, 0);
     test_assert_all_near("db", b->grad, (const double[]){2, 2}, 2, 0);
     tg_tape_reset(tape);
-    ck_assert_ptr_null(tg_apply(tape, &test_maybe, NULL, 2, (tg_tensor *[]){NULL, tg_constant(tape, NULL, TG_SHAPE(2))}, NULL));
+    ck_assert_ptr_null(
+        tg_apply(tape, &test_maybe, NULL, 2, (tg_tensor *[]){NULL, tg_constant(tape, NULL, TG_SHAPE(2))}, NULL));
     test_expect_error(tape, "test_maybe", "NULL", NULL);
     test_end(tape, NULL);
 }

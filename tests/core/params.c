@@ -12,7 +12,8 @@ START_TEST(registration)
 {
     tg_params *params = tg_params_new(1);
     tg_tensor *first = tg_param(params, "encoder", "weight", TG_SHAPE(2, 3), tg_init_constant(0.5));
-    tg_tensor *plain = tg_param(params, NULL, "bias", TG_SHAPE(3), ZERO), *empty = tg_param(params, "", "scalar", TG_SCALAR, ZERO);
+    tg_tensor *plain = tg_param(params, NULL, "bias", TG_SHAPE(3), ZERO),
+              *empty = tg_param(params, "", "scalar", TG_SCALAR, ZERO);
     ck_assert_str_eq(first->name, "encoder.weight");
     ck_assert_str_eq(plain->name, "bias");
     ck_assert_str_eq(empty->name, "scalar");
@@ -93,7 +94,8 @@ START_TEST(null_is_taken_everywhere)
     tg_params_clear_grads(NULL);
     ck_assert(!tg_params_set_metadata(NULL, "k", "v"));
     ck_assert_ptr_null(tg_params_metadata(NULL, "k"));
-    ck_assert(!tg_params_save(NULL, "/tmp/never", TG_SAVE_MODEL) && !tg_params_load(NULL, "/tmp/never") && !tg_params_loaded(NULL));
+    ck_assert(!tg_params_save(NULL, "/tmp/never", TG_SAVE_MODEL) && !tg_params_load(NULL, "/tmp/never") &&
+              !tg_params_loaded(NULL));
     tg_params_error(NULL);
     tg_params_take_error(NULL);
     tg_params_free(NULL);
@@ -210,7 +212,8 @@ START_TEST(text_that_is_no_utf8)
     test_folder_begin();
     tg_params *params = tg_params_new(1);
     tg_params_set_metadata(params, "key", "\xff\xfe");
-    if (!tg_params_error(params)) ck_assert(!tg_params_save(params, test_path("model"), TG_SAVE_MODEL)); /* at either place */
+    if (!tg_params_error(params))
+        ck_assert(!tg_params_save(params, test_path("model"), TG_SAVE_MODEL)); /* at either place */
     test_expect_params_error(params, "UTF-8", NULL);
     ck_assert_int_eq(test_folder_count(), 0);
     test_folder_end();

@@ -132,7 +132,8 @@ START_TEST(below)
         double mean = ((double)bounds[b] - 1) / 2 / bounds[b];
         ck_assert_msg(test_near(sum / 20000, mean, 5 * 0.289 / sqrt(20000)), "below %u: mean %g", bounds[b], sum / 20000);
     }
-    int counts[3] = {0}; /* a bias would show in the largest part: 2^31 + 1 folded by a plain remainder doubles the low half */
+    int counts[3] = {
+        0}; /* a bias would show in the largest part: 2^31 + 1 folded by a plain remainder doubles the low half */
     for (int i = 0; i < 30000; i++) counts[tg_random_below(&random, 0xC0000000u) / 0x40000000u]++;
     for (int k = 0; k < 3; k++) ck_assert_msg(abs(counts[k] - 10000) < 500, "third %d has %d", k, counts[k]);
 }

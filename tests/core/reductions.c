@@ -50,7 +50,8 @@ static void reference(int which, const tg_tensor *x, test_shape shape, test_shap
     int64_t results = test_shape_size(kept), share = results ? x->size / results : 0;
     double *top = malloc((size_t)(results + 1) * sizeof *top);
     for (int64_t r = 0; r < results; r++) out[r] = 0, top[r] = -INF;
-    for (int64_t i = 0; i < x->size; i++) top[goes_to(i, shape, kept)] = fmax(top[goes_to(i, shape, kept)], (double)x->data[i]);
+    for (int64_t i = 0; i < x->size; i++)
+        top[goes_to(i, shape, kept)] = fmax(top[goes_to(i, shape, kept)], (double)x->data[i]);
     for (int64_t i = 0; i < x->size; i++) {
         int64_t r = goes_to(i, shape, kept);
         out[r] += which == LOGSUMEXP ? exp((double)x->data[i] - top[r]) : (double)x->data[i];
@@ -78,8 +79,8 @@ START_TEST(values)
         test_assert_shape(reductions[which].name, z, dropped.ndim, dropped.size);
         if (which == SUM) /* a sum of both signs is compared with what went in, and not with what is left */
             for (int64_t i = 0; i < y->size; i++)
-                TEST_CHECK(test_near((double)y->data[i], want[i], TEST_TOLERANCE * 3 * (double)(x->size / y->size)), "sum %lld is %.9g",
-                           (long long)i, (double)y->data[i]);
+                TEST_CHECK(test_near((double)y->data[i], want[i], TEST_TOLERANCE * 3 * (double)(x->size / y->size)),
+                           "sum %lld is %.9g", (long long)i, (double)y->data[i]);
         else test_assert_all_near(reductions[which].name, y->data, want, y->size, TEST_TOLERANCE);
         test_assert_same_bits("without keep", z->data, y->data, y->size);
         free(want);
@@ -113,7 +114,8 @@ END_TEST
 static const struct {
     tg_axes axes;
     const char *part;
-} bad_axes[] = {{{1, {2}}, "2"}, {{1, {-3}}, "-3"}, {{2, {0, 0}}, "0"}, {{2, {1, -1}}, "[2, 3]"}, {{3, {0, 1, 0}}, "[2, 3]"}};
+} bad_axes[] = {
+    {{1, {2}}, "2"}, {{1, {-3}}, "-3"}, {{2, {0, 0}}, "0"}, {{2, {1, -1}}, "[2, 3]"}, {{3, {0, 1, 0}}, "[2, 3]"}};
 
 START_TEST(axes_that_are_not_there_or_twice)
 {
@@ -140,7 +142,8 @@ START_TEST(tied_maxima_share_evenly)
 {
     tg_tape *tape = tg_tape_new(1);
     tg_tensor *x = tg_variable(tape, (const tg_real[]){1, 4, 4, 4, 2, 2, 2, 2, 5, 1, 3, 4}, TG_SHAPE(3, 4));
-    ck_assert(tg_backward(tape, tg_sum(tape, tg_affine(tape, tg_max(tape, x, TG_AXES(1), false), 12, 0), TG_ALL_AXES, false)));
+    ck_assert(
+        tg_backward(tape, tg_sum(tape, tg_affine(tape, tg_max(tape, x, TG_AXES(1), false), 12, 0), TG_ALL_AXES, false)));
     test_assert_all_near("dx", x->grad, (const double[]){0, 4, 4, 4, 3, 3, 3, 3, 12, 0, 0, 0}, 12, TEST_TOLERANCE);
     test_end(tape, NULL);
 }
@@ -150,7 +153,8 @@ START_TEST(infinities_and_nan)
 {
     const tg_real inf = (tg_real)INFINITY, nan = (tg_real)NAN;
     tg_tape *tape = tg_tape_new(1);
-    tg_tensor *x = tg_variable(tape, (const tg_real[]){-inf, -inf, -inf, 0, inf, 1, nan, 1, 2, 1000, 1000, -inf}, TG_SHAPE(4, 3));
+    tg_tensor *x =
+        tg_variable(tape, (const tg_real[]){-inf, -inf, -inf, 0, inf, 1, nan, 1, 2, 1000, 1000, -inf}, TG_SHAPE(4, 3));
     TEST_TENSOR(tg_logsumexp(tape, x, TG_AXES(1), false), TG_SHAPE(4), -INF, INF, QNAN,
                 1000 + log(2));
     TEST_TENSOR(tg_max(tape, x, TG_AXES(1), false), TG_SHAPE(4), -INF, INF, QNAN, 1000);

@@ -40,8 +40,10 @@ START_TEST(the_saved_bytes)
     char *header = strndup(file + 8, length);
     ck_assert(header[0] == '{'); /* the format's own rule: no white space before it */
     const char *dtype = sizeof(tg_real) == 8 ? "\"dtype\":\"F64\"" : "\"dtype\":\"F32\"";
-    const char *offsets = sizeof(tg_real) == 8 ? "[0,16]" : "[0,8]", *parts[] = {"\"a.weight\"", "\"b\"", "\"shape\":[2,1]", "\"__metadata__\""};
-    for (size_t p = 0; p < COUNT(parts); p++) ck_assert_msg(strstr(header, parts[p]) != NULL, "%s lacks %s", header, parts[p]);
+    const char *offsets = sizeof(tg_real) == 8 ? "[0,16]" : "[0,8]",
+               *parts[] = {"\"a.weight\"", "\"b\"", "\"shape\":[2,1]", "\"__metadata__\""};
+    for (size_t p = 0; p < COUNT(parts); p++)
+        ck_assert_msg(strstr(header, parts[p]) != NULL, "%s lacks %s", header, parts[p]);
     ck_assert_msg(strstr(header, dtype) && strstr(header, offsets), "%s", header);
     const double want[] = {1.5, 1.5, -2};
     for (int i = 0; i < 3; i++) {
@@ -91,8 +93,8 @@ START_TEST(number_formats)
         ck_assert_msg(tg_params_load(params, test_path("f")), "%s", tg_params_error(params));
         for (int i = 0; i < 9; i++) {
             double want = formats[_i].values[i], got = (double)x->data[i];
-            ck_assert_msg(isnan(want) ? isnan(got) : got == want && signbit(got) == signbit(want), "%s %#" PRIx64 " is %g, wanted %g",
-                          formats[_i].dtype, formats[_i].bits[i], got, want);
+            ck_assert_msg(isnan(want) ? isnan(got) : got == want && signbit(got) == signbit(want),
+                          "%s %#" PRIx64 " is %g, wanted %g", formats[_i].dtype, formats[_i].bits[i], got, want);
         }
         ck_assert(tg_params_loaded(params));
         test_end(NULL, params);
@@ -106,9 +108,12 @@ END_TEST
 static const char *const legal[] = {
     "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
     "{\"x\":{\"data_offsets\":[0,8],\"shape\":[2],\"dtype\":\"F32\"},\"__metadata__\":{}}        ",
-    "{\"x\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[4,8]},\"y\":{\"dtype\":\"F16\",\"shape\":[1,2],\"data_offsets\":[0,4]}}",
-    "{\"none\":{\"dtype\":\"F32\",\"shape\":[3,0],\"data_offsets\":[8,8]},\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
-    "{\"s\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},\"x\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[4,8]}}",
+    "{\"x\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[4,8]},\"y\":{\"dtype\":\"F16\",\"shape\":[1,2],\"data_"
+    "offsets\":[0,4]}}",
+    "{\"none\":{\"dtype\":\"F32\",\"shape\":[3,0],\"data_offsets\":[8,8]},\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_"
+    "offsets\":[0,8]}}",
+    "{\"s\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},\"x\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_"
+    "offsets\":[4,8]}}",
     "{ \"x\" : { \"dtype\" : \"F32\" , \"shape\" : [ 2 ] , \"data_offsets\" : [ 0 , 8 ] } }",
 };
 
@@ -143,7 +148,8 @@ END_TEST
 
 static const struct {
     const char *what, *header;
-} hostile[] = { /* each with 16 bytes of data */
+} hostile[] = {
+    /* each with 16 bytes of data */
     {"not JSON", "hello, world"},
     {"not JSON", "{\"x\":"},
     {"not JSON", "{\"x\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}} and more"},
@@ -189,20 +195,27 @@ static const struct {
     {"offsets of an object", X("F32", "[4]", "{\"0\":0,\"1\":16}")},
     {"a part of the data is nobody's", X("F32", "[2]", "[0,8]")},
     {"a part of the data is nobody's", X("F32", "[2]", "[8,16]")},
-    {"overlap", "{\"x\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}"},
-    {"overlap and hole", "{\"x\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]},\"y\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]}}"},
-    {"overlap and hole", "{\"x\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[4,12]},\"y\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]}}"},
-    {"twice the same name", "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}"},
+    {"overlap", "{\"x\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},\"y\":{\"dtype\":\"F32\",\"shape\":[2],"
+                "\"data_offsets\":[8,16]}}"},
+    {"overlap and hole", "{\"x\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]},\"y\":{\"dtype\":\"F16\","
+                         "\"shape\":[4],\"data_offsets\":[0,8]}}"},
+    {"overlap and hole", "{\"x\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[4,12]},\"y\":{\"dtype\":\"F16\","
+                         "\"shape\":[4],\"data_offsets\":[0,8]}}"},
+    {"twice the same name", "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"x\":{\"dtype\":\"F32\","
+                            "\"shape\":[2],\"data_offsets\":[8,16]}}"},
     {"twice the same key", "{\"x\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}"},
     {"metadata is text", "{\"__metadata__\":\"m\",\"x\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}"},
     {"metadata of a number", "{\"__metadata__\":{\"k\":1},\"x\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}"},
-    {"metadata of an object", "{\"__metadata__\":{\"k\":{}},\"x\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}"},
-    {"a zero byte in metadata", "{\"__metadata__\":{\"k\":\"a\\u0000b\"},\"x\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}"},
+    {"metadata of an object",
+     "{\"__metadata__\":{\"k\":{}},\"x\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}"},
+    {"a zero byte in metadata",
+     "{\"__metadata__\":{\"k\":\"a\\u0000b\"},\"x\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}"},
     {"a zero byte in a name", "{\"x\\u0000y\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}"},
     {"a line break in a bad name", "{\"x\\ny\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[0,16]}}"},
 };
 
-/* Nothing hostile may change a number, crash, be kept silent about, or talk the library into memory for what is not there. */
+/* Nothing hostile may change a number, crash, be kept silent about, or talk the library into memory for what is not
+ * there. */
 static void assert_refused(const char *what)
 {
     test_memory_begin(0, false);
@@ -212,7 +225,8 @@ static void assert_refused(const char *what)
     ck_assert_msg(!tg_params_load(params, test_path("f")), "%s: was loaded", what);
     const char *error = tg_params_take_error(params);
     ck_assert_msg(error && *error, "%s: no error", what);
-    ck_assert_msg(strstr(error, test_path("f")) && !strchr(error, '\n'), "%s: not one line that names the file: %s", what, error);
+    ck_assert_msg(strstr(error, test_path("f")) && !strchr(error, '\n'), "%s: not one line that names the file: %s", what,
+                  error);
     for (int i = 0; i < 4; i++) ck_assert_msg(x->data[i] == 7, "%s: element %d has changed", what, i);
     ck_assert_str_eq(tg_params_metadata(params, "k"), "old");
     ck_assert_ptr_nonnull(tg_param(params, NULL, "after", TG_SHAPE(1), tg_init_constant(1))); /* as if it had not happened */
@@ -241,8 +255,21 @@ START_TEST(hostile_lengths)
 {
     const char *header = X("F32", "[4]", "[0,16]");
     uint64_t right = strlen(header);
-    const uint64_t lengths[] = {0, 1, right - 1, right + 1, right + 16, right + 17, 1 << 20, (uint64_t)1 << 31, (uint64_t)1 << 32,
-                                (uint64_t)1 << 40, INT64_MAX, (uint64_t)1 << 63, UINT64_MAX - 8, UINT64_MAX - 7, UINT64_MAX};
+    const uint64_t lengths[] = {0,
+                                1,
+                                right - 1,
+                                right + 1,
+                                right + 16,
+                                right + 17,
+                                1 << 20,
+                                (uint64_t)1 << 31,
+                                (uint64_t)1 << 32,
+                                (uint64_t)1 << 40,
+                                INT64_MAX,
+                                (uint64_t)1 << 63,
+                                UINT64_MAX - 8,
+                                UINT64_MAX - 7,
+                                UINT64_MAX};
     const unsigned char data[16] = {0};
     test_folder_begin();
     for (size_t l = 0; l < COUNT(lengths); l++) {

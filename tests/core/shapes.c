@@ -49,7 +49,8 @@ END_TEST
 START_TEST(a_view_and_its_source)
 {
     tg_tape *tape = tg_tape_new(1);
-    tg_tensor *x = counting(tape, TG_SHAPE(4)), *y = tg_reshape(tape, x, TG_SHAPE(2, 2)), *z = tg_reshape(tape, y, TG_SHAPE(4));
+    tg_tensor *x = counting(tape, TG_SHAPE(4)), *y = tg_reshape(tape, x, TG_SHAPE(2, 2)),
+              *z = tg_reshape(tape, y, TG_SHAPE(4));
     tg_tensor *sum = tg_add(tape, tg_sum(tape, tg_square(tape, y), TG_ALL_AXES, false),
                             tg_sum(tape, tg_affine(tape, x, 10, 0), TG_ALL_AXES, false));
     ck_assert(tg_backward(tape, tg_add(tape, sum, tg_sum(tape, z, TG_ALL_AXES, false))));
@@ -64,9 +65,18 @@ END_TEST
 static const struct {
     test_shape from;
     int order[6];
-} permutes[] = {{S_SCALAR, {0}}, {S(5), {0}}, {S(2, 3), {1, 0}}, {S(2, 3), {0, 1}}, {S(2, 3, 4), {2, 0, 1}}, {S(2, 3, 4), {1, 2, 0}},
-                {S(2, 3, 4), {0, 2, 1}}, {S(3, 1, 2, 4), {3, 1, 0, 2}}, {S(2, 1, 3, 2, 1, 2), {5, 3, 0, 4, 2, 1}},
-                {S(2, 0, 3), {2, 1, 0}}, {S(33, 17), {1, 0}}, {S(2, 33, 3, 17), {0, 2, 1, 3}}};
+} permutes[] = {{S_SCALAR, {0}},
+                {S(5), {0}},
+                {S(2, 3), {1, 0}},
+                {S(2, 3), {0, 1}},
+                {S(2, 3, 4), {2, 0, 1}},
+                {S(2, 3, 4), {1, 2, 0}},
+                {S(2, 3, 4), {0, 2, 1}},
+                {S(3, 1, 2, 4), {3, 1, 0, 2}},
+                {S(2, 1, 3, 2, 1, 2), {5, 3, 0, 4, 2, 1}},
+                {S(2, 0, 3), {2, 1, 0}},
+                {S(33, 17), {1, 0}},
+                {S(2, 33, 3, 17), {0, 2, 1, 3}}};
 
 START_TEST(permute_moves)
 {
@@ -149,11 +159,16 @@ static const struct {
     int axis;
     const char *part;
 } bad_joins[] = {
-    {"concat", tg_concat, S(2, 3), S(3, 3), 1, "[3, 3]"}, {"concat", tg_concat, S(2, 3), S(2), 0, "[2]"},
-    {"concat", tg_concat, S(2, 3), S(2, 3), 2, "[2, 3]"}, {"concat", tg_concat, S(2, 3), S(2, 3), -3, "[2, 3]"},
-    {"concat", tg_concat, S_SCALAR, S_SCALAR, 0, "[]"},   {"stack", tg_stack, S(2, 3), S(2, 4), 0, "[2, 4]"},
-    {"stack", tg_stack, S(2, 3), S(3, 2), 0, "[3, 2]"},   {"stack", tg_stack, S(2, 3), S(2, 3), 3, "[2, 3]"},
-    {"stack", tg_stack, S(2, 3), S(2, 3), -4, "[2, 3]"},  {"stack", tg_stack, S(1, 1, 1, 1, 1, 2), S(1, 1, 1, 1, 1, 2), 0, "[1, 1, 1, 1, 1, 2]"},
+    {"concat", tg_concat, S(2, 3), S(3, 3), 1, "[3, 3]"},
+    {"concat", tg_concat, S(2, 3), S(2), 0, "[2]"},
+    {"concat", tg_concat, S(2, 3), S(2, 3), 2, "[2, 3]"},
+    {"concat", tg_concat, S(2, 3), S(2, 3), -3, "[2, 3]"},
+    {"concat", tg_concat, S_SCALAR, S_SCALAR, 0, "[]"},
+    {"stack", tg_stack, S(2, 3), S(2, 4), 0, "[2, 4]"},
+    {"stack", tg_stack, S(2, 3), S(3, 2), 0, "[3, 2]"},
+    {"stack", tg_stack, S(2, 3), S(2, 3), 3, "[2, 3]"},
+    {"stack", tg_stack, S(2, 3), S(2, 3), -4, "[2, 3]"},
+    {"stack", tg_stack, S(1, 1, 1, 1, 1, 2), S(1, 1, 1, 1, 1, 2), 0, "[1, 1, 1, 1, 1, 2]"},
 };
 
 START_TEST(joins_refuse)
@@ -203,7 +218,8 @@ END_TEST
 
 START_TEST(slices_out_of_range)
 {
-    const int64_t bad[][3] = {{1, 0, 4}, {1, -4, 2}, {1, 2, 1}, {1, 4, 4}, {3, 0, 1}, {-4, 0, 1}, {0, -3, 1}, {1, INT64_MIN, INT64_MAX}};
+    const int64_t bad[][3] = {{1, 0, 4}, {1, -4, 2}, {1, 2, 1},  {1, 4, 4},
+                              {3, 0, 1}, {-4, 0, 1}, {0, -3, 1}, {1, INT64_MIN, INT64_MAX}};
     for (size_t b = 0; b < COUNT(bad); b++) {
         tg_tape *tape = tg_tape_new(1);
         ck_assert_ptr_null(tg_slice(tape, counting(tape, TG_SHAPE(2, 3, 2)), (int)bad[b][0], bad[b][1], bad[b][2]));
@@ -282,8 +298,8 @@ START_TEST(choices)
     TEST_TENSOR(y, TG_SHAPE(2, 3), 0, 10, 2, 3, 11, 5);
     tg_tensor *z = tg_masked_fill(tape, a, tg_mask_nd(keep, TG_SHAPE(2, 1)), -INF);
     TEST_TENSOR(z, TG_SHAPE(2, 3), 0, 1, 2, -INF, -INF, -INF);
-    TEST_TENSOR(tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2, 1, 1)), tg_slice(tape, a, 0, 0, 1), b), TG_SHAPE(2, 2, 3), 0, 1, 2, 0,
-                1, 2, 10, 10, 10, 11, 11, 11); /* the mask may be the largest */
+    TEST_TENSOR(tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2, 1, 1)), tg_slice(tape, a, 0, 0, 1), b), TG_SHAPE(2, 2, 3), 0, 1,
+                2, 0, 1, 2, 10, 10, 10, 11, 11, 11); /* the mask may be the largest */
     TEST_TENSOR(tg_where(tape, tg_mask_nd(keep, TG_SCALAR), a, b), TG_SHAPE(2, 3), 0, 1, 2, 3, 4, 5);
     memset(keep, 1, sizeof keep); /* the caller's again */
     ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false)));
@@ -314,9 +330,11 @@ START_TEST(choices_refuse)
 {
     tg_tape *tape = tg_tape_new(1);
     const uint8_t keep[6] = {1};
-    ck_assert_ptr_null(tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2)), counting(tape, TG_SHAPE(2, 3)), counting(tape, TG_SHAPE(3))));
+    ck_assert_ptr_null(
+        tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2)), counting(tape, TG_SHAPE(2, 3)), counting(tape, TG_SHAPE(3))));
     test_expect_error(tape, "where", "[2]", "[2, 3]", NULL);
-    ck_assert_ptr_null(tg_where(tape, tg_mask_nd(keep, TG_SHAPE(1)), counting(tape, TG_SHAPE(2, 3)), counting(tape, TG_SHAPE(2))));
+    ck_assert_ptr_null(
+        tg_where(tape, tg_mask_nd(keep, TG_SHAPE(1)), counting(tape, TG_SHAPE(2, 3)), counting(tape, TG_SHAPE(2))));
     test_expect_error(tape, "where", "[2, 3]", "[2]", NULL);
     ck_assert_ptr_null(tg_masked_fill(tape, counting(tape, TG_SHAPE(3)), tg_mask_nd(keep, TG_SHAPE(2, 3)), 0));
     test_expect_error(tape, "masked_fill", "[3]", "[2, 3]", NULL); /* the mask is broadcast to x, and x is not */

@@ -25,7 +25,8 @@ static void check_rows(const char *what, const tg_tensor *x, const uint8_t *keep
         reference(x->data + row * T, keep ? keep + row * T : NULL, T, logs, want);
         test_assert_all_near(what, y->data + row * T, want, T, TEST_TOLERANCE);
         for (int64_t t = 0; t < T; t++) /* a place left out is 0 to the bit, not nearly */
-            if (keep && !keep[row * T + t]) TEST_CHECK((double)y->data[row * T + t] == want[t], "%s: %lld leaks", what, (long long)t);
+            if (keep && !keep[row * T + t])
+                TEST_CHECK((double)y->data[row * T + t] == want[t], "%s: %lld leaks", what, (long long)t);
     }
     free(want);
 }
@@ -51,8 +52,8 @@ START_TEST(large_scores)
     tg_tape *tape = tg_tape_new(1);
     tg_tensor *x = tg_variable(tape, (const tg_real[]){1000, 1000, -1000, -1e5, -1e5, -1e5, 0, -inf, 0}, TG_SHAPE(3, 3));
     TEST_TENSOR(tg_softmax(tape, x), TG_SHAPE(3, 3), 0.5, 0.5, 0, 1.0 / 3, 1.0 / 3, 1.0 / 3, 0.5, 0, 0.5);
-    TEST_TENSOR(tg_log_softmax(tape, tg_slice(tape, x, 0, 0, 2)), TG_SHAPE(2, 3), -log(2), -log(2), -2000 - log(2), -log(3), -log(3),
-                -log(3));
+    TEST_TENSOR(tg_log_softmax(tape, tg_slice(tape, x, 0, 0, 2)), TG_SHAPE(2, 3), -log(2), -log(2), -2000 - log(2), -log(3),
+                -log(3), -log(3));
     test_end(tape, NULL);
 }
 END_TEST
@@ -74,7 +75,8 @@ START_TEST(lengths_and_garbage)
     tg_tape *tape = tg_tape_new(1);
     tg_tensor *x = test_variable(tape, 1, -3, 3, TG_SHAPE(B, N, T));
     garbage(x, keep);
-    tg_tensor *y = tg_softmax_lengths(tape, x, tg_ints_1d(lengths, B)), *z = tg_log_softmax_lengths(tape, x, tg_ints_1d(lengths, B));
+    tg_tensor *y = tg_softmax_lengths(tape, x, tg_ints_1d(lengths, B)),
+              *z = tg_log_softmax_lengths(tape, x, tg_ints_1d(lengths, B));
     test_assert_clean(tape);
     check_rows("softmax_lengths", x, keep, false, y);
     check_rows("log_softmax_lengths", x, keep, true, z);
@@ -107,8 +109,9 @@ END_TEST
 
 static const struct {
     test_shape x, mask;
-} masks[] = {{S(2, 3, 5), S(2, 3, 5)}, {S(2, 3, 5), S(5)}, {S(2, 3, 5), S(3, 5)}, {S(2, 3, 5), S(2, 1, 5)}, {S(2, 3, 5), S(2, 3, 1)},
-             {S(2, 3, 5), S(3, 1)}, {S(2, 3, 5), S_SCALAR}, {S(7), S(7)}, {S(4, 33), S(4, 33)}, {S(0, 3), S(1, 3)}};
+} masks[] = {{S(2, 3, 5), S(2, 3, 5)}, {S(2, 3, 5), S(5)},    {S(2, 3, 5), S(3, 5)},  {S(2, 3, 5), S(2, 1, 5)},
+             {S(2, 3, 5), S(2, 3, 1)}, {S(2, 3, 5), S(3, 1)}, {S(2, 3, 5), S_SCALAR}, {S(7), S(7)},
+             {S(4, 33), S(4, 33)},     {S(0, 3), S(1, 3)}};
 
 START_TEST(masks_broadcast)
 {
@@ -138,7 +141,8 @@ START_TEST(dead_rows_are_zeros)
     const uint8_t keep[] = {0, 0, 1, 1};
     const int32_t lengths[] = {0, 2};
     tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(2, 2));
-    tg_tensor *all[] = {tg_softmax_masked(tape, x, tg_mask_nd(keep, TG_SHAPE(2, 2))), tg_softmax_lengths(tape, x, tg_ints_1d(lengths, 2)),
+    tg_tensor *all[] = {tg_softmax_masked(tape, x, tg_mask_nd(keep, TG_SHAPE(2, 2))),
+                        tg_softmax_lengths(tape, x, tg_ints_1d(lengths, 2)),
                         tg_log_softmax_masked(tape, x, tg_mask_nd(keep, TG_SHAPE(2, 2))),
                         tg_log_softmax_lengths(tape, x, tg_ints_1d(lengths, 2))};
     test_assert_clean(tape);
@@ -159,7 +163,8 @@ START_TEST(padding_changes_no_bit)
     tg_tensor *first = NULL;
     for (int64_t T = L; T <= 70; T++) {
         tg_tensor *x = test_variable(tape, 5, -3, 3, TG_SHAPE(1, T)); /* the same first numbers for every T */
-        tg_tensor *y = tg_softmax_lengths(tape, x, tg_ints_1d(&length, 1)), *z = tg_log_softmax_lengths(tape, x, tg_ints_1d(&length, 1));
+        tg_tensor *y = tg_softmax_lengths(tape, x, tg_ints_1d(&length, 1)),
+                  *z = tg_log_softmax_lengths(tape, x, tg_ints_1d(&length, 1));
         tg_tensor *both = tg_concat(tape, 2, (tg_tensor *[]){tg_slice(tape, y, 1, 0, L), tg_slice(tape, z, 1, 0, L)}, 1);
         if (!first) first = both;
         test_assert_same_bits("a longer row", both->data, first->data, 2 * L);

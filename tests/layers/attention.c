@@ -7,7 +7,8 @@ START_TEST(names_and_start)
     tg_additive_attention layer;
     ck_assert(tg_additive_attention_init(&layer, params, "attention", 16, 25));
     ck_assert_int_eq(tg_params_count(params), 3);
-    ck_assert(tg_params_find(params, "attention.proj.weight") == layer.proj_weight && tg_params_find(params, "attention.proj.bias") == layer.proj_bias &&
+    ck_assert(tg_params_find(params, "attention.proj.weight") == layer.proj_weight &&
+              tg_params_find(params, "attention.proj.bias") == layer.proj_bias &&
               tg_params_find(params, "attention.score.weight") == layer.score_weight);
     test_assert_shape("proj.weight", layer.proj_weight, TG_SHAPE(25, 16));
     test_assert_shape("proj.bias", layer.proj_bias, TG_SHAPE(25));
@@ -37,7 +38,8 @@ START_TEST(values_by_hand)
     const int32_t lengths[] = {2, 1, 0};
     const tg_real x[] = {1, 0, 0, 1, 9, 9, 3, 4, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9};
     tg_attention_detail detail;
-    tg_tensor *y = tg_additive_attention_forward(tape, &layer, tg_constant(tape, x, TG_SHAPE(3, 3, 2)), tg_ints_1d(lengths, 3), &detail);
+    tg_tensor *y = tg_additive_attention_forward(tape, &layer, tg_constant(tape, x, TG_SHAPE(3, 3, 2)),
+                                                 tg_ints_1d(lengths, 3), &detail);
     double s0 = 2 * tanh(1.5), s1 = 2 * tanh(-0.5), a0 = 1 / (1 + exp(s1 - s0));
     TEST_TENSOR(y, TG_SHAPE(3, 2), a0, 1 - a0, 3, 4, 0, 0);
     tg_tensor *weights = tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS);
@@ -92,7 +94,8 @@ START_TEST(large_scores)
     layer.score_weight->data[0] = 5000;
     tg_tape *tape = tg_tape_new(1);
     const tg_real x[] = {1, 2, -1, -1, -1, -2};
-    tg_tensor *y = tg_additive_attention_forward(tape, &layer, tg_variable(tape, x, TG_SHAPE(2, 3, 1)), tg_full_length(), NULL);
+    tg_tensor *y =
+        tg_additive_attention_forward(tape, &layer, tg_variable(tape, x, TG_SHAPE(2, 3, 1)), tg_full_length(), NULL);
     TEST_TENSOR(y, TG_SHAPE(2, 1), 1.5, -4.0 / 3);
     ck_assert(tg_backward(tape, test_weighted_loss(tape, y, 1)));
     test_end(tape, params);
@@ -110,8 +113,8 @@ START_TEST(the_documents_wrong_shapes)
     tg_additive_attention layer;
     tg_additive_attention_init(&layer, params, "a", 10, 20);
     tg_tape *tape = tg_tape_new(1);
-    ck_assert_ptr_null(tg_additive_attention_forward(tape, &layer, test_variable(tape, 1, -1, 1, documents[_i].x.ndim, documents[_i].x.size),
-                                                     tg_full_length(), NULL));
+    ck_assert_ptr_null(tg_additive_attention_forward(
+        tape, &layer, test_variable(tape, 1, -1, 1, documents[_i].x.ndim, documents[_i].x.size), tg_full_length(), NULL));
     test_expect_error(tape, "attention", documents[_i].text, "[20, 10]", NULL);
     test_end(tape, params);
 }

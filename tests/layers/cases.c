@@ -33,6 +33,8 @@ typedef struct model {
     tg_lstm lstm;
     tg_lstm_state initial;
     tg_additive_attention attention;
+    tg_attention scores;
+    tg_tensor *query, *values;
     tg_linear linear;
     tg_embedding embedding;
     tg_layer_norm norm;
@@ -68,6 +70,20 @@ static tg_tensor *run_attention(tg_tape *tape, model *m)
     return tg_additive_attention_forward(tape, &m->attention, m->x, batch_lengths(m->shape), NULL);
 }
 
+/* Queries of their own over the sequence. */
+static tg_tensor *run_scores(tg_tape *tape, model *m)
+{
+    tg_attention_mask mask = {.lengths = batch_lengths(m->shape), .query_lengths = tg_full_length()};
+    return tg_attention_forward(tape, &m->scores, m->query, m->x, m->values, &mask, NULL);
+}
+
+static tg_tensor *run_heads(tg_tape *tape, model *m)
+{
+    tg_attention_mask mask = {.lengths = batch_lengths(m->shape), .query_lengths = tg_full_length(), .causal = true};
+    return tg_dot_attention(tape, m->query, m->x, m->values, m->shape->E, 0.7, 0.2,
+                            &mask); /* as many heads as there are numbers */
+}
+
 static tg_tensor *run_linear(tg_tape *tape, model *m) { return tg_linear_forward(tape, &m->linear, m->x); }
 static tg_tensor *run_norm(tg_tape *tape, model *m) { return tg_layer_norm_forward(tape, &m->norm, m->x); }
 
@@ -90,11 +106,11 @@ static tg_tensor *run_stack(tg_tape *tape, model *m)
 /* ---- building them ---- */
 
 /* Small weights would make small gradients, and zero biases hide a missing one: all are drawn anew. */
-static void draw_all(tg_params *params)
+static void draw_all(tg_params *params, double bound)
 {
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         tg_tensor *p = tg_params_at(params, i);
-        test_fill(p->data, p->size, (uint64_t)i + 11, -0.8, 0.8);
+        test_fill(p->data, p->size, (uint64_t)i + 11, -bound, bound);
     }
 }
 
@@ -127,6 +143,34 @@ static void build_attention(model *m)
     tg_additive_attention_init(&m->attention, m->params, "attention", m->shape->E, m->shape->H);
 }
 
+static void build_scores(model *m, tg_score score)
+{
+    const batch_shape *s = m->shape;
+    build_x(m);
+    m->query = tg_param(m->params, NULL, "query", TG_SHAPE(s->B, 3, s->E), tg_init_constant(0));
+    m->values = tg_param(m->params, NULL, "values", TG_SHAPE(s->B, s->T, s->E), tg_init_constant(0));
+    tg_attention_init(&m->scores, m->params, "scores", score, s->E, s->E, s->H);
+}
+
+static void build_dot(model *m) { build_scores(m, TG_SCORE_DOT); }
+static void build_scaled_dot(model *m) { build_scores(m, TG_SCORE_SCALED_DOT); }
+static void build_bilinear(model *m) { build_scores(m, TG_SCORE_BILINEAR); }
+static void build_additive(model *m) { build_scores(m, TG_SCORE_ADDITIVE); }
+static void build_cosine(model *m) { build_scores(m, TG_SCORE_COSINE); }
+static void build_euclidean(model *m) { build_scores(m, TG_SCORE_EUCLIDEAN); }
+
+static void build_raw(model *m)
+{
+    build_scores(m, TG_SCORE_DOT);
+    m->scores.raw = true;
+}
+
+static void build_times_score(model *m)
+{
+    build_scores(m, TG_SCORE_SCALED_DOT);
+    m->scores.times_score = true;
+}
+
 static void build_linear(model *m)
 {
     build_x(m);
@@ -146,7 +190,10 @@ static void build_norm(model *m)
 }
 
 static void build_embedding(model *m) { tg_embedding_init(&m->embedding, m->params, "embedding", 5, m->shape->E, -1); }
-static void build_embedding_padding(model *m) { tg_embedding_init(&m->embedding, m->params, "embedding", 5, m->shape->E, 4); }
+static void build_embedding_padding(model *m)
+{
+    tg_embedding_init(&m->embedding, m->params, "embedding", 5, m->shape->E, 4);
+}
 
 static void build_stack(model *m)
 {
@@ -173,6 +220,15 @@ static const struct {
     {"lstm of two layers in both directions", build_lstm_2_deep, run_lstm},
     {"lstm of three layers", build_lstm_deep, run_lstm},
     {"additive attention", build_attention, run_attention},
+    {"attention, product", build_dot, run_scores},
+    {"attention, scaled product", build_scaled_dot, run_scores},
+    {"attention, bilinear", build_bilinear, run_scores},
+    {"attention, additive", build_additive, run_scores},
+    {"attention, cosine", build_cosine, run_scores},
+    {"attention, distance", build_euclidean, run_scores},
+    {"attention, raw", build_raw, run_scores},
+    {"attention, times the score", build_times_score, run_scores},
+    {"attention, heads, causal, with dropout", build_dot, run_heads},
     {"lstm, dropout, attention, linear", build_stack, run_stack},
 };
 
@@ -194,11 +250,14 @@ void layer_case_run(int index)
     size_t layer = (size_t)(index / batch_shape_count());
     const batch_shape *shape = &batch_shapes[index % batch_shape_count()];
     if (layers[layer].run == run_norm && shape->E == 2) return; /* two numbers normalise to +-1: no slope worth comparing */
+    if (layers[layer].build == build_cosine && shape->E == 1) return;                         /* +-1 likewise */
     if (layers[layer].run == run_stack && shape->H == 1) return; /* two numbers attended to: gradients near 1e-8 */
     case_context c = {.m = {.shape = shape, .params = tg_params_new(1)}, .run = layers[layer].run};
     layers[layer].build(&c.m);
     test_assert_params_clean(c.m.params);
-    draw_all(c.m.params);
+    /* Cosines and distances bend sharply near 0, and in float the differences' steps are wide: further out they do not. */
+    bool bends = layers[layer].build == build_cosine || layers[layer].build == build_euclidean;
+    draw_all(c.m.params, bends ? 4 : 0.8);
     char what[128];
     snprintf(what, sizeof what, "%s, batch %s", layers[layer].name, shape->what);
     test_gradients(what, c.m.params, run_case, &c);

@@ -40,30 +40,38 @@ static const struct {
     int64_t B, T;
     int layers;
     bool both, explicit_lengths, zero_state;
-} lstms[] = {{"lstm", 5, 6, 2, true, true, false}, {"lstm_one", 3, 5, 1, false, true, false}, {"lstm_one", 3, 5, 1, false, false, true}};
+} lstms[] = {{"lstm", 5, 6, 2, true, true, false},
+             {"lstm_one", 3, 5, 1, false, true, false},
+             {"lstm_one", 3, 5, 1, false, false, true}};
 
 START_TEST(golden_lstm)
 {
     const int64_t B = lstms[_i].B, T = lstms[_i].T, E = 3, H = 4, D = lstms[_i].both ? 2 : 1, all = lstms[_i].layers * D;
     tg_params *golden = test_golden_open(lstms[_i].file);
     tg_lstm lstm;
-    ck_assert_msg(tg_lstm_init(&lstm, golden, "param", E, H, lstms[_i].layers, lstms[_i].both), "%s", tg_params_error(golden));
+    ck_assert_msg(tg_lstm_init(&lstm, golden, "param", E, H, lstms[_i].layers, lstms[_i].both), "%s",
+                  tg_params_error(golden));
     int32_t lengths[8];
     test_golden_ints(golden, "in.lengths", lengths, B);
     tg_tape *tape = tg_tape_new(1);
     tg_tensor *x = input(tape, golden, "in.x", TG_SHAPE(B, T, E));
     for (int64_t i = 0; i < x->size; i++) /* worse than PyTorch's own garbage */
         if (i / E % T >= lengths[i / E / T]) x->data[i] = (tg_real)NAN;
-    tg_lstm_state initial = {input(tape, golden, "in.h0", TG_SHAPE(all, B, H)), input(tape, golden, "in.c0", TG_SHAPE(all, B, H))}, final;
-    tg_tensor *y = tg_lstm_forward_state(tape, &lstm, x, lstms[_i].explicit_lengths ? tg_ints_1d(lengths, B) : tg_full_length(),
-                                         lstms[_i].zero_state ? NULL : &initial, &final);
-    tg_tensor *loss = tg_add(tape, weighed(tape, golden, "in.r_output", y),
-                             tg_add(tape, weighed(tape, golden, "in.r_h", final.h), weighed(tape, golden, "in.r_c", final.c)));
+    tg_lstm_state initial = {input(tape, golden, "in.h0", TG_SHAPE(all, B, H)),
+                             input(tape, golden, "in.c0", TG_SHAPE(all, B, H))},
+                  final;
+    tg_tensor *y =
+        tg_lstm_forward_state(tape, &lstm, x, lstms[_i].explicit_lengths ? tg_ints_1d(lengths, B) : tg_full_length(),
+                              lstms[_i].zero_state ? NULL : &initial, &final);
+    tg_tensor *loss =
+        tg_add(tape, weighed(tape, golden, "in.r_output", y),
+               tg_add(tape, weighed(tape, golden, "in.r_h", final.h), weighed(tape, golden, "in.r_c", final.c)));
     ck_assert_msg(tg_backward(tape, loss), "%s", tg_tape_error(tape));
     assert_golden(golden, "out.output", y->data, y);
     assert_golden(golden, "out.h_n", final.h->data, final.h);
     assert_golden(golden, "out.c_n", final.c->data, final.c);
-    test_assert_reals_near("loss", loss->data, test_golden(golden, "out.loss", TG_SHAPE(1))->data, 1, 10 * TEST_TOLERANCE); /* a sum that cancels */
+    test_assert_reals_near("loss", loss->data, test_golden(golden, "out.loss", TG_SHAPE(1))->data, 1,
+                           10 * TEST_TOLERANCE); /* a sum that cancels */
     assert_golden(golden, "grad.x", x->grad, x);
     if (!lstms[_i].zero_state) {
         assert_golden(golden, "grad.h0", initial.h->grad, initial.h);

@@ -12,8 +12,10 @@ END_TEST
 START_TEST(every_operator_is_checked)
 {
     test_forget_coverage();
+    test_gradients_alone(true);
     for (int i = 0; i < test_core_case_count(); i++) test_core_case_run(i);
     for (int i = 0; i < layer_case_count(); i++) layer_case_run(i);
+    test_gradients_alone(false);
     char missing[4096];
     int count = test_unchecked_operators(missing, sizeof missing);
     ck_assert_msg(count == 0, "%d operators have no gradient check, or not of every input:%s", count, missing);
@@ -25,7 +27,8 @@ END_TEST
 static bool planted_shape(tg_node *node) { return tg_output_like(node, node->inputs[0]) != NULL; }
 static void planted_forward(tg_node *node)
 {
-    for (int64_t i = 0; i < node->outputs[0]->size; i++) node->outputs[0]->data[i] = node->inputs[0]->data[i] + node->inputs[1]->data[i];
+    for (int64_t i = 0; i < node->outputs[0]->size; i++)
+        node->outputs[0]->data[i] = node->inputs[0]->data[i] + node->inputs[1]->data[i];
 }
 static void planted_backward(tg_node *node)
 {
@@ -34,7 +37,8 @@ static void planted_backward(tg_node *node)
         for (int64_t i = 0; dx && i < node->outputs[0]->size; i++) dx[i] += node->outputs[0]->grad[i];
     }
 }
-static const tg_op planted = {.name = "planted", .shape = planted_shape, .forward = planted_forward, .backward = planted_backward};
+static const tg_op planted = {
+    .name = "planted", .shape = planted_shape, .forward = planted_forward, .backward = planted_backward};
 
 static tg_tensor *with_a_constant(tg_tape *tape, void *context)
 {

@@ -10,8 +10,8 @@ START_TEST(names_and_shapes)
     for (int l = 0; l < 2; l++)
         for (int d = 0; d < 2; d++) {
             const char *kinds[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
-            const tg_tensor *have[] = {lstm.weights[l][d].weight_ih, lstm.weights[l][d].weight_hh, lstm.weights[l][d].bias_ih,
-                                       lstm.weights[l][d].bias_hh};
+            const tg_tensor *have[] = {lstm.weights[l][d].weight_ih, lstm.weights[l][d].weight_hh,
+                                       lstm.weights[l][d].bias_ih, lstm.weights[l][d].bias_hh};
             for (int k = 0; k < 4; k++, count++) {
                 char name[64];
                 snprintf(name, sizeof name, "encoder.rnn.%s_l%d%s", kinds[k], l, d ? "_reverse" : "");
@@ -60,8 +60,11 @@ START_TEST(one_step_by_hand)
     memcpy(w->bias_ih->data, (const tg_real[]){(tg_real)0.125, -1, 0, 1}, 4 * sizeof(tg_real));
     memcpy(w->bias_hh->data, (const tg_real[]){0, (tg_real)0.5, 1, -1}, 4 * sizeof(tg_real));
     tg_tape *tape = tg_tape_new(1);
-    tg_lstm_state start = {tg_constant(tape, (const tg_real[]){2}, TG_SHAPE(1, 1, 1)), tg_constant(tape, (const tg_real[]){3}, TG_SHAPE(1, 1, 1))}, end;
-    tg_tensor *y = tg_lstm_forward_state(tape, &lstm, tg_constant(tape, (const tg_real[]){(tg_real)0.5}, TG_SHAPE(1, 1, 1)), tg_full_length(), &start, &end);
+    tg_lstm_state start = {tg_constant(tape, (const tg_real[]){2}, TG_SHAPE(1, 1, 1)),
+                           tg_constant(tape, (const tg_real[]){3}, TG_SHAPE(1, 1, 1))},
+                  end;
+    tg_tensor *y = tg_lstm_forward_state(tape, &lstm, tg_constant(tape, (const tg_real[]){(tg_real)0.5}, TG_SHAPE(1, 1, 1)),
+                                         tg_full_length(), &start, &end);
     double i = 0.5 + 1 + 0.125, f = 1 + 0.5 - 0.5, g = 1.5 - 2 + 1, o = 2 - 4;
     double c = 3 / (1 + exp(-f)) + tanh(g) / (1 + exp(-i)), h = tanh(c) / (1 + exp(-o));
     TEST_TENSOR(y, TG_SHAPE(1, 1, 1), h);
@@ -80,7 +83,9 @@ START_TEST(states_at_the_ends)
     tg_lstm lstm;
     tg_lstm_init(&lstm, params, "l", E, H, 1, true);
     tg_tape *tape = tg_tape_new(1);
-    tg_lstm_state start = {test_variable(tape, 1, -1, 1, TG_SHAPE(2, B, H)), test_variable(tape, 2, -1, 1, TG_SHAPE(2, B, H))}, end;
+    tg_lstm_state start = {test_variable(tape, 1, -1, 1, TG_SHAPE(2, B, H)),
+                           test_variable(tape, 2, -1, 1, TG_SHAPE(2, B, H))},
+                  end;
     tg_tensor *x = test_variable(tape, 3, -1, 1, TG_SHAPE(B, T, E));
     tg_tensor *y = tg_lstm_forward_state(tape, &lstm, x, tg_ints_1d(lengths, B), &start, &end);
     test_assert_clean(tape);
@@ -90,8 +95,9 @@ START_TEST(states_at_the_ends)
                 tg_real out = y->data[(b * T + t) * 2 * H + j];
                 if (t >= lengths[b]) ck_assert(out == 0);
                 else ck_assert(out != 0);
-                if (j < H && t == lengths[b] - 1) ck_assert(out == end.h->data[b * H + j]);          /* forward: at the last token */
-                if (j >= H && t == 0 && lengths[b]) ck_assert(out == end.h->data[(B + b) * H + j - H]); /* reverse: at the first */
+                if (j < H && t == lengths[b] - 1) ck_assert(out == end.h->data[b * H + j]); /* forward: at the last token */
+                if (j >= H && t == 0 && lengths[b])
+                    ck_assert(out == end.h->data[(B + b) * H + j - H]); /* reverse: at the first */
             }
     for (int d = 0; d < 2; d++) /* a sequence of length 0 keeps its initial state */
         for (int j = 0; j < H; j++) {
@@ -116,7 +122,8 @@ START_TEST(half_a_state)
             given[k] = test_variable(tapes[k], 1, -1, 1, TG_SHAPE(4, 2, 3));
             tg_tensor *zeros = k ? tg_constant(tapes[k], NULL, TG_SHAPE(4, 2, 3)) : NULL;
             tg_lstm_state start = {half ? zeros : given[k], half ? given[k] : zeros};
-            y[k] = tg_lstm_forward_state(tapes[k], &lstm, test_variable(tapes[k], 3, -1, 1, TG_SHAPE(2, 4, 2)), tg_full_length(), &start, NULL);
+            y[k] = tg_lstm_forward_state(tapes[k], &lstm, test_variable(tapes[k], 3, -1, 1, TG_SHAPE(2, 4, 2)),
+                                         tg_full_length(), &start, NULL);
             ck_assert(tg_backward(tapes[k], test_weighted_loss(tapes[k], y[k], 1)));
         }
         test_assert_reals_near("y", y[0]->data, y[1]->data, y[1]->size, TEST_TOLERANCE);
@@ -162,7 +169,8 @@ START_TEST(refuses_inputs)
     tg_lstm lstm;
     tg_lstm_init(&lstm, params, "l", 10, 4, 1, true);
     tg_tape *tape = tg_tape_new(1);
-    ck_assert_ptr_null(tg_lstm_forward(tape, &lstm, test_variable(tape, 1, -1, 1, bad_inputs[_i].x.ndim, bad_inputs[_i].x.size), tg_full_length()));
+    ck_assert_ptr_null(tg_lstm_forward(
+        tape, &lstm, test_variable(tape, 1, -1, 1, bad_inputs[_i].x.ndim, bad_inputs[_i].x.size), tg_full_length()));
     test_expect_error(tape, "lstm", bad_inputs[_i].text, "[16, 10]", NULL);
     test_end(tape, params);
 }

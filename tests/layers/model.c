@@ -14,7 +14,8 @@ typedef struct classifier {
 static bool build(classifier *m, tg_params *params)
 {
     *m = (classifier){.words = {0}};
-    return tg_embedding_init(&m->words, params, "words", VOCABULARY, E, 0) && tg_lstm_init(&m->encoder, params, "encoder", E, H, 2, true) &&
+    return tg_embedding_init(&m->words, params, "words", VOCABULARY, E, 0) &&
+           tg_lstm_init(&m->encoder, params, "encoder", E, H, 2, true) &&
            tg_layer_norm_init(&m->norm, params, "norm", 2 * H) &&
            tg_additive_attention_init(&m->attention, params, "attention", 2 * H, H) &&
            tg_linear_init(&m->classify, params, "classify", 2 * H, CLASSES);
@@ -149,7 +150,8 @@ START_TEST(two_tapes_read_one_model)
     tg_tape *tapes[] = {tg_tape_new(1), tg_tape_new(1)};
     const int32_t ids[] = {3, 4, 5, 6, 7, 8};
     tg_tensor *x[2], *y[2];
-    for (int k = 0; k < 2; k++) x[k] = tg_embedding_forward(tapes[k], &m.words, tg_ints_2d(ids, 2, 3)); /* step by step in turn */
+    for (int k = 0; k < 2; k++)
+        x[k] = tg_embedding_forward(tapes[k], &m.words, tg_ints_2d(ids, 2, 3)); /* step by step in turn */
     for (int k = 0; k < 2; k++) y[k] = tg_lstm_forward(tapes[k], &m.encoder, x[k], tg_full_length());
     test_assert_same_bits("y", y[1]->data, y[0]->data, y[0]->size);
     for (int k = 0; k < 2; k++) ck_assert(tg_backward(tapes[k], test_weighted_loss(tapes[k], y[k], 1)));

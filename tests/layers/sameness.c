@@ -58,7 +58,8 @@ static run run_model(model *m, int64_t n, const int *rows, int64_t T, dirt what)
     for (int64_t i = 0; i < n; i++) own[i] = lengths[rows[i]];
     for (int64_t i = 0; i < r.x->size; i++) {
         int64_t row = i / m->E / T, t = i / m->E % T;
-        r.x->data[i] = (tg_real)(t < own[row] ? test_number(7, (rows[row] * MOST_T + t) * m->E + i % m->E, -1, 1) : filth[what]);
+        r.x->data[i] =
+            (tg_real)(t < own[row] ? test_number(7, (rows[row] * MOST_T + t) * m->E + i % m->E, -1, 1) : filth[what]);
     }
     tg_tensor *h = m->kind == 1 ? r.x : tg_lstm_forward(r.tape, &m->lstm, r.x, tg_ints_1d(own, n));
     r.y = m->kind == 0 ? h : tg_additive_attention_forward(r.tape, &m->attention, h, tg_ints_1d(own, n), NULL);
@@ -85,12 +86,14 @@ static void end_run(run *r)
 }
 
 /* Row i of one run and row k of another: output and gradient of the input, as far as the sequence goes, and zeros beyond. */
-static void assert_same_row(const char *what, const model *m, const run *a, int64_t i, const run *b, int64_t k, int64_t length)
+static void assert_same_row(const char *what, const model *m, const run *a, int64_t i, const run *b, int64_t k,
+                            int64_t length)
 {
     if (a->y->ndim == 2) test_assert_same_bits(what, a->y->data + i * a->width, b->y->data + k * b->width, a->width);
     else {
         test_assert_same_bits(what, a->y->data + i * a->T * a->width, b->y->data + k * b->T * b->width, length * a->width);
-        for (int64_t j = length * a->width; j < a->T * a->width; j++) TEST_CHECK(a->y->data[i * a->T * a->width + j] == 0, "%s: the padding has an output", what);
+        for (int64_t j = length * a->width; j < a->T * a->width; j++)
+            TEST_CHECK(a->y->data[i * a->T * a->width + j] == 0, "%s: the padding has an output", what);
     }
     const tg_real *dx = a->x->grad + i * a->T * m->E;
     test_assert_same_bits(what, dx, b->x->grad + k * b->T * m->E, length * m->E);
@@ -146,8 +149,10 @@ START_TEST(in_what_order)
     run straight = run_model(&m, B, all, SHORTEST_T, CLEAN);
     for (size_t k = 0; k < COUNT(orders); k++) {
         run permuted = run_model(&m, B, orders[k], SHORTEST_T, CLEAN);
-        for (int b = 0; b < B; b++) assert_same_row("order", &m, &permuted, b, &straight, orders[k][b], lengths[orders[k][b]]);
-        test_assert_reals_near("gradients", permuted.gradients, straight.gradients, tg_params_size(m.params), TEST_TOLERANCE);
+        for (int b = 0; b < B; b++)
+            assert_same_row("order", &m, &permuted, b, &straight, orders[k][b], lengths[orders[k][b]]);
+        test_assert_reals_near("gradients", permuted.gradients, straight.gradients, tg_params_size(m.params),
+                               TEST_TOLERANCE);
         end_run(&permuted);
     }
     end_run(&straight);
@@ -261,8 +266,11 @@ static tg_real *large_operators(int threads, int64_t *size)
     tg_tensor *a = test_variable(tape, 1, -1, 1, TG_SHAPE(300, 400)), *b = test_variable(tape, 2, -1, 1, TG_SHAPE(400, 300));
     tg_tensor *c = tg_matmul(tape, a, b), *w = test_variable(tape, 3, -1, 1, TG_SHAPE(300));
     tg_tensor *d = tg_normalize(tape, tg_gelu(tape, tg_add(tape, c, w)), w, w, 1e-5);
-    tg_tensor *e = tg_softmax(tape, tg_dropout(tape, d, 0.3)), *f = tg_permute(tape, tg_mul(tape, e, c), (const int[]){1, 0});
-    tg_tensor *g = tg_concat(tape, 2, (tg_tensor *[]){tg_logsumexp(tape, f, TG_AXES(0), true), tg_mean(tape, tg_tanh(tape, f), TG_AXES(0), true)}, 1);
+    tg_tensor *e = tg_softmax(tape, tg_dropout(tape, d, 0.3)),
+              *f = tg_permute(tape, tg_mul(tape, e, c), (const int[]){1, 0});
+    tg_tensor *g = tg_concat(
+        tape, 2, (tg_tensor *[]){tg_logsumexp(tape, f, TG_AXES(0), true), tg_mean(tape, tg_tanh(tape, f), TG_AXES(0), true)},
+        1);
     ck_assert(tg_backward(tape, test_weighted_loss(tape, g, 1)));
     const tg_tensor *kept[] = {a, b, w};
     *size = a->size + b->size + w->size + g->size;

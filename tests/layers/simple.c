@@ -13,7 +13,8 @@ static void assert_uniform(const char *what, const tg_tensor *p, double bound)
     double most = 0, sum = 0;
     for (int64_t i = 0; i < p->size; i++) most = fmax(most, fabs((double)p->data[i])), sum += (double)p->data[i];
     ck_assert_msg(most <= bound * (1 + 1e-6) && most > bound * 0.9, "%s: the largest is %g of %g", what, most, bound);
-    ck_assert_msg(fabs(sum / (double)p->size) < 5 * bound / sqrt(3 * (double)p->size), "%s: the mean is %g", what, sum / (double)p->size);
+    ck_assert_msg(fabs(sum / (double)p->size) < 5 * bound / sqrt(3 * (double)p->size), "%s: the mean is %g", what,
+                  sum / (double)p->size);
 }
 
 /* ---- linear ---- */
@@ -49,9 +50,10 @@ START_TEST(linear_values)
     tg_tape *tape = tg_tape_new(1);
     const tg_real x[] = {1, 0, 0, 1, 2, -1, 1, 1};
     TEST_TENSOR(tg_linear_forward(tape, &layer, tg_constant(tape, x, TG_SHAPE(2))), TG_SHAPE(3), 11, 23, 35);
-    TEST_TENSOR(tg_linear_forward(tape, &layer, tg_constant(tape, x, TG_SHAPE(2, 2))), TG_SHAPE(2, 3), 11, 23, 35, 12, 24, 36);
-    TEST_TENSOR(tg_linear_forward(tape, &layer, tg_constant(tape, x, TG_SHAPE(2, 1, 2, 2))), TG_SHAPE(2, 1, 2, 3), 11, 23, 35, 12, 24, 36,
-                10, 22, 34, 13, 27, 41);
+    TEST_TENSOR(tg_linear_forward(tape, &layer, tg_constant(tape, x, TG_SHAPE(2, 2))), TG_SHAPE(2, 3), 11, 23, 35, 12, 24,
+                36);
+    TEST_TENSOR(tg_linear_forward(tape, &layer, tg_constant(tape, x, TG_SHAPE(2, 1, 2, 2))), TG_SHAPE(2, 1, 2, 3), 11, 23,
+                35, 12, 24, 36, 10, 22, 34, 13, 27, 41);
     layer.bias = NULL;
     TEST_TENSOR(tg_linear_forward(tape, &layer, tg_constant(tape, x, TG_SHAPE(2))), TG_SHAPE(3), 1, 3, 5);
     test_assert_shape("no rows", tg_linear_forward(tape, &layer, tg_constant(tape, NULL, TG_SHAPE(0, 2))), TG_SHAPE(0, 3));
@@ -69,7 +71,8 @@ START_TEST(linear_and_twin)
         tg_linear layer;
         tg_linear_init(&layer, params, "l", in, out);
         tg_tape *tape = tg_tape_new(1), *other = tg_tape_new(1);
-        tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(rows, in)), *z = test_variable(other, 1, -1, 1, TG_SHAPE(rows, in));
+        tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(rows, in)),
+                  *z = test_variable(other, 1, -1, 1, TG_SHAPE(rows, in));
         tg_tensor *y = tg_linear_forward(tape, &layer, x);
         ck_assert(tg_backward(tape, test_weighted_loss(tape, y, 5)));
         tg_real *dw = malloc((size_t)(out * in) * sizeof *dw), *db = malloc((size_t)out * sizeof *db);
@@ -101,7 +104,8 @@ START_TEST(linear_refuses)
         tg_linear layer;
         tg_linear_init(&layer, params, "l", 10, 20);
         tg_tape *tape = tg_tape_new(1);
-        ck_assert_ptr_null(tg_linear_forward(tape, &layer, test_variable(tape, 1, -1, 1, bad[b].shape.ndim, bad[b].shape.size)));
+        ck_assert_ptr_null(
+            tg_linear_forward(tape, &layer, test_variable(tape, 1, -1, 1, bad[b].shape.ndim, bad[b].shape.size)));
         test_expect_error(tape, "linear", bad[b].text, "[20, 10]", NULL);
         test_end(tape, params);
     }
@@ -123,7 +127,8 @@ START_TEST(embedding_starts)
         if (i / 50 == 3) TEST_CHECK(x == 0, "the padding row holds %g", x);
         sum += x, squares += x * x;
     }
-    ck_assert_msg(fabs(sum / 9950) < 0.05 && fabs(squares / 9950 - 1) < 0.08, "mean %g, variance %g", sum / 9950, squares / 9950);
+    ck_assert_msg(fabs(sum / 9950) < 0.05 && fabs(squares / 9950 - 1) < 0.08, "mean %g, variance %g", sum / 9950,
+                  squares / 9950);
     ck_assert(!tg_embedding_init(&other, params, "bad", 5, 2, 5));
     test_expect_params_error(params, "bad", "5", NULL);
     ck_assert(!tg_embedding_init(&other, params, "bad", 5, 2, -2));
@@ -164,8 +169,10 @@ START_TEST(the_padding_row_stays_zero)
     tg_real before[12];
     memcpy(before, layer.weight->data, sizeof before);
     for (int step = 0; step < 5; step++) {
-        ck_assert(tg_backward(tape, test_weighted_loss(tape, tg_exp(tape, tg_embedding_forward(tape, &layer, tg_ints_1d(ids, 4))), 1)));
-        for (int i = 0; i < 3; i++) ck_assert(layer.weight->grad[i] == 0 && layer.weight->grad[9 + i] == 0); /* 3 was not there */
+        ck_assert(tg_backward(
+            tape, test_weighted_loss(tape, tg_exp(tape, tg_embedding_forward(tape, &layer, tg_ints_1d(ids, 4))), 1)));
+        for (int i = 0; i < 3; i++)
+            ck_assert(layer.weight->grad[i] == 0 && layer.weight->grad[9 + i] == 0); /* 3 was not there */
         ck_assert(tg_adam_step(&adam, params));
         tg_tape_reset(tape);
     }
@@ -188,7 +195,8 @@ START_TEST(norm_starts)
     ck_assert(layer.epsilon == 1e-5);
     tg_tape *tape = tg_tape_new(1);
     double s = 1 / sqrt(2.0 / 3 + 1e-5);
-    TEST_TENSOR(tg_layer_norm_forward(tape, &layer, tg_constant(tape, (const tg_real[]){4, 5, 6}, TG_SHAPE(1, 3))), TG_SHAPE(1, 3), -s, 0, s);
+    TEST_TENSOR(tg_layer_norm_forward(tape, &layer, tg_constant(tape, (const tg_real[]){4, 5, 6}, TG_SHAPE(1, 3))),
+                TG_SHAPE(1, 3), -s, 0, s);
     ck_assert_ptr_null(tg_layer_norm_forward(tape, &layer, tg_constant(tape, NULL, TG_SHAPE(3, 4))));
     test_expect_error(tape, "[3, 4]", "[3]", NULL);
     test_end(tape, params);

@@ -23,8 +23,8 @@ static void assert_gradients_near(tg_params *params, tg_real *got[], tg_real *wa
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         const tg_tensor *p = tg_params_at(params, i);
         for (int64_t k = 0; k < p->size; k++)
-            TEST_CHECK(test_near((double)got[i][k], (double)want[i][k], TEST_TOLERANCE * most), "d%s, element %lld: %.12g, twin %.12g",
-                          p->name, (long long)k, (double)got[i][k], (double)want[i][k]);
+            TEST_CHECK(test_near((double)got[i][k], (double)want[i][k], TEST_TOLERANCE * most),
+                       "d%s, element %lld: %.12g, twin %.12g", p->name, (long long)k, (double)got[i][k], (double)want[i][k]);
         free(got[i]);
         free(want[i]);
     }
@@ -64,8 +64,9 @@ static void compare_lstm(const batch_shape *s, int layers, bool both, bool state
         const tg_lstm_state *start = state ? &initial : NULL;
         y[twin] = twin ? test_twin_lstm(tape, &lstm, x, s->ragged ? s->lengths : NULL, start, &final[1])
                        : tg_lstm_forward_state(tape, &lstm, x, batch_lengths(s), start, &final[0]);
-        tg_tensor *loss = tg_add(tape, test_weighted_loss(tape, y[twin], 1),
-                                 tg_add(tape, test_weighted_loss(tape, final[twin].h, 2), test_weighted_loss(tape, final[twin].c, 3)));
+        tg_tensor *loss =
+            tg_add(tape, test_weighted_loss(tape, y[twin], 1),
+                   tg_add(tape, test_weighted_loss(tape, final[twin].h, 2), test_weighted_loss(tape, final[twin].c, 3)));
         ck_assert_msg(tg_backward(tape, loss), "%s", tg_tape_error(tape));
         take_gradients(params, gradients[twin]);
     }
@@ -81,7 +82,8 @@ static void compare_lstm(const batch_shape *s, int layers, bool both, bool state
 
 START_TEST(lstm_and_twin)
 {
-    for (size_t k = 0; k < COUNT(kinds); k++) compare_lstm(&batch_shapes[_i], kinds[k].layers, kinds[k].both, kinds[k].state);
+    for (size_t k = 0; k < COUNT(kinds); k++)
+        compare_lstm(&batch_shapes[_i], kinds[k].layers, kinds[k].both, kinds[k].state);
 }
 END_TEST
 

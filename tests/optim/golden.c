@@ -4,8 +4,12 @@
 /* As in tests/golden/make_golden.py. */
 const optimizer optimizers[OPTIMIZERS] = {
     {.name = "adam", .is_adam = true, .adam = {.rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}},
-    {.name = "adam_l2", .is_adam = true, .adam = {.rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .decay = 0.1}},
-    {.name = "adamw", .is_adam = true, .adam = {.rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .decay = 0.1, .decoupled = true}},
+    {.name = "adam_l2",
+     .is_adam = true,
+     .adam = {.rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .decay = 0.1}},
+    {.name = "adamw",
+     .is_adam = true,
+     .adam = {.rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .decay = 0.1, .decoupled = true}},
     {.name = "sgd", .sgd = {.rate = 1e-2}},
     {.name = "sgd_momentum", .sgd = {.rate = 1e-2, .momentum = 0.9}},
     {.name = "sgd_nesterov", .sgd = {.rate = 1e-2, .momentum = 0.9, .decay = 0.01, .nesterov = true}},
@@ -33,7 +37,8 @@ START_TEST(trajectories)
     char name[64];
     snprintf(name, sizeof name, "traj.%s", o->name);
     tg_params *golden = test_golden_open("optim"), *params = tg_params_new(1);
-    const tg_real *start = test_golden(golden, "in.p", TG_SHAPE(N))->data, *g = test_golden(golden, "in.g", TG_SHAPE(STEPS, N))->data;
+    const tg_real *start = test_golden(golden, "in.p", TG_SHAPE(N))->data,
+                  *g = test_golden(golden, "in.g", TG_SHAPE(STEPS, N))->data;
     const tg_real *want = test_golden(golden, name, TG_SHAPE(STEPS, N))->data;
     tg_tensor *p = tg_param(params, NULL, "p", TG_SHAPE(N), tg_init_constant(0));
     memcpy(p->data, start, N * sizeof *start);
@@ -76,8 +81,10 @@ END_TEST
 START_TEST(clipping)
 {
     tg_params *golden = test_golden_open("optim"), *params = tg_params_new(1);
-    const tg_real *ga = test_golden(golden, "in.clip_a", TG_SHAPE(4))->data, *gb = test_golden(golden, "in.clip_b", TG_SHAPE(2, 3))->data;
-    tg_tensor *a = tg_param(params, NULL, "a", TG_SHAPE(4), tg_init_constant(0)), *b = tg_param(params, NULL, "b", TG_SHAPE(2, 3), tg_init_constant(0));
+    const tg_real *ga = test_golden(golden, "in.clip_a", TG_SHAPE(4))->data,
+                  *gb = test_golden(golden, "in.clip_b", TG_SHAPE(2, 3))->data;
+    tg_tensor *a = tg_param(params, NULL, "a", TG_SHAPE(4), tg_init_constant(0)),
+              *b = tg_param(params, NULL, "b", TG_SHAPE(2, 3), tg_init_constant(0));
     double limit = (double)test_golden(golden, "in.clip_max_norm", TG_SHAPE(1))->data[0];
     double want = (double)test_golden(golden, "out.clip_norm", TG_SHAPE(1))->data[0];
     tg_tape *tape = tg_tape_new(1);

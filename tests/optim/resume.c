@@ -105,7 +105,8 @@ START_TEST(a_model_file_holds_no_state)
     model m = {0};
     build(&m);
     train(&m, &optimizers[ADAMW], 0, 2);
-    ck_assert(tg_params_save(m.params, test_path("model"), TG_SAVE_MODEL) && tg_params_save(m.params, test_path("state"), TG_SAVE_STATE));
+    ck_assert(tg_params_save(m.params, test_path("model"), TG_SAVE_MODEL) &&
+              tg_params_save(m.params, test_path("state"), TG_SAVE_STATE));
     size_t model_size, state_size, numbers = (size_t)tg_params_size(m.params) * sizeof(tg_real);
     free(test_read_file(test_path("model"), &model_size));
     free(test_read_file(test_path("state"), &state_size));

@@ -50,7 +50,8 @@ START_TEST(frozen_parameters_do_not_move)
 {
     const optimizer *o = &optimizers[_i];
     tg_params *params = tg_params_new(1);
-    tg_tensor *p = tg_param(params, "a", "p", TG_SHAPE(2), tg_init_constant(1)), *q = tg_param(params, "b", "q", TG_SHAPE(2), tg_init_constant(1));
+    tg_tensor *p = tg_param(params, "a", "p", TG_SHAPE(2), tg_init_constant(1)),
+              *q = tg_param(params, "b", "q", TG_SHAPE(2), tg_init_constant(1));
     tg_tape *tape = tg_tape_new(1);
     const tg_real g[] = {1, 2};
     give_gradient(tape, p, g);
@@ -75,7 +76,8 @@ START_TEST(parameters_without_a_gradient_do_not_move)
 {
     const optimizer *o = &optimizers[_i];
     tg_params *params = tg_params_new(1);
-    tg_tensor *p = tg_param(params, NULL, "p", TG_SHAPE(2), tg_init_constant(1)), *q = tg_param(params, NULL, "q", TG_SHAPE(2), tg_init_constant(1));
+    tg_tensor *p = tg_param(params, NULL, "p", TG_SHAPE(2), tg_init_constant(1)),
+              *q = tg_param(params, NULL, "q", TG_SHAPE(2), tg_init_constant(1));
     tg_tape *tape = tg_tape_new(1);
     const tg_real g[] = {1, 2};
     give_gradient(tape, p, g);
@@ -95,7 +97,8 @@ END_TEST
 START_TEST(adam_counts_by_parameter)
 {
     tg_params *params = tg_params_new(1);
-    tg_tensor *p = tg_param(params, NULL, "p", TG_SHAPE(1), tg_init_constant(1)), *late = tg_param(params, NULL, "late", TG_SHAPE(1), tg_init_constant(1));
+    tg_tensor *p = tg_param(params, NULL, "p", TG_SHAPE(1), tg_init_constant(1)),
+              *late = tg_param(params, NULL, "late", TG_SHAPE(1), tg_init_constant(1));
     tg_tape *tape = tg_tape_new(1);
     const tg_real g[] = {(tg_real)0.3};
     tg_adam adam = tg_adam_default(0.125);
@@ -116,13 +119,15 @@ END_TEST
 START_TEST(decay_groups)
 {
     tg_params *params = tg_params_new(1);
-    tg_tensor *w = tg_param(params, "l", "weight", TG_SHAPE(1), tg_init_constant(2)), *b = tg_param(params, "l", "bias", TG_SHAPE(1), tg_init_constant(2));
+    tg_tensor *w = tg_param(params, "l", "weight", TG_SHAPE(1), tg_init_constant(2)),
+              *b = tg_param(params, "l", "bias", TG_SHAPE(1), tg_init_constant(2));
     ck_assert_int_eq(tg_params_no_decay(params, "l.bias"), 1);
     tg_tape *tape = tg_tape_new(1);
     const tg_real zero[] = {0};
     tg_adam adamw = tg_adamw_default(0.5), adam = tg_adam_default(0.5);
     tg_sgd sgd = {.rate = 0.5, .decay = 0.25};
-    ck_assert(adamw.decoupled && adamw.decay == 0.01 && adamw.rate == 0.5 && adamw.beta1 == 0.9 && adamw.beta2 == 0.999 && adamw.epsilon == 1e-8);
+    ck_assert(adamw.decoupled && adamw.decay == 0.01 && adamw.rate == 0.5 && adamw.beta1 == 0.9 && adamw.beta2 == 0.999 &&
+              adamw.epsilon == 1e-8);
     ck_assert(!adam.decoupled && adam.decay == 0 && adam.beta1 == 0.9 && adam.beta2 == 0.999 && adam.epsilon == 1e-8);
     adamw.decay = 0.25;
     give_gradient(tape, w, zero);
@@ -142,7 +147,8 @@ START_TEST(accumulated_gradients)
 {
     const optimizer *o = &optimizers[_i];
     tg_params *a = tg_params_new(1), *b = tg_params_new(1);
-    tg_tensor *p = tg_param(a, NULL, "p", TG_SHAPE(2), tg_init_constant(1)), *q = tg_param(b, NULL, "p", TG_SHAPE(2), tg_init_constant(1));
+    tg_tensor *p = tg_param(a, NULL, "p", TG_SHAPE(2), tg_init_constant(1)),
+              *q = tg_param(b, NULL, "p", TG_SHAPE(2), tg_init_constant(1));
     tg_tape *tape = tg_tape_new(1);
     for (int step = 0; step < 3; step++) {
         give_gradient(tape, p, (const tg_real[]){1, -2});
@@ -161,7 +167,8 @@ END_TEST
 START_TEST(clipping_at_the_edges)
 {
     tg_params *params = tg_params_new(1);
-    tg_tensor *a = tg_param(params, NULL, "a", TG_SHAPE(1), tg_init_constant(0)), *b = tg_param(params, NULL, "b", TG_SHAPE(1), tg_init_constant(0));
+    tg_tensor *a = tg_param(params, NULL, "a", TG_SHAPE(1), tg_init_constant(0)),
+              *b = tg_param(params, NULL, "b", TG_SHAPE(1), tg_init_constant(0));
     tg_tensor *unused = tg_param(params, NULL, "unused", TG_SHAPE(1), tg_init_constant(0));
     tg_tape *tape = tg_tape_new(1);
     const tg_real three[] = {3}, four[] = {-4};
@@ -189,7 +196,8 @@ START_TEST(clipping_what_is_not_finite)
     const tg_real bad[] = {(tg_real)NAN, (tg_real)INFINITY, (tg_real)-INFINITY};
     for (size_t k = 0; k < COUNT(bad); k++) {
         tg_params *params = tg_params_new(1);
-        tg_tensor *a = tg_param(params, NULL, "fine", TG_SHAPE(2), tg_init_constant(1)), *b = tg_param(params, NULL, "guilty", TG_SHAPE(3), tg_init_constant(1));
+        tg_tensor *a = tg_param(params, NULL, "fine", TG_SHAPE(2), tg_init_constant(1)),
+                  *b = tg_param(params, NULL, "guilty", TG_SHAPE(3), tg_init_constant(1));
         tg_tensor *c = tg_param(params, NULL, "later", TG_SHAPE(1), tg_init_constant(1));
         tg_tape *tape = tg_tape_new(1);
         const tg_real g[] = {1, bad[k], 2};

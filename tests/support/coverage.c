@@ -92,8 +92,8 @@ static void note_pass(tg_params *params, tg_gradcheck_function function, void *c
 
 /* ---- the same once more, with company ----
  *
- * An operator that writes its gradient where it should add is right as long as nobody else reads its inputs. So each function
- * is checked again with a second reader of every parameter, later on the tape: its gradients are there first. */
+ * An operator that writes its gradient where it should add is right as long as nobody else reads its inputs. So each
+ * function is checked again with a second reader of every parameter, later on the tape: its gradients are there first. */
 
 typedef struct company {
     tg_params *params;
@@ -115,12 +115,17 @@ static tg_tensor *in_company(tg_tape *tape, void *context)
     return tg_concat(tape, count, parts, 0);
 }
 
+static bool alone;
+
+void test_gradients_alone(bool yes) { alone = yes; }
+
 static void check(const char *what, tg_params *params, tg_gradcheck_function function, void *context)
 {
     tg_gradcheck_report report;
     bool passed = tg_gradcheck(params, function, context, &report);
     ck_assert_msg(passed && report.passed, "%s: %s", what, report.message);
-    ck_assert_msg(report.checked > 0 && report.error <= 1, "%s: passed with the error %g", what, report.error);
+    bool empty = tg_params_size(params) == 0; /* then there is nothing to check, but it must run */
+    ck_assert_msg((report.checked > 0 || empty) && report.error <= 1, "%s: passed with the error %g", what, report.error);
 }
 
 void test_gradients(const char *what, tg_params *params, tg_gradcheck_function function, void *context)
@@ -129,7 +134,7 @@ void test_gradients(const char *what, tg_params *params, tg_gradcheck_function f
     char what_with[320];
     snprintf(what_with, sizeof what_with, "%s, in company", what);
     check(what, params, function, context);
-    check(what_with, params, in_company, &with);
+    if (!alone) check(what_with, params, in_company, &with);
     note_pass(params, function, context);
 }
 

@@ -137,6 +137,8 @@ BUILD(normalize_bare, tg_normalize(t, p[0], NULL, NULL, 1e-3))
 BUILD(normalize_weight, tg_normalize(t, p[0], p[1], NULL, 1e-5))
 BUILD(normalize_bias, tg_normalize(t, p[0], NULL, p[1], 1e-5))
 
+BUILD(unit_build, tg_unit(t, p[0]))
+
 /* ---- losses ---- */
 
 static const int32_t labels[] = {2, 0, -1, 1, 1, 2};
@@ -192,13 +194,15 @@ static const operands equal_three[] = {{3, {S(2, 3), S(2, 3), S(2, 3)}}, {3, {S(
 static const operands two_matrices[] = {{2, {S(2, 3), S(2, 3)}}};
 static const operands choices[] = {{2, {S(2, 3), S(2, 3)}}, {2, {S_SCALAR, S(3)}}, {2, {S(4, 1, 1), S(1, 3)}}};
 static const operands two_rows[] = {{1, {S(2, 3)}}};
-static const operands rows[] = {{1, {S(5)}}, {1, {S(1)}}, {1, {S(3, 4)}}, {1, {S(2, 1)}}, {1, {S(0, 3)}}, {1, {S(2, 2, 19)}}};
+static const operands rows[] = {{1, {S(5)}},    {1, {S(1)}},    {1, {S(3, 4)}},
+                                {1, {S(2, 1)}}, {1, {S(0, 3)}}, {1, {S(2, 2, 19)}}};
 static const operands by_lengths[] = {{1, {S(4, 4)}}, {1, {S(4, 2, 4)}}};
 static const operands log_by_lengths[] = {{1, {S(4, 4)}}};
 static const operands by_mask[] = {{1, {S(2, 3, 4)}}, {1, {S(2, 1, 4)}}};
 static const operands by_full_mask[] = {{1, {S(3, 4)}}, {1, {S(2, 3, 4)}}};
 static const operands normal_full[] = {{3, {S(3, 5), S(5), S(5)}}, {3, {S(2, 1, 17), S(17), S(17)}},
                                        {3, {S(2, 1), S(1), S(1)}}, {3, {S(0, 3), S(3), S(3)}}};
+static const operands long_rows[] = {{1, {S(5)}}, {1, {S(3, 4)}}, {1, {S(0, 3)}}, {1, {S(2, 2, 19)}}};
 static const operands normal_two[] = {{2, {S(3, 5), S(5)}}};
 static const operands six_rows[] = {{1, {S(6, 3)}}};
 static const operands two_by_three[] = {{1, {S(2, 3, 3)}}};
@@ -290,6 +294,7 @@ static const op_case cases[] = {
     {"normalize, no weight, no bias", normalize_bare, ON(rows), -2, 2},
     {"normalize, weight only", normalize_weight, ON(normal_two), -2, 2},
     {"normalize, bias only", normalize_bias, ON(normal_two), -2, 2},
+    {"unit", unit_build, ON(long_rows), -2, 2},
     {"cross_entropy", cross_entropy, ON(six_rows), -3, 3},
     {"cross_entropy, labels [2, 3]", cross_entropy_2d, ON(two_by_three), -3, 3},
     {"cross_entropy, class weights", cross_entropy_weights, ON(six_rows), -3, 3},
@@ -362,10 +367,6 @@ void test_core_case_run(int index)
 {
     test_case c;
     test_core_case_begin(&c, index);
-    tg_tape *tape = tg_tape_new(1); /* where all is empty there is nothing to check, but it must run */
-    ck_assert(tg_backward(tape, tg_sum(tape, test_core_case_build(tape, &c), TG_ALL_AXES, false)));
-    tg_params_clear_grads(c.params);
-    test_end(tape, NULL);
-    if (tg_params_size(c.params) > 0) test_gradients(c.what, c.params, test_core_case_build, &c);
+    test_gradients(c.what, c.params, test_core_case_build, &c);
     test_end(NULL, c.params);
 }

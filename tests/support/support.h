@@ -121,8 +121,12 @@ void test_golden_ints(tg_params *golden, const char *name, int32_t *ints, int64_
 
 /* ---- gradient checks (coverage.c) ---- */
 
-/* tg_gradcheck must pass, also where another operator reads each parameter; then one more pass notes which operators, and which of their inputs, a gradient went through. */
+/* tg_gradcheck must pass, also where another operator reads each parameter; then one more pass notes which operators, and
+ * which of their inputs, a gradient went through. */
 void test_gradients(const char *what, tg_params *params, tg_gradcheck_function function, void *context);
+
+/* Whether to leave out the check in company, which takes the most time. */
+void test_gradients_alone(bool yes);
 
 /* Writes the names of registered operators whose derivative no test_gradients of this process has checked, or of which an
  * input was never checked, and returns how many. Operators named test_* belong to the tests themselves. */
