@@ -107,7 +107,7 @@ static void draw_word(const tc_view *view, int32_t i, const box *place, double m
 {
     const char *word = view->text + view->tokens[i].start;
     double share = most > 0 ? (double)view->weights[i] / most : 0, middle = place->x + place->width / 2;
-    tc_colour colour = share > 0.5 ? white : ink;
+    tc_colour colour = share > 0.75 ? white : ink; /* about where both contrast equally with the tint */
     size_t length = fitting(fonts, word, view->tokens[i].length, WORD, place->width);
     tc_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
     double width = draw_centred(canvas, fonts, middle, place->y + 45, word, length, WORD, colour);
