@@ -1,7 +1,7 @@
 #!/bin/sh
 # readme.sh XOR: the program in README.md is examples/xor.c, and what README.md says that it prints is what XOR prints.
 set -eu
-xor=$1
+xor=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 cd "$(dirname "$0")/.."
 # block N: the lines between the Nth pair of fences that come after the heading of the program
 block() {
