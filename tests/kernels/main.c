@@ -72,8 +72,8 @@ static float from_bits(uint32_t bits)
 /* |got - want| in units of the last place of a float near want. */
 static double ulps(float got, double want)
 {
-    if (isnan(want)) return isnan(got) ? 0 : INFINITY;
-    if (isinf((float)want) || isinf(got)) return got == (float)want ? 0 : INFINITY;
+    if (isnan(want)) return isnan(got) ? 0 : (double)INFINITY;
+    if (isinf((float)want) || isinf(got)) return got == (float)want ? 0 : (double)INFINITY;
     int exponent;
     frexp(want, &exponent);
     double unit = ldexp(1, exponent - 24 > -149 ? exponent - 24 : -149);
@@ -133,7 +133,7 @@ START_TEST(row_kernels)
     fill_all();
     EACH_SET(set)
     for (int64_t n = 1; n <= MOST; n++) {
-        double sum = 0, dot = 0, max = -INFINITY;
+        double sum = 0, dot = 0, max = -(double)INFINITY;
         for (int64_t i = 0; i < n; i++) {
             sum += (double)a[i], dot += (double)a[i] * (double)b[i];
             max = fmax(max, (double)a[i]);
