@@ -89,9 +89,7 @@ tg_tensor *tg_normalize(tg_tape *tape, tg_tensor *x, tg_tensor *weight, tg_tenso
 
 /* ---- unit vectors ---- */
 
-typedef struct unit_attributes {
-    tg_real *inverse; /* [rows] 1 / |x|, 0 for a zero row */
-} unit_attributes;
+typedef struct unit_attributes { tg_real *inverse; } unit_attributes; /* [rows] 1 / |x|, 0 for a zero row */
 
 static bool unit_shape(tg_node *node)
 {

@@ -41,10 +41,10 @@ static tg_tensor *clean(tg_tape *tape, tg_tensor *x, tg_ints lengths)
     return tg_masked_fill(tape, x, tg_mask_nd(keep, TG_SHAPE(x->shape[0], time, 1)), 0);
 }
 
-tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,
-                                const tg_attention_mask *mask, tg_attention_detail *detail)
+static tg_tensor *forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,
+                          const tg_attention_mask *mask, bool one_query, tg_attention_detail *detail)
 {
-    tg_attention_how how = {layer->score, layer->raw, layer->times_score, 1, layer->dropout};
+    tg_attention_how how = {layer->score, layer->raw, layer->times_score, 1, layer->dropout, one_query};
     q = clean(tape, q, mask ? mask->query_lengths : tg_full_length());
     k = clean(tape, k, mask ? mask->lengths : tg_full_length());
     if (layer->score == TG_SCORE_SCALED_DOT && q && q->ndim) how.scale = 1 / sqrt((double)q->shape[q->ndim - 1]);
@@ -57,6 +57,12 @@ tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_ten
     tg_tensor *y = tg_attend(tape, q, k, v, layer->score_weight, 1, how, mask);
     if (detail) *detail = (tg_attention_detail){y};
     return y;
+}
+
+tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,
+                                const tg_attention_mask *mask, tg_attention_detail *detail)
+{
+    return forward(tape, layer, q, k, v, mask, false, detail);
 }
 
 tg_tensor *tg_dot_attention(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, int64_t heads, double scale,
@@ -108,7 +114,7 @@ tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attent
     if (detail) detail->result = NULL;
     if (!fits(tape, "additive_attention", x, layer->proj_weight)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
-    tg_attention_how how = {.score = TG_SCORE_ADDITIVE, .scale = 1};
+    tg_attention_how how = {.score = TG_SCORE_ADDITIVE, .scale = 1, .one_query = true};
     x = clean(tape, x, lengths);
     tg_tensor *k = tg_linear_forward(tape, &(tg_linear){layer->proj_weight, layer->proj_bias}, x);
     tg_tensor *q = k ? tg_constant(tape, NULL, TG_SHAPE(k->shape[0], 1, k->shape[2])) : NULL; /* what is learned is in k's bias */
@@ -134,7 +140,7 @@ tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *lay
     if (!fits(tape, "attention_pool", x, layer->query)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_tensor *q = same_query(tape, layer->query, x->shape[0]);
-    return pooled(tape, tg_attention_forward(tape, &layer->attention, q, x, x, &mask, detail));
+    return pooled(tape, forward(tape, &layer->attention, q, x, x, &mask, true, detail));
 }
 
 /* ---- the documents' modules ---- */
@@ -157,7 +163,8 @@ tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_at
     if (!fits(tape, "sequential_attention", x, layer->input.weight)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &layer->input, clean(tape, x, lengths))); /* [B, T, hidden] */
-    tg_tensor *y = tg_dot_attention(tape, same_query(tape, layer->score.weight, x->shape[0]), h, h, 1, 1, 0, &mask);
+    tg_attention_how how = {.score = TG_SCORE_DOT, .scale = 1, .one_query = true};
+    tg_tensor *y = tg_attend(tape, same_query(tape, layer->score.weight, x->shape[0]), h, h, NULL, 1, how, &mask);
     if (detail) detail->result = y;
     return pooled(tape, tg_linear_forward(tape, &layer->output, y)); /* [B, 1, out] */
 }

@@ -34,9 +34,7 @@ typedef enum tg_score {
 } tg_score;
 
 /* What a forward pass leaves to look at: what the attention gave, before any output projection. */
-typedef struct tg_attention_detail {
-    tg_tensor *result;
-} tg_attention_detail;
+typedef struct tg_attention_detail { tg_tensor *result; } tg_attention_detail;
 
 typedef enum tg_look { TG_LOOK_WEIGHTS, TG_LOOK_WEIGHT_GRADS, TG_LOOK_SCORE_GRADS } tg_look;
 

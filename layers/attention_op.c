@@ -113,7 +113,7 @@ static void each_head(tg_node *node, head_function function, void *context)
 {
     const attention_attributes *op = node->attributes;
     const int64_t tasks = op->batch * op->heads, wide = op->d > op->dv ? op->d : op->dv;
-    const int64_t side = wide > KEYS ? wide : KEYS, pack = op->tq == 1 ? 0 : tg_gemm_pack_size(side, side);
+    const int64_t side = wide > KEYS ? wide : KEYS, pack = op->how.one_query ? 0 : tg_gemm_pack_size(side, side);
     const int64_t each = 5 * TILE + 5 * pack + 2 * op->tq;
     int64_t threads = 1;
 #ifdef _OPENMP
@@ -143,8 +143,8 @@ typedef struct tile {
 
 static bool is_product(const head *a) { return a->op->how.score != TG_SCORE_ADDITIVE && a->op->how.score != TG_SCORE_EUCLIDEAN; }
 
-/* With a single query, as in pooling, packing a matrix would cost more than its product: rows are taken one by one. */
-static bool is_single(const head *a) { return a->op->tq == 1; }
+/* With one query packing a matrix would cost more than its product: rows are taken one by one. */
+static bool is_single(const head *a) { return a->op->how.one_query; }
 
 static void dot_rows(int64_t n, int64_t width, const tg_real *x, tg_matrix rows, tg_real *y)
 {

@@ -9,6 +9,7 @@ typedef struct tg_attention_how {
     tg_score score;
     bool raw, times_score;
     double scale, dropout;
+    bool one_query; /* by design, as in pooling, and not because a batch happens to be short: another order of summation */
 } tg_attention_how;
 
 /* q [B, Tq, heads * D], k [B, Tk, heads * D], v [B, Tk, heads * Dv], score_weight [heads * D] for additive scores, else NULL
