@@ -163,7 +163,4 @@ tg_tensor *tg_matmul_transposed(tg_tape *tape, tg_tensor *a, bool transpose_a, t
     return tg_apply(tape, &matmul_op, &op, 2, (tg_tensor *[]){a, b}, NULL);
 }
 
-tg_tensor *tg_matmul(tg_tape *tape, tg_tensor *a, tg_tensor *b)
-{
-    return tg_matmul_transposed(tape, a, false, b, false);
-}
+tg_tensor *tg_matmul(tg_tape *tape, tg_tensor *a, tg_tensor *b) { return tg_matmul_transposed(tape, a, false, b, false); }

@@ -108,9 +108,11 @@ static void unit_forward(tg_node *node)
     const int64_t n = x->shape[x->ndim - 1];
     for (int64_t r = 0; n && r < x->size / n; r++) {
         const tg_real *row = x->data + r * n;
-        double norm = sqrt((double)TG_RUN(tg_k_dot)(n, row, row));
+        double norm = 0; /* in double, where no square of a float overflows or vanishes */
+        for (int64_t i = 0; i < n; i++) norm += (double)row[i] * (double)row[i];
+        norm = sqrt(norm);
         op->inverse[r] = norm > 0 || norm != norm ? (tg_real)(1 / norm) : 0;
-        for (int64_t i = 0; i < n; i++) node->outputs[0]->data[r * n + i] = row[i] * op->inverse[r];
+        for (int64_t i = 0; i < n; i++) node->outputs[0]->data[r * n + i] = norm > 0 ? (tg_real)((double)row[i] / norm) : row[i];
     }
 }
 

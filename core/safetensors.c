@@ -370,14 +370,22 @@ static bool is_state_of(const tg_param_entry *entry, const char *name, char stat
     return true;
 }
 
+/* A state has the parameter's shape; the steps are one whole number. */
+static bool check_state(tg_params *params, const tg_param_entry *entry, const tg_loaded *loaded, const char *state)
+{
+    if (strcmp(state, STEPS) != 0) return check_shape(params, entry, loaded);
+    double steps = loaded->tensor.size == 1 ? (double)loaded->tensor.data[0] : -1;
+    return (steps >= 0 && steps < 0x1p53 && steps == floor(steps)) ||
+           tg_params_fail(params, "parameter %s: the file's count of steps is no whole number", entry->name);
+}
+
 /* Whether the tensors that were loaded fit a parameter and its states. */
 static bool check_entry(tg_params *params, const tg_param_entry *entry, tg_loaded *loaded)
 {
     char state[TG_STATE_NAME];
     if (!check_shape(params, entry, find_loaded(loaded, entry->name))) return false;
     for (; loaded; loaded = loaded->next)
-        if (is_state_of(entry, loaded->name, state) && strcmp(state, STEPS) != 0 && !check_shape(params, entry, loaded))
-            return false;
+        if (is_state_of(entry, loaded->name, state) && !check_state(params, entry, loaded, state)) return false;
     return true;
 }
 
@@ -391,7 +399,7 @@ static bool claim_states(tg_params *params, tg_param_entry *entry)
         if (!is_state_of(entry, loaded->name, name)) continue;
         loaded->claimed = true;
         if (strcmp(name, STEPS) == 0) {
-            entry->steps = loaded->tensor.size == 1 ? (int64_t)loaded->tensor.data[0] : 0;
+            entry->steps = (int64_t)loaded->tensor.data[0];
             continue;
         }
         tg_real *state = tg_param_state(params, entry, name);

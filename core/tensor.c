@@ -6,10 +6,7 @@ double tg_item(const tg_tensor *tensor)
     return tensor && tensor->size == 1 ? (double)tensor->data[0] : (double)NAN;
 }
 
-tg_ints tg_ints_1d(const int32_t *data, int64_t n)
-{
-    return (tg_ints){.data = data, .ndim = 1, .shape = {n}};
-}
+tg_ints tg_ints_1d(const int32_t *data, int64_t n) { return (tg_ints){.data = data, .ndim = 1, .shape = {n}}; }
 
 tg_ints tg_ints_2d(const int32_t *data, int64_t rows, int64_t columns)
 {

@@ -378,6 +378,38 @@ START_TEST(a_state_of_another_shape_changes_nothing)
 }
 END_TEST
 
+/* Adam divides by 1 - beta^t: a count of steps that is none must be refused, or at least not turn the model into NaN. The
+ * count is the one number of no axes that the library wrote beside x. */
+START_TEST(a_count_of_steps_that_is_none)
+{
+    const double counts[] = {QNAN, -5, 1e300, -INF, 0.5};
+    test_folder_begin();
+    tg_params *params = tg_params_new(1);
+    tg_tensor *x = tg_param(params, NULL, "x", TG_SHAPE(4), tg_init_constant(1));
+    tg_tape *tape = tg_tape_new(1);
+    tg_adam adam = tg_adam_default(0.1);
+    ck_assert(tg_backward(tape, tg_sum(tape, x, TG_ALL_AXES, false)) && tg_adam_step(&adam, params));
+    ck_assert(tg_params_save(params, test_path("f"), TG_SAVE_STATE));
+    test_end(NULL, params);
+    size_t size;
+    char *file = test_read_file(test_path("f"), &size);
+    const char *entry = "\"shape\":[],\"data_offsets\":[", *count = strstr(file + 8, entry);
+    ck_assert_msg(count != NULL, "no count in %s", file + 8);
+    size_t at = 8 + (size_t)little_endian(file, 8) + (size_t)strtoul(count + strlen(entry), NULL, 10);
+    tg_tape_reset(tape);
+    memcpy(file + at, counts + _i, sizeof *counts);
+    test_write_file(test_path("f"), file, size);
+    free(file);
+    params = tg_params_new(1);
+    x = tg_param(params, NULL, "x", TG_SHAPE(4), tg_init_constant(7));
+    if (!tg_params_load(params, test_path("f"))) ck_assert_ptr_nonnull(tg_params_take_error(params));
+    ck_assert(tg_backward(tape, tg_sum(tape, x, TG_ALL_AXES, false)) && tg_adam_step(&adam, params));
+    for (int i = 0; i < 4; i++) ck_assert_msg(isfinite((double)x->data[i]), "a count of %g makes %g", counts[_i], (double)x->data[i]);
+    test_folder_end();
+    test_end(tape, params);
+}
+END_TEST
+
 Suite *safetensors_suite(void);
 Suite *safetensors_suite(void)
 {
@@ -393,6 +425,7 @@ Suite *safetensors_suite(void)
     tcase_add_test(tc, truncated_anywhere);
     tcase_add_test(tc, flipped_bytes);
     tcase_add_test(tc, a_state_of_another_shape_changes_nothing);
+    tcase_add_loop_test(tc, a_count_of_steps_that_is_none, 0, 5);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -1,0 +1,147 @@
+#!/bin/sh
+# What the example programs print and draw. Usage: examples.sh FOLDER, with the built programs. Each runs in a temporary
+# folder; an example fails by its exit status if what it claims does not hold, and the numbers that the documents ask for are
+# looked for besides. Prints a line for each check that fails, and a summary; exits with 1 if one failed.
+# No set -e: each check is counted and the script goes on.
+
+[ $# -eq 1 ] && [ -d "$1" ] || { echo "usage: $0 FOLDER" >&2; exit 2; }
+built=$(cd "$1" && pwd)
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 2
+LC_ALL=C
+OMP_NUM_THREADS=1
+export LC_ALL OMP_NUM_THREADS
+checks=0
+failures=0
+
+# check WHAT COMMAND...: counts; COMMAND has to succeed
+check()
+{
+    what=$1
+    shift
+    checks=$((checks + 1))
+    "$@" && return
+    failures=$((failures + 1))
+    echo "failed: $what"
+}
+
+# run NAME ARGUMENT...: the example, its output in out and err; it has to end with 0 and no word on standard error
+run()
+{
+    name=$1
+    shift
+    status=0
+    "$built/$name" "$@" >out 2>err </dev/null || status=$?
+    check "$name $*: status $status: $(tail -n 3 out) $(head -n 3 err)" [ "$status" -eq 0 ]
+    check "$name $*: on standard error: $(head -n 3 err)" [ ! -s err ]
+}
+
+# refused PATTERN NAME ARGUMENT...: it ends with 1 or 2, and one line on standard error that PATTERN matches
+refused()
+{
+    pattern=$1
+    name=$2
+    shift 2
+    status=0
+    "$built/$name" "$@" >out 2>err </dev/null || status=$?
+    check "$name $*: status $status" [ $((status == 1 || status == 2)) -eq 1 ]
+    check "$name $*: more or less than one line: $(cat err)" [ "$(wc -l <err)" -eq 1 ]
+    check "$name $*: the line is \"$(cat err)\", not \"$pattern\"" grep -q "$pattern" err
+}
+
+# says PATTERN: a line of the last run's output matches
+says()
+{
+    check "$name: no line of its output matches \"$1\"" grep -q -- "$1" out
+}
+
+# says_number LEAST MOST PATTERN: in the last line that matches, the first number after the match is one between these
+says_number()
+{
+    number=$(sed -n "s/$3[^0-9-]*\(-*[0-9.]*[0-9]\).*/@\1/p" out | tail -n 1 | sed 's/.*@//')
+    check "$name: after \"$3\" stands \"$number\", not $1 .. $2" \
+        awk -v n="$number" -v least="$1" -v most="$2" 'BEGIN { exit !(n != "" && n + 0 >= least && n + 0 <= most) }'
+}
+
+# draws FILE WIDTH HEIGHT: a whole PNG of this size, and not an empty one
+draws()
+{
+    check "$name: there is no $1" [ -s "$1" ]
+    [ -s "$1" ] || return
+    check "$name: $1 does not start as a PNG" [ "$(od -An -tu1 -N8 "$1" | tr -s ' ')" = ' 137 80 78 71 13 10 26 10' ]
+    check "$name: $1 does not end as a PNG" [ "$(tail -c 8 "$1" | od -An -tx1 | tr -d ' ')" = 49454e44ae426082 ]
+    size=$(od -An -tu1 -j16 -N8 "$1" | awk '{ print 256 * $3 + $4, 256 * $7 + $8 }')
+    check "$name: $1 has $size pixels, not $2 $3" [ "$size" = "$2 $3" ]
+    check "$name: $1 is nearly empty" [ "$(wc -c <"$1")" -gt 5000 ]
+}
+
+# ---- attention_by_hand ----
+
+run attention_by_hand
+says 'scores .* 1\.4000$'
+says 'weights .* 1\.0000$'
+says 'result .* 0\.1000  0\.2000  0\.3000$'
+for result in 0.2067 0.2132 0.2197; do
+    says "^.* $result\$"
+done
+says 'z = sum_i a_i y .*that is y itself'
+check 'attention_by_hand: not a line for each of 12 errors' [ "$(grep -c '^ ! ' out)" -eq 12 ]
+check 'attention_by_hand: not three checked examples' [ "$(grep -c 'tg_gradcheck finds all' out)" -eq 3 ]
+says '^Every number above holds\.$'
+
+# ---- regress ----
+
+run regress
+says_number 0.1 10 '^softmax'
+says '^softmax .* 0\.000[0-9]*  100\.0 %$'
+says '^raw products .* 0\.000[0-9]*  100\.0 %$'
+
+# ---- image_attention ----
+
+run image_attention -m model
+says_number 95 100 'largest weight lies on it'
+says_number 95 100 'colour is named rightly'
+draws image_attention.png 1352 968
+# A picture of one's own: a blue disc on the left, a red square on the right
+awk 'BEGIN {
+    printf "P6\n240 120\n255\n"
+    for (y = 0; y < 120; y++) for (x = 0; x < 240; x++) {
+        disc = (x - 60) ^ 2 + (y - 60) ^ 2 < 30 ^ 2
+        square = x > 153 && x < 207 && y > 33 && y < 87
+        printf "%c%c%c", disc ? 46 : square ? 219 : 245, disc ? 82 : square ? 51 : 245, disc ? 204 : square ? 46 : 245
+    }
+}' >own.ppm
+run image_attention -m model -o own.png own.ppm
+says_number 40 80 'the circle *at'
+says_number 160 200 'the square *at'
+says 'the circle .* blue$'
+says 'the square .* red$'
+draws own.png 1610 288
+refused 'image_attention: missing.png: ' image_attention missing.png
+refused 'image_attention: no/such/folder.png: ' image_attention -m model -o no/such/folder.png
+refused 'usage: image_attention' image_attention own.ppm 7
+
+# ---- recommend ----
+
+run recommend
+says 'tastes a user   mean pooling   attention'
+says_number 0.9 1 '^ *1  *[0-9.]*'
+says_number 0.6 0.8 '^ *4 '
+says_number 0.88 1 '^ *4  *[0-9.]*'
+says 'A user never seen'
+
+# ---- attention_cost ----
+
+run attention_cost -t 1024
+check 'attention_cost: not four rows' [ "$(grep -c '^ *[0-9]*\( *[0-9]*\.[0-9][0-9]\)\{6\}$' out)" -eq 4 ]
+says 'tiled attention  *n: x 4   d: x 2    O(n^2 d)'
+says 'LSTM  *n: x 2   d: x 4    O(n d^2)'
+draws attention_cost.png 1530 760
+# which is also to say that it can be read
+run image_attention -m model -o again.png attention_cost.png
+says 'attention_cost.png, 1530 x 760 pixels'
+refused 'usage: attention_cost' attention_cost -t 1000
+
+echo "$checks checks, $failures failed"
+[ "$failures" -eq 0 ]
