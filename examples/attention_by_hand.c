@@ -4,6 +4,7 @@
  * Returns non-zero if anything that it prints is not so. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <tapegrad.h>
 
@@ -20,9 +21,11 @@ static void holds(bool so, const char *what)
 
 static bool near(double a, double b, double within) { return fabs(a - b) <= within; }
 
-static void wrong(bool so, const char *printed, const char *truth)
+/* What an article prints, and what is so instead; `more` may be NULL. */
+static void wrong(bool so, const char *printed, const char *truth, const char *more)
 {
-    printf(" ! %-35s %s\n", printed, truth);
+    printf(" ! %-38s%s\n", printed, truth);
+    if (more) printf("   %-38s%s\n", "", more);
     holds(so, truth);
 }
 
@@ -34,7 +37,7 @@ typedef struct attention {
     tg_tensor *q, *k;             /* [queries, width], [keys, width]; the keys are the values too */
     tg_tensor *s_nudge, *a_nudge; /* zeros, added to s and to a: nudging them shows dL/ds and dL/da */
     bool residual;
-    tg_tensor *s, *a, *z;
+    tg_tensor *s, *a, *z, *out;
 } attention;
 
 /* L, the sum of all that comes out */
@@ -44,8 +47,8 @@ static tg_tensor *loss(tg_tape *tape, void *context)
     m->s = tg_add(tape, tg_matmul_transposed(tape, m->q, false, m->k, true), m->s_nudge);
     m->a = tg_add(tape, tg_softmax(tape, m->s), m->a_nudge);
     m->z = tg_matmul(tape, m->a, m->k);
-    if (m->residual) m->z = tg_add(tape, m->z, m->q);
-    return tg_sum(tape, m->z, TG_ALL_AXES, false);
+    m->out = m->residual ? tg_add(tape, m->z, m->q) : m->z;
+    return tg_sum(tape, m->out, TG_ALL_AXES, false);
 }
 
 /* A parameter with these numbers; NULL: zeros. */
@@ -64,15 +67,16 @@ static attention begin(int64_t queries, const tg_real *q, int64_t keys, const tg
     m.s_nudge = matrix(m.params, "s", queries, keys, NULL);
     m.a_nudge = matrix(m.params, "a", queries, keys, NULL);
     tg_backward(m.tape, loss(m.tape, &m));
-    const char *error = tg_tape_error(m.tape);
-    holds(!error, error);
-    return m;
+    const char *error = tg_params_error(m.params) ? tg_params_error(m.params) : tg_tape_error(m.tape);
+    if (!error) return m;
+    fprintf(stderr, "attention_by_hand: %s\n", error);
+    exit(1);
 }
 
 /* ---- the same by hand ---- */
 
 typedef struct by_hand {
-    double s[MOST], a[MOST], z[MOST], da[MOST], ds[MOST], dq[MOST], dk[MOST];
+    double s[MOST], a[MOST], z[MOST], out[MOST], da[MOST], ds[MOST], dq[MOST], dk[MOST];
 } by_hand;
 
 static by_hand work_out(const attention *m)
@@ -86,7 +90,6 @@ static by_hand work_out(const attention *m)
             for (int d = 0; d < width; d++) s[j] += (double)(q[i * width + d] * k[j * width + d]);
             sum += exp(s[j]);
         }
-        for (int d = 0; d < width; d++) z[d] = m->residual ? (double)q[i * width + d] : 0;
         for (int j = 0; j < keys; j++) {
             a[j] = exp(s[j]) / sum;
             for (int d = 0; d < width; d++) {
@@ -95,7 +98,10 @@ static by_hand work_out(const attention *m)
             }
             mean += a[j] * r.da[i * keys + j];
         }
-        for (int d = 0; d < width; d++) r.dq[i * width + d] = m->residual ? 1 : 0;
+        for (int d = 0; d < width; d++) {
+            r.out[i * width + d] = z[d] + (m->residual ? (double)q[i * width + d] : 0);
+            r.dq[i * width + d] = m->residual ? 1 : 0;
+        }
         for (int j = 0; j < keys; j++) {
             double ds = r.ds[i * keys + j] = a[j] * (r.da[i * keys + j] - mean);
             for (int d = 0; d < width; d++) {
@@ -162,29 +168,43 @@ static void backward(attention *m, const char *formula, const double *hand, cons
     }
 }
 
-/* Every step, then the library's own checker, and the one operator that does all of it without ever holding s or a. */
+/* The one operator that does all of it without ever holding s or a. */
+static void compare_tiled(attention *m, const by_hand *r)
+{
+    tg_tensor *q, *k, *z;
+    tg_params_clear_grads(m->params);
+    tg_tape_reset(m->tape);
+    q = tg_reshape(m->tape, m->q, TG_SHAPE(1, m->q->shape[0], -1));
+    k = tg_reshape(m->tape, m->k, TG_SHAPE(1, m->k->shape[0], -1));
+    z = tg_dot_attention(m->tape, q, k, k, 1, 1, 0, NULL);
+    if (m->residual) z = tg_add(m->tape, z, q);
+    bool same = tg_backward(m->tape, tg_sum(m->tape, z, TG_ALL_AXES, false));
+    for (int64_t i = 0; same && i < m->q->size; i++)
+        same = near((double)z->data[i], r->out[i], tolerance) && near((double)m->q->grad[i], r->dq[i], tolerance);
+    for (int64_t i = 0; same && i < m->k->size; i++) same = near((double)m->k->grad[i], r->dk[i], tolerance);
+    holds(same, "tg_dot_attention differs from its steps");
+}
+
+/* Every step; then the library's own checker; then the tape as it was. */
 static void show(attention *m)
 {
     const by_hand r = work_out(m);
     forward("scores   s_ij = q_i . k_j", r.s, m->s);
     forward("weights  a_i = softmax_j(s_ij)", r.a, m->a);
-    forward(m->residual ? "result   z_i = sum_j a_ij k_j + q_i" : "result   z_i = sum_j a_ij k_j", r.z, m->z);
-    printf("   backward from L = the sum of z:   by hand | on the tape | finite difference\n");
+    forward("result   z_i = sum_j a_ij k_j", r.z, m->z);
+    if (m->residual) forward("residual z_i + q_i", r.out, m->out);
+    printf("   backward from L, the sum of that:   by hand | on the tape | finite difference\n");
     backward(m, "dL/da_ij = dL/dz_i . k_j", r.da, m->a_nudge);
     backward(m, "dL/ds_ij = a_ij (dL/da_ij - sum_k a_ik dL/da_ik)", r.ds, m->s_nudge);
     backward(m, m->residual ? "dL/dq_i = sum_j dL/ds_ij k_j + dL/dz_i" : "dL/dq_i = sum_j dL/ds_ij k_j", r.dq, m->q);
-    backward(m, "dL/dk_j = sum_i a_ij dL/dz_i + dL/ds_ij q_i    (as a value, and as a key)", r.dk, m->k);
+    backward(m, "dL/dk_j = sum_i (a_ij dL/dz_i + dL/ds_ij q_i)   as a value, and as a key", r.dk, m->k);
+    compare_tiled(m, &r);
     tg_gradcheck_report report;
     holds(tg_gradcheck(m->params, loss, m, &report), report.message);
+    printf("   tg_gradcheck finds all %lld right; tg_dot_attention, one operator, gives the same z and gradients.\n",
+           (long long)report.checked);
     tg_tape_reset(m->tape);
     loss(m->tape, m);
-    tg_tensor *q = tg_reshape(m->tape, m->q, TG_SHAPE(1, m->q->shape[0], -1));
-    tg_tensor *k = tg_reshape(m->tape, m->k, TG_SHAPE(1, m->k->shape[0], -1));
-    tg_tensor *z = tg_dot_attention(m->tape, q, k, k, 1, 1, 0, NULL);
-    if (m->residual) z = tg_add(m->tape, z, q);
-    for (int64_t i = 0; i < m->z->size; i++) holds(z && near((double)z->data[i], (double)m->z->data[i], tolerance), "tiled");
-    printf("   tg_gradcheck passes all %lld gradients; tg_dot_attention, one operator, gives the same z.\n",
-           (long long)report.checked);
 }
 
 static void end(attention *m)
@@ -197,6 +217,7 @@ static void end(attention *m)
 /* ---- the articles ---- */
 
 static const tg_real X[] = {1, 2, 3}, H[] = {(tg_real)0.1, (tg_real)0.2, (tg_real)0.3};
+static const tg_real FOUR[] = {1, 0, 0, 1, 1, 1, -1, (tg_real)0.5}, Y[] = {(tg_real)0.5, 1};
 
 static void as_one_query(void)
 {
@@ -204,12 +225,12 @@ static void as_one_query(void)
            "   (\"scaled dot-product attention and a text classifier\")\n");
     attention m = begin(1, X, 1, H, 3, false);
     show(&m);
-    const double score = work_out(&m).s[0];
-    wrong(near(score, 1.4, 1e-6), "1.1 + 0.4 + 0.9 = 2.4", "1 x 0.1 is 0.1, so the sum is 1.4");
-    wrong(m.a->size == 1 && near((double)m.a->data[0], 1, 0) && near((double)m.q->grad[0], 0, tolerance),
-          "softmax over 2.4, 1.2 and -0.6", "there is one score, so its weight is 1, the result is H,");
-    printf("   %-35s and no gradient ever reaches X: nothing to learn\n", "");
-    wrong((double)H[2] < 0.7, "0.2 + 0.2 + 0.3 = 0.7", "a weighted mean of 0.1, 0.2, 0.3 is never above 0.3");
+    const by_hand r = work_out(&m);
+    const bool nothing = near(r.a[0], 1, 0) && near(r.dq[0], 0, tolerance) && near(r.dq[1], 0, tolerance);
+    wrong(near(r.s[0], 1.4, 1e-6), "1.1 + 0.4 + 0.9 = 2.4", "1 x 0.1 is 0.1, so the sum is 1.4", NULL);
+    wrong(nothing && m.a->size == 1, "softmax over 2.4, 1.2 and -0.6",
+          "there is one score, scaled or not: its weight is 1,", "the result is H, and no gradient ever reaches X");
+    wrong((double)H[2] < 0.7, "0.2 + 0.2 + 0.3 = 0.7", "a weighted mean of 0.1, 0.2, 0.3 is never above 0.3", NULL);
     end(&m);
 }
 
@@ -221,11 +242,11 @@ static void as_three_queries(void)
     const tg_real *z = m.z->data;
     holds(near((double)z[0], 0.2067, 5e-5) && near((double)z[1], 0.2132, 5e-5) && near((double)z[2], 0.2197, 5e-5),
           "the results are 0.2067, 0.2132, 0.2197");
-    printf("   dL/dq_i is how much the keys vary under the weights of query i. As d_k is 1, the scale 1/sqrt(d_k) changes nothing.\n");
+    printf("   dL/dq_i is the variance of the keys under query i's weights. d_k is 1, so 1/sqrt(d_k) changes nothing.\n");
     const tg_node *product = m.s->node->inputs[0]->node; /* n = 3, d = 1: 2 n^2 d operations */
     wrong(near(product->op->flops(product), 18, 0), "Q K^T costs O(n d_k^2)",
-          "9 products were made: n^2 d = 9, while n d^2 = 3. It is O(n^2 d)");
-    printf("   %-35s (\"self-, cross- and multi-head attention\"; see attention_cost)\n", "");
+          "9 products were made: n^2 d is 9, n d^2 is 3. It is O(n^2 d)",
+          "(\"self-, cross- and multi-head attention\"; see attention_cost)");
     end(&m);
 }
 
@@ -233,72 +254,80 @@ static void one_target(void)
 {
     printf("3. Four vectors x_i and one target y: a_i = softmax_i(x_i . y), z = sum_i a_i x_i, and z + y\n"
            "   (\"attention, step by step\"; it gives no numbers, these are ours: q is y, k_1 .. k_4 are the x_i)\n");
-    const tg_real x[] = {1, 0, 0, 1, 1, 1, -1, (tg_real)0.5}, y[] = {(tg_real)0.5, 1};
-    attention m = begin(1, y, 4, x, 2, true);
+    attention m = begin(1, Y, 4, FOUR, 2, true);
     show(&m);
     tg_params_clear_grads(m.params);
     tg_tape_reset(m.tape);
     loss(m.tape, &m);
     tg_tensor *printed = tg_mul(m.tape, tg_sum(m.tape, m.a, TG_AXES(1), true), m.q); /* sum_i a_i y */
     tg_backward(m.tape, tg_sum(m.tape, printed, TG_ALL_AXES, false));
-    bool is_y = near((double)printed->data[0], (double)y[0], tolerance) && near((double)printed->data[1], 1, tolerance);
+    bool is_y = near((double)printed->data[0], (double)Y[0], tolerance) && near((double)printed->data[1], 1, tolerance);
     for (int i = 0; i < 8; i++) is_y = is_y && near((double)m.k->grad[i], 0, tolerance);
-    wrong(is_y, "z = sum_i a_i y", "the weights sum to 1, so that is y itself, (0.5, 1): every x_i is");
-    printf("   %-35s ignored, and every dL/dx_i is 0. Meant is sum_i a_i x_i\n", "");
+    wrong(is_y, "z = sum_i a_i y", "the weights sum to 1, so that is y itself, (0.5, 1): every x_i",
+          "is ignored, and every dL/dx_i is 0. Meant is sum_i a_i x_i");
     end(&m);
 }
 
-/* Weights of one query over keys of width 1, or what it gives, by a layer that learns nothing. */
-static const tg_real *attend(tg_tape *tape, tg_score score, bool times_score, bool look)
+/* One query over n keys: the weights, or what comes out, of a layer that learns nothing. */
+static const tg_real *attend(tg_tape *tape, tg_attention layer, bool weights, int64_t width, const tg_real *query, int64_t n,
+                             const tg_real *keys)
 {
-    tg_attention layer = {.score = score, .times_score = times_score};
+    static const tg_real none[MOST];
     tg_attention_detail detail;
-    tg_tensor *x = tg_constant(tape, X, TG_SHAPE(1, 3, 1));
-    tg_tensor *y = tg_attention_forward(tape, &layer, tg_slice(tape, x, 1, 0, 1), x, x, NULL, &detail);
-    tg_tensor *seen = look ? tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS) : y;
-    static const tg_real none[3];
+    tg_tensor *k = tg_constant(tape, keys, TG_SHAPE(1, n, width));
+    tg_tensor *y = tg_attention_forward(tape, &layer, tg_constant(tape, query, TG_SHAPE(1, 1, width)), k, k, NULL, &detail);
+    tg_tensor *seen = weights ? tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS) : y;
     return seen ? seen->data : none;
 }
 
-static void scales_and_similarities(tg_tape *tape)
+static void scales(tg_tape *tape)
+{
+    char text[100], more[100];
+    const tg_real *dot = attend(tape, (tg_attention){.score = TG_SCORE_DOT}, true, 2, Y, 4, FOUR);
+    const tg_real *scaled = attend(tape, (tg_attention){.score = TG_SCORE_SCALED_DOT}, true, 2, Y, 4, FOUR);
+    snprintf(text, sizeof text, "is the scaled one, printed twice. With it example 3 has weights");
+    snprintf(more, sizeof more, "%.4f %.4f %.4f %.4f", (double)scaled[0], (double)scaled[1], (double)scaled[2],
+             (double)scaled[3]);
+    wrong(dot[2] > scaled[2], "dot-product attention with sqrt(d_k)", text, more);
+    const double weight = 1 / (1 + exp(-8.0)), steep = exp(-64.0), gentle = weight * (1 - weight); /* a (1 - a), a near 1 */
+    snprintf(text, sizeof text, "it saves them: d_k = 64 and scores 64 and 0 give da/ds = %.0e;", steep);
+    snprintf(more, sizeof more, "scaled, they are 8 and 0: %.0e", gentle);
+    wrong(steep < 1e-20 && gentle > 1e-4, "\"the scale makes gradients vanish\"", text, more);
+}
+
+static void similarities(tg_tape *tape)
 {
     char text[200];
-    const double s[] = {64, 0}; /* q = k_1 = 64 ones, k_2 = 0 */
-    const double steep = exp(s[1] - s[0]), gentle = exp((s[1] - s[0]) / 8) / pow(1 + exp((s[1] - s[0]) / 8), 2);
-    wrong(true, "dot-product: softmax(QK^T/sqrt(d_k))V", "is printed for both; without a scale it is softmax(QK^T)V");
-    snprintf(text, sizeof text, "keeps them: d_k = 64, scores 64 and 0: da/ds = %.0e; scaled, 8 and 0: %.0e", steep, gentle);
-    wrong(steep < 1e-20 && gentle > 1e-4, "\"the scale makes gradients vanish\"", text);
-    printf("   \"sequential and parallel attention\"\n");
-    const tg_real *distance = attend(tape, TG_SCORE_EUCLIDEAN, false, true);
-    snprintf(text, sizeof text, "needs a minus: x_1 = 1 then weighs 1, 2, 3 by %.2f %.2f %.2f, not by %.2f %.2f %.2f",
-             (double)distance[0], (double)distance[1], (double)distance[2], (double)distance[2], (double)distance[1], (double)distance[0]);
-    wrong(distance[0] > distance[1] && distance[1] > distance[2], "softmax of a Euclidean distance", text);
-    const double general = (double)*attend(tape, TG_SCORE_DOT, true, false), a[] = {exp(1), exp(2), exp(3)};
-    snprintf(text, sizeof text, "a_j depends on i: y_i = sum_j a_ij s_ij x_j; of X = [1, 2, 3] y_1 = %.4f", general);
-    wrong(near(general, (a[0] + 4 * a[1] + 9 * a[2]) / (a[0] + a[1] + a[2]), 1e-5), "y_i = sum_j a_j s_ij x_j", text);
+    const tg_real *a = attend(tape, (tg_attention){.score = TG_SCORE_EUCLIDEAN}, true, 1, X, 3, X);
+    snprintf(text, sizeof text, "needs a minus: then 1 weighs 1, 2, 3 by %.2f %.2f %.2f, not %.2f %.2f %.2f",
+             (double)a[0], (double)a[1], (double)a[2], (double)a[2], (double)a[1], (double)a[0]);
+    wrong(a[0] > a[1] && a[1] > a[2], "softmax of a Euclidean distance", text, NULL);
+    const double y = (double)*attend(tape, (tg_attention){.score = TG_SCORE_DOT, .times_score = true}, false, 1, X, 3, X);
+    snprintf(text, sizeof text, "weights depend on i too: sum_j a_ij s_ij x_j. X = [1, 2, 3]: y_1 = %.4f", y);
+    wrong(near(y, (exp(1) + 4 * exp(2) + 9 * exp(3)) / (exp(1) + exp(2) + exp(3)), 1e-5),
+          "y_i = sum_j a_j s_ij x_j", text, NULL);
 }
 
 static void shapes(tg_params *params, tg_tape *tape)
 {
-    char text[300];
-    tg_tensor *matrix_of_3 = tg_constant(tape, NULL, TG_SHAPE(3, 10)), *regions = tg_constant(tape, NULL, TG_SHAPE(3, 10, 2));
+    tg_tensor *rows = tg_constant(tape, NULL, TG_SHAPE(3, 10)), *regions = tg_constant(tape, NULL, TG_SHAPE(3, 10, 2));
     tg_sequential_attention layer;
     tg_sequential_attention_init(&layer, params, "documents", 10, 20, 5);
     tg_tensor *y = tg_parallel_attention_forward(tape, &layer, regions, NULL);
     wrong(y && y->ndim == 2 && y->shape[0] == 3 && y->shape[1] == 5, "ParallelAttention of [3, 10, 2]",
-          "Linear(10) meets 2; taken as 3 x [10, 2 regions] it gives [3, 5]");
+          "Linear(10) meets 2; taken as 3 x [10, 2 regions] it gives [3, 5]", NULL);
     const tg_tensor *one = tg_softmax(tape, tg_constant(tape, NULL, TG_SHAPE(3, 1)));
     bool ones = one && (double)one->data[0] == 1 && (double)one->data[2] == 1;
     tg_tensor *features = tg_softmax(tape, tg_constant(tape, NULL, TG_SHAPE(3, 2))); /* T = 3, two features */
     tg_tensor *in_time = tg_sum(tape, features, TG_AXES(0), false);
     bool more = in_time && near((double)in_time->data[0], 1.5, 1e-6);
-    tg_sequential_attention_forward(tape, &layer, matrix_of_3, tg_full_length(), NULL);
+    tg_sequential_attention_forward(tape, &layer, rows, tg_full_length(), NULL);
     const char *error = tg_tape_take_error(tape);
-    snprintf(text, sizeof text, "softmax over one element: all weights are 1. It means [B, T, 10], and tapegrad\n   %-35s says: %s",
-             "", error ? error : "nothing");
-    wrong(ones && error, "SequentialAttention of [3, 10]", text);
-    printf("   \"self-, cross- and multi-head attention, applications, a project\"\n");
-    wrong(more, "Activation('softmax') after the LSTM", "runs over features: with two, the weights of 3 words sum to 1.5, not 1");
+    wrong(ones && error, "SequentialAttention of [3, 10]",
+          "softmax over one element: all weights are 1. Meant is [B, T, 10]; tapegrad says", error);
+    printf("   \"self-, cross- and multi-head attention\"\n");
+    wrong(more, "softmax over the LSTM's last axis",
+          "is over features, not time: with two, the weights of 3 words sum to 1.5", NULL);
 }
 
 static void other_formulas(void)
@@ -306,7 +335,9 @@ static void other_formulas(void)
     printf("4. Elsewhere\n   \"scaled dot-product attention and a text classifier\"\n");
     tg_params *params = tg_params_new(1);
     tg_tape *tape = tg_tape_new(1);
-    scales_and_similarities(tape);
+    scales(tape);
+    printf("   \"sequential and parallel attention\"\n");
+    similarities(tape);
     shapes(params, tape);
     tg_tape_free(tape);
     tg_params_free(params);
