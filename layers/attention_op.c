@@ -63,7 +63,7 @@ static bool attention_shape(tg_node *node)
                 k->shape[1] == v->shape[1] && q->shape[2] == k->shape[2] && op->heads > 0 &&
                 q->shape[2] % op->heads == 0 && v->shape[2] % op->heads == 0 && (!w || w->size == q->shape[2]);
     if (!fits)
-        return tg_node_fail(node, "queries %s, keys %s and values %s do not fit together with %lld heads",
+        return tg_node_fail(node, "queries %s, keys %s and values %s do not fit together (heads: %lld)",
                             tg_tensor_text(node, q), tg_tensor_text(node, k), tg_tensor_text(node, v),
                             (long long)op->heads);
     op->batch = q->shape[0], op->tq = q->shape[1], op->tk = k->shape[1];
