@@ -99,7 +99,10 @@ static void where_forward(tg_node *node)
     while (tg_rows_next(&rows, 3, op->strides)) {
         const uint8_t *keep = op->mask.keep + rows.offset[0];
         const tg_real *a = node->inputs[0]->data + rows.offset[1], *b = node->inputs[1]->data + rows.offset[2];
-        for (int64_t i = 0; i < rows.length; i++) *y++ = keep[i * step[0]] ? a[i * step[1]] : b[i * step[2]];
+        const bool whole = step[0] == 0 && rows.length && step[*keep ? 1 : 2] == 1; /* the mask chooses rows */
+        if (whole) memcpy(y, *keep ? a : b, (size_t)rows.length * sizeof *y);
+        for (int64_t i = 0; !whole && i < rows.length; i++) y[i] = keep[i * step[0]] ? a[i * step[1]] : b[i * step[2]];
+        y += rows.length;
     }
 }
 
@@ -110,6 +113,7 @@ static void where_backward(tg_node *node)
     tg_real *full = tg_scratch(node, out->size);
     int64_t step = out->ndim ? op->strides[0][out->ndim - 1] : 0;
     for (int which = 0; full && which < 2; which++) {
+        if (!node->inputs[which]->requires_grad) continue;
         tg_real *g = full;
         const tg_real *dy = out->grad;
         tg_rows rows = tg_rows_start(out->ndim, out->shape);

@@ -25,20 +25,16 @@ bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name,
     return params && !params->error.set;
 }
 
-/* x [B, T, D] with zeros past each length where something there is not finite: a projection multiplies it by 0, and must not
- * meet NaN or infinity. */
+/* x [B, T, D] with zeros past each length: a projection multiplies what stands there by 0, and must not meet NaN or infinity.
+ * Done whatever stands there, so that the graph, and with it the order of every sum, is the same. */
 static tg_tensor *clean(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
     if (!x || !lengths.data || x->ndim != 3 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0]) return x;
-    const int64_t time = x->shape[1], width = x->shape[2];
-    bool dirty = false;
-    for (int64_t i = 0; i < x->shape[0]; i++)
-        for (int64_t j = lengths.data[i] * width; lengths.data[i] >= 0 && !dirty && j < time * width; j++)
-            dirty = !(x->data[i * time * width + j] - x->data[i * time * width + j] == 0);
-    uint8_t *keep = dirty ? tg_tape_alloc(tape, (size_t)(x->shape[0] * time)) : NULL;
+    const int64_t rows = x->shape[0] * x->shape[1];
+    uint8_t *keep = tg_tape_alloc(tape, (size_t)rows);
     if (!keep) return x;
-    for (int64_t i = 0; i < x->shape[0] * time; i++) keep[i] = i % time < lengths.data[i / time];
-    return tg_masked_fill(tape, x, tg_mask_nd(keep, TG_SHAPE(x->shape[0], time, 1)), 0);
+    for (int64_t i = 0; i < rows; i++) keep[i] = i % x->shape[1] < lengths.data[i / x->shape[1]];
+    return tg_masked_fill(tape, x, tg_mask_nd(keep, TG_SHAPE(x->shape[0], x->shape[1], 1)), 0);
 }
 
 static tg_tensor *forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,
@@ -94,15 +90,15 @@ bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const c
     return tg_attention_init(&layer->attention, params, name, score, input, input, width) && layer->query;
 }
 
-/* Whether x is a batch of sequences of the width that a layer's weight reads. */
-static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_tensor *weight)
+/* Whether x has, along an axis (2, or 1 for regions), the width that a layer's weight reads. */
+static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_tensor *weight, int axis)
 {
     if (!tape || tape->error.set || !x || !weight) return false;
     char text[2][TG_SHAPE_TEXT];
-    if (x->ndim == 3 && x->shape[2] == weight->shape[1]) return true;
-    return tg_tape_fail(tape, "%s: input %s does not fit weight %s: wanted is [B, T, %lld]", layer,
+    if (x->ndim == 3 && x->shape[axis] == weight->shape[1]) return true;
+    return tg_tape_fail(tape, "%s: input %s does not fit weight %s: wanted is %s", layer,
                         tg_format_shape(text[0], x->ndim, x->shape), tg_format_shape(text[1], 2, weight->shape),
-                        (long long)weight->shape[1]);
+                        axis == 2 ? "[B, T, in]" : "[B, in, R]");
 }
 
 /* [B, 1, D] -> [B, D], once it is known what to look at. */
@@ -112,7 +108,7 @@ tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attent
                                          tg_ints lengths, tg_attention_detail *detail)
 {
     if (detail) detail->result = NULL;
-    if (!fits(tape, "additive_attention", x, layer->proj_weight)) return NULL;
+    if (!fits(tape, "additive_attention", x, layer->proj_weight, 2)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_attention_how how = {.score = TG_SCORE_ADDITIVE, .scale = 1, .one_query = true};
     x = clean(tape, x, lengths);
@@ -137,7 +133,7 @@ tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *lay
 {
     if (detail) detail->result = NULL;
     if (!layer->query) return tg_additive_attention_forward(tape, &layer->additive, x, lengths, detail);
-    if (!fits(tape, "attention_pool", x, layer->query)) return NULL;
+    if (!fits(tape, "attention_pool", x, layer->query, 2)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_tensor *q = same_query(tape, layer->query, x->shape[0]);
     return pooled(tape, forward(tape, &layer->attention, q, x, x, &mask, true, detail));
@@ -160,7 +156,7 @@ tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_at
                                            tg_ints lengths, tg_attention_detail *detail)
 {
     if (detail) detail->result = NULL;
-    if (!fits(tape, "sequential_attention", x, layer->input.weight)) return NULL;
+    if (!fits(tape, "sequential_attention", x, layer->input.weight, 2)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &layer->input, clean(tape, x, lengths))); /* [B, T, hidden] */
     tg_attention_how how = {.score = TG_SCORE_DOT, .scale = 1, .one_query = true};
@@ -172,6 +168,7 @@ tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_at
 tg_tensor *tg_parallel_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
                                          tg_attention_detail *detail)
 {
-    tg_tensor *by_region = x && x->ndim == 3 ? tg_permute(tape, x, (const int[]){0, 2, 1}) : x; /* [B, R, in] */
+    if (!fits(tape, "parallel_attention", x, layer->input.weight, 1)) return NULL;
+    tg_tensor *by_region = tg_permute(tape, x, (const int[]){0, 2, 1}); /* [B, R, in] */
     return tg_sequential_attention_forward(tape, layer, by_region, tg_full_length(), detail);
 }

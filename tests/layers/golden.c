@@ -2,39 +2,6 @@
  * PyTorch's names, and the layers find them there as they would in anyone's model. */
 #include "layers.h"
 
-static void assert_golden(tg_params *golden, const char *name, const tg_real *got, const tg_tensor *like)
-{
-    tg_tensor *want = test_golden(golden, name, like->ndim, like->shape);
-    test_assert_reals_near(name, got, want->data, want->size, TEST_TOLERANCE);
-}
-
-/* Every "param.x" of the file against its "grad.x". */
-static void assert_parameter_gradients(tg_params *golden)
-{
-    int count = 0;
-    for (int64_t i = 0; i < tg_params_count(golden); i++) {
-        tg_tensor *p = tg_params_at(golden, i);
-        if (strncmp(p->name, "param.", 6) != 0) continue;
-        char name[TG_MAX_NAME];
-        snprintf(name, sizeof name, "grad.%s", p->name + 6);
-        ck_assert_msg(p->has_grad, "%s has no gradient", p->name);
-        assert_golden(golden, name, p->grad, p);
-        count++;
-    }
-    ck_assert_int_gt(count, 2);
-}
-
-static tg_tensor *input(tg_tape *tape, tg_params *golden, const char *name, int ndim, const int64_t *shape)
-{
-    return tg_variable(tape, test_golden(golden, name, ndim, shape)->data, ndim, shape);
-}
-
-static tg_tensor *weighed(tg_tape *tape, tg_params *golden, const char *name, tg_tensor *y)
-{
-    tg_tensor *r = tg_constant(tape, test_golden(golden, name, y->ndim, y->shape)->data, y->ndim, y->shape);
-    return tg_sum(tape, tg_mul(tape, y, r), TG_ALL_AXES, false);
-}
-
 static const struct {
     const char *file;
     int64_t B, T;
@@ -54,30 +21,30 @@ START_TEST(golden_lstm)
     int32_t lengths[8];
     test_golden_ints(golden, "in.lengths", lengths, B);
     tg_tape *tape = tg_tape_new(1);
-    tg_tensor *x = input(tape, golden, "in.x", TG_SHAPE(B, T, E));
+    tg_tensor *x = test_golden_input(tape, golden, "in.x", TG_SHAPE(B, T, E));
     for (int64_t i = 0; i < x->size; i++) /* worse than PyTorch's own garbage */
         if (i / E % T >= lengths[i / E / T]) x->data[i] = (tg_real)NAN;
-    tg_lstm_state initial = {input(tape, golden, "in.h0", TG_SHAPE(all, B, H)),
-                             input(tape, golden, "in.c0", TG_SHAPE(all, B, H))},
+    tg_lstm_state initial = {test_golden_input(tape, golden, "in.h0", TG_SHAPE(all, B, H)),
+                             test_golden_input(tape, golden, "in.c0", TG_SHAPE(all, B, H))},
                   final;
     tg_tensor *y =
         tg_lstm_forward_state(tape, &lstm, x, lstms[_i].explicit_lengths ? tg_ints_1d(lengths, B) : tg_full_length(),
                               lstms[_i].zero_state ? NULL : &initial, &final);
-    tg_tensor *loss =
-        tg_add(tape, weighed(tape, golden, "in.r_output", y),
-               tg_add(tape, weighed(tape, golden, "in.r_h", final.h), weighed(tape, golden, "in.r_c", final.c)));
+    tg_tensor *loss = tg_add(
+        tape, test_golden_loss(tape, golden, "in.r_output", y),
+        tg_add(tape, test_golden_loss(tape, golden, "in.r_h", final.h), test_golden_loss(tape, golden, "in.r_c", final.c)));
     ck_assert_msg(tg_backward(tape, loss), "%s", tg_tape_error(tape));
-    assert_golden(golden, "out.output", y->data, y);
-    assert_golden(golden, "out.h_n", final.h->data, final.h);
-    assert_golden(golden, "out.c_n", final.c->data, final.c);
+    test_golden_near(golden, "out.output", y->data, y);
+    test_golden_near(golden, "out.h_n", final.h->data, final.h);
+    test_golden_near(golden, "out.c_n", final.c->data, final.c);
     test_assert_reals_near("loss", loss->data, test_golden(golden, "out.loss", TG_SHAPE(1))->data, 1,
                            10 * TEST_TOLERANCE); /* a sum that cancels */
-    assert_golden(golden, "grad.x", x->grad, x);
+    test_golden_near(golden, "grad.x", x->grad, x);
     if (!lstms[_i].zero_state) {
-        assert_golden(golden, "grad.h0", initial.h->grad, initial.h);
-        assert_golden(golden, "grad.c0", initial.c->grad, initial.c);
+        test_golden_near(golden, "grad.h0", initial.h->grad, initial.h);
+        test_golden_near(golden, "grad.c0", initial.c->grad, initial.c);
     }
-    assert_parameter_gradients(golden);
+    test_golden_gradients(golden);
     test_end(tape, golden);
 }
 END_TEST
@@ -91,23 +58,23 @@ START_TEST(golden_attention)
     int32_t lengths[4];
     test_golden_ints(golden, "in.lengths", lengths, B);
     tg_tape *tape = tg_tape_new(1);
-    tg_tensor *x = input(tape, golden, "in.x", TG_SHAPE(B, T, H));
+    tg_tensor *x = test_golden_input(tape, golden, "in.x", TG_SHAPE(B, T, H));
     for (int64_t i = 0; i < x->size; i++)
         if (i / H % T >= lengths[i / H / T]) x->data[i] = (tg_real)NAN;
     tg_attention_detail detail;
     tg_tensor *y = tg_additive_attention_forward(tape, &attention, x, tg_ints_1d(lengths, B), &detail);
-    tg_tensor *loss = weighed(tape, golden, "in.r_context", y);
+    tg_tensor *loss = test_golden_loss(tape, golden, "in.r_context", y);
     ck_assert_msg(tg_backward(tape, loss), "%s", tg_tape_error(tape));
-    assert_golden(golden, "out.context", y->data, y);
+    test_golden_near(golden, "out.context", y->data, y);
     static const char *const looks[] = {"out.weights", "grad.weights", "grad.scores"}; /* as in tg_look */
     for (tg_look what = TG_LOOK_WEIGHTS; what <= TG_LOOK_SCORE_GRADS; what++) {
         tg_tensor *seen = tg_attention_look(tape, &detail, what);
         test_assert_shape(looks[what], seen, TG_SHAPE(B, 1, 1, T));
-        assert_golden(golden, looks[what], seen->data, tg_reshape(tape, seen, TG_SHAPE(B, T)));
+        test_golden_near(golden, looks[what], seen->data, tg_reshape(tape, seen, TG_SHAPE(B, T)));
     }
     test_assert_reals_near("loss", loss->data, test_golden(golden, "out.loss", TG_SHAPE(1))->data, 1, 10 * TEST_TOLERANCE);
-    assert_golden(golden, "grad.x", x->grad, x);
-    assert_parameter_gradients(golden);
+    test_golden_near(golden, "grad.x", x->grad, x);
+    test_golden_gradients(golden);
     test_end(tape, golden);
 }
 END_TEST

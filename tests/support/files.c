@@ -92,3 +92,36 @@ void test_golden_ints(tg_params *golden, const char *name, int32_t *ints, int64_
     tg_tensor *tensor = test_golden(golden, name, TG_SHAPE(count));
     for (int64_t i = 0; i < count; i++) ints[i] = (int32_t)lrint((double)tensor->data[i]);
 }
+
+void test_golden_near(tg_params *golden, const char *name, const tg_real *got, const tg_tensor *like)
+{
+    tg_tensor *want = test_golden(golden, name, like->ndim, like->shape);
+    test_assert_reals_near(name, got, want->data, want->size, TEST_TOLERANCE);
+}
+
+void test_golden_gradients(tg_params *golden)
+{
+    int count = 0;
+    for (int64_t i = 0; i < tg_params_count(golden); i++) {
+        tg_tensor *p = tg_params_at(golden, i);
+        if (strncmp(p->name, "param.", 6) != 0) continue;
+        char name[TG_MAX_NAME];
+        snprintf(name, sizeof name, "grad.%s", p->name + 6);
+        ck_assert_msg(p->has_grad, "%s has no gradient", p->name);
+        test_golden_near(golden, name, p->grad, p);
+        count++;
+    }
+    ck_assert_int_gt(count, 2);
+}
+
+tg_tensor *test_golden_input(tg_tape *tape, tg_params *golden, const char *name, int ndim, const int64_t *shape)
+{
+    return tg_variable(tape, test_golden(golden, name, ndim, shape)->data, ndim, shape);
+}
+
+tg_tensor *test_golden_loss(tg_tape *tape, tg_params *golden, const char *name, tg_tensor *y)
+{
+    if (!y) return NULL;
+    tg_tensor *r = tg_constant(tape, test_golden(golden, name, y->ndim, y->shape)->data, y->ndim, y->shape);
+    return tg_sum(tape, tg_mul(tape, y, r), TG_ALL_AXES, false);
+}

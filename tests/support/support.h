@@ -118,6 +118,12 @@ tg_params *test_golden_open(const char *name);
 tg_tensor *test_golden(tg_params *golden, const char *name, int ndim, const int64_t *shape);
 /* A tensor of small whole numbers as int32, into `ints`. */
 void test_golden_ints(tg_params *golden, const char *name, int32_t *ints, int64_t count);
+/* Numbers against the file's tensor of the same shape; and every "param.x" that a layer has claimed against "grad.x". */
+void test_golden_near(tg_params *golden, const char *name, const tg_real *got, const tg_tensor *like);
+void test_golden_gradients(tg_params *golden);
+/* An input of the file as a variable; and sum(y r), r a tensor of the file. */
+tg_tensor *test_golden_input(tg_tape *tape, tg_params *golden, const char *name, int ndim, const int64_t *shape);
+tg_tensor *test_golden_loss(tg_tape *tape, tg_params *golden, const char *name, tg_tensor *y);
 
 /* ---- gradient checks (coverage.c) ---- */
 

@@ -1,0 +1,123 @@
+/* What attention costs in memory: every byte passes tg_set_allocator and is counted, and the largest sum is compared with what
+ * queries, keys, values, result and their gradients take. A composed attention would hold [heads, T, T] several times:
+ * 4 GB each at T = 16,384 with 4 heads. */
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#include <time.h>
+
+#include "../support/support.h"
+
+enum { HEADER = 64, HEADS = 4, D = 64, TENSORS = 8 }; /* q, k, v, y and their gradients */
+static size_t held, most;
+
+static void *measuring_allocator(void *memory, size_t size)
+{
+    unsigned char *block = memory ? (unsigned char *)memory - HEADER : NULL;
+    size_t before = 0;
+    if (block) memcpy(&before, block, sizeof before);
+    if (size == 0) {
+        held -= before;
+        free(block);
+        return NULL;
+    }
+    unsigned char *grown = realloc(block, size + HEADER);
+    if (!grown) return NULL;
+    memcpy(grown, &size, sizeof size);
+    held += size - before;
+    if (held > most) most = held;
+    return grown + HEADER;
+}
+
+typedef struct cost {
+    double beyond, seconds; /* megabytes of 2^20 bytes, beyond the eight tensors */
+} cost;
+
+static double now(void)
+{
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double tensor_bytes(int64_t T) { return (double)TENSORS * (double)(T * HEADS * D) * sizeof(tg_real); }
+
+/* Forward and backward, on a new tape. `room`: its arena is first made as large as the tensors and 2 MB, in one chunk, so that
+ * what the arena leaves unused as it grows is not counted as attention's. */
+static cost run(int64_t T, bool causal, bool room)
+{
+    held = most = 0;
+    tg_set_allocator(measuring_allocator);
+    tg_tape *tape = tg_tape_new(1);
+    if (room) {
+        tg_constant(tape, NULL, TG_SHAPE(TENSORS * T * HEADS * D + (2 << 20) / (int64_t)sizeof(tg_real)));
+        tg_tape_reset(tape);
+    }
+    tg_tensor *x[3];
+    for (int i = 0; i < 3; i++) x[i] = test_variable(tape, (uint64_t)i + 1, -1, 1, TG_SHAPE(1, T, HEADS * D));
+    const double start = now();
+    tg_tensor *y = tg_dot_attention(tape, x[0], x[1], x[2], HEADS, 1 / sqrt(D), 0, &(tg_attention_mask){.causal = causal});
+    tg_backward(tape,
+                tg_sum(tape, tg_slice(tape, y, 1, T - 16, T), TG_ALL_AXES, false)); /* sum takes as much again as it reads */
+    const cost c = {((double)most - tensor_bytes(T)) / 0x1p20, now() - start};
+    ck_assert(x[0]->has_grad && x[1]->has_grad && x[2]->has_grad);
+    test_end(tape, NULL);
+    ck_assert_uint_eq(held, 0);
+    tg_set_allocator(NULL);
+    return c;
+}
+
+/* 2 MB of the room are the arena's own; the rest are tiles, packed keys, and a few numbers a row: nothing with T^2, which would
+ * be 64 MB and 256 MB here. */
+START_TEST(grows_with_time)
+{
+    const cost small = run(1024, _i, true), large = run(2048, _i, true);
+    printf("T = 1,024: %.2f MB beyond the tensors, %.2f s; T = 2,048: %.2f MB, %.2f s\n", small.beyond, small.seconds,
+           large.beyond, large.seconds);
+    const double allowed = 1.5 * sizeof(tg_real);
+    ck_assert_msg(small.beyond < allowed && large.beyond < allowed, "%.2f MB and %.2f MB", small.beyond, large.beyond);
+    ck_assert_msg(large.beyond - small.beyond < 0.03 * sizeof(tg_real), "it grew from %.2f MB to %.2f MB", small.beyond,
+                  large.beyond);
+}
+END_TEST
+
+#ifndef TG_DOUBLE
+static const char long_tests[] = "TG_LONG_TESTS";
+
+START_TEST(sixteen_thousand)
+{
+    enum { T = 16384 };
+    const char *asked = getenv(long_tests);
+    const double expected = run(2048, false, true).seconds * (T / 2048) * (T / 2048);
+    if (expected > 20 && !(asked && *asked && strcmp(asked, "0") != 0)) {
+        printf("SKIPPED: T = 16,384, which would take about %.0f s here; %s=1 runs it\n", expected, long_tests);
+        return;
+    }
+    const cost c = run(T, false, false);
+    printf("T = 16,384: %.1f MB beyond the tensors' %.0f MB, %.1f s\n", c.beyond, tensor_bytes(T) / 0x1p20, c.seconds);
+    ck_assert_msg(c.beyond < 64, "%.1f MB beyond the tensors' %.0f MB", c.beyond, tensor_bytes(T) / 0x1p20);
+}
+END_TEST
+#endif
+
+static Suite *memory_suite(void)
+{
+    Suite *suite = suite_create("memory of attention");
+    TCase *tc = tcase_create("memory of attention");
+    tcase_set_timeout(tc, 600);
+    tcase_add_loop_test(tc, grows_with_time, 0, 2);
+#ifndef TG_DOUBLE
+    tcase_add_test(tc, sixteen_thousand);
+#endif
+    suite_add_tcase(suite, tc);
+    return suite;
+}
+
+int main(void)
+{
+#ifdef _OPENMP
+    if (omp_get_max_threads() > 2) omp_set_num_threads(2); /* each has tiles of its own: 1.1 MB in float */
+#endif
+    Suite *(*const suites[])(void) = {memory_suite};
+    return test_main((int)COUNT(suites), suites);
+}
