@@ -143,5 +143,38 @@ run image_attention -m model -o again.png attention_cost.png
 says 'attention_cost.png, 1530 x 760 pixels'
 refused 'usage: attention_cost' attention_cost -t 1000
 
+# ---- translate ----
+
+run translate --quick --least 80 -o date.png "Sat, 9 May 98"
+says '^Sat, 9 May 98 -> 1998-05-09$'
+draws date.png 900 748
+run translate --quick --attention none
+says_number 5 60 'held-out exact match'
+run translate --model transformer --steps 250 --least 30 -o date.png "9 May 1998"
+draws date.png 900 748
+refused 'that is below 99 %' translate --steps 1 --least 99
+refused 'translate: no/such/folder.png: ' translate --steps 1 -o no/such/folder.png
+refused 'no such attention' translate --attention sharp
+refused '1 to 63 ASCII characters' translate "$(printf '9 mai 1998 \303\240 midi')"
+
+# ---- word_vectors ----
+
+run word_vectors
+says_number 90 100 'of the same kind among the 5 nearest'
+says_number 90 100 'japan = tokyo'
+check 'word_vectors: the file does not start with "157 32"' [ "$(head -n 1 vectors.txt)" = '157 32' ]
+check 'word_vectors: the file has no 157 lines of a word and 32 numbers' \
+    [ "$(awk 'NR > 1 && NF == 33' vectors.txt | wc -l)" -eq 157 ]
+run word_vectors -o again.txt
+check 'word_vectors: the same seed wrote another file' cmp -s vectors.txt again.txt
+printf 'The cat sat.\tlabel\nthe dog sat!\tlabel\nA cat, a dog\tlabel\n' >own.tsv
+run word_vectors -o own.txt --width 4 --epochs 2 --sample 1 own.tsv cat label
+says '^  cat .* dog '
+says '^  label *is not in the vocabulary'
+check 'word_vectors: not the words of own.tsv' [ "$(cut -d ' ' -f 1 own.txt | sort | tr '\n' ' ')" = '5 a cat dog sat the ' ]
+refused 'word_vectors: missing.txt: ' word_vectors missing.txt
+refused 'fewer than two words' word_vectors /dev/null
+refused 'raise --sample' word_vectors --sample 1e-9 own.tsv
+
 echo "$checks checks, $failures failed"
 [ "$failures" -eq 0 ]

@@ -74,7 +74,7 @@ static void append_year(char *text, int year)
 
 /* ---- the ways to write a date ---- */
 
-/* Unambiguous: a month in figures stands in the middle between dots, first between slashes, and after a year of four figures. */
+/* Unambiguous: a month in figures stands in the middle between dots, first before slashes, and second after a year. */
 static const char *const formats[] = {
     "%d %B %Y",             /* 3 March 2019 */
     "%o %B %Y",             /* 3rd March 2019 */

@@ -1,15 +1,18 @@
 /* translate: dates as people write them into ISO dates, character by character, by an encoder and a decoder with attention.
  *
  *     translate                        a BiLSTM reads, an LSTM writes, additive attention between them
- *     translate --attention none       the same, but all that the decoder learns of the text is the encoder's last state
+ *     translate --attention none       the same, but all that the decoder has of the text is what the encoder ended with
  *     translate --attention dot        or another score
- *     translate --model transformer    the transformer of "Attention Is All You Need"
+ *     translate --model transformer    encoder and decoder of "Attention Is All You Need"
+ *     translate "Sat, 9 May 98"        learns, then translates this too, and draws it
  *
- * Some days of the calendar are held out: the model sees them in no form, and is measured on them. translate.png shows where
- * each character of an answer came from. */
+ * The decoder of the documents' translator never meets the encoder; here it does. A thousand days of the calendar are held
+ * out: the model sees them in no form, and is measured on them. translate.png shows where each character of an answer came
+ * from. The same seed prints the same numbers, times aside. */
 #include "../text_classifier/failure.h"
+#include "../text_classifier/output.h"
 #include "model.h"
-
+#include "picture.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -18,14 +21,34 @@
 #include <string.h>
 #include <time.h>
 
-enum { HELD_OUT = 2000, DEFAULT_STEPS = 2000, QUICK_STEPS = 300 };
+enum { HELD_OUT = 1000, LSTM_STEPS = 1000, TRANSFORMER_STEPS = 1400, QUICK_STEPS = 400, MOST_WRONG = 5 };
 
 typedef struct options {
-    const char *model, *attention, *output;
+    tr_settings settings;
     int64_t steps, seed;
+    double least; /* percent that have to be right */
+    const char *output;
     char **texts; /* to translate in the end */
     int count;
 } options;
+
+static const struct {
+    const char *name;
+    tg_score score;
+} scores[] = {
+    {"additive", TG_SCORE_ADDITIVE}, {"dot", TG_SCORE_DOT}, {"scaled-dot", TG_SCORE_SCALED_DOT},
+    {"bilinear", TG_SCORE_BILINEAR}, {"cosine", TG_SCORE_COSINE}, {"euclidean", TG_SCORE_EUCLIDEAN},
+};
+enum { SCORES = sizeof scores / sizeof *scores };
+
+typedef struct trainer {
+    tr_model model;
+    tg_params *params;
+    tg_tape *tape;
+    tr_days days;
+    tr_batch batch;
+    tr_row example; /* of the held-out days, to draw */
+} trainer;
 
 static double seconds_now(void)
 {
@@ -34,124 +57,223 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* ---- the days, shuffled: first those held out, then those to learn from ---- */
+/* ---- learning ---- */
 
-typedef struct calendar {
-    int32_t days[TR_DAYS];
-    tg_random random; /* draws days and formats to learn from */
-} calendar;
-
-static void shuffle_days(calendar *all, uint64_t seed)
+static bool check(const trainer *t)
 {
-    tg_random order = tg_random_new(seed, "held-out days");
-    for (int32_t i = 0; i < TR_DAYS; i++) all->days[i] = i;
-    tg_random_shuffle(&order, all->days, TR_DAYS);
-    all->random = tg_random_new(seed, "training");
+    const char *error = tg_tape_error(t->tape);
+    if (!error) error = tg_params_error(t->params);
+    return !error || tc_fail("%s", error);
 }
-
-/* A day in some format, now and then all in small or capital letters. */
-static void write_day(int32_t day, tg_random *random, char *text, char *iso)
-{
-    tr_date date = tr_date_after(day);
-    tr_date_write(text, date, (int)tg_random_below(random, (uint32_t)tr_formats()));
-    tr_date_iso(iso, date);
-    uint32_t letters = tg_random_below(random, 8);
-    for (char *c = text; letters < 2 && *c; c++) {
-        if (letters == 0 && *c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
-        if (letters == 1 && *c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
-    }
-}
-
-static void draw_batch(tr_batch *batch, calendar *all)
-{
-    char texts[TR_BATCH][TR_MOST_TEXT], iso[TR_BATCH][TR_MOST_TEXT];
-    for (int b = 0; b < TR_BATCH; b++) {
-        uint32_t day = HELD_OUT + tg_random_below(&all->random, TR_DAYS - HELD_OUT);
-        write_day(all->days[day], &all->random, texts[b], iso[b]);
-    }
-    tr_batch_set(batch, TR_BATCH, texts, iso);
-}
-
-/* ---- training ---- */
-
-typedef struct trainer {
-    tr_model model;
-    tg_params *params;
-    tg_tape *tape;
-    calendar all;
-    tr_batch batch;
-} trainer;
 
 static bool train(trainer *t, int64_t steps)
 {
-    const bool transformer = t->model.settings.transformer;
-    tg_adam adam = tg_adam_default(0);
-    double sum = 0, start = seconds_now();
+    const double peak = t->model.settings.transformer ? 3e-3 : 5e-3, start = seconds_now();
+    const int64_t often = steps < 10 ? 1 : steps / 10;
+    tg_adam adam = tg_adam_default(peak);
+    double sum = 0;
     for (int64_t step = 1; step <= steps; step++) {
-        draw_batch(&t->batch, &t->all);
+        tr_days_next(&t->days, &t->batch);
         tr_encoded encoded = tr_encode(t->tape, &t->model, &t->batch);
         tg_tensor *logits = tr_decode(t->tape, &t->model, &t->batch, &encoded, NULL);
-        tg_tensor *loss = tg_cross_entropy(t->tape, logits, tg_ints_2d(t->batch.iso, TR_BATCH, TR_ISO));
+        tg_tensor *loss = tg_cross_entropy(t->tape, logits, tg_ints_2d(t->batch.iso, TR_ROWS, TR_ISO));
         tg_backward(t->tape, loss);
         tg_clip_grad_norm(t->params, 1);
-        adam.rate = tg_rate_cosine(transformer ? 2e-3 : 5e-3, 1e-5, step - 1, 100, steps);
+        adam.rate = tg_rate_cosine(peak, 0, step - 1, 100, steps);
         tg_adam_step(&adam, t->params);
-        if (tg_tape_error(t->tape)) return tc_fail("%s", tg_tape_error(t->tape));
-        if (tg_params_error(t->params)) return tc_fail("%s", tg_params_error(t->params));
+        if (!check(t)) return false;
         sum += tg_item(loss);
         tg_tape_reset(t->tape);
-        int64_t often = steps < 10 ? 1 : steps / 10;
         if (step % often == 0) {
-            printf("step %5lld: loss %.4f\n", (long long)step, sum / (double)often);
+            printf("step %5lld   loss %.4f\n", (long long)step, sum / (double)often);
             fflush(stdout);
             sum = 0;
         }
     }
-    printf("trained in %.1f s\n", seconds_now() - start);
+    printf("%.1f s\n\n", seconds_now() - start);
     return true;
 }
 
 /* ---- the held-out days ---- */
 
-static bool measure(trainer *t, uint64_t seed)
+/* Translates the first `count` of them from `first` on, and returns how many are right; -1 after tc_fail. */
+static int measure_batch(trainer *t, int32_t first, int32_t count, tg_random *formats, int *wrong)
 {
-    char texts[TR_BATCH][TR_MOST_TEXT], iso[TR_BATCH][TR_MOST_TEXT], answer[TR_MOST_TEXT];
-    tg_random random = tg_random_new(seed, "held-out formats");
-    int right = 0, shown = 0;
-    double start = seconds_now();
-    for (int32_t first = 0; first < HELD_OUT; first += TR_BATCH) {
-        int32_t rows = HELD_OUT - first < TR_BATCH ? HELD_OUT - first : TR_BATCH;
-        for (int32_t b = 0; b < rows; b++) write_day(t->all.days[first + b], &random, texts[b], iso[b]);
-        tr_batch_set(&t->batch, rows, texts, NULL);
-        if (!tr_translate(t->tape, &t->model, &t->batch, NULL)) return tc_fail("%s", tg_tape_error(t->tape));
-        tg_tape_reset(t->tape);
-        for (int32_t b = 0; b < rows; b++) {
-            tr_batch_iso(answer, &t->batch, b);
-            bool same = !strcmp(answer, iso[b]);
-            right += same;
-            if (!same && shown++ < 5) printf("  wrong: %s -> %s, not %s\n", texts[b], answer, iso[b]);
-        }
+    tr_row rows[TR_ROWS];
+    char answer[TR_ISO + 1];
+    int right = 0;
+    for (int32_t b = 0; b < count; b++) tr_row_write(&rows[b], t->days.days[first + b], formats);
+    tr_batch_set(&t->batch, rows, count, false);
+    tr_translate(t->tape, &t->model, &t->batch, NULL);
+    if (!check(t)) return -1;
+    tg_tape_reset(t->tape);
+    for (int32_t b = 0; b < count; b++) {
+        tr_batch_answer(answer, &t->batch, b);
+        bool same = !strcmp(answer, rows[b].iso);
+        right += same;
+        if (!same && (*wrong)++ < MOST_WRONG)
+            printf("  wrong: %s -> %s, not %s\n", rows[b].text, answer, rows[b].iso);
+        if (same && !t->example.text[0] && strlen(rows[b].text) > 40) t->example = rows[b]; /* long enough to show */
     }
-    printf("exact match on %d held-out dates: %.2f %% (%.1f s)\n", HELD_OUT, 100.0 * right / HELD_OUT, seconds_now() - start);
+    return right;
+}
+
+static bool measure(trainer *t, const options *o)
+{
+    tg_random formats = tg_random_new((uint64_t)o->seed, "held-out formats");
+    int right = 0, wrong = 0;
+    for (int32_t first = 0; first < HELD_OUT; first += TR_ROWS) {
+        int32_t count = HELD_OUT - first < TR_ROWS ? HELD_OUT - first : TR_ROWS;
+        int more = measure_batch(t, first, count, &formats, &wrong);
+        if (more < 0) return false;
+        right += more;
+    }
+    double percent = 100.0 * right / HELD_OUT;
+    printf("held-out exact match: %.1f %% (%d of %d)\n\n", percent, right, HELD_OUT);
+    if (!(percent >= o->least)) return tc_fail("that is below %g %%", o->least);
+    return true;
+}
+
+/* ---- one text ---- */
+
+static bool draw(trainer *t, const tg_attention_detail *detail, const char *text, const char *answer, const char *path)
+{
+    tg_tensor *weights = tg_attention_look(t->tape, detail, TG_LOOK_WEIGHTS); /* [1, heads, 10, T] */
+    tg_tensor *mean = tg_mean(t->tape, weights, TG_AXES(0, 1), false);        /* [10, T] */
+    if (!check(t)) return false;
+    const bool layers = t->model.settings.transformer;
+    const char *caption = layers ? "where the decoder's last layer looked for each character, the mean of its heads"
+                                 : "where the decoder looked for each character of its answer";
+    if (!tr_picture_save(&(tr_alignment){text, answer, caption, mean->data}, path)) return false;
+    printf("%s shows where each character came from\n", path);
+    return true;
+}
+
+/* Prints the translation, and draws it where there is a path. */
+static bool show(trainer *t, const char *text, const char *path)
+{
+    tr_row row = {"", ""};
+    char answer[TR_ISO + 1];
+    tg_attention_detail detail;
+    snprintf(row.text, sizeof row.text, "%s", text);
+    tr_batch_set(&t->batch, &row, 1, false);
+    tr_translate(t->tape, &t->model, &t->batch, &detail);
+    if (!check(t)) return false;
+    tr_batch_answer(answer, &t->batch, 0);
+    printf("%s -> %s\n", text, answer);
+    bool good = !path || draw(t, &detail, text, answer, path);
+    tg_tape_reset(t->tape);
+    return good;
+}
+
+static bool run(trainer *t, const options *o)
+{
+    const bool draws = o->settings.attend || o->settings.transformer;
+    if (draws && !tc_output_check(o->output)) return false;
+    t->params = tg_params_new((uint64_t)o->seed);
+    t->tape = tg_tape_new((uint64_t)o->seed);
+    tr_model_init(&t->model, t->params, o->settings);
+    if (!check(t)) return false;
+    tr_days_init(&t->days, HELD_OUT, (uint64_t)o->seed);
+    printf("dates in %d formats to ISO dates; %lld parameters, %lld steps of %d dates\n", tr_formats(),
+           (long long)tg_params_size(t->params), (long long)o->steps, TR_ROWS);
+    if (!train(t, o->steps)) return false;
+    tg_tape_set_training(t->tape, false);
+    tg_tape_set_recording(t->tape, false);
+    bool good = measure(t, o);
+    for (int i = 0; i < o->count; i++) {
+        if (!show(t, o->texts[i], i == 0 && draws ? o->output : NULL)) return false;
+    }
+    if (!o->count && t->example.text[0] && !show(t, t->example.text, draws ? o->output : NULL)) return false;
+    return good;
+}
+
+/* ---- the command line ---- */
+
+static const char help[] =
+    "translate [OPTION]... [TEXT]...: learns to translate dates, and translates each TEXT\n\n"
+    "  --model KIND      lstm, or transformer (lstm)\n"
+    "  --attention KIND  of the LSTMs: additive, dot, scaled-dot, bilinear, cosine, euclidean or none (additive)\n"
+    "  --steps N         of learning (1000, of a transformer 1400)\n"
+    "  --quick           400 steps\n"
+    "  --least PERCENT   fails if fewer held-out dates are right\n"
+    "  --seed N          of all that is random (1)\n"
+    "  -o, --output PNG  the picture (translate.png)\n";
+
+static bool set_attention(tr_settings *settings, const char *name)
+{
+    settings->attend = strcmp(name, "none") != 0;
+    if (!settings->attend) return true;
+    for (int i = 0; i < SCORES; i++) {
+        if (strcmp(name, scores[i].name)) continue;
+        settings->score = scores[i].score;
+        return true;
+    }
+    return tc_fail("--attention %s: no such attention; see --help", name);
+}
+
+static bool set_number(double *number, const char *text, double least, double most)
+{
+    char *end;
+    *number = strtod(text, &end);
+    return (end != text && !*end && *number >= least && *number <= most) ||
+           tc_fail("%s: this has to be a number from %g to %g", text, least, most);
+}
+
+static bool set_option(options *o, int letter, const char *value, const char *typed)
+{
+    double number = 0;
+    switch (letter) {
+    case 'a': return set_attention(&o->settings, value);
+    case 'o': o->output = value; return true;
+    case 'q': o->steps = QUICK_STEPS; return true;
+    case 'l': return set_number(&o->least, value, 0, 100);
+    case 's':
+    case 'r':
+        if (!set_number(&number, value, letter == 's', 1e9)) return false;
+        *(letter == 's' ? &o->steps : &o->seed) = (int64_t)number;
+        return true;
+    case 'm':
+        o->settings.transformer = !strcmp(value, "transformer");
+        return o->settings.transformer || !strcmp(value, "lstm") || tc_fail("--model %s: no such model; see --help", value);
+    case ':': return tc_fail("%s needs a value; see --help", typed);
+    default: return tc_fail("%s: no such option; see --help", typed);
+    }
+}
+
+static bool parse(options *o, int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"model", required_argument, NULL, 'm'}, {"attention", required_argument, NULL, 'a'},
+        {"steps", required_argument, NULL, 's'}, {"quick", no_argument, NULL, 'q'},
+        {"least", required_argument, NULL, 'l'}, {"seed", required_argument, NULL, 'r'},
+        {"output", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0},
+    };
+    opterr = 0;
+    for (int letter; (letter = getopt_long(argc, argv, ":o:", known, NULL)) != -1;) {
+        if (!set_option(o, letter, optarg, argv[optind - 1])) return false;
+    }
+    if (!o->steps) o->steps = o->settings.transformer ? TRANSFORMER_STEPS : LSTM_STEPS;
+    o->texts = argv + optind;
+    o->count = argc - optind;
+    for (int i = 0; i < o->count; i++) {
+        if (!tr_text_valid(o->texts[i]))
+            return tc_fail("\"%s\": a text has 1 to %d ASCII characters", o->texts[i], TR_MOST_TEXT - 1);
+    }
     return true;
 }
 
 int main(int argc, char **argv)
 {
-    static trainer t;
-    tr_settings s = {.transformer = argc > 1 && !strcmp(argv[1], "t"), .attend = argc > 1 && !strcmp(argv[1], "a"), .score = TG_SCORE_ADDITIVE};
-    int64_t steps = argc > 2 ? atoi(argv[2]) : 1000;
-    uint64_t seed = argc > 3 ? (uint64_t)atoi(argv[3]) : 1;
-    t.params = tg_params_new(seed);
-    t.tape = tg_tape_new(seed);
-    tr_model_init(&t.model, t.params, s);
-    shuffle_days(&t.all, seed);
-    printf("%lld params\n", (long long)tg_params_size(t.params));
-    train(&t, steps);
-    tg_tape_set_training(t.tape, false);
-    tg_tape_set_recording(t.tape, false);
-    measure(&t, seed);
-    if (tc_failure()) printf("%s\n", tc_failure());
+    static trainer t; /* larger than a stack likes */
+    options o = {.settings = {.attend = true, .score = TG_SCORE_ADDITIVE}, .seed = 1, .output = "translate.png"};
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return fputs(help, stdout) < 0;
+    }
+    bool usage = !parse(&o, argc, argv), good = !usage && run(&t, &o);
     tg_tape_free(t.tape);
     tg_params_free(t.params);
+    if (good && (fflush(stdout) || ferror(stdout))) good = tc_fail("standard output: %s", strerror(errno));
+    if (tc_failure()) fprintf(stderr, "translate: %s\n", tc_failure());
+    return usage ? 2 : good ? 0 : 1;
 }

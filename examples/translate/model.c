@@ -1,46 +1,6 @@
 #include "model.h"
 
-#include <string.h>
-
 enum { EMBEDDING = 32, HIDDEN = 64, WIDTH = 64, HEADS = 4, FEED_FORWARD = 128 };
-
-/* ---- characters and their numbers ---- */
-
-static const char iso_characters[] = "0123456789-";
-
-bool tr_text_valid(const char *text)
-{
-    for (const char *c = text; *c; c++) {
-        if (*c < ' ' || *c > '~') return false;
-    }
-    return *text && strlen(text) < TR_MOST_TEXT;
-}
-
-void tr_batch_set(tr_batch *batch, int32_t rows, char (*texts)[TR_MOST_TEXT], char (*iso)[TR_MOST_TEXT])
-{
-    batch->rows = rows;
-    batch->time = 0;
-    for (int32_t b = 0; b < rows; b++) {
-        batch->lengths[b] = (int32_t)strlen(texts[b]);
-        if (batch->lengths[b] > batch->time) batch->time = batch->lengths[b];
-    }
-    for (int32_t b = 0; b < rows; b++) {
-        for (int32_t t = 0; t < batch->time; t++) {
-            batch->text[b * batch->time + t] = t < batch->lengths[b] ? 1 + texts[b][t] - ' ' : 0;
-        }
-        int32_t *answer = batch->iso + b * TR_ISO, *before = batch->before + b * TR_ISO;
-        for (int32_t t = 0; t < TR_ISO; t++) {
-            answer[t] = iso ? (int32_t)(strchr(iso_characters, iso[b][t]) - iso_characters) : 0;
-            before[t] = t ? answer[t - 1] : TR_START;
-        }
-    }
-}
-
-void tr_batch_iso(char *text, const tr_batch *batch, int32_t row)
-{
-    for (int32_t t = 0; t < TR_ISO; t++) text[t] = iso_characters[batch->iso[row * TR_ISO + t]];
-    text[TR_ISO] = 0;
-}
 
 /* ---- the model ---- */
 
@@ -83,15 +43,23 @@ static tg_tensor *side_by_side(tg_tape *tape, tg_tensor *state, int64_t rows)
     return tg_reshape(tape, by_row, TG_SHAPE(1, rows, -1));
 }
 
+/* Characters enter smaller than the N(0, 1) that they start with, so that the positions stand out: at full size the last
+ * mistakes, figures swapped with their neighbours, take half as many steps again to go. */
+static tg_tensor *with_positions(tg_tape *tape, tg_tensor *x)
+{
+    return tg_add_sinusoids(tape, tg_affine(tape, x, 0.5, 0));
+}
+
 tr_encoded tr_encode(tg_tape *tape, const tr_model *model, const tr_batch *batch)
 {
     tr_encoded encoded = {0};
-    tg_ints lengths = tg_ints_1d(batch->lengths, batch->rows);
-    tg_tensor *x = tg_embedding_forward(tape, &model->text, tg_ints_2d(batch->text, batch->rows, batch->time)); /* [B, T, E] */
+    tg_ints text = tg_ints_2d(batch->text, batch->rows, batch->time), lengths = tg_ints_1d(batch->lengths, batch->rows);
+    tg_tensor *x = tg_embedding_forward(tape, &model->text, text); /* [B, T, E] */
     if (model->settings.transformer) {
         tg_attention_mask mask = {.lengths = lengths};
-        x = tg_add_sinusoids(tape, x);
-        for (int i = 0; i < TR_LAYERS; i++) x = tg_transformer_forward(tape, &model->encoders[i], x, &mask, NULL, NULL, NULL);
+        x = with_positions(tape, x);
+        for (int i = 0; i < TR_LAYERS; i++)
+            x = tg_transformer_forward(tape, &model->encoders[i], x, &mask, NULL, NULL, NULL);
         encoded.memory = x;
         return encoded;
     }
@@ -106,9 +74,10 @@ tg_tensor *tr_decode(tg_tape *tape, const tr_model *model, const tr_batch *batch
                      tg_attention_detail *detail)
 {
     tg_attention_mask to_text = {.lengths = tg_ints_1d(batch->lengths, batch->rows)}, causal = {.causal = true};
-    tg_tensor *y = tg_embedding_forward(tape, &model->iso, tg_ints_2d(batch->before, batch->rows, TR_ISO)); /* [B, 10, E] */
+    tg_ints before = tg_ints_2d(batch->before, batch->rows, TR_ISO);
+    tg_tensor *y = tg_embedding_forward(tape, &model->iso, before); /* [B, 10, E] */
     if (model->settings.transformer) {
-        y = tg_add_sinusoids(tape, y);
+        y = with_positions(tape, y);
         for (int i = 0; i < TR_LAYERS; i++)
             y = tg_transformer_forward(tape, &model->decoders[i], y, &causal, encoded->memory, &to_text, detail);
         return tg_linear_forward(tape, &model->output, y);

@@ -2,17 +2,9 @@
 #ifndef TR_MODEL_H
 #define TR_MODEL_H
 
-#include "dates.h"
+#include "batch.h"
 
-#include <tapegrad.h>
-
-enum {
-    TR_BATCH = 64,
-    TR_TEXT_IDS = 1 + '~' - ' ' + 1, /* 0 fills up; then the printable ASCII characters */
-    TR_START = 11,                   /* what the decoder reads before the first character */
-    TR_ISO_IDS = TR_START + 1,       /* 0 .. 9 the figures, 10 '-', and the start */
-    TR_LAYERS = 2                    /* of the transformer, in the encoder and in the decoder */
-};
+enum { TR_LAYERS = 2 }; /* of the transformer, in the encoder and in the decoder */
 
 typedef struct tr_settings {
     bool transformer;
@@ -29,21 +21,6 @@ typedef struct tr_model {
     tg_transformer encoders[TR_LAYERS], decoders[TR_LAYERS];
 } tr_model;
 
-/* Some rows; T is the longest text's length. */
-typedef struct tr_batch {
-    int32_t rows, time;
-    int32_t text[TR_BATCH * TR_MOST_TEXT]; /* [B, T] */
-    int32_t lengths[TR_BATCH];             /* [B] */
-    int32_t iso[TR_BATCH * TR_ISO];        /* [B, 10] what to answer */
-    int32_t before[TR_BATCH * TR_ISO];     /* [B, 10] the same one later: what the decoder has read by then */
-} tr_batch;
-
-/* Whether every character is known. */
-bool tr_text_valid(const char *text);
-
-/* Fills a batch; `iso` NULL leaves the answers empty. */
-void tr_batch_set(tr_batch *batch, int32_t rows, char (*texts)[TR_MOST_TEXT], char (*iso)[TR_MOST_TEXT]);
-
 /* Registers the parameters; an error is on `params`. */
 void tr_model_init(tr_model *model, tg_params *params, tr_settings settings);
 
@@ -54,16 +31,13 @@ typedef struct tr_encoded {
 } tr_encoded;
 tr_encoded tr_encode(tg_tape *tape, const tr_model *model, const tr_batch *batch);
 
-/* Logits [B, 10, TR_START] of each character, given those before it: teacher forcing, all ten in one go. `detail`, to look at
- * the attention, may be NULL. */
+/* Logits [B, 10, TR_START] of each character, given those before it: teacher forcing, all ten in one go. `detail` lets the
+ * attention be looked at; it may be NULL. */
 tg_tensor *tr_decode(tg_tape *tape, const tr_model *model, const tr_batch *batch, const tr_encoded *encoded,
                      tg_attention_detail *detail);
 
 /* Translates: fills batch->iso and batch->before, each character the likeliest after those before it. Leaves what was
  * recorded on the tape. False after an error on the tape. */
 bool tr_translate(tg_tape *tape, const tr_model *model, tr_batch *batch, tg_attention_detail *detail);
-
-/* Row `row` of batch->iso as text. */
-void tr_batch_iso(char *text, const tr_batch *batch, int32_t row);
 
 #endif

@@ -1,0 +1,552 @@
+/* word_vectors: learns a vector for each word of a text, by skip-gram with negative sampling (Mikolov et al., "Distributed
+ * Representations of Words and Phrases and their Compositionality", 2013):
+ *
+ *     loss = - log sigma(u_c . v_w) - sum over K words n of log sigma(- u_n . v_w)
+ *
+ * for each word w and each word c near it; the words n are drawn as often as words occur, to the power of 3/4. v is what is
+ * kept. Words that stand beside the same words get similar vectors, and differences come to mean something:
+ * paris - france + japan is near tokyo.
+ *
+ *     word_vectors                         a made-up text, in which it is known what belongs together, and measured
+ *     word_vectors FILE [WORD]...          a sentence a line (of a labelled .tsv, what comes before the last tab)
+ *
+ * Writes the format of word2vec: a line of count and width, then a line for each word, of the word and its numbers. The same
+ * seed writes the same file. Words are found as textclf finds them, so that its embedding can start from here. With the
+ * made-up text, returns non-zero unless nine in ten of the words nearest to each are of its kind. */
+#include "text_classifier/failure.h"
+#include "text_classifier/names.h"
+#include "text_classifier/output.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tapegrad.h>
+
+enum { PAIRS = 512 /* of a step */, MOST_NEGATIVES = 20, MOST_WIDTH = 1024, NEIGHBOURS = 5, SHOWN = 8, MOST_LINE = 256 };
+
+typedef struct options {
+    const char *input, *output;
+    char **words; /* to show neighbours of */
+    int count;
+    double width, window, negatives, epochs, least, rate, sample, seed;
+} options;
+
+/* ---- a made-up text ---- */
+
+enum { KIND = 12 };
+static const struct {
+    char letter; /* in the sentences below */
+    const char *words[KIND];
+} kinds[] = {
+    /* word i of each of these three is about one country */
+    {'n', {"france", "japan", "italy", "spain", "germany", "russia", "china", "greece", "poland", "sweden", "norway",
+           "hungary"}},
+    {'c', {"paris", "tokyo", "rome", "madrid", "berlin", "moscow", "beijing", "athens", "warsaw", "stockholm", "oslo",
+           "budapest"}},
+    {'l', {"french", "japanese", "italian", "spanish", "german", "russian", "chinese", "greek", "polish", "swedish",
+           "norwegian", "hungarian"}},
+    {'a', {"cat", "dog", "horse", "cow", "sheep", "goat", "mouse", "fox", "hen", "duck", "pig", "rabbit"}},
+    {'f', {"bread", "cheese", "rice", "soup", "apples", "carrots", "beans", "corn", "butter", "eggs", "nuts", "honey"}},
+    {'i', {"violin", "piano", "flute", "guitar", "trumpet", "cello", "drum", "harp", "organ", "oboe", "banjo", "clarinet"}},
+    {'k', {"red", "green", "blue", "yellow", "black", "white", "brown", "grey", "purple", "orange", "pink", "golden"}},
+    {'w', {"coat", "shirt", "hat", "dress", "scarf", "jacket", "skirt", "sweater", "glove", "shoe", "sock", "belt"}},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds, LINKED = 3, TEXT_LINES = 8000 };
+
+static const char *const sentences[] = {
+    "%c is the capital of %n", "in %n most people speak %l", "she learned %l when she lived in %c",
+    "they flew to %c to see the rest of %n", "the king of %n is fluent in %l", "a train from %c crosses all of %n",
+    "the %a ate some %f", "a %a and a %a slept in the barn", "the farmer feeds his %a with %f",
+    "we cooked %f with %f for dinner", "mother puts %f on the table", "he plays the %i in a band",
+    "the %i and the %i were out of tune", "her %i needs new strings", "she bought a %k %w",
+    "his %w is %k and her %w is %k", "wash the %k %w by hand", "paint the wall %k or %k", "a %k %a ran across the field",
+};
+enum { SENTENCES = sizeof sentences / sizeof *sentences };
+
+static void write_sentence(char *line, tg_random *random)
+{
+    const char *form = sentences[tg_random_below(random, SENTENCES)];
+    const uint32_t land = tg_random_below(random, KIND); /* the same wherever the sentence speaks of one */
+    size_t used = 0;
+    for (; *form; form++) {
+        if (*form != '%') {
+            line[used++] = *form;
+            continue;
+        }
+        int kind = 0;
+        for (form++; kinds[kind].letter != *form; kind++) {}
+        const char *word = kinds[kind].words[kind < LINKED ? land : tg_random_below(random, KIND)];
+        used += (size_t)snprintf(line + used, MOST_LINE - used, "%s", word);
+    }
+    line[used] = 0;
+}
+
+/* ---- the text as numbers ---- */
+
+typedef struct corpus {
+    tc_tokens tokens;
+    size_t *ends;     /* of sentence i's tokens */
+    int32_t *order;   /* of the sentences */
+    int32_t lines;
+    size_t room;
+    tc_names words;
+    int32_t *ids;     /* of the tokens; TC_PADDING: too rare */
+    double *counts;   /* by id */
+    double *drawn;    /* by id: the share of the words up to it among those drawn */
+    double total;     /* of the counts */
+} corpus;
+
+static void corpus_free(corpus *c)
+{
+    tc_tokens_free(&c->tokens);
+    tc_names_free(&c->words);
+    free(c->ends);
+    free(c->order);
+    free(c->ids);
+    free(c->counts);
+    free(c->drawn);
+}
+
+static bool add_sentence(corpus *c, const char *line)
+{
+    if ((size_t)c->lines == c->room) {
+        size_t room = 2 * c->room + 1024;
+        size_t *ends = tc_allocate(c->ends, room, sizeof *ends);
+        if (ends) c->ends = ends;
+        int32_t *order = ends ? tc_allocate(c->order, room, sizeof *order) : NULL;
+        if (!order) return false;
+        c->order = order;
+        c->room = room;
+    }
+    if (c->lines == INT32_MAX || !tc_tokens_add(&c->tokens, line)) return tc_fail("the text is too long");
+    c->order[c->lines] = c->lines;
+    c->ends[c->lines++] = c->tokens.count;
+    return true;
+}
+
+static bool make_up(corpus *c, uint64_t seed)
+{
+    tg_random random = tg_random_new(seed, "text");
+    char line[MOST_LINE];
+    for (int i = 0; i < TEXT_LINES; i++) {
+        write_sentence(line, &random);
+        if (!add_sentence(c, line)) return false;
+    }
+    return true;
+}
+
+static bool read_lines(corpus *c, FILE *file, const char *path)
+{
+    char *line = NULL;
+    size_t room = 0, bad;
+    bool good = true;
+    for (ssize_t length; good && (length = getline(&line, &room, file)) >= 0;) {
+        if (!tc_text_valid(line, (size_t)length, &bad)) {
+            good = tc_fail("%s: line %d is not UTF-8 text", path, c->lines + 1);
+        } else {
+            char *tab = strrchr(line, '\t');
+            if (tab) *tab = 0;
+            good = add_sentence(c, line);
+        }
+    }
+    free(line);
+    return good && (!ferror(file) || tc_fail("%s: %s", path, strerror(errno)));
+}
+
+static bool read_text(corpus *c, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    if (!file) return tc_fail("%s: %s", path, strerror(errno));
+    bool good = read_lines(c, file, path);
+    fclose(file);
+    return good;
+}
+
+static bool number_words(corpus *c, const options *o)
+{
+    int32_t unused;
+    if (!tc_vocabulary_build(&c->words, &c->tokens, (int64_t)o->least, &unused)) return false;
+    const int32_t count = c->words.count;
+    if (count < TC_FIRST_WORD + 2) return tc_fail("fewer than two words stand there %g times", o->least);
+    c->ids = tc_allocate(NULL, c->tokens.count, sizeof *c->ids);
+    c->counts = tc_allocate(NULL, (size_t)count, sizeof *c->counts);
+    c->drawn = tc_allocate(NULL, (size_t)count, sizeof *c->drawn);
+    if (!c->ids || !c->counts || !c->drawn) return false;
+    for (int32_t id = 0; id < count; id++) c->counts[id] = 0;
+    for (size_t i = 0; i < c->tokens.count; i++) {
+        int32_t id = tc_names_find(&c->words, tc_token_word(&c->tokens, i));
+        c->ids[i] = id < 0 ? TC_PADDING : id;
+        if (id >= 0) c->counts[id]++, c->total++;
+    }
+    double sum = 0;
+    for (int32_t id = 0; id < count; id++) c->drawn[id] = sum += pow(c->counts[id], 0.75);
+    for (int32_t id = 0; id < count; id++) c->drawn[id] /= sum;
+    return true;
+}
+
+/* The first word whose share reaches x. */
+static int32_t draw_word(const corpus *c, tg_random *random)
+{
+    const double x = tg_random_uniform(random);
+    int32_t low = TC_FIRST_WORD, high = c->words.count - 1;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (c->drawn[middle] > x) high = middle;
+        else low = middle + 1;
+    }
+    return low;
+}
+
+/* ---- learning ---- */
+
+typedef struct trainer {
+    const corpus *text;
+    const options *o;
+    tg_params *params;
+    tg_tape *tape;
+    tg_tensor *in, *out; /* v and u: [V, E] */
+    tg_adam adam;
+    tg_random random;
+    int32_t pairs, words[PAIRS], near[PAIRS * (1 + MOST_NEGATIVES)]; /* of a row the first is near, the others are drawn */
+    double loss, steps;  /* since the last report */
+    bool learned;        /* there was a step */
+} trainer;
+
+static bool step(trainer *t)
+{
+    const int64_t B = t->pairs, K = (int64_t)t->o->negatives, E = (int64_t)t->o->width;
+    tg_real truth[1 + MOST_NEGATIVES] = {1};
+    if (!B) return true;
+    tg_tensor *v = tg_reshape(t->tape, tg_gather(t->tape, t->in, tg_ints_1d(t->words, B), -1), TG_SHAPE(B, 1, E));
+    tg_tensor *u = tg_gather(t->tape, t->out, tg_ints_2d(t->near, B, 1 + K), -1);     /* [B, 1 + K, E] */
+    tg_tensor *logits = tg_sum(t->tape, tg_mul(t->tape, u, v), TG_AXES(-1), false);  /* [B, 1 + K] */
+    tg_tensor *one = tg_constant(t->tape, truth, TG_SHAPE(1, 1 + K));
+    tg_tensor *targets = tg_add(t->tape, one, tg_constant(t->tape, NULL, TG_SHAPE(B, 1)));
+    tg_tensor *loss = tg_affine(t->tape, tg_binary_cross_entropy(t->tape, logits, targets), 1.0 + (double)K, 0);
+    tg_backward(t->tape, loss);
+    tg_adam_step(&t->adam, t->params);
+    const char *error = tg_tape_error(t->tape);
+    if (!error) error = tg_params_error(t->params);
+    if (error) return tc_fail("%s", error);
+    t->loss += tg_item(loss);
+    t->steps++;
+    t->learned = true;
+    t->pairs = 0;
+    tg_tape_reset(t->tape);
+    return true;
+}
+
+static bool add_pair(trainer *t, int32_t word, int32_t near)
+{
+    const int32_t row = 1 + (int32_t)t->o->negatives;
+    int32_t *ids = t->near + t->pairs * row;
+    t->words[t->pairs++] = word;
+    ids[0] = near;
+    for (int32_t k = 1; k < row; k++) {
+        do ids[k] = draw_word(t->text, &t->random);
+        while (ids[k] == near);
+    }
+    return t->pairs < PAIRS || step(t);
+}
+
+/* What is left of a sentence when frequent words are thinned out: one with the share f stays with the probability
+ * sqrt(sample / f). */
+static size_t thin_out(trainer *t, const int32_t *ids, size_t count, int32_t *kept)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (ids[i] < TC_FIRST_WORD) continue;
+        double share = t->text->counts[ids[i]] / t->text->total;
+        if (tg_random_uniform(&t->random) < sqrt(t->o->sample / share)) kept[left++] = ids[i];
+    }
+    return left;
+}
+
+/* Pairs each word with those up to `reach` away, which is drawn anew each time: the nearer, the more often. */
+static bool learn_sentence(trainer *t, const int32_t *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t reach = 1 + tg_random_below(&t->random, (uint32_t)t->o->window);
+        for (size_t j = i < reach ? 0 : i - reach; j < count && j <= i + reach; j++) {
+            if (j != i && !add_pair(t, ids[i], ids[j])) return false;
+        }
+    }
+    return true;
+}
+
+static bool learn(trainer *t, int32_t *order, int32_t *kept)
+{
+    const corpus *c = t->text;
+    const int often = t->o->epochs < 10 ? 1 : (int)t->o->epochs / 10;
+    for (int epoch = 1; epoch <= t->o->epochs; epoch++) {
+        tg_random_shuffle(&t->random, order, c->lines);
+        for (int32_t i = 0; i < c->lines; i++) {
+            size_t start = order[i] ? c->ends[order[i] - 1] : 0;
+            size_t left = thin_out(t, c->ids + start, c->ends[order[i]] - start, kept);
+            double done = ((epoch - 1) + (double)i / c->lines) / t->o->epochs;
+            t->adam.rate = t->o->rate * fmax(1 - done, 1e-3);
+            if (!learn_sentence(t, kept, left)) return false;
+        }
+        if (!step(t)) return false;
+        if (epoch % often == 0 && t->steps > 0) {
+            printf("epoch %2d   loss %.4f\n", epoch, t->loss / t->steps);
+            fflush(stdout);
+            t->loss = t->steps = 0;
+        }
+    }
+    return t->learned || tc_fail("no two words were left side by side: raise --sample for so short a text");
+}
+
+/* ---- neighbours ---- */
+
+/* Makes all vectors one long, so that a product is a cosine. */
+static void make_units(const tg_tensor *table, tg_real *units)
+{
+    const int64_t E = table->shape[1];
+    for (int64_t i = 0; i < table->shape[0]; i++) {
+        double square = 0;
+        for (int64_t e = 0; e < E; e++) square += (double)table->data[i * E + e] * (double)table->data[i * E + e];
+        for (int64_t e = 0; e < E; e++)
+            units[i * E + e] = square > 0 ? (tg_real)((double)table->data[i * E + e] / sqrt(square)) : 0;
+    }
+}
+
+typedef struct space {
+    const corpus *text;
+    const tc_names *words;
+    const tg_real *units; /* [V, E] */
+    int64_t width;
+} space;
+
+typedef struct neighbour {
+    int32_t id;
+    double cosine;
+} neighbour;
+
+/* The nearest to a vector that are none of `but`, the nearest first; returns how many there are. */
+static int find_nearest(const space *s, const double *vector, const int32_t *but, int buts, neighbour *found, int most)
+{
+    int count = 0;
+    for (int32_t id = TC_FIRST_WORD; id < s->words->count; id++) {
+        double cosine = 0;
+        bool left_out = false;
+        for (int i = 0; i < buts; i++) left_out = left_out || but[i] == id;
+        if (left_out) continue;
+        for (int64_t e = 0; e < s->width; e++) cosine += vector[e] * (double)s->units[id * s->width + e];
+        int at = count < most ? count++ : most;
+        for (; at > 0 && found[at - 1].cosine < cosine; at--) {
+            if (at < most) found[at] = found[at - 1];
+        }
+        if (at < most) found[at] = (neighbour){id, cosine};
+    }
+    return count;
+}
+
+static void show_neighbours(const space *s, const char *word)
+{
+    const int32_t id = tc_names_find(s->words, word);
+    double vector[MOST_WIDTH];
+    neighbour found[NEIGHBOURS];
+    if (id < TC_FIRST_WORD) {
+        printf("  %-12s is not in the vocabulary\n", word);
+        return;
+    }
+    for (int64_t e = 0; e < s->width; e++) vector[e] = (double)s->units[id * s->width + e];
+    int count = find_nearest(s, vector, &id, 1, found, NEIGHBOURS);
+    printf("  %-12s", word);
+    for (int i = 0; i < count; i++) printf("  %s %.2f", s->words->items[found[i].id], found[i].cosine);
+    printf("\n");
+}
+
+/* The words asked for, or else some: of the made-up text one of each kind, of another the most frequent that are not as
+ * frequent as "the". */
+static void show_some(const space *s, const options *o)
+{
+    printf("\nnearest, by cosine:\n");
+    for (int i = 0; i < o->count; i++) show_neighbours(s, o->words[i]);
+    if (o->count) return;
+    for (int kind = 0; !o->input && kind < KINDS; kind++) show_neighbours(s, kinds[kind].words[kind]);
+    int shown = 0;
+    for (int32_t id = TC_FIRST_WORD; o->input && id < s->words->count && shown < SHOWN; id++) {
+        if (s->text->counts[id] > 0.005 * s->text->total) continue;
+        show_neighbours(s, s->words->items[id]);
+        shown++;
+    }
+}
+
+/* ---- the made-up text knows what is right ---- */
+
+/* How many of the nearest to word i of a kind are of that kind; *asked grows by how many there were. */
+static int neighbours_right(const space *s, int kind, int i, int *asked)
+{
+    const int32_t id = tc_names_find(s->words, kinds[kind].words[i]);
+    double vector[MOST_WIDTH];
+    neighbour found[NEIGHBOURS];
+    int right = 0;
+    if (id < TC_FIRST_WORD) return 0;
+    for (int64_t e = 0; e < s->width; e++) vector[e] = (double)s->units[id * s->width + e];
+    int count = find_nearest(s, vector, &id, 1, found, NEIGHBOURS);
+    for (int k = 0; k < count; k++)
+        for (int j = 0; j < KIND; j++) right += !strcmp(s->words->items[found[k].id], kinds[kind].words[j]);
+    *asked += count;
+    return right;
+}
+
+/* Whether the word nearest to b - a + c is d. */
+static bool analogy_right(const space *s, const char *a, const char *b, const char *c, const char *d)
+{
+    const int32_t ids[3] = {tc_names_find(s->words, a), tc_names_find(s->words, b), tc_names_find(s->words, c)};
+    double vector[MOST_WIDTH];
+    neighbour found = {0};
+    for (int i = 0; i < 3; i++) {
+        if (ids[i] < TC_FIRST_WORD) return false;
+    }
+    for (int64_t e = 0; e < s->width; e++)
+        vector[e] = (double)s->units[ids[1] * s->width + e] - (double)s->units[ids[0] * s->width + e] +
+                    (double)s->units[ids[2] * s->width + e];
+    return find_nearest(s, vector, ids, 3, &found, 1) && !strcmp(s->words->items[found.id], d);
+}
+
+static bool measure(const space *s)
+{
+    int right = 0, asked = 0, solved = 0, posed = 0;
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int i = 0; i < KIND; i++) right += neighbours_right(s, kind, i, &asked);
+    for (int kind = 1; kind < LINKED; kind++)
+        for (int i = 0; i < KIND * KIND; i++) {
+            const int a = i / KIND, b = i % KIND;
+            if (a == b) continue;
+            solved += analogy_right(s, kinds[0].words[a], kinds[kind].words[a], kinds[0].words[b], kinds[kind].words[b]);
+            posed++;
+        }
+    printf("\nof the same kind among the %d nearest: %.1f %%\n", NEIGHBOURS, 100.0 * right / (asked ? asked : 1));
+    printf("analogies such as paris - france + japan = tokyo: %.1f %% of %d\n", 100.0 * solved / posed, posed);
+    return right >= 0.9 * asked || tc_fail("less than 90 %% of the nearest are of the same kind");
+}
+
+/* ---- the file ---- */
+
+static bool write_vectors(const corpus *c, const tg_tensor *table, const char *path)
+{
+    const int64_t E = table->shape[1];
+    FILE *file = fopen(path, "w");
+    if (!file) return tc_fail("%s: %s", path, strerror(errno));
+    int32_t count = 0; /* a blank would end a word; folding made one of a few signs */
+    for (int32_t id = TC_FIRST_WORD; id < c->words.count; id++) count += !strchr(c->words.items[id], ' ');
+    fprintf(file, "%d %lld\n", count, (long long)E);
+    for (int32_t id = TC_FIRST_WORD; id < c->words.count; id++) {
+        if (strchr(c->words.items[id], ' ')) continue;
+        fputs(c->words.items[id], file);
+        for (int64_t e = 0; e < E; e++) fprintf(file, " %.6g", (double)table->data[id * E + e]);
+        fputc('\n', file);
+    }
+    bool good = !ferror(file);
+    if (fclose(file)) good = false;
+    if (!good) return tc_fail("%s: %s", path, strerror(errno));
+    printf("\n%s: %d words, %lld numbers each\n", path, count, (long long)E);
+    return true;
+}
+
+static bool finish(const corpus *c, const options *o, const tg_tensor *table)
+{
+    tg_real *units = tc_allocate(NULL, (size_t)table->size, sizeof *units);
+    if (!units) return false;
+    make_units(table, units);
+    const space s = {c, &c->words, units, table->shape[1]};
+    show_some(&s, o);
+    bool good = write_vectors(c, table, o->output) && (o->input || measure(&s));
+    free(units);
+    return good;
+}
+
+static bool run(corpus *c, const options *o)
+{
+    const uint64_t seed = (uint64_t)o->seed;
+    if (!tc_output_check(o->output) || !(o->input ? read_text(c, o->input) : make_up(c, seed))) return false;
+    if (!number_words(c, o)) return false;
+    const int64_t V = c->words.count, E = (int64_t)o->width;
+    printf("%d sentences, %.0f words, %lld different\n", c->lines, c->total, (long long)V - TC_FIRST_WORD);
+    trainer t = {.text = c, .o = o, .params = tg_params_new(seed), .tape = tg_tape_new(seed),
+                 .adam = tg_adam_default(o->rate), .random = tg_random_new(seed, "skip-gram")};
+    t.in = tg_param(t.params, NULL, "in", TG_SHAPE(V, E), tg_init_uniform(0.5 / (double)E));
+    t.out = tg_param(t.params, NULL, "out", TG_SHAPE(V, E), tg_init_constant(0));
+    int32_t *kept = tc_allocate(NULL, c->tokens.count, sizeof *kept); /* a sentence has no more */
+    const char *error = tg_params_error(t.params);
+    bool good = kept && (!error || tc_fail("%s", error)) && learn(&t, c->order, kept) && finish(c, o, t.in);
+    free(kept);
+    tg_tape_free(t.tape);
+    tg_params_free(t.params);
+    return good;
+}
+
+/* ---- the command line ---- */
+
+typedef struct rule {
+    const char *name, *about;
+    size_t field;
+    double least, most;
+} rule;
+
+static const rule rules[] = {
+    {"width", "numbers of a vector (32)", offsetof(options, width), 1, MOST_WIDTH},
+    {"window", "how far apart words are near (5)", offsetof(options, window), 1, 100},
+    {"negatives", "words drawn for each that is near (5)", offsetof(options, negatives), 1, MOST_NEGATIVES},
+    {"epochs", "passes over the text (20)", offsetof(options, epochs), 1, 1e6},
+    {"min-count", "how often a word must stand there (2)", offsetof(options, least), 1, 1e9},
+    {"sample", "the share from which on a word is thinned out (0.001)", offsetof(options, sample), 1e-9, 1},
+    {"rate", "Adam's learning rate at first (0.005)", offsetof(options, rate), 1e-9, 1},
+    {"seed", "of all that is random (1)", offsetof(options, seed), 0, 1e9},
+};
+enum { RULES = sizeof rules / sizeof *rules };
+
+static int show_help(void)
+{
+    printf("word_vectors [OPTION]... [FILE [WORD]...]: learns word vectors from FILE, and shows the nearest to each WORD\n\n"
+           "  -o FILE         where they are written (vectors.txt)\n");
+    for (const rule *r = rules; r < rules + RULES; r++) printf("  --%-9s N   %s\n", r->name, r->about);
+    return 0;
+}
+
+static bool parse(options *o, int argc, char **argv)
+{
+    struct option known[RULES + 1] = {{0}};
+    for (int i = 0; i < RULES; i++) known[i] = (struct option){rules[i].name, required_argument, NULL, 256 + i};
+    opterr = 0;
+    for (int letter; (letter = getopt_long(argc, argv, ":o:", known, NULL)) != -1;) {
+        if (letter == 'o') {
+            o->output = optarg;
+            continue;
+        }
+        if (letter == ':') return tc_fail("%s needs a value; see --help", argv[optind - 1]);
+        if (letter < 256) return tc_fail("%s: no such option; see --help", argv[optind - 1]);
+        const rule *r = &rules[letter - 256];
+        char *end;
+        double number = strtod(optarg, &end);
+        if (end == optarg || *end || !(number >= r->least && number <= r->most))
+            return tc_fail("--%s %s: it takes a number from %g to %g", r->name, optarg, r->least, r->most);
+        *(double *)(void *)((char *)o + r->field) = r->most > 1 ? floor(number) : number;
+    }
+    if (optind < argc) o->input = argv[optind++];
+    o->words = argv + optind;
+    o->count = argc - optind;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    options o = {.output = "vectors.txt", .width = 32, .window = 5, .negatives = 5, .epochs = 20, .least = 2, .rate = 0.005,
+                 .sample = 1e-3, .seed = 1};
+    corpus c = {0};
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return show_help();
+    }
+    const bool usage = !parse(&o, argc, argv);
+    bool good = !usage && run(&c, &o);
+    corpus_free(&c);
+    if (good && (fflush(stdout) || ferror(stdout))) good = tc_fail("standard output: %s", strerror(errno));
+    if (tc_failure()) fprintf(stderr, "word_vectors: %s\n", tc_failure());
+    return usage ? 2 : good ? 0 : 1;
+}
