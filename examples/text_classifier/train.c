@@ -2,6 +2,7 @@
 #include "failure.h"
 #include "material.h"
 #include "output.h"
+#include "vectors.h"
 
 #include <stdio.h>
 
@@ -70,6 +71,7 @@ static int train_and_save(tc_model *model, tc_material *m, const char *path, con
     if (!tc_output_check(path) || !tc_material_prepare(m, model, options) || !tc_model_build(model, (uint64_t)options->seed)) {
         return TC_FAILED;
     }
+    if (options->vectors && !tc_vectors_load(model, options->vectors)) return TC_FAILED;
     tc_schedule schedule = tc_schedule_of(m, options);
     print_plan(m, model, schedule.epochs, options);
 

@@ -322,5 +322,18 @@ else
     skip "real sentences: no $examples"
 fi
 
+# ---- word vectors ----
+
+printf '2 3\ngood 1 2 3\nzzyzx 4 5 6\n' >good.txt
+printf 'good 1 2 3\nfilm 4 5\n' >short.txt
+printf 'good 1 nan 3\n' >nan.txt
+run train builtin:english --embedding 3 --hidden 4 --epochs 1 --vectors good.txt -o vectors.st
+ran 0 'train --vectors'
+says 'train --vectors' '^vectors: *1 of [0-9]* words found in good.txt$' err
+refused 1 'short.txt:2: "film" has not the 3' train builtin:english --embedding 3 --vectors short.txt -o no.st
+refused 1 'nan.txt:1: "good" has not the 3' train builtin:english --embedding 3 --vectors nan.txt -o no.st
+refused 1 'missing.txt: No such file' train builtin:english --vectors missing.txt -o no.st
+check '--vectors: a model is saved after a failure' [ ! -e no.st ]
+
 echo "$checks checks, $failures failed"
 [ "$failures" -eq 0 ]
