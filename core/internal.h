@@ -30,7 +30,7 @@ typedef struct tg_chunk {
 typedef struct tg_arena {
     tg_chunk *chunks; /* the newest first */
     size_t wanted;    /* at least so many bytes for the next chunk */
-    size_t used;      /* bytes handed out since the reset */
+    size_t used, reserved; /* bytes handed out since the reset; bytes of all chunks */
 } tg_arena;
 
 /* Aligned memory, not cleared; NULL when there is none. */

@@ -147,7 +147,8 @@ void TG_KERNEL(tg_k_gemm)(int64_t m, int64_t n, int64_t k, tg_matrix a, const tg
     if (row_parts < 1) row_parts = 1;
     int64_t panel_parts = threads / row_parts < panels(n) ? threads / row_parts : panels(n);
     int64_t parts = row_parts * panel_parts;
-#pragma omp parallel for if (parts > 1) schedule(static, 1)
+    if (parts == 1) { part(&g, 0, m, 0, panels(n)); return; } /* even a parallel region of one thread costs something */
+#pragma omp parallel for schedule(static, 1)
     for (int64_t i = 0; i < parts; i++) {
         int64_t r = i % row_parts, p = i / row_parts;
         part(&g, r * m / row_parts, (r + 1) * m / row_parts, p * panels(n) / panel_parts,

@@ -36,7 +36,7 @@ static bool add_chunk(tg_arena *arena, size_t bytes)
     uintptr_t start = ((uintptr_t)(chunk + 1) + TG_ALIGNMENT - 1) / TG_ALIGNMENT * TG_ALIGNMENT;
     *chunk = (tg_chunk){.next = arena->chunks, .size = size, .memory = (unsigned char *)start};
     arena->chunks = chunk;
-    arena->wanted = size + size / 2; /* so that the number of chunks grows with the logarithm of the whole */
+    arena->wanted = (arena->reserved += size) / 4; /* so that the number of chunks grows with the logarithm of the whole */
     return true;
 }
 
