@@ -33,8 +33,12 @@ static result run(const subject *s, when looking)
     for (int i = 0; i < (looking == AFTER ? 1 : looking == OFTEN ? 3 : 0); i++) look_at_all(r.tape, &r.detail, true);
     r.gradients = malloc((size_t)(tg_params_size(s->params) + 1) * sizeof *r.gradients);
     tg_real *next = r.gradients;
-    for (int64_t i = 0; i < tg_params_count(s->params); next += tg_params_at(s->params, i++)->size)
-        memcpy(next, tg_params_at(s->params, i)->grad, (size_t)tg_params_at(s->params, i)->size * sizeof *next);
+    for (int64_t i = 0; i < tg_params_count(s->params); i++) {
+        const tg_tensor *p = tg_params_at(s->params, i);
+        ck_assert_msg(p->has_grad, "%s: %s has no gradient", s->name, p->name);
+        memcpy(next, p->grad, (size_t)p->size * sizeof *next);
+        next += p->size;
+    }
     tg_params_clear_grads(s->params);
     return r;
 }

@@ -120,6 +120,64 @@ START_TEST(heads_that_do_not_divide)
 }
 END_TEST
 
+/* ---- multi-head attention with tanh, which PyTorch has not; and where blocks drop ---- */
+
+/* Rows `first` of the projection, with tanh. */
+static tg_tensor *project(tg_tape *tape, const tg_multihead *layer, tg_tensor *x, int64_t first)
+{
+    const int64_t E = x->shape[2];
+    tg_tensor *w = tg_slice(tape, layer->in_proj_weight, 0, first * E, (first + 1) * E);
+    tg_tensor *b = tg_slice(tape, layer->in_proj_bias, 0, first * E, (first + 1) * E);
+    return tg_tanh(tape, tg_add(tape, tg_matmul_transposed(tape, x, false, w, true), b));
+}
+
+START_TEST(tanh_of_projections)
+{
+    enum { B = 2, TQ = 5, TK = 7, E = 6, HEADS = 3 };
+    const int32_t lengths[] = {7, 4};
+    const tg_attention_mask mask = {.lengths = tg_ints_1d(lengths, B)};
+    tg_params *params = tg_params_new(1);
+    tg_multihead layer;
+    ck_assert(tg_multihead_init(&layer, params, "attention", E, HEADS));
+    layer.tanh = true;
+    for (int64_t i = 0; i < tg_params_count(params); i++)
+        test_fill(tg_params_at(params, i)->data, tg_params_at(params, i)->size, (uint64_t)i, -1, 1);
+    tg_tape *tape = tg_tape_new(1);
+    tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(B, TQ, E)), *memory = test_variable(tape, 2, -1, 1, TG_SHAPE(B, TK, E));
+    tg_tensor *y = tg_multihead_forward(tape, &layer, x, memory, &mask, NULL);
+    tg_tensor *q = project(tape, &layer, x, 0), *k = project(tape, &layer, memory, 1), *v = project(tape, &layer, memory, 2);
+    const tg_attention_how how = {.score = TG_SCORE_DOT, .scale = 1 / sqrt(E / HEADS)};
+    tg_tensor *twin = test_twin_attend(tape, q, k, v, NULL, HEADS, how, &mask, NULL);
+    twin = tg_add(tape, tg_matmul_transposed(tape, twin, false, layer.out_proj.weight, true), layer.out_proj.bias);
+    test_assert_clean(tape);
+    test_assert_reals_near("y", y->data, twin->data, y->size, TEST_TOLERANCE);
+    test_end(tape, params);
+}
+END_TEST
+
+/* One word a weight that may be dropped, one a number of each part's result and of the hidden layer. */
+START_TEST(what_blocks_drop)
+{
+    enum { B = 2, T = 3, TK = 5, E = 4, HEADS = 2, HIDDEN = 7 };
+    const bool decoder = _i & 1;
+    tg_params *params = tg_params_new(1);
+    tg_transformer block;
+    ck_assert(tg_transformer_init(&block, params, "block", E, HEADS, HIDDEN, decoder));
+    for (int step = 0; step < 3; step++) {
+        tg_tape *tape = tg_tape_new(1);
+        const uint64_t before = tg_tape_random(tape)->counter;
+        block.dropout = step > 0 ? 0.1 : 0;
+        block.self_attn.dropout = step > 1 ? 0.1 : 0;
+        tg_transformer_forward(tape, &block, test_variable(tape, 1, -1, 1, TG_SHAPE(B, T, E)), NULL,
+                               decoder ? test_variable(tape, 2, -1, 1, TG_SHAPE(B, TK, E)) : NULL, NULL, NULL);
+        const uint64_t parts = (decoder ? 3 : 2) * B * T * E + B * T * HIDDEN, weights = B * HEADS * T * T;
+        ck_assert_uint_eq(tg_tape_random(tape)->counter - before, (step > 0 ? parts : 0) + (step > 1 ? weights : 0));
+        test_end(tape, NULL);
+    }
+    test_end(NULL, params);
+}
+END_TEST
+
 /* ---- the documents' modules ---- */
 
 /* By hand: in 1, hidden 1, out 1. */
@@ -391,6 +449,8 @@ Suite *modules_suite(void)
     tcase_add_test(tc, names_of_pools);
     tcase_add_test(tc, names_of_blocks);
     tcase_add_test(tc, heads_that_do_not_divide);
+    tcase_add_test(tc, tanh_of_projections);
+    tcase_add_loop_test(tc, what_blocks_drop, 0, 2);
     tcase_add_test(tc, sequential_by_hand);
     tcase_add_test(tc, the_documents_regions);
     tcase_add_loop_test(tc, the_documents_wrong_shapes, 0, (int)COUNT(wrong));

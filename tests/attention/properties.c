@@ -259,10 +259,12 @@ START_TEST(sequences_without_keys)
                        (int)i, (double)y->data[i]);
             TEST_CHECK(x->grad[i] == 0 && (!memory || memory->grad[i] == 0), "%s: a gradient", s.name);
         }
-        for (int64_t i = 0; i < tg_params_count(s.params); i++)
-            for (int64_t e = 0; e < tg_params_at(s.params, i)->size; e++)
-                TEST_CHECK(isfinite((double)tg_params_at(s.params, i)->grad[e]), "%s: d%s is not finite", s.name,
-                           tg_params_at(s.params, i)->name);
+        for (int64_t i = 0; i < tg_params_count(s.params); i++) {
+            const tg_tensor *p = tg_params_at(s.params, i);
+            ck_assert_msg(p->has_grad, "%s: %s has no gradient", s.name, p->name);
+            for (int64_t e = 0; e < p->size; e++)
+                TEST_CHECK(isfinite((double)p->grad[e]), "%s: d%s is not finite", s.name, p->name);
+        }
         test_end(tape, s.params);
     }
 }
