@@ -50,7 +50,7 @@ TG_KERNEL_DECLARE(void, tg_k_axpy, int64_t n, tg_real a, const tg_real *x, tg_re
 /* y[j] (+)= sum_i x[i][j] over ascending i; a row of x starts `stride` numbers after the one before. */
 TG_KERNEL_DECLARE(void, tg_k_add_rows, int64_t rows, int64_t n, const tg_real *x, int64_t stride, tg_real *y);
 
-/* keep[i] = whether word start + i of a Philox stream is >= threshold, as 0 or `scale`; see random.c. */
+/* mask[i] = `scale` where word start + i of a Philox stream (random.c) is at least the threshold, otherwise 0. */
 TG_KERNEL_DECLARE(void, tg_k_dropout_mask, int64_t n, uint64_t key, uint64_t start, uint32_t threshold, tg_real scale,
                   tg_real *mask);
 

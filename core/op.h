@@ -86,7 +86,7 @@ TG_EXPORT tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attrib
 
 /* ---- for shape rules ---- */
 
-/* Sets the tape's error to "operator: text" and returns false. %T of printf is not there: use tg_shape_text. */
+/* Sets the tape's error to "operator: text" and returns false. Shapes go into the text by %s and tg_shape_text. */
 TG_EXPORT bool tg_node_fail(tg_node *node, const char *format, ...) TG_PRINTF(2, 3);
 
 /* "[32, 10, 50]", in memory of the tape's that is good until the call of the operator ends. */
