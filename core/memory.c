@@ -26,18 +26,21 @@ void *tg_realloc(void *memory, size_t size)
 
 enum { SMALLEST_CHUNK = 64 * 1024 };
 
-static bool add_chunk(tg_arena *arena, size_t bytes)
+/* A block that is larger than the next chunk gets one of its own, behind the chunk in use, whose rest stays in use. */
+static tg_chunk *add_chunk(tg_arena *arena, size_t bytes)
 {
+    const bool own = arena->chunks && bytes > arena->wanted;
     size_t size = bytes > arena->wanted ? bytes : arena->wanted;
     if (size < SMALLEST_CHUNK) size = SMALLEST_CHUNK;
-    if (size > SIZE_MAX - sizeof(tg_chunk) - TG_ALIGNMENT) return false;
+    if (size > SIZE_MAX - sizeof(tg_chunk) - TG_ALIGNMENT) return NULL;
     tg_chunk *chunk = tg_realloc(NULL, sizeof(tg_chunk) + TG_ALIGNMENT + size);
-    if (!chunk) return false;
+    if (!chunk) return NULL;
     uintptr_t start = ((uintptr_t)(chunk + 1) + TG_ALIGNMENT - 1) / TG_ALIGNMENT * TG_ALIGNMENT;
-    *chunk = (tg_chunk){.next = arena->chunks, .size = size, .memory = (unsigned char *)start};
-    arena->chunks = chunk;
-    arena->wanted = (arena->reserved += size) / 4; /* so that the number of chunks grows with the logarithm of the whole */
-    return true;
+    tg_chunk **place = own ? &arena->chunks->next : &arena->chunks;
+    *chunk = (tg_chunk){.next = *place, .size = size, .memory = (unsigned char *)start};
+    *place = chunk;
+    arena->wanted = (arena->reserved += size) / 8; /* so that the number of chunks grows with the logarithm of the whole */
+    return chunk;
 }
 
 void *tg_arena_alloc(tg_arena *arena, size_t bytes)
@@ -46,10 +49,8 @@ void *tg_arena_alloc(tg_arena *arena, size_t bytes)
     size_t rounded = (bytes + TG_ALIGNMENT - 1) / TG_ALIGNMENT * TG_ALIGNMENT;
     if (rounded == 0) rounded = TG_ALIGNMENT; /* every block has an address of its own */
     tg_chunk *chunk = arena->chunks;
-    if (!chunk || chunk->size - chunk->used < rounded) {
-        if (!add_chunk(arena, rounded)) return NULL;
-        chunk = arena->chunks;
-    }
+    if (!chunk || chunk->size - chunk->used < rounded) chunk = add_chunk(arena, rounded);
+    if (!chunk) return NULL;
     void *memory = chunk->memory + chunk->used;
     chunk->used += rounded;
     arena->used += rounded;
