@@ -8,10 +8,16 @@ void TG_KERNEL(tg_k_exp)(int64_t n, const tg_real *x, tg_real *y)
     for (int64_t i = 0; i < n; i++) y[i] = real_exp(x[i]);
 }
 
-void TG_KERNEL(tg_k_exp_shifted)(int64_t n, const tg_real *x, tg_real shift, tg_real *y)
+void TG_KERNEL(tg_k_exp_shifted)(int64_t n, const tg_real *x, tg_real shift, tg_real factor, tg_real *y)
 {
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++) y[i] = real_exp(x[i] - shift);
+    for (int64_t i = 0; i < n; i++) y[i] = factor * real_exp(x[i] - shift);
+}
+
+void TG_KERNEL(tg_k_softmax_backward)(int64_t n, const tg_real *y, tg_real sum, tg_real factor, tg_real *dy)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) dy[i] = factor * y[i] * (dy[i] - sum);
 }
 
 void TG_KERNEL(tg_k_tanh)(int64_t n, const tg_real *x, tg_real *y)
@@ -64,15 +70,14 @@ tg_real TG_KERNEL(tg_k_dot)(int64_t n, const tg_real *x, const tg_real *y)
 
 tg_real TG_KERNEL(tg_k_max)(int64_t n, const tg_real *x)
 {
-    tg_real lanes[LANES], largest = -(tg_real)INFINITY;
-    for (int l = 0; l < LANES; l++) lanes[l] = -(tg_real)INFINITY;
-    int64_t i = 0;
-    /* Written so that a NaN, once in a lane, stays: no comparison with it is true. */
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++) lanes[l] = !(x[i + l] <= lanes[l]) && lanes[l] == lanes[l] ? x[i + l] : lanes[l];
-    for (; i < n; i++) lanes[0] = !(x[i] <= lanes[0]) && lanes[0] == lanes[0] ? x[i] : lanes[0];
-    for (int l = 0; l < LANES; l++) largest = !(lanes[l] <= largest) && largest == largest ? lanes[l] : largest;
-    return largest;
+    tg_real largest = -(tg_real)INFINITY;
+    int nan = 0;
+#pragma omp simd reduction(max : largest) reduction(| : nan)
+    for (int64_t i = 0; i < n; i++) {
+        largest = x[i] > largest ? x[i] : largest;
+        nan |= x[i] != x[i];
+    }
+    return nan ? (tg_real)NAN : largest + 0; /* + 0: of 0 and -0 it is 0, whichever lane had it */
 }
 
 void TG_KERNEL(tg_k_axpy)(int64_t n, tg_real a, const tg_real *x, tg_real *y)

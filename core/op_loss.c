@@ -79,7 +79,7 @@ static void cross_entropy_forward(tg_node *node)
         if (op->labels.data[r] < 0) continue;
         const tg_real *x = node->inputs[0]->data + r * n;
         tg_real *p = op->p + r * n, m = TG_RUN(tg_k_max)(n, x);
-        TG_RUN(tg_k_exp_shifted)(n, x, m, p);
+        TG_RUN(tg_k_exp_shifted)(n, x, m, 1, p);
         tg_real sum = TG_RUN(tg_k_sum)(n, p);
         double log_sum = log((double)sum);
         for (int64_t c = 0; c < n; c++) {

@@ -140,7 +140,7 @@ double tg_sum_exp(int64_t n, const tg_real *x, tg_real m)
     double sum = 0;
     for (int64_t j = 0; j < n; j += PIECE) {
         int64_t length = n - j < PIECE ? n - j : PIECE;
-        TG_RUN(tg_k_exp_shifted)(length, x + j, m, piece);
+        TG_RUN(tg_k_exp_shifted)(length, x + j, m, 1, piece);
         sum += (double)TG_RUN(tg_k_sum)(length, piece);
     }
     return sum;
@@ -159,7 +159,7 @@ static void logsumexp_gradient(int64_t n, const tg_real *x, tg_real y, tg_real d
         max_gradient(n, x, y, dy, dx);
         return;
     }
-    TG_RUN(tg_k_exp_shifted)(n, x, y, dx);
+    TG_RUN(tg_k_exp_shifted)(n, x, y, 1, dx);
     for (int64_t j = 0; j < n; j++) dx[j] *= dy;
 }
 

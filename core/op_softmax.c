@@ -58,7 +58,7 @@ static void forward_row(bool logarithm, int64_t n, tg_real *x)
 {
     tg_real m = TG_RUN(tg_k_max)(n, x);
     if (!logarithm) {
-        TG_RUN(tg_k_exp_shifted)(n, x, m, x);
+        TG_RUN(tg_k_exp_shifted)(n, x, m, 1, x);
         tg_real inverse = 1 / TG_RUN(tg_k_sum)(n, x);
         for (int64_t i = 0; i < n; i++) x[i] *= inverse;
         return;
@@ -75,8 +75,7 @@ static void backward_row(bool logarithm, int64_t n, const tg_real *y, tg_real *d
         TG_RUN(tg_k_exp)(n, y, work);
         for (int64_t i = 0; i < n; i++) dy[i] -= work[i] * sum;
     } else {
-        tg_real sum = TG_RUN(tg_k_dot)(n, dy, y);
-        for (int64_t i = 0; i < n; i++) dy[i] = y[i] * (dy[i] - sum);
+        TG_RUN(tg_k_softmax_backward)(n, y, TG_RUN(tg_k_dot)(n, dy, y), 1, dy);
     }
 }
 

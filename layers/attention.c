@@ -25,9 +25,7 @@ bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name,
     return params && !params->error.set;
 }
 
-/* x [B, T, D] with zeros past each length: a projection multiplies what stands there by 0, and must not meet NaN or infinity.
- * Done whatever stands there, so that the graph, and with it the order of every sum, is the same. */
-static tg_tensor *clean(tg_tape *tape, tg_tensor *x, tg_ints lengths)
+tg_tensor *tg_clean(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
     if (!x || !lengths.data || x->ndim != 3 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0]) return x;
     const int64_t rows = x->shape[0] * x->shape[1];
@@ -41,8 +39,8 @@ static tg_tensor *forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q
                           const tg_attention_mask *mask, bool one_query, tg_attention_detail *detail)
 {
     tg_attention_how how = {layer->score, layer->raw, layer->times_score, 1, layer->dropout, one_query};
-    q = clean(tape, q, mask ? mask->query_lengths : tg_full_length());
-    k = clean(tape, k, mask ? mask->lengths : tg_full_length());
+    q = tg_clean(tape, q, mask ? mask->query_lengths : tg_full_length());
+    k = tg_clean(tape, k, mask ? mask->lengths : tg_full_length());
     if (layer->score == TG_SCORE_SCALED_DOT && q && q->ndim) how.scale = 1 / sqrt((double)q->shape[q->ndim - 1]);
     if (layer->score == TG_SCORE_BILINEAR) q = tg_matmul(tape, q, layer->weight);
     if (layer->score == TG_SCORE_COSINE) q = tg_unit(tape, q), k = tg_unit(tape, k);
@@ -111,7 +109,7 @@ tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attent
     if (!fits(tape, "additive_attention", x, layer->proj_weight, 2)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_attention_how how = {.score = TG_SCORE_ADDITIVE, .scale = 1, .one_query = true};
-    x = clean(tape, x, lengths);
+    x = tg_clean(tape, x, lengths);
     tg_tensor *k = tg_linear_forward(tape, &(tg_linear){layer->proj_weight, layer->proj_bias}, x);
     tg_tensor *q = k ? tg_constant(tape, NULL, TG_SHAPE(k->shape[0], 1, k->shape[2])) : NULL; /* what is learned is in k's bias */
     tg_tensor *y = tg_attend(tape, q, k, x, layer->score_weight, 1, how, &mask);
@@ -158,7 +156,7 @@ tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_at
     if (detail) detail->result = NULL;
     if (!fits(tape, "sequential_attention", x, layer->input.weight, 2)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
-    tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &layer->input, clean(tape, x, lengths))); /* [B, T, hidden] */
+    tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &layer->input, tg_clean(tape, x, lengths))); /* [B, T, hidden] */
     tg_attention_how how = {.score = TG_SCORE_DOT, .scale = 1, .one_query = true};
     tg_tensor *y = tg_attend(tape, same_query(tape, layer->score.weight, x->shape[0]), h, h, NULL, 1, how, &mask);
     if (detail) detail->result = y;

@@ -2,13 +2,14 @@
  * (Milakov and Gimelshein, 2018; Dao et al., "FlashAttention", 2022), computed again in the backward pass.
  *
  *     s_ij = scale q_i . k_j,  or w . tanh(q_i + k_j),  or -|q_i - k_j|
- *     p_ij = e^(s_ij - L_i),  L_i = ln sum_j e^(s_ij)            raw: p = s
+ *     p_ij = e^(s_ij) / sum_j e^(s_ij)                           raw: p = s
  *     e_ij = r_ij p_ij, times s_ij for the general formula;  r dropout's mask, 0 or 1 / (1 - rate)
  *
  * Forward: row i keeps m, the largest s so far, l = sum e^(s - m), and the sum of e^(s - m) v; a tile with a larger score scales
- * both down by e^(m - m_new). At the end y is divided by l, and L = m + ln l is all that is kept.
+ * both down by e^(m - m_new). At the end y is divided by l; m and 1 / l are all that is kept. (Their L = m + ln l in one number
+ * would lose digits where m is large.)
  *
- * Backward, tile by tile, with p from L again:
+ * Backward, tile by tile, with p = e^(s - m) / l again:
  *     dv_j = sum_i e_ij dy_i      de_ij = r_ij dy_i . v_j      dp_ij = de_ij, times s_ij
  *     ds_ij = p_ij (dp_ij - dy_i . y_i)                         raw: dp_ij;    general formula: + de_ij p_ij
  *     product   dq_i = scale sum_j ds_ij k_j                    dk_j = scale sum_i ds_ij q_i
@@ -27,15 +28,16 @@
 #include "kernels.h"
 
 enum { Q, K, V, SCORE };
-enum { QUERIES = 64, KEYS = 128, TILE = QUERIES * KEYS };
+enum { QUERIES = 64, KEYS = 192, TILE = QUERIES * KEYS };
 
 typedef struct attention_attributes {
     tg_attention_how how;
     tg_attention_mask mask;
-    tg_random random;                    /* dropout's; word (row of log_sums) Tk + j is for (i, j) */
+    bool plain;                          /* e is p: nothing is dropped, the softmax is the weight */
+    tg_random random;                    /* dropout's; word (row of kept) Tk + j is for (i, j) */
     int64_t heads, batch, tq, tk, d, dv; /* d, dv: widths of one head's q and k, and of its v */
     int64_t mask_strides[3];             /* of the keep-mask in [B, Tq, Tk] */
-    tg_real *log_sums;                   /* [B, heads, Tq] L; infinity where nothing is attended to */
+    tg_real *kept;                       /* [B, heads, Tq, 2] m and 1 / l; infinity and 1 where nothing is attended to */
 } attention_attributes;
 
 /* ---- shape ---- */
@@ -71,8 +73,9 @@ static bool attention_shape(tg_node *node)
     if (!(op->how.dropout >= 0 && op->how.dropout < 1))
         return tg_node_fail(node, "the dropout %g is outside 0 <= p < 1", op->how.dropout);
     if (op->how.dropout != 0) node->tape->random.counter += (uint64_t)(op->batch * op->heads * op->tq * op->tk);
-    op->log_sums = tg_save(node, op->batch * op->heads * op->tq);
-    return op->log_sums && keep_mask(node, op) && tg_output(node, TG_SHAPE(op->batch, op->tq, v->shape[2]));
+    op->plain = op->how.dropout == 0 && !op->how.raw && !op->how.times_score;
+    op->kept = tg_save(node, 2 * op->batch * op->heads * op->tq);
+    return op->kept && keep_mask(node, op) && tg_output(node, TG_SHAPE(op->batch, op->tq, v->shape[2]));
 }
 
 static double attention_flops(const tg_node *node)
@@ -88,9 +91,9 @@ typedef struct head {
     const attention_attributes *op;
     int64_t index, b, h;      /* index = b heads + h */
     int64_t queries, keys;    /* that exist: the sequences' lengths */
-    tg_real *s, *p, *r, *e, *ds; /* [QUERIES, KEYS] */
-    tg_real *k_t, *v_t, *k, *v, *rows; /* packed: K^T and V^T, K and V of a tile's keys; dy or q of its queries */
-    tg_real *m, *l;           /* [Tq] */
+    tg_real *s, *p, *r, *e, *ds; /* [QUERIES, KEYS]; r is not there where e is p */
+    tg_real *k_t, *v_t, *k, *v, *rows; /* packed: scale K^T and V^T, K and V of a tile's keys; dy or q of its queries */
+    tg_real *m, *l;           /* [Tq]; in the backward pass l is dy . y */
 } head;
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -124,8 +127,8 @@ static void each_head(tg_node *node, head_function function, void *context)
 #pragma omp parallel for if (threads > 1) num_threads((int)threads) schedule(static)
     for (int64_t t = 0; t < threads; t++) {
         tg_real *at = memory + t * each, *packs = at + 5 * TILE;
-        head a = {.node = node, .op = op, .s = at, .p = at + TILE, .r = at + 2 * TILE, .e = at + 3 * TILE,
-                  .ds = at + 4 * TILE, .k_t = packs, .v_t = packs + pack, .k = packs + 2 * pack, .v = packs + 3 * pack,
+        head a = {.node = node, .op = op, .s = at, .p = at + TILE, .r = at + 2 * TILE,
+                  .e = at + (op->plain ? 1 : 3) * TILE, .ds = at + 4 * TILE, .k_t = packs, .v_t = packs + pack, .k = packs + 2 * pack, .v = packs + 3 * pack,
                   .rows = packs + 4 * pack, .m = packs + 5 * pack, .l = packs + 5 * pack + op->tq};
         for (a.index = t * tasks / threads; a.index < (t + 1) * tasks / threads; a.index++) {
             a.b = a.index / op->heads, a.h = a.index % op->heads;
@@ -146,9 +149,9 @@ static bool is_product(const head *a) { return a->op->how.score != TG_SCORE_ADDI
 /* With one query packing a matrix would cost more than its product: rows are taken one by one. */
 static bool is_single(const head *a) { return a->op->how.one_query; }
 
-static void dot_rows(int64_t n, int64_t width, const tg_real *x, tg_matrix rows, tg_real *y)
+static void dot_rows(int64_t n, int64_t width, tg_real scale, const tg_real *x, tg_matrix rows, tg_real *y)
 {
-    for (int64_t j = 0; j < n; j++) y[j] = TG_RUN(tg_k_dot)(width, x, rows.data + j * rows.row);
+    for (int64_t j = 0; j < n; j++) y[j] = scale * TG_RUN(tg_k_dot)(width, x, rows.data + j * rows.row);
 }
 
 static void sum_rows(int64_t n, int64_t width, const tg_real *factors, tg_matrix rows, tg_real *y)
@@ -164,6 +167,7 @@ static void pack_keys(const head *a, int64_t j0, int64_t n)
     tg_matrix v = head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, j0);
     if (is_product(a)) {
         TG_RUN(tg_k_gemm_pack)(op->d, n, tg_matrix_transposed(k), a->k_t);
+        for (int64_t i = 0; i < tg_gemm_pack_size(op->d, n); i++) a->k_t[i] *= (tg_real)op->how.scale;
         TG_RUN(tg_k_gemm_pack)(n, op->d, k, a->k);
     }
     TG_RUN(tg_k_gemm_pack)(op->dv, n, tg_matrix_transposed(v), a->v_t);
@@ -205,19 +209,20 @@ static void tile_scores(const head *a, tile t)
     const tg_matrix q = head_rows(a, a->node->inputs[Q]->data, op->tq, op->d, t.i0);
     const tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0);
     if (!is_product(a)) scores_by_pairs(a, t);
-    else if (is_single(a)) dot_rows(t.n, op->d, q.data, k, a->s);
+    else if (is_single(a)) dot_rows(t.n, op->d, (tg_real)op->how.scale, q.data, k, a->s);
     else TG_RUN(tg_k_gemm)(t.rows, t.n, op->d, q, a->k_t, a->s, KEYS, false);
     for (int64_t i = 0; i < t.rows; i++) {
         tg_real *s = a->s + i * KEYS, *r = a->r + i * KEYS;
         const int64_t *step = op->mask_strides, end = op->mask.causal ? least(t.n, t.i0 + i - t.j0 + 1) : t.n;
         const uint64_t word = (uint64_t)((a->index * op->tq + t.i0 + i) * op->tk + t.j0);
         const uint8_t *keep = op->mask.keep.keep;
+        if (op->plain && !keep && end == t.n) continue;
         if (keep) keep += a->b * step[0] + (t.i0 + i) * step[1] + t.j0 * step[2];
         TG_RUN(tg_k_dropout_mask)(op->how.dropout != 0 ? t.n : 0, op->random.key, op->random.counter + word,
                                   (uint32_t)(op->how.dropout * 0x1p32), (tg_real)(1 / (1 - op->how.dropout)), r);
         for (int64_t j = 0; j < t.n; j++) {
             bool out = j >= end || (keep && !keep[j * step[2]]);
-            s[j] = out ? left_out : s[j] * (tg_real)op->how.scale;
+            if (out) s[j] = left_out;
             r[j] = out ? 0 : op->how.dropout != 0 ? r[j] : 1;
         }
     }
@@ -226,7 +231,7 @@ static void tile_scores(const head *a, tile t)
 /* e = p r, times s for the general formula. */
 static void tile_effect(const head *a, tile t)
 {
-    for (int64_t i = 0; i < t.rows * KEYS; i++)
+    for (int64_t i = 0; !a->op->plain && i < t.rows * KEYS; i++)
         if (i % KEYS < t.n) a->e[i] = a->r[i] == 0 ? 0 : a->p[i] * a->r[i] * (a->op->how.times_score ? a->s[i] : 1);
 }
 
@@ -235,14 +240,14 @@ static void tile_effect(const head *a, tile t)
 /* Folds a row of scores into m, l and y; p = e^(s - m). */
 static void fold_row(const head *a, int64_t i, const tg_real *s, tg_real *p, int64_t n, tg_real *y)
 {
-    tg_real before = a->m[i], m = TG_RUN(tg_k_max)(n, s), scale;
+    tg_real before = a->m[i], m = TG_RUN(tg_k_max)(n, s), scale = 1;
     if (m < before) m = before;
     if (m == -(tg_real)INFINITY) {
         memset(p, 0, (size_t)n * sizeof *p);
         return;
     }
-    TG_RUN(tg_k_exp_shifted)(1, &before, m, &scale);
-    TG_RUN(tg_k_exp_shifted)(n, s, m, p);
+    TG_RUN(tg_k_exp_shifted)(m == before ? 0 : 1, &before, m, 1, &scale);
+    TG_RUN(tg_k_exp_shifted)(n, s, m, 1, p);
     a->l[i] = a->l[i] * scale + TG_RUN(tg_k_sum)(n, p);
     a->m[i] = m;
     for (int64_t j = 0; scale != 1 && j < a->op->dv; j++) y[j] *= scale;
@@ -267,7 +272,7 @@ static void forward_head(head *a, void *context)
 {
     (void)context;
     const attention_attributes *op = a->op;
-    tg_real *all = a->node->outputs[0]->data, *y = all + place(a, op->tq, op->dv, 0), *log_sums = op->log_sums + a->index * op->tq;
+    tg_real *all = a->node->outputs[0]->data, *y = all + place(a, op->tq, op->dv, 0), *kept = op->kept + 2 * a->index * op->tq;
     const int64_t row = op->heads * op->dv;
     for (int64_t i = 0; i < op->tq; i++) {
         a->m[i] = -(tg_real)INFINITY, a->l[i] = 0;
@@ -276,7 +281,8 @@ static void forward_head(head *a, void *context)
     each_tile(a, forward_tile, all);
     for (int64_t i = 0; i < op->tq && !op->how.raw; i++) {
         bool nothing = a->m[i] == -(tg_real)INFINITY;
-        log_sums[i] = nothing ? (tg_real)INFINITY : a->m[i] + (tg_real)log((double)a->l[i]);
+        kept[2 * i] = nothing ? (tg_real)INFINITY : a->m[i];
+        kept[2 * i + 1] = nothing ? 1 : 1 / a->l[i];
         for (int64_t j = 0; !nothing && j < op->dv; j++) y[i * row + j] /= a->l[i];
     }
 }
@@ -285,36 +291,49 @@ static void attention_forward(tg_node *node) { each_head(node, forward_head, NUL
 
 /* ---- backward ---- */
 
-/* p of a tile again; given dy, also e and, in ds, dp or ds. */
-static void tile_again(const head *a, tile t, const tg_real *dy, bool scores)
+/* p of a tile again; then, unless weights alone are wanted, e and in ds dL/d(weight), which is dp, or `factor` dL/d(score). */
+static void tile_again(const head *a, tile t, tg_look wanted, tg_real factor)
 {
     const attention_attributes *op = a->op;
     tile_scores(a, t);
     for (int64_t i = 0; i < t.rows; i++) {
-        tg_real *s = a->s + i * KEYS, *p = a->p + i * KEYS;
+        tg_real *s = a->s + i * KEYS, *p = a->p + i * KEYS, *kept = op->kept + 2 * (a->index * op->tq + t.i0 + i);
         if (op->how.raw) memcpy(p, s, (size_t)t.n * sizeof *p);
-        else TG_RUN(tg_k_exp_shifted)(t.n, s, op->log_sums[a->index * op->tq + t.i0 + i], p);
+        else TG_RUN(tg_k_exp_shifted)(t.n, s, kept[0], kept[1], p);
     }
-    if (!dy) return;
+    if (wanted == TG_LOOK_WEIGHTS) return;
     tile_effect(a, t);
-    tg_matrix dy_rows = head_rows(a, dy, op->tq, op->dv, t.i0);
-    tg_matrix y_rows = head_rows(a, a->node->outputs[0]->data, op->tq, op->dv, t.i0);
-    if (is_single(a)) dot_rows(t.n, op->dv, dy_rows.data, head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0), a->ds);
-    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->dv, dy_rows, a->v_t, a->ds, KEYS, false);
+    tg_matrix dy = head_rows(a, a->node->outputs[0]->grad, op->tq, op->dv, t.i0);
+    if (is_single(a)) dot_rows(t.n, op->dv, 1, dy.data, head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0), a->ds);
+    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->dv, dy, a->v_t, a->ds, KEYS, false);
     for (int64_t i = 0; i < t.rows; i++) {
-        tg_real sum = op->how.raw ? 0 : TG_RUN(tg_k_dot)(op->dv, dy_rows.data + i * dy_rows.row, y_rows.data + i * y_rows.row);
-        for (int64_t j = i * KEYS; j < i * KEYS + t.n; j++) {
-            tg_real p = a->p[j], de = a->r[j] * a->ds[j], dp = op->how.times_score ? de * a->s[j] : de;
-            bool out = op->how.raw ? a->r[j] == 0 : p == 0;
-            tg_real ds = (op->how.raw ? dp : p * (dp - sum)) + (op->how.times_score ? de * p : 0);
-            a->ds[j] = out ? 0 : scores ? ds : dp;
+        const tg_real *s = a->s + i * KEYS, *p = a->p + i * KEYS, *r = a->r + i * KEYS;
+        tg_real *ds = a->ds + i * KEYS;
+        const tg_real sum = a->l[t.i0 + i];
+        if (op->plain && wanted == TG_LOOK_SCORE_GRADS) TG_RUN(tg_k_softmax_backward)(t.n, p, sum, factor, ds);
+        else for (int64_t j = 0; j < t.n; j++) {
+            tg_real de = op->plain ? ds[j] : r[j] * ds[j], dp = op->how.times_score ? de * s[j] : de;
+            tg_real score = (op->how.raw ? dp : p[j] * (dp - sum)) + (op->how.times_score ? de * p[j] : 0);
+            bool out = op->how.raw ? r[j] == 0 : s[j] == -(tg_real)INFINITY;
+            ds[j] = out ? 0 : wanted == TG_LOOK_SCORE_GRADS ? factor * score : dp;
         }
     }
 }
 
+/* dy_i . y_i of every row, which raw scores do without; then tile by tile. */
+static void each_tile_again(head *a, void (*function)(head *a, tile t, void *context), void *context)
+{
+    const tg_tensor *y = a->node->outputs[0];
+    for (int64_t i = 0; i < a->queries && y->grad; i++) {
+        const int64_t at = place(a, a->op->tq, a->op->dv, i);
+        a->l[i] = a->op->how.raw ? 0 : TG_RUN(tg_k_dot)(a->op->dv, y->grad + at, y->data + at);
+    }
+    each_tile(a, function, context);
+}
+
 typedef struct gradients {
     tg_real *of[3]; /* of q, k, v; NULL where nobody wants one */
-    tg_real *aside; /* [B, heads, 3, d]: dw, and what nobody wants */
+    tg_real *aside; /* [B, heads, 4, d]: dw, that of a tile (a sum of short sums is exacter), and what nobody wants */
 } gradients;
 
 /* C += A^T B for a tile: A [rows, n], B the head's rows from i0 on; C the head's rows from j0 on. */
@@ -333,31 +352,31 @@ static void scores_backward_by_pairs(const head *a, tile t, const gradients *g)
 {
     const attention_attributes *op = a->op;
     const int64_t d = op->d, row = op->heads * d, q0 = place(a, op->tq, d, t.i0), k0 = place(a, op->tk, d, t.j0);
-    tg_real *dw = g->aside + a->index * 3 * d;
+    tg_real *dw = g->aside + a->index * 4 * d, *of_tile = dw + d;
+    memset(of_tile, 0, (size_t)d * sizeof *of_tile);
     for (int64_t i = 0; i < t.rows; i++)
         for (int64_t j = 0; j < t.n; j++) {
             const tg_real ds = a->ds[i * KEYS + j], s = a->s[i * KEYS + j];
             const tg_real *q = a->node->inputs[Q]->data + q0 + i * row, *k = a->node->inputs[K]->data + k0 + j * row;
-            tg_real *dq = g->of[Q] ? g->of[Q] + q0 + i * row : dw + d, *dk = g->of[K] ? g->of[K] + k0 + j * row : dw + 2 * d;
+            tg_real *dq = g->of[Q] ? g->of[Q] + q0 + i * row : dw + 2 * d, *dk = g->of[K] ? g->of[K] + k0 + j * row : dw + 3 * d;
             if (ds == 0) continue;
             if (op->how.score == TG_SCORE_ADDITIVE)
-                TG_RUN(tg_k_additive_score_backward)(d, ds, q, k, a->node->inputs[SCORE]->data + a->h * d, dq, dk, dw);
+                TG_RUN(tg_k_additive_score_backward)(d, ds, q, k, a->node->inputs[SCORE]->data + a->h * d, dq, dk, of_tile);
             else TG_RUN(tg_k_distance_backward)(d, s == 0 ? 0 : ds / s, q, k, dq, dk);
         }
+    TG_RUN(tg_k_add_rows)(1, d, of_tile, 0, dw);
 }
 
 static void backward_tile(head *a, tile t, void *context)
 {
     const gradients *g = context;
     const attention_attributes *op = a->op;
-    const tg_real *dy = a->node->outputs[0]->grad;
-    tile_again(a, t, dy, true);
-    if (g->of[V]) add_transposed(a, a->e, t, dy, op->dv, g->of[V]);
+    tile_again(a, t, TG_LOOK_SCORE_GRADS, is_product(a) ? (tg_real)op->how.scale : 1);
+    if (g->of[V]) add_transposed(a, a->e, t, a->node->outputs[0]->grad, op->dv, g->of[V]);
     if (!is_product(a)) {
         scores_backward_by_pairs(a, t, g);
         return;
     }
-    for (int64_t i = 0; i < t.rows * KEYS; i++) a->ds[i] *= (tg_real)op->how.scale;
     if (g->of[K]) add_transposed(a, a->ds, t, a->node->inputs[Q]->data, op->d, g->of[K]);
     if (!g->of[Q]) return;
     tg_real *dq = g->of[Q] + place(a, op->tq, op->d, t.i0);
@@ -365,12 +384,12 @@ static void backward_tile(head *a, tile t, void *context)
     else TG_RUN(tg_k_gemm)(t.rows, op->d, t.n, (tg_matrix){a->ds, KEYS, 1}, a->k, dq, op->heads * op->d, true);
 }
 
-static void backward_head(head *a, void *context) { each_tile(a, backward_tile, context); }
+static void backward_head(head *a, void *context) { each_tile_again(a, backward_tile, context); }
 
 static void attention_backward(tg_node *node)
 {
     const attention_attributes *op = node->attributes;
-    const int64_t heads = op->batch * op->heads, row = 3 * op->d;
+    const int64_t heads = op->batch * op->heads, row = 4 * op->d;
     gradients g = {{tg_grad(node, Q), tg_grad(node, K), tg_grad(node, V)}, tg_scratch(node, heads * row)};
     if (!g.aside) return;
     memset(g.aside, 0, (size_t)(heads * row) * sizeof *g.aside);
@@ -403,13 +422,13 @@ typedef struct look {
 static void look_tile(head *a, tile t, void *context)
 {
     const look *l = context;
-    tile_again(a, t, l->what == TG_LOOK_WEIGHTS ? NULL : a->node->outputs[0]->grad, l->what == TG_LOOK_SCORE_GRADS);
+    tile_again(a, t, l->what, 1);
     const tg_real *from = l->what == TG_LOOK_WEIGHTS ? a->p : a->ds;
     for (int64_t i = 0; i < t.rows; i++)
         memcpy(l->out + (a->index * a->op->tq + t.i0 + i) * a->op->tk + t.j0, from + i * KEYS, (size_t)t.n * sizeof *from);
 }
 
-static void look_head(head *a, void *context) { each_tile(a, look_tile, context); }
+static void look_head(head *a, void *context) { each_tile_again(a, look_tile, context); }
 
 tg_tensor *tg_attention_look(tg_tape *tape, const tg_attention_detail *detail, tg_look what)
 {

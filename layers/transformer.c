@@ -2,6 +2,7 @@
 #include "transformer.h"
 
 #include "../core/internal.h"
+#include "attention_op.h"
 
 bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name, int64_t width, int64_t heads)
 {
@@ -24,6 +25,8 @@ tg_tensor *tg_multihead_forward(tg_tape *tape, const tg_multihead *layer, tg_ten
 {
     const int64_t width = layer->out_proj.weight ? layer->out_proj.weight->shape[1] : 0;
     tg_tensor *part[3]; /* queries, keys, values */
+    x = tg_clean(tape, x, mask ? mask->query_lengths : tg_full_length());
+    memory = tg_clean(tape, memory, mask ? mask->lengths : tg_full_length());
     for (int i = 0; i < 3; i++) {
         tg_linear rows = {tg_slice(tape, layer->in_proj_weight, 0, i * width, (i + 1) * width),
                           tg_slice(tape, layer->in_proj_bias, 0, i * width, (i + 1) * width)};
@@ -75,6 +78,7 @@ tg_tensor *tg_transformer_forward(tg_tape *tape, const tg_transformer *layer, tg
 {
     const block b = {tape, layer};
     const tg_layer_norm *last = layer->decoder ? &layer->norm3 : &layer->norm2;
+    x = tg_clean(tape, x, mask ? mask->query_lengths : tg_full_length());
     tg_tensor *y = before(b, &layer->norm1, x);
     x = after(b, &layer->norm1, x, tg_multihead_forward(tape, &layer->self_attn, y, y, mask, detail));
     if (layer->decoder) {

@@ -261,6 +261,35 @@ START_TEST(dropout_of_every_layer)
 }
 END_TEST
 
+/* Scores of some ten thousand: the weights still sum to 1 to a rounding (one number for the maximum and the logarithm of the
+ * sum together would lose four digits), and a weight that underflows has its gradient, dy . v, all the same. */
+START_TEST(large_scores)
+{
+    enum { MANY = 40, D = 2 };
+    tg_tape *tape = tg_tape_new(1);
+    tg_real keys[MANY * D], queries[MANY * D];
+    for (int i = 0; i < MANY; i++) {
+        queries[i * D] = 100, queries[i * D + 1] = 1;
+        keys[i * D] = i == 7 ? 0 : 300, keys[i * D + 1] = (tg_real)test_number(1, i, -1, 1);
+    }
+    tg_tensor *q = tg_variable(tape, queries, TG_SHAPE(1, MANY, D)), *k = tg_variable(tape, keys, TG_SHAPE(1, MANY, D)),
+              *v = test_variable(tape, 2, -1, 1, TG_SHAPE(1, MANY, D));
+    tg_attention_detail detail = {tg_dot_attention(tape, q, k, v, 1, 1, 0, NULL)};
+    ck_assert(tg_backward(tape, test_weighted_loss(tape, detail.result, 3)));
+    const tg_tensor *weights = tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS),
+                    *grads = tg_attention_look(tape, &detail, TG_LOOK_WEIGHT_GRADS);
+    for (int i = 0; i < MANY; i++) {
+        double sum = 0;
+        for (int j = 0; j < MANY; j++) sum += (double)weights->data[i * MANY + j];
+        ck_assert_msg(test_near(sum, 1, 1e-6), "row %d sums to %.9f", i, sum);
+        const tg_real *dy = detail.result->grad + i * D, *to = v->data + 7 * D;
+        ck_assert(weights->data[i * MANY + 7] == 0);
+        ck_assert(test_near((double)grads->data[i * MANY + 7], (double)(dy[0] * to[0] + dy[1] * to[1]), 1e-6));
+    }
+    test_end(tape, NULL);
+}
+END_TEST
+
 Suite *looking_suite(void);
 Suite *looking_suite(void)
 {
@@ -271,6 +300,7 @@ Suite *looking_suite(void)
     tcase_add_loop_test(tc, looking_shows_the_same, 0, SUBJECTS);
     tcase_add_loop_test(tc, the_weights_are_those_of_the_result, 0, SCORES);
     tcase_add_test(tc, nothing_to_look_at);
+    tcase_add_test(tc, large_scores);
     tcase_add_loop_test(tc, dropout_of_weights, 0, 3);
     tcase_add_test(tc, dropout_differs_everywhere);
     tcase_add_loop_test(tc, dropout_of_every_layer, 0, SUBJECTS);

@@ -21,7 +21,8 @@ typedef struct kernel_set {
     void (*exp)(int64_t, const tg_real *, tg_real *);
     void (*tanh)(int64_t, const tg_real *, tg_real *);
     void (*sigmoid)(int64_t, const tg_real *, tg_real *);
-    void (*exp_shifted)(int64_t, const tg_real *, tg_real, tg_real *);
+    void (*exp_shifted)(int64_t, const tg_real *, tg_real, tg_real, tg_real *);
+    void (*softmax_backward)(int64_t, const tg_real *, tg_real, tg_real, tg_real *);
     tg_real (*sum)(int64_t, const tg_real *);
     tg_real (*dot)(int64_t, const tg_real *, const tg_real *);
     tg_real (*max)(int64_t, const tg_real *);
@@ -42,7 +43,7 @@ typedef struct kernel_set {
 
 #define SET(suffix, level)                                                                                            \
     {#suffix, level, tg_k_exp_##suffix, tg_k_tanh_##suffix, tg_k_sigmoid_##suffix, tg_k_exp_shifted_##suffix,         \
-     tg_k_sum_##suffix, tg_k_dot_##suffix, tg_k_max_##suffix, tg_k_axpy_##suffix, tg_k_add_rows_##suffix,             \
+     tg_k_softmax_backward_##suffix, tg_k_sum_##suffix, tg_k_dot_##suffix, tg_k_max_##suffix, tg_k_axpy_##suffix, tg_k_add_rows_##suffix,             \
      tg_k_dropout_mask_##suffix, tg_k_gemm_pack_##suffix, tg_k_gemm_##suffix, tg_k_lstm_gates_##suffix,               \
      tg_k_lstm_gates_backward_##suffix, tg_k_additive_score_##suffix, tg_k_additive_score_backward_##suffix,           \
      tg_k_distance_##suffix, tg_k_distance_backward_##suffix, tg_k_adam_##suffix}
@@ -152,9 +153,15 @@ START_TEST(row_kernels)
             expect(test_near((double)c[i], (double)b[i] + (double)a[i] + (double)a[MOST + i] + (double)a[2 * MOST + i],
                                 allowed(4)), "%s, size %d", set->name, (int)n);
         expect(c[n] == b[n], "%s, size %d", set->name, (int)n);
-        set->exp_shifted(n, a, 0.25f, c);
+        set->exp_shifted(n, a, 0.25f, 0.5f, c);
         for (int64_t i = 0; i < n; i++)
-            expect(test_near((double)c[i], exp((double)a[i] - 0.25), allowed(1)), "%s, size %d", set->name, (int)n);
+            expect(test_near((double)c[i], 0.5 * exp((double)a[i] - 0.25), allowed(1)), "%s, size %d", set->name, (int)n);
+        memcpy(c, b, sizeof b);
+        set->softmax_backward(n, a, 0.25f, 0.5f, c);
+        for (int64_t i = 0; i < n; i++)
+            expect(test_near((double)c[i], 0.5 * (double)a[i] * ((double)b[i] - 0.25), allowed(2)), "%s, size %d", set->name,
+                   (int)n);
+        expect(c[n] == b[n], "%s, size %d", set->name, (int)n);
     }
 }
 END_TEST
