@@ -15,7 +15,7 @@
  * made-up text, returns non-zero unless nine in ten of the words nearest to each are of its kind. */
 #include "text_classifier/failure.h"
 #include "text_classifier/names.h"
-#include "text_classifier/output.h"
+#include "text_classifier/files.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,5 +1,6 @@
 #!/bin/sh
-# readme.sh XOR: the program in README.md is examples/xor.c, and what README.md says that it prints is what XOR prints.
+# readme.sh XOR: the program in README.md is examples/xor.c, what README.md says that it prints is what XOR prints, and the tests
+# that its table of the documents names are there.
 set -eu
 xor=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 cd "$(dirname "$0")/.."
@@ -14,3 +15,15 @@ block 2 >"$work/output"
 [ -s "$work/program" ] && [ -s "$work/output" ] || { echo "README.md has no program with its output"; exit 1; }
 diff -u examples/xor.c "$work/program"
 "$xor" | diff -u - "$work/output"
+# SUITE: NAME, NAME; SUITE: NAME in the last column; a suite of the two scripts has sections
+awk -F'|' '/^\| in the documents/ { on = 1; next } on && !/^\|/ { exit } on { print $4 }' README.md | tr ';' '\n' |
+    sed -n 's/^ *\([a-z_]*\): \(.*[^ ]\) *$/\1:\2/p' >"$work/proofs"
+[ "$(wc -l <"$work/proofs")" -ge 24 ] || { echo "README.md has no table of the documents"; exit 1; }
+missing() { echo "README.md names $suite: $1, and there is no such test"; exit 1; }
+while IFS=: read -r suite names; do
+    case $suite in
+    examples) [ "$names" = 'the sections of these names' ] || grep -q "^# ---- $names" tests/examples.sh || missing "$names" ;;
+    test_cli) grep -q "^# ---- $names" tests/textclf/test_cli.sh || missing "$names" ;;
+    *) for name in $(echo "$names" | tr -d ,); do grep -q "^START_TEST($name)" "tests/$suite"/*.c || missing "$name"; done ;;
+    esac
+done <"$work/proofs"

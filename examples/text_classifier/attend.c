@@ -1,7 +1,7 @@
 #include "commands.h"
 #include "evaluate.h"
 #include "failure.h"
-#include "output.h"
+#include "files.h"
 #include "view.h"
 
 #include <math.h>
@@ -122,11 +122,11 @@ static bool attend(tc_model *model, tc_data *data, tc_tokens *tokens, const tc_o
     if (!tc_text_valid(text, strlen(text), &bad)) {
         return tc_fail("TEXT: byte %zu, 0x%02X, is not UTF-8", bad + 1, (unsigned)(unsigned char)text[bad]);
     }
-    if (!tc_data_add_text(data, text) || !tc_data_encode(data, &model->words, model->settings.longest) ||
-        !tc_tokens_add(tokens, text)) {
+    if (!tc_data_add_text(data, text) || !tc_model_encode(model, data) ||
+        !tc_tokenize(&model->tokenizer, tokens, text)) {
         return false;
     }
-    if (!data->rows[0].length) return tc_fail("TEXT: there is no word in it to look at");
+    if (!data->rows[0].length) return tc_fail("TEXT: there is no word in it to look at%s", model->tokenizer.stopwords.count ? " but stop words" : "");
 
     double *probabilities = tc_allocate(NULL, (size_t)model->labels.count, sizeof *probabilities);
     tg_tape *tape = tg_tape_new(0);

@@ -2,44 +2,13 @@
 
 #include "builtin.h"
 #include "failure.h"
+#include "files.h"
 #include "tapegrad.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- reading ---- */
-
-/* The whole of a file, with room for one more byte. */
-static char *read_all(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        tc_fail("%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    char *bytes = NULL;
-    size_t used = 0, room = 0;
-    for (;;) {
-        if (room - used < 2) {
-            room = 2 * room + 65536;
-            char *larger = tc_allocate(bytes, room, 1);
-            if (!larger) break;
-            bytes = larger;
-        }
-        size_t got = fread(bytes + used, 1, room - used - 1, file);
-        used += got;
-        if (got) continue;
-        if (ferror(file)) tc_fail("%s: %s", path, strerror(errno)); /* a folder, for one, can be opened */
-        break;
-    }
-    fclose(file);
-    *size = used;
-    if (!tc_failure()) return bytes;
-    free(bytes);
-    return NULL;
-}
 
 static char *copy_builtin(const tc_builtin *builtin, size_t *size)
 {
@@ -124,7 +93,7 @@ bool tc_data_read(tc_data *data, const char *name)
         return tc_fail("%s: there is no such data in the program; textclf train --help lists what is", name);
     }
     size_t size;
-    data->bytes = builtin ? copy_builtin(builtin, &size) : read_all(name, &size);
+    data->bytes = builtin ? copy_builtin(builtin, &size) : tc_file_read(name, &size);
     if (data->bytes && parse(data, size)) return true;
     tc_data_free(data);
     return false;
@@ -208,7 +177,7 @@ static bool encode_row(tc_data *data, tc_row *row, const tc_tokens *tokens, cons
     return true;
 }
 
-bool tc_data_encode(tc_data *data, const tc_names *words, int32_t longest)
+bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words, int32_t longest)
 {
     tc_tokens tokens = {0};
     size_t used = 0, room = 1024;
@@ -217,7 +186,7 @@ bool tc_data_encode(tc_data *data, const tc_names *words, int32_t longest)
     for (int32_t i = 0; good && i < data->count; i++) {
         tc_row *row = &data->rows[i];
         tc_tokens_clear(&tokens);
-        good = tc_tokens_add(&tokens, row->text) && encode_row(data, row, &tokens, words, longest, used, &room);
+        good = tc_tokenize(tokenizer, &tokens, row->text) && encode_row(data, row, &tokens, words, longest, used, &room);
         used += (size_t)row->length;
     }
     tc_tokens_free(&tokens);

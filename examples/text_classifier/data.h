@@ -3,7 +3,7 @@
 #ifndef TC_DATA_H
 #define TC_DATA_H
 
-#include "names.h"
+#include "tokenizer.h"
 
 typedef struct tc_row {
     const char *text;       /* a string of the data's, or of the caller's */
@@ -46,7 +46,7 @@ bool tc_data_labels(tc_names *labels, const tc_data *data);
 bool tc_data_number_labels(tc_data *data, const tc_names *labels);
 
 /* Turns each text into ids, at most `longest` of them. */
-bool tc_data_encode(tc_data *data, const tc_names *words, int32_t longest);
+bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words, int32_t longest);
 
 /* Shuffles the rows and puts a tenth of them, which are to validate, at the end: *held_out is their number, 0 where there
  * are fewer than 20 rows. No label loses its last row to them. Labels are numbered before. */

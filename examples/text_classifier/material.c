@@ -37,23 +37,24 @@ static bool read_material(tc_material *m, tc_names *labels, const tc_options *op
 }
 
 /* The vocabulary of the rows that are trained on, not of those that validate. */
-static bool build_vocabulary(tc_names *words, tc_material *m, int64_t min_count)
+static bool build_vocabulary(tc_model *model, tc_material *m, int64_t min_count)
 {
     tc_tokens tokens = {0};
     bool good = true;
-    for (int32_t i = 0; good && i < m->train_part.count; i++) good = tc_tokens_add(&tokens, m->train_part.rows[i].text);
+    for (int32_t i = 0; good && i < m->train_part.count; i++) {
+        good = tc_tokenize(&model->tokenizer, &tokens, m->train_part.rows[i].text);
+    }
     m->min_count = min_count ? min_count : m->train_part.count >= 1000 ? 2 : 1;
-    good = good && tc_vocabulary_build(words, &tokens, m->min_count, &m->rare);
+    good = good && tc_vocabulary_build(&model->words, &tokens, m->min_count, &m->rare);
     tc_tokens_free(&tokens);
     return good;
 }
 
 bool tc_material_prepare(tc_material *m, tc_model *model, const tc_options *options)
 {
-    int32_t longest = model->settings.longest;
-    return read_material(m, &model->labels, options) && build_vocabulary(&model->words, m, options->min_count) &&
-           tc_data_encode(&m->train, &model->words, longest) && tc_data_encode(&m->valid, &model->words, longest) &&
-           tc_data_encode(&m->test, &model->words, longest);
+    if (options->stopwords && !tc_tokenizer_set_stopwords(&model->tokenizer, options->stopwords)) return false;
+    if (!read_material(m, &model->labels, options) || !build_vocabulary(model, m, options->min_count)) return false;
+    return tc_model_encode(model, &m->train) && tc_model_encode(model, &m->valid) && tc_model_encode(model, &m->test);
 }
 
 /* ---- settings and schedule ---- */

@@ -68,6 +68,11 @@ bool tc_model_build(tc_model *model, uint64_t seed)
     return true;
 }
 
+bool tc_model_encode(const tc_model *model, tc_data *data)
+{
+    return tc_data_encode(data, &model->tokenizer, &model->words, model->settings.longest);
+}
+
 /* What each direction of the LSTM ends with, side by side: [directions, B, H] -> [B, D]. */
 static tg_tensor *last_state(tg_tape *tape, const tc_model *model, const tg_lstm_state *final)
 {
@@ -121,6 +126,7 @@ tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch
 void tc_model_free(tc_model *model)
 {
     tg_params_free(model->params);
+    tc_tokenizer_free(&model->tokenizer);
     tc_names_free(&model->words);
     tc_names_free(&model->labels);
     *model = (tc_model){0};

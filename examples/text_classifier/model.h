@@ -29,6 +29,7 @@ typedef struct tc_settings {
 /* Start with {0}; tc_model_free works at any time after that. */
 typedef struct tc_model {
     tc_settings settings;
+    tc_tokenizer tokenizer;
     tc_names words, labels;
     tg_params *params;
     tg_embedding embedding;
@@ -46,6 +47,9 @@ bool tc_model_build(tc_model *model, uint64_t seed);
 /* Registers the layers with model->params, where those of a loaded file find their values. False when the params have an
  * error. For tc_model_build and tc_model_load. */
 bool tc_model_register(tc_model *model);
+
+/* Turns each text into the ids that the model reads. False after tc_fail. */
+bool tc_model_encode(const tc_model *model, tc_data *data);
 
 /* The logits [B, C] of a batch; NULL after an error on the tape. `detail`, unless NULL, is for tg_attention_look, where there
  * is attention. */

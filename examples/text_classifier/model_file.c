@@ -28,18 +28,20 @@ bool tc_model_save(tc_model *model, const char *path)
 {
     tg_params *params = model->params;
     char *words = tc_names_to_json(&model->words), *labels = tc_names_to_json(&model->labels);
-    char *settings = settings_to_json(&model->settings);
-    bool good = words && labels && settings;
+    char *stopwords = tc_names_to_json(&model->tokenizer.stopwords), *settings = settings_to_json(&model->settings);
+    bool good = words && labels && stopwords && settings;
     if (good) {
         tg_params_set_metadata(params, "textclf.version", format_version);
         tg_params_set_metadata(params, "textclf.vocabulary", words);
         tg_params_set_metadata(params, "textclf.labels", labels);
+        tg_params_set_metadata(params, "textclf.stopwords", stopwords);
         tg_params_set_metadata(params, "textclf.settings", settings);
         good = tg_params_save(params, path, TG_SAVE_MODEL);
         if (!good) tc_fail("the model is not saved: %s", tg_params_error(params));
     }
     free(words);
     free(labels);
+    free(stopwords);
     free(settings);
     return good;
 }
@@ -123,7 +125,9 @@ static bool read_metadata(tc_model *model, const char *path)
 {
     if (!check_version(model->params, path) || !read_settings(model, path) ||
         !read_names(&model->words, model, "textclf.vocabulary", path) ||
-        !read_names(&model->labels, model, "textclf.labels", path)) {
+        !read_names(&model->labels, model, "textclf.labels", path) ||
+        (tg_params_metadata(model->params, "textclf.stopwords") &&
+         !read_names(&model->tokenizer.stopwords, model, "textclf.stopwords", path))) {
         return false;
     }
     if (!tc_vocabulary_valid(&model->words)) return tc_fail("%s: the model's vocabulary does not start as ours do", path);

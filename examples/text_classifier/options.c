@@ -47,6 +47,7 @@ static const option_rule rules[] = {
     {"valid", 256, TC_LEARN, TEXT, FIELD(valid), 0, 0, "DATA", "chooses the best epoch; else a tenth of the rows, from 20 rows on"},
     {"test", 257, TC_LEARN, TEXT, FIELD(test), 0, 0, "DATA", "measures the finished model"},
     {"vectors", 272, TC_LEARN, TEXT, FIELD(vectors), 0, 0, "FILE", "word vectors to start from, in word2vec's text format, of --embedding's width"},
+    {"stopwords", 273, TC_LEARN, TEXT, FIELD(stopwords), 0, 0, "LIST", "leaves words out: en or zh, words of grammar; or a file of words"},
     {"output", 'o', TC_TRAIN, TEXT, FIELD(output), 0, 0, "MODEL", "the file to write (textclf.safetensors)"},
     {"output", 'o', TC_ATTEND, TEXT, FIELD(output), 0, 0, "FILE.png", "also draws a picture"},
     {"font", 258, TC_ATTEND, TEXT, FIELD(font), 0, 0, "FILE.ttf", "the first font to look for a character in"},

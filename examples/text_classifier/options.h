@@ -11,7 +11,7 @@ typedef struct tc_options {
     tc_command command;
     char **arguments; /* what is no option */
     int32_t argument_count;
-    const char *valid, *test, *output, *font, *vectors;           /* NULL: not given */
+    const char *valid, *test, *output, *font, *vectors, *stopwords; /* NULL: not given */
     int encoder, attention;                             /* of tc_encoder and tc_attention; -1: not given */
     int64_t seed, seeds, epochs, batch, embedding, hidden, min_count, patience, longest; /* epochs, min_count, 0: choose */
     double rate, dropout;

@@ -17,7 +17,7 @@ static bool evaluate(tc_model *model, tc_data *data, const tc_options *options)
     tc_score score;
     if (!tc_model_load(model, options->arguments[0]) || !tc_data_read(data, options->arguments[1]) ||
         !tc_data_number_labels(data, &model->labels) ||
-        !tc_data_encode(data, &model->words, model->settings.longest) ||
+        !tc_model_encode(model, data) ||
         !tc_score_part(&score, model, (tc_part){data->rows, data->count})) {
         return false;
     }
@@ -62,7 +62,7 @@ static void print_answer(const tc_model *model, const float *answer, const char 
 /* Answers a block of texts in their order. */
 static bool predict_block(const tc_model *model, tc_data *block)
 {
-    if (!tc_data_encode(block, &model->words, model->settings.longest)) return false;
+    if (!tc_model_encode(model, block)) return false;
     float *answers = tc_log_probabilities(model, (tc_part){block->rows, block->count});
     if (!answers) return false;
     for (int32_t i = 0; i < block->count; i++) {
@@ -84,7 +84,9 @@ static bool name_unknown_words(const tc_model *model, const tc_data *block)
 {
     tc_tokens tokens = {0};
     bool good = true;
-    for (int32_t i = 0; good && i < block->count; i++) good = tc_tokens_add(&tokens, block->rows[i].text);
+    for (int32_t i = 0; good && i < block->count; i++) {
+        good = tc_tokenize(&model->tokenizer, &tokens, block->rows[i].text);
+    }
     int shown = 0;
     for (size_t i = 0; good && i < tokens.count; i++) {
         const char *word = tc_token_word(&tokens, i);

@@ -1,7 +1,7 @@
 #include "commands.h"
 #include "failure.h"
 #include "material.h"
-#include "output.h"
+#include "files.h"
 #include "vectors.h"
 
 #include <stdio.h>

@@ -10,7 +10,7 @@
  * out: the model sees them in no form, and is measured on them. translate.png shows where each character of an answer came
  * from. The same seed prints the same numbers, times aside. */
 #include "../text_classifier/failure.h"
-#include "../text_classifier/output.h"
+#include "../text_classifier/files.h"
 #include "model.h"
 #include "picture.h"
 

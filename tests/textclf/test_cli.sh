@@ -86,6 +86,13 @@ says documents 'vocabulary: 14 words' out
 check 'documents: not ten epochs' [ "$(grep -c '^ *[0-9]* *[0-9.]* *[0-9.]* *[0-9]*$' out)" -eq 10 ]
 check 'documents: no model' [ -s documents.st ]
 check 'documents: something on standard error' [ ! -s err ]
+run train builtin:documents --epochs 10 --encoder lstm --embedding 50 --hidden 50 --attention none -o plain.st
+ran 0 'train builtin:documents --attention none'
+for model in documents.st plain.st; do
+    run predict "$model" 'The movie is amazing'
+    says "$model" "^[a-z]*${tab}0\.[0-9]*${tab}negative 0\.[0-9]*, positive 0\.[0-9]*${tab}The movie is amazing$" out
+    says "$model: its vocabulary" '^textclf: not in the vocabulary: amazing$' err
+done
 
 run train --epochs 8 --seed 3 --embedding 32 --hidden 32 --dropout 0.2 --rate 0.005 -o reviews.st
 ran 0 'train on the built-in reviews'
@@ -221,6 +228,7 @@ model huge.st '"textclf.version":"1","textclf.settings":"{'"$(echo "$settings" |
 model words.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}","textclf.vocabulary":"[1]",'"$labels"
 model start.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}","textclf.vocabulary":"[\"a\",\"b\"]",'"$labels"
 model labels.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words"',"textclf.labels":"[\"a\"]"'
+model stop.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels"',"textclf.stopwords":"{}"'
 model empty.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels"
 refused 1 '.*missing.st: No such file' eval missing.st small.tsv
 refused 1 '.*folder' predict folder text
@@ -234,6 +242,7 @@ refused 1 'huge.st: .*"embedding" is not an integer from 1' predict huge.st text
 refused 1 'words.st: .*vocabulary: item 0' predict words.st text
 refused 1 'start.st: .*vocabulary does not start' predict start.st text
 refused 1 'labels.st: .*fewer than two labels' predict labels.st text
+refused 1 'stop.st: .*stopwords: it is not a JSON array' predict stop.st text
 refused 1 'empty.st: .*holds no parameter' predict empty.st text
 
 # ---- places that cannot be written ----
@@ -321,6 +330,64 @@ if [ -r "$examples/sst2/dev.tsv" ]; then
 else
     skip "real sentences: no $examples"
 fi
+
+# ---- every kind of model ----
+
+for encoder in lstm bilstm transformer none; do
+    for attention in additive dot scaled-dot bilinear cosine euclidean multihead none; do
+        kind="$encoder, $attention"
+        run train builtin:documents --encoder $encoder --attention $attention --embedding 8 --hidden 4 --epochs 2 -o kind.st
+        ran 0 "train $kind"
+        says "$kind" "encoder $encoder, hidden 4, attention $attention," out
+        run predict kind.st 'a great plot'
+        ran 0 "predict $kind"
+        [ $attention = none ] && continue
+        run attend kind.st 'a great plot'
+        ran 0 "attend $kind"
+        check "attend $kind: the weights do not sum to 1" \
+            [ "$(awk '/^  / { sum += $(NF - 1) ~ /^0\./ ? $(NF - 1) : $NF } END { print (sum > 0.995 && sum < 1.005) }' out)" = 1 ]
+    done
+done
+run compare builtin:english --embedding 8 --hidden 4 --epochs 1 --seeds 2
+ran 0 compare
+check 'compare: not each attention on bilstm, and the other encoders with and without' \
+    [ "$(awk 'NR > 2 && NF == 6 { print $1, $2 }' out | sort | uniq | wc -l)" -eq 14 ]
+refused 1 'there is nothing to measure on' compare builtin:documents
+refused 2 '--encoder gru: it takes lstm' train --encoder gru
+
+# ---- stop words ----
+
+run train builtin:english --embedding 8 --hidden 8 --epochs 1 --stopwords en -o stop_en.st
+ran 0 'train --stopwords en'
+"$textclf" predict stop_en.st 'the film was not good' 'film not good' 'The, it is a film: not good' 2>err | cut -f 3 >out
+check '--stopwords: words of grammar change the answer' [ "$(sed -n 1p out)" = "$(sed -n 2p out)" ]
+check '--stopwords: a mark does not change the answer' [ "$(sed -n 1p out)" != "$(sed -n 3p out)" ]
+run predict stop_en.st 'the'
+check '--stopwords: a stop word is called unknown' [ ! -s err ]
+run attend stop_en.st 'the plot was not good'
+check '--stopwords: not the three words that are left' [ "$(awk 'NR > 1 { print $1 }' out | tr '\n' ' ')" = 'plot not good ' ]
+refused 1 'TEXT: there is no word in it to look at but stop words' attend stop_en.st 'it was the'
+run train builtin:chinese --embedding 8 --hidden 8 --epochs 1 --stopwords zh -o stop_zh.st
+run attend stop_zh.st '菜的味道'
+check '--stopwords zh: not the characters that are left' [ "$(awk 'NR > 1 { print $1 }' out | tr -d '\n')" = '菜味道' ]
+printf 'FILM\nplot, plot\n' >stop.txt
+run train builtin:english --embedding 8 --hidden 8 --epochs 1 --stopwords stop.txt -o stop_own.st
+run attend stop_own.st 'the film: a plot'
+check '--stopwords FILE: not what the file leaves' [ "$(awk 'NR > 1 { print $1 }' out | tr '\n' ' ')" = 'the : a ' ]
+printf 'a\377' >bytes.txt
+: >nothing.txt
+refused 1 'missing.txt: No such file' train builtin:english --stopwords missing.txt -o no.st
+refused 1 'bytes.txt: byte 2 is not UTF-8' train builtin:english --stopwords bytes.txt -o no.st
+refused 1 'nothing.txt: there is no stop word' train builtin:english --stopwords nothing.txt -o no.st
+check '--stopwords: a model is saved after a failure' [ ! -e no.st ]
+
+# ---- the project of one of the documents: stop words, vectors of 100, ten epochs, batches of 32, a tenth to validate ----
+
+awk 'BEGIN { for (w = 0; w < 2; w++) { printf w ? "film" : "good"; for (i = 0; i < 100; i++) printf " %g", (i + w) / 500; print "" } }' >100.txt
+run compare builtin:english --stopwords en --vectors 100.txt --embedding 100 --hidden 16 --epochs 10 --batch 32 --seeds 1 --encoder lstm
+ran 0 'the project'
+says 'the project, with attention' '^lstm  *additive  *0\.[0-9]* ' out
+says 'the project, without attention' '^lstm  *none  *0\.[0-9]* ' out
 
 # ---- word vectors ----
 

@@ -1,4 +1,4 @@
-#include "output.h"
+#include "files.h"
 
 #include "failure.h"
 
@@ -8,6 +8,35 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+char *tc_file_read(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        tc_fail("%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *bytes = NULL;
+    size_t used = 0, room = 0;
+    for (;;) {
+        if (room - used < 2) {
+            room = 2 * room + 65536;
+            char *larger = tc_allocate(bytes, room, 1);
+            if (!larger) break;
+            bytes = larger;
+        }
+        size_t got = fread(bytes + used, 1, room - used - 1, file);
+        used += got;
+        if (got) continue;
+        if (ferror(file)) tc_fail("%s: %s", path, strerror(errno)); /* a folder, for one, can be opened */
+        break;
+    }
+    fclose(file);
+    *size = used;
+    if (!tc_failure()) return bytes;
+    free(bytes);
+    return NULL;
+}
 
 /* Permission bits do not tell (root, read-only file systems): a file is made beside the place, and removed. */
 bool tc_output_check(const char *path)

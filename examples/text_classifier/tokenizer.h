@@ -1,0 +1,20 @@
+/* What a model makes of a text: the tokens of text.h without its stop words. */
+#ifndef TC_TOKENIZER_H
+#define TC_TOKENIZER_H
+
+#include "names.h"
+
+/* Start with {0}: no word is a stop word. */
+typedef struct tc_tokenizer {
+    tc_names stopwords; /* like a vocabulary, whose first two names no token has */
+} tc_tokenizer;
+
+/* Takes the stop words "en", "zh" (characters, as Chinese is cut into), or all the words of a text file. False after tc_fail. */
+bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name);
+
+/* Appends the tokens of a text; see tc_tokens_add. */
+bool tc_tokenize(const tc_tokenizer *tokenizer, tc_tokens *tokens, const char *text);
+
+void tc_tokenizer_free(tc_tokenizer *tokenizer);
+
+#endif
