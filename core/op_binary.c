@@ -30,7 +30,11 @@ typedef struct binary {
     static void name(const binary_row *row)                                                                  \
     {                                                                                                        \
         const tg_real *a = row->a, *b = row->b;                                                              \
-        for (int64_t i = 0; i < row->n; i++, a += row->a_step, b += row->b_step) row->out[i] = (expression); \
+        const int64_t n = row->n, a_step = row->a_step, b_step = row->b_step;                                \
+        if (a_step == 1 && b_step == 1)                                                                      \
+            for (int64_t i = 0; i < n; i++, a++, b++) row->out[i] = (expression);                            \
+        else                                                                                                 \
+            for (int64_t i = 0; i < n; i++, a += a_step, b += b_step) row->out[i] = (expression);            \
     }
 #define DY row->dy[i]
 
@@ -66,15 +70,17 @@ static bool binary_shape(tg_node *node)
 static void walk(tg_node *node, void (*function)(const binary_row *row), const tg_real *dy, tg_real *out)
 {
     const binary *op = node->attributes;
-    const tg_tensor *y = node->outputs[0];
-    int last = y->ndim - 1;
+    const tg_tensor *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
+    const int last = y->ndim - 1;
+    if (a->size == y->size && b->size == y->size) { /* nothing is broadcast: one long row */
+        function(&(binary_row){y->size, a->data, b->data, 1, 1, dy, out});
+        return;
+    }
     tg_rows rows = tg_rows_start(y->ndim, y->shape);
-    binary_row row = {.n = rows.length, .dy = dy, .out = out};
-    row.a_step = last >= 0 ? op->strides[0][last] : 0;
-    row.b_step = last >= 0 ? op->strides[1][last] : 0;
+    binary_row row = {rows.length, NULL, NULL, op->strides[0][last], op->strides[1][last], dy, out};
     while (tg_rows_next(&rows, 2, (const int64_t(*)[TG_MAX_DIMS])op->strides)) {
-        row.a = node->inputs[0]->data + rows.offset[0];
-        row.b = node->inputs[1]->data + rows.offset[1];
+        row.a = a->data + rows.offset[0];
+        row.b = b->data + rows.offset[1];
         function(&row);
         row.out += row.n;
         if (row.dy) row.dy += row.n;
@@ -93,8 +99,10 @@ static void binary_backward(tg_node *node)
     tg_real *full = tg_scratch(node, y->size);
     for (int i = 0; full && i < 2; i++) {
         if (!node->inputs[i]->requires_grad) continue;
-        walk(node, i == 0 ? op->grad_a : op->grad_b, y->grad, full);
-        tg_grad_unbroadcast(node, i, y->ndim, y->shape, full);
+        bool add = true;
+        tg_real *grad = node->inputs[i]->size == y->size ? tg_grad_target(node, i, &add) : NULL;
+        walk(node, i == 0 ? op->grad_a : op->grad_b, y->grad, add ? full : grad);
+        if (add) tg_grad_unbroadcast(node, i, y->ndim, y->shape, full);
     }
 }
 

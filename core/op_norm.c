@@ -65,16 +65,19 @@ static void normalize_backward(tg_node *node)
     const tg_tensor *weight = node->inputs[1];
     const int64_t n = op->n;
     const tg_real *dy = node->outputs[0]->grad;
-    tg_real *dx = tg_grad(node, 0), *dw = tg_grad(node, 1), *db = tg_grad(node, 2);
+    bool add;
+    tg_real *dx = tg_grad_target(node, 0, &add), *dw = tg_grad(node, 1), *db = tg_grad(node, 2);
     tg_real *g = tg_scratch(node, n);
     if (!g) return;
-    for (int64_t r = 0; dx && r < op->rows; r++) {
-        const tg_real *h = op->h + r * n, *dy_row = dy + r * n;
-        for (int64_t i = 0; i < n; i++) g[i] = dy_row[i] * (weight ? weight->data[i] : 1);
+    for (int64_t r = 0; dx && r < op->rows; r++, dx += n) {
+        const tg_real *h = op->h + r * n, *dy_row = dy + r * n, inverse_s = op->inverse_s[r];
+        if (weight) for (int64_t i = 0; i < n; i++) g[i] = dy_row[i] * weight->data[i];
+        else memcpy(g, dy_row, (size_t)n * sizeof *g);
         tg_real mean_g = TG_RUN(tg_k_sum)(n, g) / (tg_real)n, mean_gh = TG_RUN(tg_k_dot)(n, g, h) / (tg_real)n;
-        for (int64_t i = 0; i < n; i++) dx[r * n + i] += (g[i] - mean_g - h[i] * mean_gh) * op->inverse_s[r];
+        for (int64_t i = 0; i < n; i++) dx[i] = (add ? dx[i] : 0) + (g[i] - mean_g - h[i] * mean_gh) * inverse_s;
     }
-    for (int64_t i = 0; dw && i < op->rows * n; i++) dw[i % n] += dy[i] * op->h[i];
+    for (int64_t r = 0; dw && r < op->rows; r++)
+        for (int64_t i = 0; i < n; i++) dw[i] += dy[r * n + i] * op->h[r * n + i];
     if (db) TG_RUN(tg_k_add_rows)(op->rows, n, dy, n, db);
 }
 
@@ -138,15 +141,14 @@ tg_tensor *tg_unit(tg_tape *tape, tg_tensor *x) { return tg_apply_1(tape, &unit_
 
 typedef struct dropout_attributes {
     double p;
-    tg_real *mask; /* NULL: nothing is dropped */
+    tg_real *mask;
 } dropout_attributes;
 
 static bool dropout_shape(tg_node *node)
 {
     dropout_attributes *op = node->attributes;
-    tg_tensor *x = node->inputs[0];
+    const tg_tensor *x = node->inputs[0];
     if (!(op->p >= 0 && op->p < 1)) return tg_node_fail(node, "the probability %g is outside 0 <= p < 1", op->p);
-    if (!node->tape->training || op->p == 0) return tg_output_view(node, x, x->ndim, x->shape) != NULL;
     op->mask = tg_save(node, x->size);
     return op->mask && tg_output_like(node, x) != NULL;
 }
@@ -155,7 +157,6 @@ static void dropout_forward(tg_node *node)
 {
     const dropout_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0];
-    if (!op->mask) return;
     tg_random *random = &node->tape->random;
     uint32_t threshold = (uint32_t)(op->p * 0x1p32);
     tg_real scale = (tg_real)(1 / (1 - op->p));
@@ -173,8 +174,9 @@ static void dropout_backward(tg_node *node)
 {
     const dropout_attributes *op = node->attributes;
     const tg_real *dy = node->outputs[0]->grad;
-    tg_real *dx = tg_grad(node, 0);
-    for (int64_t i = 0; dx && i < node->inputs[0]->size; i++) dx[i] += dy[i] * (op->mask ? op->mask[i] : 1);
+    bool add;
+    tg_real *dx = tg_grad_target(node, 0, &add);
+    for (int64_t i = 0; dx && i < node->inputs[0]->size; i++) dx[i] = (add ? dx[i] : 0) + dy[i] * op->mask[i];
 }
 
 TG_OP(dropout_op, "dropout", .attribute_size = sizeof(dropout_attributes), .shape = dropout_shape,
@@ -182,5 +184,6 @@ TG_OP(dropout_op, "dropout", .attribute_size = sizeof(dropout_attributes), .shap
 
 tg_tensor *tg_dropout(tg_tape *tape, tg_tensor *x, double p)
 {
-    return tg_apply_1(tape, &dropout_op, &(dropout_attributes){.p = p}, x);
+    const bool nothing = p == 0 || (p > 0 && p < 1 && !tg_tape_training(tape)); /* is dropped */
+    return nothing ? x : tg_apply_1(tape, &dropout_op, &(dropout_attributes){.p = p}, x);
 }

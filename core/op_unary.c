@@ -20,7 +20,7 @@
 typedef struct unary {
     void (*forward)(const struct unary *op, int64_t n, const tg_real *x, tg_real *y);
     void (*backward)(const struct unary *op, int64_t n, const tg_real *x, const tg_real *y, const tg_real *dy,
-                     tg_real *dx);
+                     tg_real *dx, bool add);
     tg_real scale, shift; /* affine's */
 } unary;
 
@@ -42,11 +42,12 @@ static void unary_backward(tg_node *node)
 {
     const unary *op = node->attributes;
     const tg_tensor *x = node->inputs[0], *y = node->outputs[0];
-    tg_real *dx = tg_grad(node, 0);
+    bool add;
+    tg_real *dx = tg_grad_target(node, 0, &add);
     if (!dx) return;
 #pragma omp parallel for if (x->size > TG_PARALLEL_WORK)
     for (int64_t i = 0; i < x->size; i += RUN)
-        op->backward(op, x->size - i < RUN ? x->size - i : RUN, x->data + i, y->data + i, y->grad + i, dx + i);
+        op->backward(op, x->size - i < RUN ? x->size - i : RUN, x->data + i, y->data + i, y->grad + i, dx + i, add);
 }
 
 #define UNARY_FORWARD(name, expression)                                                                      \
@@ -63,10 +64,13 @@ static void unary_backward(tg_node *node)
     }
 #define UNARY_BACKWARD(name, expression)                                                                     \
     static void name(const unary *op, int64_t n, const tg_real *x, const tg_real *y, const tg_real *dy,      \
-                     tg_real *dx)                                                                            \
+                     tg_real *dx, bool add)                                                                  \
     {                                                                                                        \
         (void)op, (void)x, (void)y;                                                                          \
-        for (int64_t i = 0; i < n; i++) dx[i] += (expression);                                               \
+        for (int64_t i = 0; i < n; i++) {                                                                    \
+            const tg_real d = dy[i];                                                                         \
+            dx[i] = (add ? dx[i] : 0) + (expression);                                                        \
+        }                                                                                                    \
     }
 #define UNARY_OP(identifier)                                                                                 \
     TG_OP(identifier##_op, #identifier, .attribute_size = sizeof(unary), .shape = unary_shape,               \
@@ -82,43 +86,43 @@ static tg_real distribution(tg_real x) { return erfc(x * (tg_real)-0.70710678118
 static tg_real density(tg_real x) { return exp(-x * x / 2) * (tg_real)0.3989422804014327; }
 
 UNARY_FORWARD(neg_forward, -x[i])
-UNARY_BACKWARD(neg_backward, -dy[i])
+UNARY_BACKWARD(neg_backward, -d)
 UNARY_OP(neg)
 
 KERNEL_FORWARD(exp_forward, tg_k_exp)
-UNARY_BACKWARD(exp_backward, dy[i] * y[i])
+UNARY_BACKWARD(exp_backward, d * y[i])
 UNARY_OP(exp)
 
 UNARY_FORWARD(log_forward, log(x[i]))
-UNARY_BACKWARD(log_backward, dy[i] / x[i])
+UNARY_BACKWARD(log_backward, d / x[i])
 UNARY_OP(log)
 
 UNARY_FORWARD(sqrt_forward, sqrt(x[i]))
-UNARY_BACKWARD(sqrt_backward, dy[i] / (2 * y[i]))
+UNARY_BACKWARD(sqrt_backward, d / (2 * y[i]))
 UNARY_OP(sqrt)
 
 UNARY_FORWARD(square_forward, x[i] * x[i])
-UNARY_BACKWARD(square_backward, dy[i] * 2 * x[i])
+UNARY_BACKWARD(square_backward, d * 2 * x[i])
 UNARY_OP(square)
 
 KERNEL_FORWARD(tanh_forward, tg_k_tanh)
-UNARY_BACKWARD(tanh_backward, dy[i] * (1 - y[i] * y[i]))
+UNARY_BACKWARD(tanh_backward, d * (1 - y[i] * y[i]))
 UNARY_OP(tanh)
 
 KERNEL_FORWARD(sigmoid_forward, tg_k_sigmoid)
-UNARY_BACKWARD(sigmoid_backward, dy[i] * y[i] * (1 - y[i]))
+UNARY_BACKWARD(sigmoid_backward, d * y[i] * (1 - y[i]))
 UNARY_OP(sigmoid)
 
 UNARY_FORWARD(relu_forward, x[i] > 0 || x[i] != x[i] ? x[i] : 0)
-UNARY_BACKWARD(relu_backward, x[i] > 0 ? dy[i] : 0)
+UNARY_BACKWARD(relu_backward, x[i] > 0 ? d : 0)
 UNARY_OP(relu)
 
 UNARY_FORWARD(gelu_forward, x[i] * distribution(x[i]))
-UNARY_BACKWARD(gelu_backward, dy[i] * (distribution(x[i]) + x[i] * density(x[i])))
+UNARY_BACKWARD(gelu_backward, d * (distribution(x[i]) + x[i] * density(x[i])))
 UNARY_OP(gelu)
 
 UNARY_FORWARD(affine_forward, op->scale * x[i] + op->shift)
-UNARY_BACKWARD(affine_backward, dy[i] * op->scale)
+UNARY_BACKWARD(affine_backward, d * op->scale)
 TG_OP(affine_op, "affine", .attribute_size = sizeof(unary), .shape = unary_shape, .forward = unary_forward,
       .backward = unary_backward);
 
