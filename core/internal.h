@@ -142,6 +142,11 @@ static inline tg_tensor *tg_apply_1(tg_tape *tape, const tg_op *op, const void *
 /* The rank and size of an axis counted from 0 or from the end; false with the error set where there is none. */
 bool tg_node_axis(tg_node *node, int ndim, int *axis);
 
+/* C [m, n] (+)= A B, with B packed into scratch memory where it has to be; nothing after an error. In op_matmul.c. */
+struct tg_matrix;
+void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, struct tg_matrix a, struct tg_matrix b, tg_real *c,
+                int64_t c_row, bool add);
+
 /* sum_j e^(x_j - m), in op_reduce.c. */
 double tg_sum_exp(int64_t n, const tg_real *x, tg_real m);
 

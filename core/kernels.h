@@ -56,8 +56,9 @@ TG_KERNEL_DECLARE(void, tg_k_dropout_mask, int64_t n, uint64_t key, uint64_t sta
                   tg_real *mask);
 
 /* ---- matrix products ----
- * A matrix is read through strides: element (i, j) is data[i row + j column]. The right side is packed first, into panels of
- * columns; a packed matrix can be used many times. */
+ * A matrix is read through strides: element (i, j) is data[i row + j column]. The right side is read where it stands if its rows
+ * are whole vectors, one after the other and not far apart; any other is packed first, into panels of columns. A packed matrix
+ * can be used many times. */
 typedef struct tg_matrix {
     const tg_real *data;
     int64_t row, column;
@@ -65,14 +66,17 @@ typedef struct tg_matrix {
 
 static inline tg_matrix tg_matrix_transposed(tg_matrix a) { return (tg_matrix){a.data, a.column, a.row}; }
 
+/* Whether a right side of n columns can be read where it stands, on every instruction set. */
+static inline bool tg_gemm_in_place(int64_t n, tg_matrix b) { return b.column == 1 && n % 16 == 0 && b.row <= 512; }
+
 /* Numbers that the packed form of a [k, n] matrix takes. */
 int64_t tg_gemm_pack_size(int64_t k, int64_t n);
 
 TG_KERNEL_DECLARE(void, tg_k_gemm_pack, int64_t k, int64_t n, tg_matrix b, tg_real *packed);
 
-/* C [m, n] (+)= A [m, k] B [k, n]; c_row is C's row stride. Shared among threads when it is large enough and the caller is
+/* C [m, n] (+)= A [m, k] B [k, n]; b_row is the row stride of B, or 0 where it is packed, and c_row is C's. Shared among threads when it is large enough and the caller is
  * not inside a parallel region. */
-TG_KERNEL_DECLARE(void, tg_k_gemm, int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *packed, tg_real *c,
-                  int64_t c_row, bool add);
+TG_KERNEL_DECLARE(void, tg_k_gemm, int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row,
+                  tg_real *c, int64_t c_row, bool add);
 
 #endif

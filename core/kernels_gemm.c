@@ -48,8 +48,8 @@ void TG_KERNEL(tg_k_gemm_pack)(int64_t k, int64_t n, tg_matrix b, tg_real *packe
 
 /* One tile: `rows` and `vecs` are constants where this is inlined, so that the sums live in registers. The panel's last
  * vector may reach over C's edge: then only `last` numbers of it are C's. */
-ALWAYS_INLINE void tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *b, tg_real *c, int64_t c_row,
-                        int last, bool add)
+ALWAYS_INLINE void tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row, tg_real *c,
+                        int64_t c_row, int last, bool add)
 {
     vec sum[TILE_ROWS][PANEL_VECS];
     UNROLL for (int i = 0; i < rows; i++) {
@@ -61,7 +61,7 @@ ALWAYS_INLINE void tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_rea
         }
     }
     const tg_real *a_next = a.data;
-    for (int64_t p = 0; p < k; p++, a_next += a.column, b += vecs * VEC_WIDTH) {
+    for (int64_t p = 0; p < k; p++, a_next += a.column, b += b_row) {
         vec right[PANEL_VECS];
         UNROLL for (int j = 0; j < vecs; j++) right[j] = vec_load(b + j * VEC_WIDTH);
         UNROLL for (int i = 0; i < rows; i++) {
@@ -78,15 +78,15 @@ ALWAYS_INLINE void tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_rea
 }
 
 #define TILE_CASE(rows, vecs) \
-    case (rows) * 4 + (vecs): tile(rows, vecs, k, a, b, c, c_row, last, add); break;
+    case (rows) * 4 + (vecs): tile(rows, vecs, k, a, b, b_row, c, c_row, last, add); break;
 #if defined(__AVX512F__)
 #define TILE_CASES(rows) TILE_CASE(rows, 1) TILE_CASE(rows, 2) TILE_CASE(rows, 3)
 #else
 #define TILE_CASES(rows) TILE_CASE(rows, 1) TILE_CASE(rows, 2)
 #endif
 
-static void any_tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *b, tg_real *c, int64_t c_row, int last,
-                     bool add)
+static void any_tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row, tg_real *c, int64_t c_row,
+                     int last, bool add)
 {
     switch (rows * 4 + vecs) {
         TILE_CASES(1) TILE_CASES(2) TILE_CASES(3) TILE_CASES(4) TILE_CASES(5) TILE_CASES(6)
@@ -98,9 +98,9 @@ static void any_tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *
 
 /* What every block of one product shares. */
 typedef struct product {
-    int64_t m, n, k, c_row;
+    int64_t m, n, k, b_row, c_row;
     tg_matrix a;
-    const tg_real *packed;
+    const tg_real *b;
     tg_real *c;
     bool add;
 } product;
@@ -115,9 +115,9 @@ static void block(const product *g, int64_t k0, int64_t k1, int64_t r0, int64_t 
         for (int64_t panel = p0; panel < p1; panel++) {
             int64_t first = panel_start(g->n, panel), vecs = panel_start(g->n, panel + 1) - first;
             int64_t over = (first + vecs) * VEC_WIDTH - g->n;
+            int64_t b_row = g->b_row ? g->b_row : vecs * VEC_WIDTH;
             any_tile((int)(end - row), (int)vecs, k1 - k0, a,
-                     g->packed + first * VEC_WIDTH * g->k + k0 * vecs * VEC_WIDTH,
-                     g->c + row * g->c_row + first * VEC_WIDTH, g->c_row, (int)(VEC_WIDTH - (over > 0 ? over : 0)),
+                     g->b + first * VEC_WIDTH * (g->b_row ? 1 : g->k) + k0 * b_row, b_row, g->c + row * g->c_row + first * VEC_WIDTH, g->c_row, (int)(VEC_WIDTH - (over > 0 ? over : 0)),
                      g->add || k0 > 0);
         }
     }
@@ -134,11 +134,11 @@ static void part(const product *g, int64_t r0, int64_t r1, int64_t p0, int64_t p
     } while (k0 < g->k);
 }
 
-void TG_KERNEL(tg_k_gemm)(int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *packed, tg_real *c,
+void TG_KERNEL(tg_k_gemm)(int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row, tg_real *c,
                           int64_t c_row, bool add)
 {
     if (m == 0 || n == 0) return;
-    product g = {.m = m, .n = n, .k = k, .c_row = c_row, .a = a, .packed = packed, .c = c, .add = add};
+    product g = {.m = m, .n = n, .k = k, .b_row = b_row, .c_row = c_row, .a = a, .b = b, .c = c, .add = add};
     int64_t threads = 1;
 #ifdef _OPENMP
     if (m * n * k >= 16 * (int64_t)TG_PARALLEL_WORK && !omp_in_parallel()) threads = omp_get_max_threads();

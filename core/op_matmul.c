@@ -90,6 +90,15 @@ static tg_matrix view(const operand *x, int64_t at)
     return x->transpose ? tg_matrix_transposed(stored) : stored;
 }
 
+void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *c, int64_t c_row, bool add)
+{
+    const bool in_place = tg_gemm_in_place(n, b);
+    tg_real *packed = in_place ? NULL : tg_scratch(node, tg_gemm_pack_size(k, n));
+    if (packed) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
+    if (in_place) TG_RUN(tg_k_gemm)(m, n, k, a, b.data, b.row, c, c_row, add);
+    else if (packed) TG_RUN(tg_k_gemm)(m, n, k, a, packed, 0, c, c_row, add);
+}
+
 /* C [m, n] += A B over the whole batch. Where C is broadcast, `add` makes each product but the first add to it. */
 static void run_batch(tg_node *node, int64_t m, int64_t n, int64_t k, operand left, operand right, int which, tg_real *c,
                       bool add)
@@ -99,12 +108,13 @@ static void run_batch(tg_node *node, int64_t m, int64_t n, int64_t k, operand le
     bool right_shared = true; /* one right side serves the whole batch: packed once */
     for (int d = 0; d < op->batch_ndim; d++)
         if (op->batch_shape[d] > 1 && op->batch_strides[right.which][d] != 0) right_shared = false;
-    tg_real *packed = tg_scratch(node, tg_gemm_pack_size(k, n));
-    if (!packed) return;
-    for (int64_t i = 0; i < batch; i++) {
-        if (i == 0 || !right_shared)
-            TG_RUN(tg_k_gemm_pack)(k, n, view(&right, offset(op, right.which, i)), packed);
-        TG_RUN(tg_k_gemm)(m, n, k, view(&left, offset(op, left.which, i)), packed, c + offset(op, which, i), n, add);
+    const bool in_place = tg_gemm_in_place(n, view(&right, 0));
+    tg_real *packed = in_place ? NULL : tg_scratch(node, tg_gemm_pack_size(k, n));
+    for (int64_t i = 0; i < batch && (packed || in_place); i++) {
+        const tg_matrix b = view(&right, offset(op, right.which, i));
+        if (packed && (i == 0 || !right_shared)) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
+        TG_RUN(tg_k_gemm)(m, n, k, view(&left, offset(op, left.which, i)), packed ? packed : b.data, packed ? 0 : b.row,
+                          c + offset(op, which, i), n, add);
     }
 }
 
@@ -123,10 +133,7 @@ static void matmul_forward(tg_node *node)
     bool rows_run_on = !op->transpose[0] && count(op->batch_ndim, op->batch_shape) * op->m * op->k == node->inputs[0]->size;
     if (rows_run_on && node->inputs[1]->ndim == 2) { /* one matrix b: all rows of a in one product */
         int64_t rows = op->k ? node->inputs[0]->size / op->k : node->outputs[0]->size / (op->n ? op->n : 1);
-        tg_real *packed = tg_scratch(node, tg_gemm_pack_size(op->k, op->n));
-        if (!packed) return;
-        TG_RUN(tg_k_gemm_pack)(op->k, op->n, view(&b, 0), packed);
-        TG_RUN(tg_k_gemm)(rows, op->n, op->k, view(&a, 0), packed, node->outputs[0]->data, op->n, false);
+        tg_product(node, rows, op->n, op->k, view(&a, 0), view(&b, 0), node->outputs[0]->data, op->n, false);
         return;
     }
     run_batch(node, op->m, op->n, op->k, a, b, 2, node->outputs[0]->data, false);

@@ -159,6 +159,15 @@ static void sum_rows(int64_t n, int64_t width, const tg_real *factors, tg_matrix
     for (int64_t j = 0; j < n; j++) TG_RUN(tg_k_axpy)(width, factors[j], rows.data + j * rows.row, y);
 }
 
+/* C (+)= A B, where B is packed, packed now, or read where it stands. */
+static void multiply(int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *packed, bool pack, tg_real *c,
+                     int64_t c_row)
+{
+    const bool in_place = tg_gemm_in_place(n, b);
+    if (pack && !in_place) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
+    TG_RUN(tg_k_gemm)(m, n, k, a, in_place ? b.data : packed, in_place ? b.row : 0, c, c_row, true);
+}
+
 static void pack_keys(const head *a, int64_t j0, int64_t n)
 {
     const attention_attributes *op = a->op;
@@ -168,10 +177,10 @@ static void pack_keys(const head *a, int64_t j0, int64_t n)
     if (is_product(a)) {
         TG_RUN(tg_k_gemm_pack)(op->d, n, tg_matrix_transposed(k), a->k_t);
         for (int64_t i = 0; i < tg_gemm_pack_size(op->d, n); i++) a->k_t[i] *= (tg_real)op->how.scale;
-        TG_RUN(tg_k_gemm_pack)(n, op->d, k, a->k);
+        if (!tg_gemm_in_place(op->d, k)) TG_RUN(tg_k_gemm_pack)(n, op->d, k, a->k);
     }
     TG_RUN(tg_k_gemm_pack)(op->dv, n, tg_matrix_transposed(v), a->v_t);
-    TG_RUN(tg_k_gemm_pack)(n, op->dv, v, a->v);
+    if (!tg_gemm_in_place(op->dv, v)) TG_RUN(tg_k_gemm_pack)(n, op->dv, v, a->v);
 }
 
 /* Calls for each tile that holds something to attend to, key by key, its keys packed. */
@@ -210,7 +219,7 @@ static void tile_scores(const head *a, tile t)
     const tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0);
     if (!is_product(a)) scores_by_pairs(a, t);
     else if (is_single(a)) dot_rows(t.n, op->d, (tg_real)op->how.scale, q.data, k, a->s);
-    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->d, q, a->k_t, a->s, KEYS, false);
+    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->d, q, a->k_t, 0, a->s, KEYS, false);
     for (int64_t i = 0; i < t.rows; i++) {
         tg_real *s = a->s + i * KEYS, *r = a->r + i * KEYS;
         const int64_t *step = op->mask_strides, end = op->mask.causal ? least(t.n, t.i0 + i - t.j0 + 1) : t.n;
@@ -264,8 +273,9 @@ static void forward_tile(head *a, tile t, void *context)
         else fold_row(a, t.i0 + i, a->s + i * KEYS, a->p + i * KEYS, t.n, y + i * row);
     }
     tile_effect(a, t);
-    if (is_single(a)) sum_rows(t.n, op->dv, a->e, head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0), y);
-    else TG_RUN(tg_k_gemm)(t.rows, op->dv, t.n, (tg_matrix){a->e, KEYS, 1}, a->v, y, row, true);
+    const tg_matrix v = head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0);
+    if (is_single(a)) sum_rows(t.n, op->dv, a->e, v, y);
+    else multiply(t.rows, op->dv, t.n, (tg_matrix){a->e, KEYS, 1}, v, a->v, false, y, row);
 }
 
 static void forward_head(head *a, void *context)
@@ -305,7 +315,7 @@ static void tile_again(const head *a, tile t, tg_look wanted, tg_real factor)
     tile_effect(a, t);
     tg_matrix dy = head_rows(a, a->node->outputs[0]->grad, op->tq, op->dv, t.i0);
     if (is_single(a)) dot_rows(t.n, op->dv, 1, dy.data, head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0), a->ds);
-    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->dv, dy, a->v_t, a->ds, KEYS, false);
+    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->dv, dy, a->v_t, 0, a->ds, KEYS, false);
     for (int64_t i = 0; i < t.rows; i++) {
         const tg_real *s = a->s + i * KEYS, *p = a->p + i * KEYS, *r = a->r + i * KEYS;
         tg_real *ds = a->ds + i * KEYS;
@@ -343,9 +353,7 @@ static void add_transposed(head *a, const tg_real *left, tile t, const tg_real *
     const int64_t row = a->op->heads * width;
     c += place(a, a->op->tk, width, t.j0);
     for (int64_t j = 0; is_single(a) && j < t.n; j++) TG_RUN(tg_k_axpy)(width, left[j], right.data, c + j * row);
-    if (is_single(a)) return;
-    TG_RUN(tg_k_gemm_pack)(t.rows, width, right, a->rows);
-    TG_RUN(tg_k_gemm)(t.n, width, t.rows, (tg_matrix){left, 1, KEYS}, a->rows, c, row, true);
+    if (!is_single(a)) multiply(t.n, width, t.rows, (tg_matrix){left, 1, KEYS}, right, a->rows, true, c, row);
 }
 
 static void scores_backward_by_pairs(const head *a, tile t, const gradients *g)
@@ -380,8 +388,9 @@ static void backward_tile(head *a, tile t, void *context)
     if (g->of[K]) add_transposed(a, a->ds, t, a->node->inputs[Q]->data, op->d, g->of[K]);
     if (!g->of[Q]) return;
     tg_real *dq = g->of[Q] + place(a, op->tq, op->d, t.i0);
-    if (is_single(a)) sum_rows(t.n, op->d, a->ds, head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0), dq);
-    else TG_RUN(tg_k_gemm)(t.rows, op->d, t.n, (tg_matrix){a->ds, KEYS, 1}, a->k, dq, op->heads * op->d, true);
+    const tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0);
+    if (is_single(a)) sum_rows(t.n, op->d, a->ds, k, dq);
+    else multiply(t.rows, op->d, t.n, (tg_matrix){a->ds, KEYS, 1}, k, a->k, false, dq, op->heads * op->d);
 }
 
 static void backward_head(head *a, void *context) { each_tile_again(a, backward_tile, context); }

@@ -37,32 +37,23 @@ static void linear_forward(tg_node *node)
 {
     const linear_attributes *op = node->attributes;
     const tg_tensor *b = node->inputs[2];
-    tg_real *y = node->outputs[0]->data, *packed = tg_scratch(node, tg_gemm_pack_size(op->in, op->out));
-    if (!packed) return;
+    tg_real *y = node->outputs[0]->data;
     for (int64_t r = 0; b && op->out && r < op->rows; r++)
         memcpy(y + r * op->out, b->data, (size_t)op->out * sizeof *y);
-    TG_RUN(tg_k_gemm_pack)(op->in, op->out, (tg_matrix){node->inputs[1]->data, 1, op->in}, packed);
-    TG_RUN(tg_k_gemm)(op->rows, op->out, op->in, (tg_matrix){node->inputs[0]->data, op->in, 1}, packed, y, op->out,
-                      b != NULL);
+    tg_product(node, op->rows, op->out, op->in, (tg_matrix){node->inputs[0]->data, op->in, 1},
+               (tg_matrix){node->inputs[1]->data, 1, op->in}, y, op->out, b != NULL);
 }
 
 static void linear_backward(tg_node *node)
 {
     const linear_attributes *op = node->attributes;
     const tg_real *dy = node->outputs[0]->grad;
-    tg_real *packed = tg_scratch(node, tg_gemm_pack_size(op->out > op->rows ? op->out : op->rows, op->in));
-    if (!packed) return;
+    const tg_matrix x = {node->inputs[0]->data, op->in, 1}, w = {node->inputs[1]->data, op->in, 1};
     bool add;
     tg_real *dx = tg_grad_target(node, 0, &add);
-    if (dx) { /* dx = dy W */
-        TG_RUN(tg_k_gemm_pack)(op->out, op->in, (tg_matrix){node->inputs[1]->data, op->in, 1}, packed);
-        TG_RUN(tg_k_gemm)(op->rows, op->in, op->out, (tg_matrix){dy, op->out, 1}, packed, dx, op->in, add);
-    }
+    if (dx) tg_product(node, op->rows, op->in, op->out, (tg_matrix){dy, op->out, 1}, w, dx, op->in, add); /* dx = dy W */
     tg_real *dw = tg_grad_target(node, 1, &add);
-    if (dw) { /* dW = dy^T x */
-        TG_RUN(tg_k_gemm_pack)(op->rows, op->in, (tg_matrix){node->inputs[0]->data, op->in, 1}, packed);
-        TG_RUN(tg_k_gemm)(op->out, op->in, op->rows, (tg_matrix){dy, 1, op->out}, packed, dw, op->in, add);
-    }
+    if (dw) tg_product(node, op->out, op->in, op->rows, (tg_matrix){dy, 1, op->out}, x, dw, op->in, add); /* dW = dy^T x */
     tg_real *db = node->inputs[2] ? tg_grad(node, 2) : NULL;
     if (db) TG_RUN(tg_k_add_rows)(op->rows, op->out, dy, op->out, db);
 }

@@ -194,7 +194,7 @@ static bool allocate(tg_node *node, lstm_attributes *op)
 }
 
 /* z of all steps but for the recurrent part: biases, then one product. */
-static void project_input(const tg_node *node, int k, tg_real *packed)
+static void project_input(tg_node *node, int k)
 {
     const lstm_attributes *op = node->attributes;
     const direction *d = &op->d[k];
@@ -203,8 +203,8 @@ static void project_input(const tg_node *node, int k, tg_real *packed)
     gather_input(op, k, node->inputs[X]->data, d->x);
     for (int64_t i = 0; i < op->n; i++)
         for (int64_t j = 0; j < width; j++) d->gates[i * width + j] = b_ih[j] + b_hh[j];
-    TG_RUN(tg_k_gemm_pack)(op->input, width, (tg_matrix){weight(node, k, W_IH)->data, 1, op->input}, packed);
-    TG_RUN(tg_k_gemm)(op->n, width, op->input, (tg_matrix){d->x, op->input, 1}, packed, d->gates, width, true);
+    tg_product(node, op->n, width, op->input, (tg_matrix){d->x, op->input, 1},
+               (tg_matrix){weight(node, k, W_IH)->data, 1, op->input}, d->gates, width, true);
 }
 
 /* Where h of a step goes besides y: to the next step, or to the final state. */
@@ -230,7 +230,7 @@ static void forward_block(const tg_node *node, int k, int64_t first, int64_t las
         int64_t end = last < op->active[t] ? last : op->active[t], row = op->offset[t] + first;
         if (t > 0 || node->inputs[H0])
             TG_RUN(tg_k_gemm)(end - first, 4 * hidden, hidden, (tg_matrix){d->before + row * hidden, hidden, 1},
-                              d->packed, d->gates + row * 4 * hidden, 4 * hidden, true);
+                              d->packed, 0, d->gates + row * 4 * hidden, 4 * hidden, true);
         for (int64_t rank = first; rank < end; rank++, row++) {
             tg_real *h = node->outputs[0]->data + (token(op, k, rank, t) * op->directions + k) * hidden;
             tg_real *c = d->c + row * hidden;
@@ -262,11 +262,10 @@ static void fill_rest(const tg_node *node)
 static void lstm_forward(tg_node *node)
 {
     lstm_attributes *op = node->attributes;
-    tg_real *packed = tg_scratch(node, tg_gemm_pack_size(op->input, 4 * op->hidden));
-    if (!packed || !allocate(node, op)) return;
+    if (!allocate(node, op)) return;
     for (int k = 0; k < op->directions; k++) {
         const direction *d = &op->d[k];
-        project_input(node, k, packed);
+        project_input(node, k);
         gather_state(op, k, node->inputs[H0] ? node->inputs[H0]->data : NULL, op->time ? op->active[0] : 0, d->before);
         gather_state(op, k, node->inputs[C0] ? node->inputs[C0]->data : NULL, op->batch, d->c0);
         TG_RUN(tg_k_gemm_pack)(op->hidden, 4 * op->hidden, (tg_matrix){weight(node, k, W_HH)->data, 1, op->hidden},
@@ -297,12 +296,12 @@ static void backward_block(const tg_node *node, int k, int64_t first, int64_t la
         if (t > 0 || node->inputs[H0]) /* dh_(t-1) = dz_t W_hh */
             TG_RUN(tg_k_gemm)(end - first, hidden, 4 * hidden,
                               (tg_matrix){d->gates + (op->offset[t] + first) * 4 * hidden, 4 * hidden, 1}, d->packed,
-                              d->dh + first * hidden, hidden, false);
+                              0, d->dh + first * hidden, hidden, false);
     }
 }
 
 /* From dz of all steps to the input and the weights, one product each. */
-static void backward_products(tg_node *node, int k, tg_real *packed)
+static void backward_products(tg_node *node, int k)
 {
     const lstm_attributes *op = node->attributes;
     const direction *d = &op->d[k];
@@ -310,23 +309,17 @@ static void backward_products(tg_node *node, int k, tg_real *packed)
     const tg_matrix dz_t = {d->gates, 1, width};
     bool add;
     tg_real *dw = tg_grad_target(node, (int)first + W_IH, &add);
-    if (dw) {
-        TG_RUN(tg_k_gemm_pack)(op->n, op->input, (tg_matrix){d->x, op->input, 1}, packed);
-        TG_RUN(tg_k_gemm)(width, op->input, op->n, dz_t, packed, dw, op->input, add);
-    }
+    if (dw) tg_product(node, width, op->input, op->n, dz_t, (tg_matrix){d->x, op->input, 1}, dw, op->input, add);
     dw = tg_grad_target(node, (int)first + W_HH, &add);
-    if (dw) {
-        TG_RUN(tg_k_gemm_pack)(op->n, op->hidden, (tg_matrix){d->before, op->hidden, 1}, packed);
-        TG_RUN(tg_k_gemm)(width, op->hidden, op->n, dz_t, packed, dw, op->hidden, add);
-    }
+    if (dw) tg_product(node, width, op->hidden, op->n, dz_t, (tg_matrix){d->before, op->hidden, 1}, dw, op->hidden, add);
     for (int bias = B_IH; bias <= B_HH; bias++) {
         tg_real *db = tg_grad(node, (int)first + bias);
         if (db) TG_RUN(tg_k_add_rows)(op->n, width, d->gates, width, db);
     }
     tg_real *dx = tg_grad(node, X);
     if (!dx) return;
-    TG_RUN(tg_k_gemm_pack)(width, op->input, (tg_matrix){weight(node, k, W_IH)->data, op->input, 1}, packed);
-    TG_RUN(tg_k_gemm)(op->n, op->input, width, (tg_matrix){d->gates, width, 1}, packed, d->x, op->input, false);
+    tg_product(node, op->n, op->input, width, (tg_matrix){d->gates, width, 1},
+               (tg_matrix){weight(node, k, W_IH)->data, op->input, 1}, d->x, op->input, false);
     scatter_add_input(op, k, d->x, dx); /* d->x has served its turn */
 }
 
@@ -343,9 +336,6 @@ static void add_to_initial(tg_node *node, int input, int k, const tg_real *by_ra
 static void lstm_backward(tg_node *node)
 {
     lstm_attributes *op = node->attributes;
-    int64_t widest = op->input > op->hidden ? op->input : op->hidden;
-    tg_real *packed = tg_scratch(node, tg_gemm_pack_size(op->n > 4 * op->hidden ? op->n : 4 * op->hidden, widest));
-    if (!packed) return;
     for (int k = 0; k < op->directions; k++) {
         direction *d = &op->d[k];
         d->packed = tg_scratch(node, tg_gemm_pack_size(4 * op->hidden, op->hidden));
@@ -359,7 +349,7 @@ static void lstm_backward(tg_node *node)
     }
     each_block(node, backward_block);
     for (int k = 0; k < op->directions; k++) {
-        backward_products(node, k, packed);
+        backward_products(node, k);
         add_to_initial(node, H0, k, op->d[k].dh);
         add_to_initial(node, C0, k, op->d[k].dc);
     }

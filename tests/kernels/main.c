@@ -30,7 +30,7 @@ typedef struct kernel_set {
     void (*add_rows)(int64_t, int64_t, const tg_real *, int64_t, tg_real *);
     void (*dropout_mask)(int64_t, uint64_t, uint64_t, uint32_t, tg_real, tg_real *);
     void (*gemm_pack)(int64_t, int64_t, tg_matrix, tg_real *);
-    void (*gemm)(int64_t, int64_t, int64_t, tg_matrix, const tg_real *, tg_real *, int64_t, bool);
+    void (*gemm)(int64_t, int64_t, int64_t, tg_matrix, const tg_real *, int64_t, tg_real *, int64_t, bool);
     void (*lstm_gates)(int64_t, tg_real *, const tg_real *, tg_real *, tg_real *);
     void (*lstm_gates_backward)(int64_t, tg_real *, const tg_real *, const tg_real *, const tg_real *, tg_real *);
     tg_real (*additive_score)(int64_t, const tg_real *, const tg_real *, const tg_real *);
@@ -192,14 +192,16 @@ END_TEST
 
 /* ---- matrix products ---- */
 
-static void check_gemm(const kernel_set *set, int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, bool add)
+static void check_gemm(const kernel_set *set, int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, bool add,
+                       bool in_place)
 {
     tg_matrix left = {a, transpose_a ? 1 : k, transpose_a ? m : 1}, right = {b, transpose_b ? 1 : n, transpose_b ? k : 1};
     expect(tg_gemm_pack_size(k, n) <= (int64_t)COUNT(packed), "%s, size %d", set->name, (int)n);
     set->gemm_pack(k, n, right, packed);
     for (int64_t i = 0; i < m * n; i++) c[i] = 1;
     c[m * n] = 42;
-    set->gemm(m, n, k, left, packed, c, n, add);
+    if (in_place) set->gemm(m, n, k, left, b, n, c, n, add);
+    else set->gemm(m, n, k, left, packed, 0, c, n, add);
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             double want = add ? 1 : 0;
@@ -219,8 +221,10 @@ START_TEST(products)
     for (int64_t n = 1; n <= MOST; n++)
         for (size_t i = 0; i < COUNT(some); i++)
             for (int way = 0; way < 8; way++) {
-                check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, way & 2, way & 4);
-                check_gemm(set, some[i], n, some[(i * 7 + 1) % COUNT(some)], way & 1, way & 2, way & 4);
+                check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, way & 2, way & 4, false);
+                check_gemm(set, some[i], n, some[(i * 7 + 1) % COUNT(some)], way & 1, way & 2, way & 4, false);
+                if (some[i] % 16 == 0 && !(way & 2))
+                    check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, false, way & 4, true);
             }
 }
 END_TEST
@@ -303,7 +307,7 @@ static uint64_t fingerprint(const kernel_set *set, int64_t n)
     one = set->sum(n, a), h = hash(h, &one, sizeof one);
     one = set->dot(n, a, b), h = hash(h, &one, sizeof one);
     set->gemm_pack(n, MOST, (tg_matrix){b, MOST, 1}, packed);
-    set->gemm(MOST, MOST, n, (tg_matrix){a, MOST, 1}, packed, c, MOST, false);
+    set->gemm(MOST, MOST, n, (tg_matrix){a, MOST, 1}, packed, 0, c, MOST, false);
     h = hash(h, c, sizeof(tg_real) * MOST * MOST);
     memcpy(p, b, sizeof p);
     set->lstm_gates(n, a, b, c, c + MOST), h = hash(hash(h, a, sizeof a), c, (size_t)n * sizeof *c);
