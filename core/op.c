@@ -19,6 +19,9 @@ static bool check_inputs(tg_tape *tape, const tg_op *op, int n_inputs, tg_tensor
 {
     for (int i = 0; i < n_inputs; i++) {
         if (!inputs[i] && !(op->optional >> i & 1)) return tg_tape_fail(tape, "%s: input %d is NULL", op->name, i);
+        if (inputs[i] && !op->reads_rows && tg_deferred_of(inputs[i]) && tg_deferred_of(inputs[i])->noted)
+            return tg_tape_fail(tape, "%s: rows of %s may wait for their steps; call tg_params_catch_up first", op->name,
+                                inputs[i]->name);
         if (inputs[i] && inputs[i]->requires_grad && tape->recording && !op->backward && !op->stops_gradient)
             return tg_tape_fail(tape, "%s: input %d requires a gradient, but %s has no derivative; detach the input",
                                 op->name, i, op->name);

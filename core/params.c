@@ -14,6 +14,8 @@ void tg_params_free(tg_params *params)
 {
     if (!params) return;
     json_decref(params->metadata);
+    for (int64_t i = 0; i < params->count; i++)
+        if (params->entries[i]->deferred) tg_free(params->entries[i]->deferred->notes);
     tg_free(params->entries);
     tg_arena_free(&params->loaded_arena);
     tg_arena_free(&params->arena);
@@ -165,7 +167,8 @@ int64_t tg_params_freeze(tg_params *params, const char *prefix, bool frozen)
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         if (!has_prefix(params->entries[i]->name, prefix)) continue;
         tg_tensor *tensor = &params->entries[i]->tensor;
-        tensor->requires_grad = !frozen, tensor->has_grad = tensor->has_grad && !frozen;
+        tensor->requires_grad = !frozen;
+        if (frozen) tg_param_drop_grad(params->entries[i]);
         count++;
     }
     return count;
@@ -181,7 +184,7 @@ int64_t tg_params_no_decay(tg_params *params, const char *prefix)
 
 void tg_params_clear_grads(tg_params *params)
 {
-    for (int64_t i = 0; i < tg_params_count(params); i++) params->entries[i]->tensor.has_grad = false;
+    for (int64_t i = 0; i < tg_params_count(params); i++) tg_param_drop_grad(params->entries[i]);
 }
 
 /* ---- metadata ---- */

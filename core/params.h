@@ -67,6 +67,16 @@ TG_EXPORT int64_t tg_params_no_decay(tg_params *params, const char *prefix);
 /* Drops the gradients added up so far, without a step. */
 TG_EXPORT void tg_params_clear_grads(tg_params *params);
 
+/* From now on a step of Adam on a table [V, E], such as an embedding's weight, costs what the batch touches: rows without a
+ * gradient wait, and take the steps that they missed before they are read next, to the same bits as ever. In return the program
+ * names the rows that a forward pass is going to read (tg_params_prepare), and before anything reads the table otherwise, as
+ * evaluation does, or writes to it, has all rows catch up; operators refuse rows that wait. Saving catches up by itself. Where every row moves at
+ * every step (decay added to the gradient, a table that is shared with a product, momentum) nothing is gained. False, with the
+ * error set, when the table has not two axes or there is no memory. */
+TG_EXPORT bool tg_params_defer(tg_tensor *table);
+TG_EXPORT bool tg_params_prepare(tg_tensor *table, tg_ints ids);
+TG_EXPORT void tg_params_catch_up(tg_params *params);
+
 /* UTF-8 text that is saved with the parameters: vocabulary, labels, settings. The value is copied; NULL removes the key. The
  * value returned is owned by `params` and good until the key is set again; NULL where there is none. */
 TG_EXPORT bool tg_params_set_metadata(tg_params *params, const char *key, const char *value);

@@ -178,6 +178,7 @@ static void sync_folder(const char *path)
 bool tg_params_save(tg_params *params, const char *path, tg_save_what what)
 {
     if (!params || params->error.set) return false;
+    tg_params_catch_up(params);
     struct stat status;
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return tg_params_fail(params, "cannot save %s: it is there and no regular file", path);
@@ -414,9 +415,11 @@ bool tg_param_claim(tg_params *params, tg_param_entry *entry)
     if (!check_entry(params, entry, params->loaded)) return false;
     tg_loaded *loaded = find_loaded(params->loaded, entry->name);
     loaded->claimed = true;
-    entry->tensor.has_grad = false;
+    tg_param_drop_grad(entry);
     if (entry->tensor.size) memcpy(entry->tensor.data, loaded->tensor.data, (size_t)entry->tensor.size * sizeof(tg_real));
-    return claim_states(params, entry);
+    const bool good = claim_states(params, entry);
+    tg_deferred_restart(entry);
+    return good;
 }
 
 /* Takes over what the file was found to hold: from here on only memory can fail. */

@@ -133,7 +133,9 @@ tg_real *tg_tensor_grad(tg_tape *tape, tg_tensor *tensor, bool *add)
             return NULL;
         }
     }
-    *add = tensor->has_grad;
+    tg_deferred *deferred = tg_deferred_of(tensor);
+    if (deferred) deferred->whole = true; /* and zero, if there is no gradient yet */
+    *add = tensor->has_grad || deferred;
     tensor->has_grad = true;
     return tensor->grad;
 }

@@ -30,6 +30,7 @@ bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count
     if (count != w->shape[0] || width != w->shape[1])
         return tg_params_fail(w->params, "%s is [%lld, %lld], and the matrix to load [%lld, %lld]", w->name,
                               (long long)w->shape[0], (long long)w->shape[1], (long long)count, (long long)width);
+    tg_params_catch_up(w->params); /* so that no step is taken later, on other values */
     if (w->size) memcpy(w->data, matrix, (size_t)w->size * sizeof *matrix);
     clear_padding(layer);
     return true;

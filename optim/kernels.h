@@ -8,14 +8,18 @@
 /* One step's numbers, the same for all elements of a parameter. */
 typedef struct tg_adam_constants {
     tg_real beta1_rest, beta2, beta2_rest; /* 1 - beta1, beta2, 1 - beta2, each rounded once */
-    tg_real step;                          /* rate / (1 - beta1^t) */
-    tg_real root_correction;               /* sqrt(1 - beta2^t) */
-    tg_real epsilon;
+    tg_real step, epsilon;                 /* rate r / (1 - beta1^t) and r epsilon, with r = sqrt(1 - beta2^t) */
     tg_real gradient_decay; /* g += gradient_decay p */
     tg_real weight_decay;   /* p -= weight_decay p, before the step: rate decay with AdamW */
 } tg_adam_constants;
 
 TG_KERNEL_DECLARE(void, tg_k_adam, int64_t n, const tg_adam_constants *k, const tg_real *g, tg_real *p, tg_real *m,
                   tg_real *v);
+
+/* Steps without a gradient. Whether they leave p as it is: `step` and `epsilon` are the largest and the smallest of theirs, v
+ * ends no smaller than bound v; see adam.c. And `steps` of them where they do. */
+TG_KERNEL_DECLARE(bool, tg_k_adam_settled, int64_t n, tg_real step, tg_real epsilon, tg_real bound, const tg_real *p,
+                  const tg_real *m, const tg_real *v);
+TG_KERNEL_DECLARE(void, tg_k_adam_idle, int64_t n, int64_t steps, const tg_adam_constants *k, tg_real *m, tg_real *v);
 
 #endif

@@ -16,16 +16,39 @@ bool tg_optim_ready(tg_params *params, const char *caller, const char *const *st
     return fresh || tg_params_fail(params, "%s: a step without a fresh gradient; call tg_backward first", caller);
 }
 
+enum { PIECE = 1024 };
+
 /* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter overflows or loses digits. */
-static double square_norm(const tg_tensor *p)
+static double add_pieces(double sum, const tg_tensor *p, int64_t first, int64_t end)
 {
-    enum { PIECE = 1024 };
-    double sum = 0;
-    for (int64_t i = 0; i < p->size; i += PIECE) {
+    for (int64_t i = first * PIECE; i < end * PIECE && i < p->size; i += PIECE) {
         int64_t n = p->size - i < PIECE ? p->size - i : PIECE;
         sum += (double)TG_RUN(tg_k_dot)(n, p->grad + i, p->grad + i);
     }
     return sum;
+}
+
+/* Pieces in which no row was touched are zero. */
+static double square_norm(const tg_param_entry *entry)
+{
+    const tg_tensor *p = &entry->tensor;
+    const tg_deferred *d = entry->deferred;
+    int64_t done = 0;
+    double sum = 0;
+    if (!d || d->whole) return add_pieces(0, p, 0, (p->size + PIECE - 1) / PIECE);
+    const bool *rows = d->is_touched, *stop = rows + p->shape[0];
+    for (const bool *row = rows; (row = memchr(row, true, (size_t)(stop - row))); row++) {
+        const int64_t width = p->shape[1], at = (row - rows) * width;
+        const int64_t first = at / PIECE > done ? at / PIECE : done, end = (at + width + PIECE - 1) / PIECE;
+        sum = add_pieces(sum, p, first, end);
+        done = end > done ? end : done;
+    }
+    return sum;
+}
+
+static void scale(const tg_tensor *p, int64_t first, int64_t end, tg_real factor)
+{
+    for (int64_t i = first; i < end; i++) p->grad[i] *= factor;
 }
 
 double tg_clip_grad_norm(tg_params *params, double limit)
@@ -35,7 +58,7 @@ double tg_clip_grad_norm(tg_params *params, double limit)
     for (int64_t i = 0; i < params->count; i++) {
         const tg_param_entry *entry = params->entries[i];
         if (!tg_optim_takes_step(entry)) continue;
-        double part = square_norm(&entry->tensor);
+        double part = square_norm(entry);
         if (!(part - part == 0)) {
             tg_params_fail(params, "clip_grad_norm: the gradient of %s is not finite", entry->name);
             return (double)NAN;
@@ -45,8 +68,12 @@ double tg_clip_grad_norm(tg_params *params, double limit)
     double norm = sqrt(sum), factor = limit / (norm + 1e-6); /* PyTorch's guard against 0 */
     for (int64_t i = 0; factor < 1 && i < params->count; i++) {
         const tg_tensor *p = &params->entries[i]->tensor;
+        const tg_deferred *d = params->entries[i]->deferred;
         if (!tg_optim_takes_step(params->entries[i])) continue;
-        for (int64_t j = 0; j < p->size; j++) p->grad[j] *= (tg_real)factor;
+        const bool by_rows = d && !d->whole;
+        if (!by_rows) scale(p, 0, p->size, (tg_real)factor);
+        for (int64_t j = 0; by_rows && j < d->n_touched; j++)
+            scale(p, d->touched[j] * p->shape[1], (d->touched[j] + 1) * p->shape[1], (tg_real)factor);
     }
     return norm;
 }

@@ -26,8 +26,9 @@ bool tg_sgd_step(const tg_sgd *sgd, tg_params *params)
     for (int64_t i = 0; i < params->count; i++) {
         tg_param_entry *entry = params->entries[i];
         if (!tg_optim_takes_step(entry)) continue;
+        tg_deferred_catch_up(entry);
         update(sgd, entry, remembers ? tg_param_state(params, entry, "momentum_buffer") : NULL);
-        entry->tensor.has_grad = false;
+        tg_param_drop_grad(entry);
     }
     return true;
 }

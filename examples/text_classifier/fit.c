@@ -42,8 +42,9 @@ typedef struct best_epoch {
     double accuracy, loss;
 } best_epoch;
 
-static void copy_weights(const tg_params *params, tg_real *copy, bool back)
+static void copy_weights(tg_params *params, tg_real *copy, bool back)
 {
+    tg_params_catch_up(params);
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         tg_tensor *p = tg_params_at(params, i);
         size_t bytes = (size_t)p->size * sizeof *copy;
@@ -79,6 +80,7 @@ static bool step(training *t, tc_batch *batch)
 {
     tg_params *params = t->model->params;
     hide_rare_words(batch, t->schedule->rare, &t->hiding);
+    tg_params_prepare(t->model->embedding.weight, tg_ints_2d(batch->tokens, batch->rows, batch->time));
     tg_tensor *logits = tc_model_forward(t->tape, t->model, batch, NULL);
     tg_tensor *loss = tg_cross_entropy(t->tape, logits, tg_ints_1d(batch->labels, batch->rows));
     tg_backward(t->tape, loss);
@@ -116,6 +118,7 @@ static bool run_epoch(training *t, int64_t epoch)
 static bool finish_epoch(training *t, tc_part valid, best_epoch *best, int64_t epoch, double seconds)
 {
     tc_score score = {0};
+    tg_params_catch_up(t->model->params);
     if (valid.count && !tc_score_part(&score, t->model, valid)) return false;
     double accuracy = valid.count ? tc_accuracy(&score) : 0;
     bool better = !best->epoch || !valid.count || accuracy > best->accuracy ||
@@ -170,6 +173,7 @@ bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *sc
         free(best.weights);
         return false;
     }
+    tg_params_defer(model->embedding.weight);
     struct sigaction before;
     catch_interrupt(&before);
     t.tape = tg_tape_new(schedule->seed);

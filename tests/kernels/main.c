@@ -314,7 +314,7 @@ static uint64_t fingerprint(const kernel_set *set, int64_t n)
     set->lstm_gates_backward(n, a, b, c, c + MOST, p), h = hash(h, a, sizeof a);
     memcpy(p, b, sizeof p), memcpy(m, b + MOST, sizeof m);
     for (int i = 0; i < MOST; i++) v[i] = b[i] * b[i];
-    const tg_adam_constants k = {0.1f, 0.999f, 0.001f, 0.01f, 0.5f, 1e-8f, 0.01f, 0.99f};
+    const tg_adam_constants k = {0.1f, 0.999f, 0.001f, 0.01f, 1e-8f, 0.01f, 0.99f};
     set->adam(n, &k, a, p, m, v);
     return hash(hash(hash(h, p, sizeof p), m, sizeof m), v, sizeof v);
 }

@@ -1,0 +1,224 @@
+/* A table whose rows take their steps late ends in the same bits as one that takes them at once, and nobody reads a row that
+ * waits. */
+#include "optimizers.h"
+
+enum { V = 60, MOST = 12 };
+static const int64_t widths[] = {3, 16, 300}; /* the last is more than a piece of the replay */
+
+typedef struct world {
+    tg_params *params;
+    tg_tape *tape;
+    tg_embedding table;
+    tg_linear out;
+} world;
+
+static world begin(int64_t width, bool deferred)
+{
+    world w = {tg_params_new(5), tg_tape_new(5), {NULL, 0}, {NULL, NULL}};
+    tg_embedding_init(&w.table, w.params, "table", V, width, 0);
+    tg_linear_init(&w.out, w.params, "out", width, 3);
+    if (deferred) ck_assert(tg_params_defer(w.table.weight) && tg_params_defer(w.table.weight));
+    test_assert_params_clean(w.params);
+    return w;
+}
+
+static void end(world *w)
+{
+    test_assert_params_clean(w->params);
+    test_end(w->tape, w->params);
+}
+
+/* The ids of a step: few rows often, others after some hundred steps or never. */
+static tg_ints choose(int32_t ids[MOST], int step)
+{
+    int count = 0;
+    ids[count++] = 0;
+    for (int32_t row = 1; row < V - 3 && count < MOST; row++) {
+        const int period = row < 6 ? row : row < 30 ? 17 * row : 40 + row;
+        if ((step + row) % period == 0) ids[count++] = row;
+    }
+    ids[count] = ids[count - 1], count += count < MOST; /* one twice */
+    return tg_ints_1d(ids, count);
+}
+
+static void pass(world *w, tg_ints ids, int step, bool backward)
+{
+    tg_params_prepare(w->table.weight, ids);
+    tg_tensor *x = tg_embedding_forward(w->tape, &w->table, ids);
+    tg_tensor *y = tg_linear_forward(w->tape, &w->out, tg_affine(w->tape, x, step % 50 == 7 ? 30 : 1, 0));
+    if (backward) ck_assert_msg(tg_backward(w->tape, test_weighted_loss(w->tape, y, (uint64_t)step)), "%s", tg_tape_error(w->tape));
+    test_assert_clean(w->tape);
+    tg_tape_reset(w->tape);
+}
+
+/* Rates that rise and fall, a clipped gradient, two passes for one step, a pass for none, a gradient that is dropped, a frozen
+ * time, other betas, and every row caught up or saved in between. */
+static void train(world *w, optimizer o, int steps)
+{
+    const double rate = o.adam.rate;
+    for (int step = 0; step < steps; step++) {
+        int32_t ids[MOST + 1];
+        const tg_ints chosen = choose(ids, step);
+        o.adam.rate = rate * (0.1 + (step % 200) / 100.0);
+        if (step == 400) o.adam.beta2 = 0.99, o.adam.beta1 = 0.8;
+        if (step % 101 == 50) pass(w, chosen, step, false);
+        if (step % 37 == 5) pass(w, choose(ids, step + 1), step + 1, true);
+        tg_params_freeze(w->params, "table", step % 90 == 89);
+        pass(w, choose(ids, step), step, true);
+        tg_params_freeze(w->params, "table", false);
+        if (step % 71 == 3) tg_params_clear_grads(w->params);
+        if (step % 71 == 3) continue;
+        const double norm = step % 3 ? 1 : tg_clip_grad_norm(w->params, 0.5);
+        ck_assert(norm > 0);
+        ck_assert_msg(take_step(&o, w->params), "%s", tg_params_error(w->params));
+        if (step == 300) tg_params_catch_up(w->params);
+    }
+}
+
+static void assert_same(world *got, world *want)
+{
+    for (int64_t i = 0; i < tg_params_count(want->params); i++) {
+        const tg_tensor *a = tg_params_at(got->params, i), *b = tg_params_at(want->params, i);
+        test_assert_same_bits(a->name, a->data, b->data, b->size);
+    }
+}
+
+START_TEST(late_steps_are_the_same_steps)
+{
+    const optimizer *o = &optimizers[_i % OPTIMIZERS];
+    const int64_t width = widths[_i / OPTIMIZERS];
+    world late = begin(width, true), early = begin(width, false);
+    train(&late, *o, 700);
+    train(&early, *o, 700);
+    if (o->is_adam && o->adam.decay == 0) /* it was put off indeed */
+        ck_assert(memcmp(late.table.weight->data, early.table.weight->data, (size_t)(V * width) * sizeof(tg_real)) != 0);
+    tg_params_catch_up(late.params);
+    assert_same(&late, &early);
+    end(&late);
+    end(&early);
+}
+END_TEST
+
+/* The file holds what the rows are when they have caught up, with the optimizer's state, and training goes on from it. */
+START_TEST(saving_catches_up)
+{
+    const optimizer *o = &optimizers[ADAM];
+    test_folder_begin();
+    const char *path = test_path("late");
+    world late = begin(16, true), early = begin(16, false), again = begin(16, _i);
+    train(&late, *o, 350);
+    train(&early, *o, 350);
+    ck_assert(tg_params_save(late.params, path, TG_SAVE_STATE));
+    assert_same(&late, &early);
+    pass(&again, tg_ints_1d((const int32_t[]){3}, 1), 1, true); /* steps of its own, which the file's values replace */
+    ck_assert(take_step(o, again.params));
+    ck_assert_msg(tg_params_load(again.params, path) && tg_params_loaded(again.params), "%s", tg_params_error(again.params));
+    assert_same(&again, &early);
+    train(&again, *o, 200);
+    train(&early, *o, 200);
+    tg_params_catch_up(again.params);
+    assert_same(&again, &early);
+    test_folder_end();
+    end(&late);
+    end(&early);
+    end(&again);
+}
+END_TEST
+
+/* A table that a product reads, too: it has to be caught up, and its whole gradient counts. */
+START_TEST(shared_with_a_product)
+{
+    world w[2] = {begin(3, true), begin(3, false)};
+    for (int k = 0; k < 2; k++)
+        for (int step = 0; step < 40; step++) {
+            const int32_t ids[] = {step % 5, step % 3};
+            tg_params_catch_up(w[k].params);
+            tg_tensor *x = tg_embedding_forward(w[k].tape, &w[k].table, tg_ints_1d(ids, 2));
+            if (step % 4) x = tg_matmul_transposed(w[k].tape, x, false, w[k].table.weight, true);
+            ck_assert(tg_backward(w[k].tape, test_weighted_loss(w[k].tape, x, 3)));
+            ck_assert(tg_clip_grad_norm(w[k].params, 0.5) >= 0 && tg_adam_step(&optimizers[ADAM].adam, w[k].params));
+            tg_tape_reset(w[k].tape);
+        }
+    tg_params_catch_up(w[0].params);
+    assert_same(&w[0], &w[1]);
+    end(&w[0]);
+    end(&w[1]);
+}
+END_TEST
+
+START_TEST(rows_that_wait_are_not_read)
+{
+    world w = begin(3, true);
+    for (int step = 0; step < 2; step++) {
+        pass(&w, tg_ints_1d((const int32_t[]){4 + step}, 1), 0, true);
+        ck_assert(tg_adam_step(&optimizers[ADAM].adam, w.params));
+    }
+    ck_assert(!tg_embedding_forward(w.tape, &w.table, tg_ints_1d((const int32_t[]){5, 4}, 2)));
+    test_expect_error(w.tape, "gather: row 4 of table.weight waits", "tg_params_prepare", NULL);
+    ck_assert(!tg_square(w.tape, w.table.weight));
+    test_expect_error(w.tape, "square: rows of table.weight may wait", "tg_params_catch_up", NULL);
+    ck_assert(tg_params_prepare(w.table.weight, tg_ints_1d((const int32_t[]){4, 4}, 2)));
+    ck_assert(tg_embedding_forward(w.tape, &w.table, tg_ints_1d((const int32_t[]){5, 4}, 2)));
+    tg_params_catch_up(w.params);
+    ck_assert(tg_square(w.tape, w.table.weight));
+    ck_assert(!tg_params_prepare(w.table.weight, tg_ints_1d((const int32_t[]){V}, 1)));
+    test_expect_params_error(w.params, "prepare: id 60 is outside table.weight [60, 3]", NULL);
+    ck_assert(!tg_params_prepare(NULL, tg_full_length()) && !tg_params_defer(NULL) && !tg_params_defer(w.out.bias));
+    test_expect_params_error(w.params, "defer: out.bias is not a table of rows", NULL);
+    ck_assert(tg_params_prepare(w.out.weight, tg_ints_1d((const int32_t[]){0}, 1))); /* it is not deferred: nothing to do */
+    tg_params_catch_up(NULL);
+    end(&w);
+}
+END_TEST
+
+/* A matrix that is loaded stays as it is: no step that was missed before is taken on it. */
+START_TEST(loading_a_matrix)
+{
+    world w = begin(3, true);
+    tg_real matrix[V * 3];
+    test_fill(matrix, V * 3, 3, -1, 1);
+    memset(matrix, 0, 3 * sizeof *matrix); /* the padding row */
+    for (int step = 0; step < 3; step++) {
+        pass(&w, tg_ints_1d((const int32_t[]){4 + step}, 1), 0, true);
+        ck_assert(tg_adam_step(&optimizers[ADAM].adam, w.params));
+    }
+    ck_assert(tg_embedding_load(&w.table, matrix, V, 3));
+    tg_params_catch_up(w.params);
+    test_assert_same_bits("matrix", w.table.weight->data, matrix, V * 3);
+    end(&w);
+}
+END_TEST
+
+/* The gradient can be read whole at any time, and is zero where no row was touched. */
+START_TEST(gradients_of_rows)
+{
+    world w = begin(3, true);
+    for (int step = 0; step < 3; step++) {
+        const int32_t ids[] = {7 + step, 0, 20};
+        pass(&w, tg_ints_1d(ids, 3), step, true);
+        for (int64_t i = 0; i < V * 3; i++) {
+            const int64_t row = i / 3;
+            ck_assert_msg((w.table.weight->grad[i] != 0) == (row == 7 + step || row == 20), "step %d, row %d", step, (int)row);
+        }
+        if (step == 1) tg_params_clear_grads(w.params);
+        else ck_assert(tg_adam_step(&optimizers[ADAM].adam, w.params));
+    }
+    end(&w);
+}
+END_TEST
+
+Suite *deferred_suite(void);
+Suite *deferred_suite(void)
+{
+    Suite *suite = suite_create("deferred");
+    TCase *tc = tcase_create("deferred");
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, late_steps_are_the_same_steps, 0, OPTIMIZERS * (int)COUNT(widths));
+    tcase_add_loop_test(tc, saving_catches_up, 0, 2);
+    tcase_add_test(tc, shared_with_a_product);
+    tcase_add_test(tc, rows_that_wait_are_not_read);
+    tcase_add_test(tc, loading_a_matrix);
+    tcase_add_test(tc, gradients_of_rows);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
