@@ -36,9 +36,10 @@ TG_KERNEL_DECLARE(void, tg_k_exp, int64_t n, const tg_real *x, tg_real *y);
 TG_KERNEL_DECLARE(void, tg_k_tanh, int64_t n, const tg_real *x, tg_real *y);
 TG_KERNEL_DECLARE(void, tg_k_sigmoid, int64_t n, const tg_real *x, tg_real *y);
 
-/* y = factor e^(x - shift), and a softmax's dx = factor y (dy - sum), in dy's place. */
+/* y = factor e^(x - shift); and of rows of n numbers, `stride` apart, a softmax's dx = factor y (dy - sum), in dy's place. */
 TG_KERNEL_DECLARE(void, tg_k_exp_shifted, int64_t n, const tg_real *x, tg_real shift, tg_real factor, tg_real *y);
-TG_KERNEL_DECLARE(void, tg_k_softmax_backward, int64_t n, const tg_real *y, tg_real sum, tg_real factor, tg_real *dy);
+TG_KERNEL_DECLARE(void, tg_k_softmax_backward, int64_t rows, int64_t n, int64_t stride, const tg_real *y, const tg_real *sums,
+                  tg_real factor, tg_real *dy);
 
 /* ---- rows and columns ---- */
 TG_KERNEL_DECLARE(tg_real, tg_k_sum, int64_t n, const tg_real *x);

@@ -14,10 +14,14 @@ void TG_KERNEL(tg_k_exp_shifted)(int64_t n, const tg_real *x, tg_real shift, tg_
     for (int64_t i = 0; i < n; i++) y[i] = factor * real_exp(x[i] - shift);
 }
 
-void TG_KERNEL(tg_k_softmax_backward)(int64_t n, const tg_real *y, tg_real sum, tg_real factor, tg_real *dy)
+void TG_KERNEL(tg_k_softmax_backward)(int64_t rows, int64_t n, int64_t stride, const tg_real *y, const tg_real *sums,
+                                      tg_real factor, tg_real *dy)
 {
+    for (int64_t r = 0; r < rows; r++, y += stride, dy += stride) {
+        const tg_real sum = sums[r];
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++) dy[i] = factor * y[i] * (dy[i] - sum);
+        for (int64_t i = 0; i < n; i++) dy[i] = factor * y[i] * (dy[i] - sum);
+    }
 }
 
 void TG_KERNEL(tg_k_tanh)(int64_t n, const tg_real *x, tg_real *y)

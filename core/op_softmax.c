@@ -75,7 +75,8 @@ static void backward_row(bool logarithm, int64_t n, const tg_real *y, tg_real *d
         TG_RUN(tg_k_exp)(n, y, work);
         for (int64_t i = 0; i < n; i++) dy[i] -= work[i] * sum;
     } else {
-        TG_RUN(tg_k_softmax_backward)(n, y, TG_RUN(tg_k_dot)(n, dy, y), 1, dy);
+        const tg_real sum = TG_RUN(tg_k_dot)(n, dy, y);
+        TG_RUN(tg_k_softmax_backward)(1, n, n, y, &sum, 1, dy);
     }
 }
 

@@ -246,32 +246,14 @@ static void tile_effect(const head *a, tile t)
 
 /* ---- forward ---- */
 
-/* Folds a row of scores into m, l and y; p = e^(s - m). */
-static void fold_row(const head *a, int64_t i, const tg_real *s, tg_real *p, int64_t n, tg_real *y)
-{
-    tg_real before = a->m[i], m = TG_RUN(tg_k_max)(n, s), scale = 1;
-    if (m < before) m = before;
-    if (m == -(tg_real)INFINITY) {
-        memset(p, 0, (size_t)n * sizeof *p);
-        return;
-    }
-    TG_RUN(tg_k_exp_shifted)(m == before ? 0 : 1, &before, m, 1, &scale);
-    TG_RUN(tg_k_exp_shifted)(n, s, m, 1, p);
-    a->l[i] = a->l[i] * scale + TG_RUN(tg_k_sum)(n, p);
-    a->m[i] = m;
-    for (int64_t j = 0; scale != 1 && j < a->op->dv; j++) y[j] *= scale;
-}
-
 static void forward_tile(head *a, tile t, void *context)
 {
     const attention_attributes *op = a->op;
     tg_real *y = (tg_real *)context + place(a, op->tq, op->dv, t.i0);
     const int64_t row = op->heads * op->dv;
     tile_scores(a, t);
-    for (int64_t i = 0; i < t.rows; i++) {
-        if (op->how.raw) memcpy(a->p + i * KEYS, a->s + i * KEYS, (size_t)t.n * sizeof *a->p);
-        else fold_row(a, t.i0 + i, a->s + i * KEYS, a->p + i * KEYS, t.n, y + i * row);
-    }
+    if (op->how.raw) memcpy(a->p, a->s, (size_t)(t.rows * KEYS) * sizeof *a->p);
+    else TG_RUN(tg_k_fold)(t.rows, t.n, KEYS, a->s, a->p, a->m + t.i0, a->l + t.i0, op->dv, row, y);
     tile_effect(a, t);
     const tg_matrix v = head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0);
     if (is_single(a)) sum_rows(t.n, op->dv, a->e, v, y);
@@ -293,7 +275,7 @@ static void forward_head(head *a, void *context)
         bool nothing = a->m[i] == -(tg_real)INFINITY;
         kept[2 * i] = nothing ? (tg_real)INFINITY : a->m[i];
         kept[2 * i + 1] = nothing ? 1 : 1 / a->l[i];
-        for (int64_t j = 0; !nothing && j < op->dv; j++) y[i * row + j] /= a->l[i];
+        for (int64_t j = 0; !nothing && j < op->dv; j++) y[i * row + j] *= kept[2 * i + 1];
     }
 }
 
@@ -306,22 +288,22 @@ static void tile_again(const head *a, tile t, tg_look wanted, tg_real factor)
 {
     const attention_attributes *op = a->op;
     tile_scores(a, t);
-    for (int64_t i = 0; i < t.rows; i++) {
-        tg_real *s = a->s + i * KEYS, *p = a->p + i * KEYS, *kept = op->kept + 2 * (a->index * op->tq + t.i0 + i);
-        if (op->how.raw) memcpy(p, s, (size_t)t.n * sizeof *p);
-        else TG_RUN(tg_k_exp_shifted)(t.n, s, kept[0], kept[1], p);
-    }
+    if (op->how.raw) memcpy(a->p, a->s, (size_t)(t.rows * KEYS) * sizeof *a->p);
+    else TG_RUN(tg_k_weights)(t.rows, t.n, KEYS, a->s, op->kept + 2 * (a->index * op->tq + t.i0), a->p);
     if (wanted == TG_LOOK_WEIGHTS) return;
     tile_effect(a, t);
     tg_matrix dy = head_rows(a, a->node->outputs[0]->grad, op->tq, op->dv, t.i0);
     if (is_single(a)) dot_rows(t.n, op->dv, 1, dy.data, head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0), a->ds);
     else TG_RUN(tg_k_gemm)(t.rows, t.n, op->dv, dy, a->v_t, 0, a->ds, KEYS, false);
+    if (op->plain && wanted == TG_LOOK_SCORE_GRADS) {
+        TG_RUN(tg_k_softmax_backward)(t.rows, t.n, KEYS, a->p, a->l + t.i0, factor, a->ds);
+        return;
+    }
     for (int64_t i = 0; i < t.rows; i++) {
         const tg_real *s = a->s + i * KEYS, *p = a->p + i * KEYS, *r = a->r + i * KEYS;
         tg_real *ds = a->ds + i * KEYS;
         const tg_real sum = a->l[t.i0 + i];
-        if (op->plain && wanted == TG_LOOK_SCORE_GRADS) TG_RUN(tg_k_softmax_backward)(t.n, p, sum, factor, ds);
-        else for (int64_t j = 0; j < t.n; j++) {
+        for (int64_t j = 0; j < t.n; j++) {
             tg_real de = op->plain ? ds[j] : r[j] * ds[j], dp = op->how.times_score ? de * s[j] : de;
             tg_real score = (op->how.raw ? dp : p[j] * (dp - sum)) + (op->how.times_score ? de * p[j] : 0);
             bool out = op->how.raw ? r[j] == 0 : s[j] == -(tg_real)INFINITY;

@@ -35,6 +35,29 @@ void TG_KERNEL(tg_k_lstm_gates_backward)(int64_t hidden, tg_real *gates, const t
     }
 }
 
+void TG_KERNEL(tg_k_fold)(int64_t rows, int64_t n, int64_t stride, const tg_real *s, tg_real *p, tg_real *m, tg_real *l,
+                          int64_t width, int64_t y_row, tg_real *y)
+{
+    for (int64_t i = 0; i < rows; i++, s += stride, p += stride, y += y_row) {
+        const tg_real before = m[i], here = TG_KERNEL(tg_k_max)(n, s), now = here < before ? before : here;
+        if (now == -(tg_real)INFINITY) {
+            memset(p, 0, (size_t)n * sizeof *p);
+            continue;
+        }
+        const tg_real scale = now == before ? 1 : real_exp(before - now);
+        TG_KERNEL(tg_k_exp_shifted)(n, s, now, 1, p);
+        l[i] = l[i] * scale + TG_KERNEL(tg_k_sum)(n, p);
+        m[i] = now;
+        for (int64_t j = 0; scale != 1 && j < width; j++) y[j] *= scale;
+    }
+}
+
+void TG_KERNEL(tg_k_weights)(int64_t rows, int64_t n, int64_t stride, const tg_real *s, const tg_real *kept, tg_real *p)
+{
+    for (int64_t i = 0; i < rows; i++)
+        TG_KERNEL(tg_k_exp_shifted)(n, s + i * stride, kept[2 * i], kept[2 * i + 1], p + i * stride);
+}
+
 /* Rows in pieces, so that a kernel needs no memory of its own: sums over a piece run over lanes, and pieces add up. */
 enum { PIECE = 256 };
 

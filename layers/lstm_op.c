@@ -201,8 +201,8 @@ static void project_input(tg_node *node, int k)
     const int64_t width = 4 * op->hidden;
     const tg_real *b_ih = weight(node, k, B_IH)->data, *b_hh = weight(node, k, B_HH)->data;
     gather_input(op, k, node->inputs[X]->data, d->x);
-    for (int64_t i = 0; i < op->n; i++)
-        for (int64_t j = 0; j < width; j++) d->gates[i * width + j] = b_ih[j] + b_hh[j];
+    for (int64_t j = 0; op->n && j < width; j++) d->gates[j] = b_ih[j] + b_hh[j];
+    for (int64_t i = 1; width && i < op->n; i++) memcpy(d->gates + i * width, d->gates, (size_t)width * sizeof *d->gates);
     tg_product(node, op->n, width, op->input, (tg_matrix){d->x, op->input, 1},
                (tg_matrix){weight(node, k, W_IH)->data, 1, op->input}, d->gates, width, true);
 }
@@ -312,9 +312,13 @@ static void backward_products(tg_node *node, int k)
     if (dw) tg_product(node, width, op->input, op->n, dz_t, (tg_matrix){d->x, op->input, 1}, dw, op->input, add);
     dw = tg_grad_target(node, (int)first + W_HH, &add);
     if (dw) tg_product(node, width, op->hidden, op->n, dz_t, (tg_matrix){d->before, op->hidden, 1}, dw, op->hidden, add);
+    tg_real *sum = tg_scratch(node, width);
+    if (!sum) return;
+    memset(sum, 0, (size_t)width * sizeof *sum);
+    TG_RUN(tg_k_add_rows)(op->n, width, d->gates, width, sum);
     for (int bias = B_IH; bias <= B_HH; bias++) {
         tg_real *db = tg_grad(node, (int)first + bias);
-        if (db) TG_RUN(tg_k_add_rows)(op->n, width, d->gates, width, db);
+        if (db) TG_RUN(tg_k_add_rows)(1, width, sum, 0, db);
     }
     tg_real *dx = tg_grad(node, X);
     if (!dx) return;

@@ -80,7 +80,7 @@ static void take_steps(tg_param_entry *entry, int64_t row)
         const int64_t n = (row + 1) * width - at < PIECE ? (row + 1) * width - at : PIECE;
         tg_real *p = entry->tensor.data + at, *m = all_m + at, *v = all_v + at;
         for (const tg_adam_constants *k = last - missed + 1; k <= last;) {
-            if (is_settled(n, k, last, p, m, v)) {
+            if (last - k >= STEPS && is_settled(n, k, last, p, m, v)) {
                 TG_RUN(tg_k_adam_idle)(n, last - k + 1, last, m, v);
                 break;
             }

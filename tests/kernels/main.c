@@ -22,7 +22,7 @@ typedef struct kernel_set {
     void (*tanh)(int64_t, const tg_real *, tg_real *);
     void (*sigmoid)(int64_t, const tg_real *, tg_real *);
     void (*exp_shifted)(int64_t, const tg_real *, tg_real, tg_real, tg_real *);
-    void (*softmax_backward)(int64_t, const tg_real *, tg_real, tg_real, tg_real *);
+    void (*softmax_backward)(int64_t, int64_t, int64_t, const tg_real *, const tg_real *, tg_real, tg_real *);
     tg_real (*sum)(int64_t, const tg_real *);
     tg_real (*dot)(int64_t, const tg_real *, const tg_real *);
     tg_real (*max)(int64_t, const tg_real *);
@@ -38,6 +38,10 @@ typedef struct kernel_set {
                                     tg_real *);
     tg_real (*distance)(int64_t, const tg_real *, const tg_real *);
     void (*distance_backward)(int64_t, tg_real, const tg_real *, const tg_real *, tg_real *, tg_real *);
+    void (*fold)(int64_t, int64_t, int64_t, const tg_real *, tg_real *, tg_real *, tg_real *, int64_t, int64_t, tg_real *);
+    void (*weights)(int64_t, int64_t, int64_t, const tg_real *, const tg_real *, tg_real *);
+    bool (*adam_settled)(int64_t, tg_real, tg_real, tg_real, const tg_real *, const tg_real *, const tg_real *);
+    void (*adam_idle)(int64_t, int64_t, const tg_adam_constants *, tg_real *, tg_real *);
     void (*adam)(int64_t, const tg_adam_constants *, const tg_real *, tg_real *, tg_real *, tg_real *);
 } kernel_set;
 
@@ -46,7 +50,8 @@ typedef struct kernel_set {
      tg_k_softmax_backward_##suffix, tg_k_sum_##suffix, tg_k_dot_##suffix, tg_k_max_##suffix, tg_k_axpy_##suffix, tg_k_add_rows_##suffix,             \
      tg_k_dropout_mask_##suffix, tg_k_gemm_pack_##suffix, tg_k_gemm_##suffix, tg_k_lstm_gates_##suffix,               \
      tg_k_lstm_gates_backward_##suffix, tg_k_additive_score_##suffix, tg_k_additive_score_backward_##suffix,           \
-     tg_k_distance_##suffix, tg_k_distance_backward_##suffix, tg_k_adam_##suffix}
+     tg_k_distance_##suffix, tg_k_distance_backward_##suffix, tg_k_fold_##suffix,  \
+     tg_k_weights_##suffix, tg_k_adam_settled_##suffix, tg_k_adam_idle_##suffix, tg_k_adam_##suffix}
 
 static const kernel_set sets[] = {
     SET(baseline, TG_ISA_BASELINE),
@@ -157,7 +162,7 @@ START_TEST(row_kernels)
         for (int64_t i = 0; i < n; i++)
             expect(test_near((double)c[i], 0.5 * exp((double)a[i] - 0.25), allowed(1)), "%s, size %d", set->name, (int)n);
         memcpy(c, b, sizeof b);
-        set->softmax_backward(n, a, 0.25f, 0.5f, c);
+        set->softmax_backward(1, n, n, a, &(tg_real){0.25f}, 0.5f, c);
         for (int64_t i = 0; i < n; i++)
             expect(test_near((double)c[i], 0.5 * (double)a[i] * ((double)b[i] - 0.25), allowed(2)), "%s, size %d", set->name,
                    (int)n);
@@ -287,6 +292,60 @@ START_TEST(pairs)
 }
 END_TEST
 
+/* Scores in two parts, folded one after the other, are a softmax over both; a row that holds nothing yet stays so. */
+START_TEST(online_softmax)
+{
+    enum { ROWS = 3, WIDTH = 5, Y_ROW = 7 };
+    EACH_SET(set)
+    for (int64_t n = 1; n <= MOST; n++) {
+        tg_real m[ROWS], l[ROWS] = {0}, y[ROWS * Y_ROW], *p = c;
+        fill_all();
+        for (int64_t i = 0; i < ROWS; i++) m[i] = -(tg_real)INFINITY;
+        for (int64_t i = 0; i < ROWS * Y_ROW; i++) y[i] = i % Y_ROW < WIDTH ? 0 : 42;
+        for (int64_t j = 0; j < n; j++) a[MOST + j] = -(tg_real)INFINITY; /* row 1: nothing in the first part */
+        for (int part = 0; part < 2; part++) {
+            const tg_real *s = part ? b : a;
+            set->fold(ROWS, n, MOST, s, p, m, l, WIDTH, Y_ROW, y);
+            expect(part || (m[1] == -(tg_real)INFINITY && l[1] == 0 && p[MOST] == 0), "%s, size %d", set->name, (int)n);
+            for (int64_t i = 0; i < ROWS * WIDTH; i++) /* y += sum of p, five times over */
+                for (int64_t j = 0; j < n; j++) y[i / WIDTH * Y_ROW + i % WIDTH] += p[i / WIDTH * MOST + j];
+        }
+        for (int64_t i = 0; i < ROWS; i++) {
+            double sum = 0;
+            const tg_real kept[2] = {m[i], 1 / l[i]};
+            for (int64_t j = 0; j < n; j++) sum += exp((double)a[i * MOST + j]) + exp((double)b[i * MOST + j]);
+            expect(test_near(log((double)l[i]) + (double)m[i], log(sum), allowed(n)), "%s, size %d", set->name, (int)n);
+            expect(test_near((double)y[i * Y_ROW + 4], (double)l[i], 4 * allowed(n) * (double)n), "%s, size %d", set->name, (int)n);
+            expect(y[i * Y_ROW + WIDTH] == 42, "%s, size %d", set->name, (int)n);
+            set->weights(1, n, MOST, b + i * MOST, kept, p);
+            for (int64_t j = 0; j < n; j++)
+                expect(test_near((double)p[j], exp((double)b[i * MOST + j]) / sum, allowed(n)), "%s, size %d", set->name, (int)n);
+        }
+    }
+}
+END_TEST
+
+/* Steps of Adam without a gradient: those that settle nothing are Adam's own, and `settled` believes no larger bound. */
+START_TEST(steps_without_a_gradient)
+{
+    const tg_real zeros[MOST] = {0};
+    const tg_adam_constants k = {0.1f, 0.999f, 0.001f, 0.01f, 1e-8f, 0, 0};
+    EACH_SET(set)
+    for (int64_t n = 1; n <= MOST; n++) {
+        tg_real p[MOST], m[2][MOST], v[2][MOST];
+        fill_all();
+        for (int i = 0; i < MOST; i++) p[i] = 1 + b[i] / 8, m[0][i] = m[1][i] = a[i] * 1e-7f, v[0][i] = v[1][i] = b[i] * b[i] + 1;
+        expect(set->adam_settled(n, 0.01f, 1e-8f, 0.99f, p, m[0], v[0]), "%s, size %d", set->name, (int)n);
+        expect(!set->adam_settled(n, 1, 0, 1e-3f, p, a, v[0]) || a[0] == 0, "%s, size %d", set->name, (int)n);
+        memcpy(c, p, sizeof p);
+        for (int step = 0; step < 5; step++) set->adam(n, &k, zeros, p, m[0], v[0]);
+        set->adam_idle(n, 5, &k, m[1], v[1]);
+        expect(!memcmp(p, c, sizeof p) && !memcmp(m[0], m[1], sizeof m[0]) && !memcmp(v[0], v[1], sizeof v[0]), "%s, size %d",
+               set->name, (int)n);
+    }
+}
+END_TEST
+
 /* ---- the same bits ---- */
 
 /* A hash of everything that a set computes from fixed numbers (FNV-1a). */
@@ -350,6 +409,8 @@ static Suite *kernels_suite(void)
     tcase_add_test(tests, products);
     tcase_add_test(tests, lstm_rows);
     tcase_add_test(tests, pairs);
+    tcase_add_test(tests, online_softmax);
+    tcase_add_test(tests, steps_without_a_gradient);
     tcase_add_test(tests, instruction_sets_agree);
     suite_add_tcase(suite, tests);
     return suite;
