@@ -1,0 +1,148 @@
+#!/bin/sh
+# compare.sh [WORKLOAD]...: the workloads of build/bench (without WORKLOAD: all) beside PyTorch, and matrix products
+# beside OpenBLAS: in one run, in turn, on the same number of threads, every figure the median of the rounds' medians.
+# Installs what is missing and builds, then prints one table. Environment:
+#
+#     PYTHON     a Python with PyTorch (python3; if it has none, a venv in a temporary folder gets it by pip)
+#     ROUNDS     how often the two take turns (3)
+#     EACH       seconds of one measurement (1)
+#     THREADS    the numbers of threads ("1 2")
+#     LONGEST    the longest sequence of `attention` (4096; up to 16384 the peer takes minutes)
+#     STEPS      steps of `adam` (1000)
+#
+# OMP_WAIT_POLICY is active for both sides unless it is set; on a machine with other work set it to passive.
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/setup.sh
+
+TORCH=2.13.0
+ROUNDS=${ROUNDS:-3}
+EACH=${EACH:-1}
+THREADS=${THREADS:-1 2}
+LONGEST=${LONGEST:-4096}
+STEPS=${STEPS:-1000}
+OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-active}
+LC_ALL=C
+export OMP_WAIT_POLICY LC_ALL
+bench=tests/bench
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+: >"$work/rows"
+: >"$work/missing"
+
+# missing WORD...: what is not compared, said now and under the table
+missing() {
+    echo "$*" | tee -a "$work/missing" >&2
+}
+
+has_torch() {
+    "$1" -c 'import torch' >/dev/null 2>&1
+}
+
+# find_python: sets `python` to one that has PyTorch, or to nothing
+find_python() {
+    python=${PYTHON:-python3}
+    has_torch "$python" && return
+    if [ -n "${PYTHON:-}" ]; then
+        missing "PyTorch is not compared: $PYTHON has none"
+        python=
+        return
+    fi
+    echo "Installing PyTorch $TORCH in a temporary folder" >&2
+    python=$work/venv/bin/python
+    { python3 -m venv "$work/venv" && "$python" -m pip install --quiet "torch==$TORCH" numpy; } \
+        >"$work/pip.log" 2>&1 || true
+    if ! has_torch "$python"; then
+        tail -n 3 "$work/pip.log" >&2
+        missing "PyTorch is not compared: pip could not install it (PYTHON=... names a Python that has it)"
+        python=
+    fi
+}
+
+# find_openblas: builds the peer's products; sets `openblas` to the program, or to nothing
+find_openblas() {
+    openblas=$work/openblas_gemm
+    (install module openblas libopenblas-dev) >&2 || true
+    # shellcheck disable=SC2046 -- a list of options
+    if ! have module openblas; then
+        missing "gemm is not compared: there is no OpenBLAS (pkg-config openblas)"
+        openblas=
+    elif ! cc -O2 -std=c11 -D_POSIX_C_SOURCE=200809L $bench/openblas_gemm.c $bench/timing.c \
+        $(pkg-config --cflags --libs openblas) -o "$openblas"; then
+        missing "gemm is not compared: openblas_gemm.c could not be built"
+        openblas=
+    fi
+}
+
+ours() {
+    build/bench -m -s "$EACH" -t "$2" -l "$LONGEST" -n "$STEPS" "$1"
+}
+
+theirs() {
+    if [ "$1" = gemm ]; then
+        [ -z "$openblas" ] || "$openblas" "$EACH" "$2"
+    elif [ -n "$python" ]; then
+        "$python" $bench/pytorch_peer.py -s "$EACH" -t "$2" -l "$LONGEST" -n "$STEPS" "$1"
+    fi
+}
+
+# turn SIDE WORKLOAD THREADS: one side's measurement; its rows go to the others, with the side in front
+turn() {
+    printf '%s ' "$1" >&2
+    "$1" "$2" "$3" >"$work/turn" || missing "$1: $2 on $3 thread(s) failed"
+    awk -v side="$1" '{ print side "\t" $0 }' "$work/turn" >>"$work/rows"
+}
+
+# take_turns WORKLOAD THREADS: in every second round the peer begins
+take_turns() {
+    OMP_NUM_THREADS=$2
+    OPENBLAS_NUM_THREADS=$2
+    export OMP_NUM_THREADS OPENBLAS_NUM_THREADS
+    round=1
+    printf '%s, %s thread(s): ' "$1" "$2" >&2
+    while [ "$round" -le "$ROUNDS" ]; do
+        if [ $((round % 2)) = 1 ]; then
+            turn ours "$1" "$2"
+            turn theirs "$1" "$2"
+        else
+            turn theirs "$1" "$2"
+            turn ours "$1" "$2"
+        fi
+        round=$((round + 1))
+    done
+    echo >&2
+}
+
+[ $# -gt 0 ] || set -- documents sst2 large encoder infer gemm attention adam job
+# shellcheck disable=SC2086 -- lists of words
+install $BUILD_TOOLS $LIBRARIES >&2
+build build >&2
+load=$(cut -d ' ' -f 1 /proc/loadavg 2>/dev/null || echo unknown)
+python=
+openblas=
+case " $* " in *" gemm "*) find_openblas ;; esac
+[ "$*" = gemm ] || find_python
+for workload in "$@"; do
+    for threads in $THREADS; do
+        if [ "$threads" -gt "$(getconf _NPROCESSORS_ONLN)" ]; then
+            missing "$workload on $threads threads is not compared: the machine has fewer processors"
+        else
+            take_turns "$workload" "$threads"
+        fi
+    done
+done
+
+echo
+echo "tapegrad beside$([ -z "$python" ] || "$python" -c 'import torch; print(" PyTorch", torch.__version__, end="")')$(
+    [ -z "$openblas" ] || printf ' OpenBLAS %s' "$(pkg-config --modversion openblas)")"
+sed -n 's/^model name[^:]*: */Processor: /p' /proc/cpuinfo 2>/dev/null | sed -n 1p
+echo "Medians of $ROUNDS rounds of $EACH s, in turn, OMP_WAIT_POLICY=$OMP_WAIT_POLICY"
+echo "Load average before: $load (other work disturbs, two threads most)"
+echo
+awk -f $bench/compare.awk "$work/rows"
+echo
+echo "Not compared:"
+sed 's/^/  /' "$work/missing"
+echo "  memory: bench attention and the tests in tests/memory count ours; PyTorch does not say what it holds"
+echo "  attention beyond T = $LONGEST, unless LONGEST says so: build/bench attention measures ours to 16384"
