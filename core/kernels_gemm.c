@@ -15,7 +15,7 @@ enum { TILE_ROWS = 8, PANEL_VECS = 3 }; /* 24 sums, 3 of B, 1 of A: of 32 regist
 #else
 enum { TILE_ROWS = 6, PANEL_VECS = 2 }; /* 12 sums, 2 of B, 1 of A: of 16 registers */
 #endif
-enum { K_BLOCK = 512, N_BLOCK = 576 };
+enum { K_BLOCK = 512, N_BLOCK = 576, PACK_ROWS = 16 }; /* the last: numbers of a column in a cache line */
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #ifdef __clang__
@@ -29,20 +29,43 @@ static int64_t vectors(int64_t n) { return (n + VEC_WIDTH - 1) / VEC_WIDTH; }
 static int64_t panels(int64_t n) { return (vectors(n) + PANEL_VECS - 1) / PANEL_VECS; }
 static int64_t panel_start(int64_t n, int64_t panel) { return panel * vectors(n) / panels(n); } /* in vectors */
 
+/* A block of four rows and columns of B, whose columns are contiguous: read by columns, written by rows. */
+typedef tg_real four __attribute__((vector_size(4 * sizeof(tg_real))));
+static inline void pack_four(const tg_real *from, int64_t column, tg_real *to, int64_t width)
+{
+    four c[4];
+    for (int j = 0; j < 4; j++) memcpy(&c[j], from + j * column, sizeof c[j]);
+    four even = __builtin_shufflevector(c[0], c[1], 0, 4, 2, 6), odd = __builtin_shufflevector(c[0], c[1], 1, 5, 3, 7);
+    four even_2 = __builtin_shufflevector(c[2], c[3], 0, 4, 2, 6), odd_2 = __builtin_shufflevector(c[2], c[3], 1, 5, 3, 7);
+    const four rows[4] = {
+        __builtin_shufflevector(even, even_2, 0, 1, 4, 5), __builtin_shufflevector(odd, odd_2, 0, 1, 4, 5),
+        __builtin_shufflevector(even, even_2, 2, 3, 6, 7), __builtin_shufflevector(odd, odd_2, 2, 3, 6, 7),
+    };
+    for (int p = 0; p < 4; p++) memcpy(to + p * width, &rows[p], sizeof rows[p]);
+}
+
+/* Rows p0 .. p1 - 1 of a panel of B, whose first column `from` points at; `columns` of the panel's `width` are B's. */
+static void pack_rows(int64_t p0, int64_t p1, int64_t columns, int64_t width, tg_matrix b, const tg_real *from, tg_real *to)
+{
+    int64_t fours = b.row == 1 && p1 - p0 == PACK_ROWS ? columns / 4 * 4 : 0;
+    for (int64_t j = 0; j < fours; j += 4)
+        for (int64_t p = p0; p < p1; p += 4) pack_four(from + p + j * b.column, b.column, to + p * width + j, width);
+    for (int64_t p = p0; p < p1; p++) {
+        const tg_real *row = from + p * b.row;
+        if (b.column == 1) memcpy(to + p * width, row, (size_t)columns * sizeof *to);
+        else
+            for (int64_t j = fours; j < columns; j++) to[p * width + j] = row[j * b.column];
+        for (int64_t j = columns; j < width; j++) to[p * width + j] = 0;
+    }
+}
+
 void TG_KERNEL(tg_k_gemm_pack)(int64_t k, int64_t n, tg_matrix b, tg_real *packed)
 {
     for (int64_t panel = 0; panel < panels(n); panel++) {
         int64_t first = panel_start(n, panel) * VEC_WIDTH, width = panel_start(n, panel + 1) * VEC_WIDTH - first;
-        int64_t real_columns = n - first < width ? n - first : width;
-        tg_real *to = packed + first * k;
-        for (int64_t p = 0; p < k; p++, to += width) {
-            const tg_real *from = b.data + p * b.row + first * b.column;
-            if (b.column == 1)
-                for (int64_t j = 0; j < real_columns; j++) to[j] = from[j];
-            else
-                for (int64_t j = 0; j < real_columns; j++) to[j] = from[j * b.column];
-            for (int64_t j = real_columns; j < width; j++) to[j] = 0;
-        }
+        int64_t columns = n - first < width ? n - first : width;
+        for (int64_t p = 0; p < k; p += PACK_ROWS)
+            pack_rows(p, p + PACK_ROWS < k ? p + PACK_ROWS : k, columns, width, b, b.data + first * b.column, packed + first * k);
     }
 }
 
