@@ -15,7 +15,7 @@ enum { TILE_ROWS = 8, PANEL_VECS = 3 }; /* 24 sums, 3 of B, 1 of A: of 32 regist
 #else
 enum { TILE_ROWS = 6, PANEL_VECS = 2 }; /* 12 sums, 2 of B, 1 of A: of 16 registers */
 #endif
-enum { K_BLOCK = 512, N_BLOCK = 576, PACK_ROWS = 16 }; /* the last: numbers of a column in a cache line */
+enum { K_BLOCK = 512, N_BLOCK = 576, GATHER_PANELS = 4, LINE = 16 /* floats of a cache line */ };
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #ifdef __clang__
@@ -47,7 +47,7 @@ static inline void pack_four(const tg_real *from, int64_t column, tg_real *to, i
 /* Rows p0 .. p1 - 1 of a panel of B, whose first column `from` points at; `columns` of the panel's `width` are B's. */
 static void pack_rows(int64_t p0, int64_t p1, int64_t columns, int64_t width, tg_matrix b, const tg_real *from, tg_real *to)
 {
-    int64_t fours = b.row == 1 && p1 - p0 == PACK_ROWS ? columns / 4 * 4 : 0;
+    int64_t fours = b.row == 1 && p1 - p0 == LINE ? columns / 4 * 4 : 0;
     for (int64_t j = 0; j < fours; j += 4)
         for (int64_t p = p0; p < p1; p += 4) pack_four(from + p + j * b.column, b.column, to + p * width + j, width);
     for (int64_t p = p0; p < p1; p++) {
@@ -64,8 +64,8 @@ void TG_KERNEL(tg_k_gemm_pack)(int64_t k, int64_t n, tg_matrix b, tg_real *packe
     for (int64_t panel = 0; panel < panels(n); panel++) {
         int64_t first = panel_start(n, panel) * VEC_WIDTH, width = panel_start(n, panel + 1) * VEC_WIDTH - first;
         int64_t columns = n - first < width ? n - first : width;
-        for (int64_t p = 0; p < k; p += PACK_ROWS)
-            pack_rows(p, p + PACK_ROWS < k ? p + PACK_ROWS : k, columns, width, b, b.data + first * b.column, packed + first * k);
+        for (int64_t p = 0; p < k; p += LINE)
+            pack_rows(p, p + LINE < k ? p + LINE : k, columns, width, b, b.data + first * b.column, packed + first * k);
     }
 }
 
@@ -128,21 +128,46 @@ typedef struct product {
     bool add;
 } product;
 
-/* Rows r0 .. r1 - 1 of the panels p0 .. p1 - 1, over one block of k. */
-static void block(const product *g, int64_t k0, int64_t k1, int64_t r0, int64_t r1, int64_t p0, int64_t p1)
+/* The part of A^T that `rows` rows of C read, whose numbers lie far apart, close together. */
+static tg_matrix gather(int64_t rows, int64_t k, tg_matrix a, tg_real *to)
+{
+    for (int64_t p = 0; p < k; p++) {
+        if (rows == LINE) memcpy(to + p * LINE, a.data + p * a.column, LINE * sizeof *to);
+        else
+            for (int64_t i = 0; i < rows; i++) to[p * LINE + i] = a.data[i + p * a.column];
+    }
+    return (tg_matrix){to, 1, LINE};
+}
+
+/* Rows r0 .. r1 - 1 of the panels p0 .. p1 - 1, over one block of k; a reads the first of these rows. */
+static void block(const product *g, int64_t k0, int64_t k1, tg_matrix a, int64_t r0, int64_t r1, int64_t p0, int64_t p1)
 {
     int64_t tiles = (r1 - r0 + TILE_ROWS - 1) / TILE_ROWS;
     for (int64_t t = 0; t < tiles; t++) {
         int64_t row = r0 + t * (r1 - r0) / tiles, end = r0 + (t + 1) * (r1 - r0) / tiles;
-        tg_matrix a = {g->a.data + row * g->a.row + k0 * g->a.column, g->a.row, g->a.column};
+        tg_matrix a_tile = {a.data + (row - r0) * a.row, a.row, a.column};
         for (int64_t panel = p0; panel < p1; panel++) {
             int64_t first = panel_start(g->n, panel), vecs = panel_start(g->n, panel + 1) - first;
             int64_t over = (first + vecs) * VEC_WIDTH - g->n;
             int64_t b_row = g->b_row ? g->b_row : vecs * VEC_WIDTH;
-            any_tile((int)(end - row), (int)vecs, k1 - k0, a,
-                     g->b + first * VEC_WIDTH * (g->b_row ? 1 : g->k) + k0 * b_row, b_row, g->c + row * g->c_row + first * VEC_WIDTH, g->c_row, (int)(VEC_WIDTH - (over > 0 ? over : 0)),
+            any_tile((int)(end - row), (int)vecs, k1 - k0, a_tile,
+                     g->b + first * VEC_WIDTH * (g->b_row ? 1 : g->k) + k0 * b_row, b_row, g->c
+                     + row * g->c_row + first * VEC_WIDTH, g->c_row, (int)(VEC_WIDTH - (over > 0 ? over : 0)),
                      g->add || k0 > 0);
         }
+    }
+}
+
+/* The same, with A's part gathered where that pays: several panels read it. */
+static void blocks(const product *g, int64_t k0, int64_t k1, int64_t r0, int64_t r1, int64_t p0, int64_t p1)
+{
+    tg_real gathered[LINE * K_BLOCK];
+    const bool far = p1 - p0 >= GATHER_PANELS && g->a.row == 1 && g->a.column > 512;
+    const int64_t step = far ? LINE : r1 - r0;
+    for (int64_t r = r0; r < r1; r += step) {
+        const int64_t end = r + step < r1 ? r + step : r1;
+        tg_matrix a = {g->a.data + r * g->a.row + k0 * g->a.column, g->a.row, g->a.column};
+        block(g, k0, k1, far ? gather(end - r, k1 - k0, a, gathered) : a, r, end, p0, p1);
     }
 }
 
@@ -152,7 +177,7 @@ static void part(const product *g, int64_t r0, int64_t r1, int64_t p0, int64_t p
     int64_t k0 = 0;
     do { /* once even for k = 0, which clears C */
         int64_t k1 = k0 + K_BLOCK < g->k ? k0 + K_BLOCK : g->k;
-        for (int64_t p = p0; p < p1; p += step) block(g, k0, k1, r0, r1, p, p + step < p1 ? p + step : p1);
+        for (int64_t p = p0; p < p1; p += step) blocks(g, k0, k1, r0, r1, p, p + step < p1 ? p + step : p1);
         k0 = k1;
     } while (k0 < g->k);
 }
