@@ -84,7 +84,7 @@ START_TEST(every_size)
 END_TEST
 
 /* Longer than any block along each axis, so that partial sums are carried over. */
-static const int64_t large[][3] = {{3, 5, 3000}, {700, 3, 5}, {3, 2100, 7}, {130, 140, 700}};
+static const int64_t large[][3] = {{3, 5, 3000}, {700, 3, 5}, {3, 2100, 7}, {130, 140, 700}, {533, 208, 521}};
 
 START_TEST(large_sizes)
 {
