@@ -21,7 +21,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { HELD_OUT = 1000, LSTM_STEPS = 1000, TRANSFORMER_STEPS = 1400, QUICK_STEPS = 400, MOST_WRONG = 5 };
+enum { HELD_OUT = 1000, LSTM_STEPS = 1000, TRANSFORMER_STEPS = 1100, QUICK_STEPS = 400, MOST_WRONG = 5 };
 
 typedef struct options {
     tr_settings settings;
@@ -194,7 +194,7 @@ static const char help[] =
     "translate [OPTION]... [TEXT]...: learns to translate dates, and translates each TEXT\n\n"
     "  --model KIND      lstm, or transformer (lstm)\n"
     "  --attention KIND  of the LSTMs: additive, dot, scaled-dot, bilinear, cosine, euclidean or none (additive)\n"
-    "  --steps N         of learning (1000, of a transformer 1400)\n"
+    "  --steps N         of learning (1000, of a transformer 1100)\n"
     "  --quick           400 steps\n"
     "  --least PERCENT   fails if fewer held-out dates are right\n"
     "  --seed N          of all that is random (1)\n"
