@@ -172,11 +172,12 @@ static void pack_keys(const head *a, int64_t j0, int64_t n)
 {
     const attention_attributes *op = a->op;
     if (is_single(a)) return;
+    const int64_t size = tg_gemm_pack_size(op->d, n);
     tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, j0);
     tg_matrix v = head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, j0);
     if (is_product(a)) {
         TG_RUN(tg_k_gemm_pack)(op->d, n, tg_matrix_transposed(k), a->k_t);
-        for (int64_t i = 0; i < tg_gemm_pack_size(op->d, n); i++) a->k_t[i] *= (tg_real)op->how.scale;
+        for (int64_t i = 0; i < size; i++) a->k_t[i] *= (tg_real)op->how.scale;
         if (!tg_gemm_in_place(op->d, k)) TG_RUN(tg_k_gemm_pack)(n, op->d, k, a->k);
     }
     TG_RUN(tg_k_gemm_pack)(op->dv, n, tg_matrix_transposed(v), a->v_t);
