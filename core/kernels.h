@@ -80,4 +80,8 @@ TG_KERNEL_DECLARE(void, tg_k_gemm_pack, int64_t k, int64_t n, tg_matrix b, tg_re
 TG_KERNEL_DECLARE(void, tg_k_gemm, int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row,
                   tg_real *c, int64_t c_row, bool add);
 
+/* The same with B packed on the way, into memory of tg_gemm_pack_size, by the threads that read it. */
+TG_KERNEL_DECLARE(void, tg_k_gemm_once, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *packed, tg_real *c,
+                  int64_t c_row, bool add);
+
 #endif

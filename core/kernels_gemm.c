@@ -24,9 +24,14 @@ enum { K_BLOCK = 512, N_BLOCK = 576, GATHER_PANELS = 4, LINE = 16 /* floats of a
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
 
-/* The vectors of B are shared out evenly among as few panels as will do. */
+/* The vectors of B are shared out evenly among as few panels as will do; among an even number, where there are several, for two
+ * threads share them without one having more. */
 static int64_t vectors(int64_t n) { return (n + VEC_WIDTH - 1) / VEC_WIDTH; }
-static int64_t panels(int64_t n) { return (vectors(n) + PANEL_VECS - 1) / PANEL_VECS; }
+static int64_t panels(int64_t n)
+{
+    const int64_t fewest = (vectors(n) + PANEL_VECS - 1) / PANEL_VECS;
+    return fewest > 1 ? fewest + fewest % 2 : fewest;
+}
 static int64_t panel_start(int64_t n, int64_t panel) { return panel * vectors(n) / panels(n); } /* in vectors */
 
 /* A block of four rows and columns of B, whose columns are contiguous: read by columns, written by rows. */
@@ -59,14 +64,19 @@ static void pack_rows(int64_t p0, int64_t p1, int64_t columns, int64_t width, tg
     }
 }
 
-void TG_KERNEL(tg_k_gemm_pack)(int64_t k, int64_t n, tg_matrix b, tg_real *packed)
+static void pack_panels(int64_t k, int64_t n, tg_matrix b, tg_real *packed, int64_t p0, int64_t p1)
 {
-    for (int64_t panel = 0; panel < panels(n); panel++) {
+    for (int64_t panel = p0; panel < p1; panel++) {
         int64_t first = panel_start(n, panel) * VEC_WIDTH, width = panel_start(n, panel + 1) * VEC_WIDTH - first;
         int64_t columns = n - first < width ? n - first : width;
         for (int64_t p = 0; p < k; p += LINE)
             pack_rows(p, p + LINE < k ? p + LINE : k, columns, width, b, b.data + first * b.column, packed + first * k);
     }
+}
+
+void TG_KERNEL(tg_k_gemm_pack)(int64_t k, int64_t n, tg_matrix b, tg_real *packed)
+{
+    pack_panels(k, n, b, packed, 0, panels(n));
 }
 
 /* One tile: `rows` and `vecs` are constants where this is inlined, so that the sums live in registers. The panel's last
@@ -182,24 +192,36 @@ static void part(const product *g, int64_t r0, int64_t r1, int64_t p0, int64_t p
     } while (k0 < g->k);
 }
 
+/* Shares a product among threads. Where B is to be packed each thread packs the panels that it is going to read. */
+static void run(const product *g, const tg_matrix *unpacked, tg_real *packed)
+{
+    const int64_t m = g->m, all = panels(g->n);
+    int64_t threads = 1;
+    if (m == 0 || all == 0) return;
+#ifdef _OPENMP
+    if (m * g->n * g->k >= 16 * (int64_t)TG_PARALLEL_WORK && !omp_in_parallel()) threads = omp_get_max_threads();
+#endif
+    int64_t row_parts = m / (2 * TILE_ROWS) < threads ? m / (2 * TILE_ROWS) : threads;
+    if (row_parts < 1 || (unpacked && all >= threads)) row_parts = 1;
+    const int64_t panel_parts = threads / row_parts < all ? threads / row_parts : all, parts = row_parts * panel_parts;
+    if (unpacked && (row_parts > 1 || parts == 1)) pack_panels(g->k, g->n, *unpacked, packed, 0, all), unpacked = NULL;
+    if (parts == 1) { part(g, 0, m, 0, all); return; } /* even a parallel region of one thread costs something */
+#pragma omp parallel for schedule(static, 1)
+    for (int64_t i = 0; i < parts; i++) {
+        const int64_t r = i % row_parts, p = i / row_parts, p0 = p * all / panel_parts, p1 = (p + 1) * all / panel_parts;
+        if (unpacked) pack_panels(g->k, g->n, *unpacked, packed, p0, p1);
+        part(g, r * m / row_parts, (r + 1) * m / row_parts, p0, p1);
+    }
+}
+
 void TG_KERNEL(tg_k_gemm)(int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row, tg_real *c,
                           int64_t c_row, bool add)
 {
-    if (m == 0 || n == 0) return;
-    product g = {.m = m, .n = n, .k = k, .b_row = b_row, .c_row = c_row, .a = a, .b = b, .c = c, .add = add};
-    int64_t threads = 1;
-#ifdef _OPENMP
-    if (m * n * k >= 16 * (int64_t)TG_PARALLEL_WORK && !omp_in_parallel()) threads = omp_get_max_threads();
-#endif
-    int64_t row_parts = m / (2 * TILE_ROWS) < threads ? m / (2 * TILE_ROWS) : threads;
-    if (row_parts < 1) row_parts = 1;
-    int64_t panel_parts = threads / row_parts < panels(n) ? threads / row_parts : panels(n);
-    int64_t parts = row_parts * panel_parts;
-    if (parts == 1) { part(&g, 0, m, 0, panels(n)); return; } /* even a parallel region of one thread costs something */
-#pragma omp parallel for schedule(static, 1)
-    for (int64_t i = 0; i < parts; i++) {
-        int64_t r = i % row_parts, p = i / row_parts;
-        part(&g, r * m / row_parts, (r + 1) * m / row_parts, p * panels(n) / panel_parts,
-             (p + 1) * panels(n) / panel_parts);
-    }
+    run(&(product){m, n, k, b_row, c_row, a, b, c, add}, NULL, NULL);
+}
+
+void TG_KERNEL(tg_k_gemm_once)(int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *packed, tg_real *c,
+                               int64_t c_row, bool add)
+{
+    run(&(product){m, n, k, 0, c_row, a, packed, c, add}, &b, packed);
 }

@@ -94,9 +94,8 @@ void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_
 {
     const bool in_place = tg_gemm_in_place(n, b);
     tg_real *packed = in_place ? NULL : tg_scratch(node, tg_gemm_pack_size(k, n));
-    if (packed) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
     if (in_place) TG_RUN(tg_k_gemm)(m, n, k, a, b.data, b.row, c, c_row, add);
-    else if (packed) TG_RUN(tg_k_gemm)(m, n, k, a, packed, 0, c, c_row, add);
+    else if (packed) TG_RUN(tg_k_gemm_once)(m, n, k, a, b, packed, c, c_row, add);
 }
 
 /* C [m, n] += A B over the whole batch. Where C is broadcast, `add` makes each product but the first add to it. */

@@ -161,15 +161,19 @@ static int64_t row_blocks(const lstm_attributes *op)
     return blocks < op->batch ? blocks : op->batch > 0 ? op->batch : 1;
 }
 
+typedef void (*pack_function)(const tg_node *node, int d);
 typedef void (*block_function)(const tg_node *node, int d, int64_t first, int64_t last);
 
-static void each_block(const tg_node *node, block_function function)
+/* A direction's weights are packed by the thread that reads them, if it is one alone. */
+static void each_block(const tg_node *node, pack_function pack, block_function function)
 {
     const lstm_attributes *op = node->attributes;
     const int64_t blocks = row_blocks(op), tasks = blocks * op->directions;
+    for (int d = 0; blocks > 1 && d < op->directions; d++) pack(node, d);
 #pragma omp parallel for if (tasks > op->directions || blocks > 1 || op->n * op->hidden > 4096) schedule(dynamic, 1)
     for (int64_t i = 0; i < tasks; i++) {
         int64_t block = i / op->directions;
+        if (blocks == 1) pack(node, (int)i);
         function(node, (int)(i % op->directions), block * op->batch / blocks, (block + 1) * op->batch / blocks);
     }
 }
@@ -221,6 +225,12 @@ static void pass_on(const tg_node *node, int k, int64_t t, int64_t rank, const t
     memcpy(node->outputs[2]->data + row, c, bytes);
 }
 
+static void pack_forward(const tg_node *node, int k)
+{
+    const lstm_attributes *op = node->attributes;
+    TG_RUN(tg_k_gemm_pack)(op->hidden, 4 * op->hidden, (tg_matrix){weight(node, k, W_HH)->data, 1, op->hidden}, op->d[k].packed);
+}
+
 static void forward_block(const tg_node *node, int k, int64_t first, int64_t last)
 {
     const lstm_attributes *op = node->attributes;
@@ -268,14 +278,18 @@ static void lstm_forward(tg_node *node)
         project_input(node, k);
         gather_state(op, k, node->inputs[H0] ? node->inputs[H0]->data : NULL, op->time ? op->active[0] : 0, d->before);
         gather_state(op, k, node->inputs[C0] ? node->inputs[C0]->data : NULL, op->batch, d->c0);
-        TG_RUN(tg_k_gemm_pack)(op->hidden, 4 * op->hidden, (tg_matrix){weight(node, k, W_HH)->data, 1, op->hidden},
-                               d->packed);
     }
-    each_block(node, forward_block);
+    each_block(node, pack_forward, forward_block);
     fill_rest(node);
 }
 
 /* ---- backward ---- */
+
+static void pack_backward(const tg_node *node, int k)
+{
+    const lstm_attributes *op = node->attributes;
+    TG_RUN(tg_k_gemm_pack)(4 * op->hidden, op->hidden, (tg_matrix){weight(node, k, W_HH)->data, op->hidden, 1}, op->d[k].packed);
+}
 
 static void backward_block(const tg_node *node, int k, int64_t first, int64_t last)
 {
@@ -295,8 +309,8 @@ static void backward_block(const tg_node *node, int k, int64_t first, int64_t la
         }
         if (t > 0 || node->inputs[H0]) /* dh_(t-1) = dz_t W_hh */
             TG_RUN(tg_k_gemm)(end - first, hidden, 4 * hidden,
-                              (tg_matrix){d->gates + (op->offset[t] + first) * 4 * hidden, 4 * hidden, 1}, d->packed,
-                              0, d->dh + first * hidden, hidden, false);
+                              (tg_matrix){d->gates + (op->offset[t] + first) * 4 * hidden, 4 * hidden, 1}, d->packed, 0,
+                              d->dh + first * hidden, hidden, false);
     }
 }
 
@@ -348,10 +362,8 @@ static void lstm_backward(tg_node *node)
         if (!d->packed || !d->dh || !d->dc) return;
         gather_state(op, k, node->outputs[1]->grad, op->batch, d->dh);
         gather_state(op, k, node->outputs[2]->grad, op->batch, d->dc);
-        TG_RUN(tg_k_gemm_pack)(4 * op->hidden, op->hidden, (tg_matrix){weight(node, k, W_HH)->data, op->hidden, 1},
-                               d->packed);
     }
-    each_block(node, backward_block);
+    each_block(node, pack_backward, backward_block);
     for (int k = 0; k < op->directions; k++) {
         backward_products(node, k);
         add_to_initial(node, H0, k, op->d[k].dh);

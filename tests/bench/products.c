@@ -32,8 +32,8 @@ static bool product_step(void *state)
 {
     const product *p = state;
     const bool in_place = p->pack && tg_gemm_in_place(p->n, p->b);
-    if (p->pack && !in_place) TG_RUN(tg_k_gemm_pack)(p->k, p->n, p->b, p->packed);
-    TG_RUN(tg_k_gemm)(p->m, p->n, p->k, p->a, in_place ? p->b.data : p->packed, in_place ? p->b.row : 0, p->c, p->n, false);
+    if (p->pack && !in_place) TG_RUN(tg_k_gemm_once)(p->m, p->n, p->k, p->a, p->b, p->packed, p->c, p->n, false);
+    else TG_RUN(tg_k_gemm)(p->m, p->n, p->k, p->a, in_place ? p->b.data : p->packed, in_place ? p->b.row : 0, p->c, p->n, false);
     return true;
 }
 

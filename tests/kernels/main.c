@@ -31,6 +31,7 @@ typedef struct kernel_set {
     void (*dropout_mask)(int64_t, uint64_t, uint64_t, uint32_t, tg_real, tg_real *);
     void (*gemm_pack)(int64_t, int64_t, tg_matrix, tg_real *);
     void (*gemm)(int64_t, int64_t, int64_t, tg_matrix, const tg_real *, int64_t, tg_real *, int64_t, bool);
+    void (*gemm_once)(int64_t, int64_t, int64_t, tg_matrix, tg_matrix, tg_real *, tg_real *, int64_t, bool);
     void (*lstm_gates)(int64_t, tg_real *, const tg_real *, tg_real *, tg_real *);
     void (*lstm_gates_backward)(int64_t, tg_real *, const tg_real *, const tg_real *, const tg_real *, tg_real *);
     tg_real (*additive_score)(int64_t, const tg_real *, const tg_real *, const tg_real *);
@@ -48,7 +49,8 @@ typedef struct kernel_set {
 #define SET(suffix, level)                                                                                            \
     {#suffix, level, tg_k_exp_##suffix, tg_k_tanh_##suffix, tg_k_sigmoid_##suffix, tg_k_exp_shifted_##suffix,         \
      tg_k_softmax_backward_##suffix, tg_k_sum_##suffix, tg_k_dot_##suffix, tg_k_max_##suffix, tg_k_axpy_##suffix, tg_k_add_rows_##suffix,             \
-     tg_k_dropout_mask_##suffix, tg_k_gemm_pack_##suffix, tg_k_gemm_##suffix, tg_k_lstm_gates_##suffix,               \
+     tg_k_dropout_mask_##suffix, tg_k_gemm_pack_##suffix, tg_k_gemm_##suffix, tg_k_gemm_once_##suffix,               \
+     tg_k_lstm_gates_##suffix,  \
      tg_k_lstm_gates_backward_##suffix, tg_k_additive_score_##suffix, tg_k_additive_score_backward_##suffix,           \
      tg_k_distance_##suffix, tg_k_distance_backward_##suffix, tg_k_fold_##suffix,  \
      tg_k_weights_##suffix, tg_k_adam_settled_##suffix, tg_k_adam_idle_##suffix, tg_k_adam_##suffix}
@@ -206,7 +208,8 @@ static void check_gemm(const kernel_set *set, int64_t m, int64_t n, int64_t k, b
     for (int64_t i = 0; i < m * n; i++) c[i] = 1;
     c[m * n] = 42;
     if (in_place) set->gemm(m, n, k, left, b, n, c, n, add);
-    else set->gemm(m, n, k, left, packed, 0, c, n, add);
+    else if (m % 2) set->gemm(m, n, k, left, packed, 0, c, n, add);
+    else set->gemm_once(m, n, k, left, right, packed, c, n, add);
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             double want = add ? 1 : 0;
