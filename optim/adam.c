@@ -47,46 +47,35 @@ static void update(tg_params *params, tg_param_entry *entry, const tg_adam_const
 
 /* ---- rows that take their steps late ---- */
 
-/* Whether the steps from `from` on, up to the last, leave the n numbers p as they are when there is no gradient: whatever they
- * subtract is at most U = S |m| / (sqrt(w) + e), where S is the largest of their factors, e the smallest of their epsilons, and w
- * a lower bound of v after k of them, v beta2^k less the roundings; if p + U and p - U both round to p, so does p less any of
- * it. |m| and v only fall, and every rounded operation is monotone. */
-static bool is_settled(int64_t n, const tg_adam_constants *from, const tg_adam_constants *last, const tg_real *p,
-                       const tg_real *m, const tg_real *v)
+/* What is noted of the steps while rows wait; d->notes. */
+typedef struct adam_notes {
+    tg_adam_bounds bounds;
+    tg_adam_constants of[]; /* [d->noted] */
+} adam_notes;
+
+static void note(tg_deferred *d, const tg_adam_constants *k)
 {
-    const double k = (double)(last - from + 1), lost = 1.2e-7 * k;
-    tg_real largest = 0, epsilon = last->epsilon;
-    bool alike = true;
-    for (const tg_adam_constants *c = from; c <= last; c++) {
-        alike = alike && c->beta1_rest == last->beta1_rest && c->beta2 == last->beta2 && c->weight_decay == 0 && c->step >= 0;
-        largest = c->step > largest ? c->step : largest;
-        epsilon = c->epsilon < epsilon ? c->epsilon : epsilon;
-    }
-    const double bound = lost < 1 ? pow((double)last->beta2, k) * (1 - lost) * (1 - 1e-6) : 0;
-    return alike && epsilon > 0 && TG_RUN(tg_k_adam_settled)(n, largest, epsilon, (tg_real)bound, p, m, v);
+    adam_notes *notes = d->notes;
+    tg_adam_bounds *b = &notes->bounds;
+    const double beta1 = 1 - (double)k->beta1_rest;
+    if (d->noted == 0) notes->of[0] = *k;
+    if (d->noted == 0) *b = (tg_adam_bounds){beta1 >= 0 && beta1 * beta1 < 0.99 * (double)k->beta2, k->step, k->epsilon};
+    b->alike = b->alike && k->beta1_rest == notes->of[0].beta1_rest && k->beta2 == notes->of[0].beta2;
+    b->alike = b->alike && k->weight_decay == 0 && k->step >= 0 && k->epsilon > 0;
+    b->step = k->step > b->step ? k->step : b->step;
+    b->epsilon = k->epsilon < b->epsilon ? k->epsilon : b->epsilon;
+    notes->of[d->noted++] = *k;
 }
 
 /* A row takes all the steps that it missed, in which it had no gradient. */
 static void take_steps(tg_param_entry *entry, int64_t row)
 {
-    enum { STEPS = 16, PIECE = 256 }; /* after so many it may have settled; numbers at a time */
-    static const tg_real zeros[PIECE];
     const tg_deferred *d = entry->deferred;
-    const tg_adam_constants *notes = d->notes, *last = notes + d->noted - 1;
-    const int64_t width = entry->tensor.shape[1], missed = entry->steps - d->taken[row];
-    tg_real *all_m = tg_param_state(entry->tensor.params, entry, "exp_avg");
-    tg_real *all_v = tg_param_state(entry->tensor.params, entry, "exp_avg_sq");
-    for (int64_t at = row * width; at < (row + 1) * width; at += PIECE) {
-        const int64_t n = (row + 1) * width - at < PIECE ? (row + 1) * width - at : PIECE;
-        tg_real *p = entry->tensor.data + at, *m = all_m + at, *v = all_v + at;
-        for (const tg_adam_constants *k = last - missed + 1; k <= last;) {
-            if (last - k >= STEPS && is_settled(n, k, last, p, m, v)) {
-                TG_RUN(tg_k_adam_idle)(n, last - k + 1, last, m, v);
-                break;
-            }
-            for (int i = 0; i < STEPS && k <= last; i++, k++) TG_RUN(tg_k_adam)(n, k, zeros, p, m, v);
-        }
-    }
+    const tg_tensor *p = &entry->tensor;
+    const adam_notes *notes = d->notes;
+    const int64_t width = p->shape[1], at = row * width, missed = entry->steps - d->taken[row];
+    tg_real *m = tg_param_state(p->params, entry, "exp_avg"), *v = tg_param_state(p->params, entry, "exp_avg_sq");
+    TG_RUN(tg_k_adam_catch_up)(width, missed, notes->of + d->noted - missed, &notes->bounds, p->data + at, m + at, v + at);
 }
 
 /* Room for one more note; the notes start anew, with all rows caught up, when there are very many. */
@@ -95,7 +84,7 @@ static bool has_room(tg_param_entry *entry)
     enum { MOST = 1 << 15 };
     tg_deferred *d = entry->deferred;
     if (d && d->noted == MOST) tg_deferred_catch_up(entry);
-    const size_t wanted = d ? (size_t)(d->noted + 1) * sizeof(tg_adam_constants) : 0;
+    const size_t wanted = d ? sizeof(adam_notes) + (size_t)(d->noted + 1) * sizeof(tg_adam_constants) : 0;
     if (!d || wanted <= d->room) return true;
     void *notes = tg_realloc(d->notes, 2 * wanted);
     if (!notes) return tg_params_fail(entry->tensor.params, "out of memory: %zu bytes for notes of Adam's steps", 2 * wanted);
@@ -109,7 +98,7 @@ static void update_rows(tg_param_entry *entry, const tg_adam_constants *k)
     const tg_tensor *p = &entry->tensor;
     const int64_t width = p->shape[1];
     tg_real *m = tg_param_state(p->params, entry, "exp_avg"), *v = tg_param_state(p->params, entry, "exp_avg_sq");
-    ((tg_adam_constants *)d->notes)[d->noted++] = *k;
+    note(d, k);
     d->take_steps = take_steps;
 #pragma omp parallel for if (d->n_touched * width > TG_PARALLEL_WORK)
     for (int64_t i = 0; i < d->n_touched; i++) {

@@ -17,30 +17,75 @@ void TG_KERNEL(tg_k_adam)(int64_t n, const tg_adam_constants *k, const tg_real *
     }
 }
 
-bool TG_KERNEL(tg_k_adam_settled)(int64_t n, tg_real step, tg_real epsilon, tg_real bound, const tg_real *p,
-                                  const tg_real *m, const tg_real *v)
+/* A piece of a row on its way through the steps that it missed. */
+typedef struct lanes { tg_real p[LANES], m[LANES], v[LANES]; } lanes;
+
+static inline void take_steps(lanes *x, int64_t steps, const tg_adam_constants *k)
 {
+    for (const tg_adam_constants *c = k; c < k + steps; c++) {
+#pragma omp simd
+        for (int i = 0; i < LANES; i++) {
+            x->m[i] += (0 - x->m[i]) * c->beta1_rest;
+            x->v[i] = x->v[i] * c->beta2;
+            x->p[i] = x->p[i] - c->weight_decay * x->p[i] - c->step * (x->m[i] / (sqrt(x->v[i]) + c->epsilon));
+        }
+    }
+}
+
+/* Whatever a step subtracts is at most U = S |m| / (sqrt(v beta2) + e), where S is the largest of the steps' factors and e the
+ * smallest of their epsilons: m shrinks by beta1 at each, and sqrt(v) by sqrt(beta2) at most, which is less, until |m| is as
+ * small as a rounding: then it is below 1e-37. If p + U and p - U both round to p, so does p less anything smaller. */
+static inline bool is_settled(const lanes *x, const tg_adam_bounds *b, tg_real beta2)
+{
+    const tg_real least = beta2 * (tg_real)(1 - 1e-6), rest = b->step * ((tg_real)1e-37 / b->epsilon);
     int moves = 0;
 #pragma omp simd reduction(| : moves)
-    for (int64_t i = 0; i < n; i++) {
-        tg_real least = v[i] * bound;
-        least = least > (tg_real)1e-30 ? least : 0;
-        tg_real most = step * (fabs(m[i]) / (sqrt(least) + epsilon));
-        moves |= !(p[i] + most == p[i]) | !(p[i] - most == p[i]);
+    for (int i = 0; i < LANES; i++) {
+        tg_real u = b->step * (fabs(x->m[i]) / (sqrt(x->v[i] * least) + b->epsilon));
+        u = u > rest ? u : rest;
+        moves |= !(x->p[i] + u == x->p[i]) | !(x->p[i] - u == x->p[i]);
     }
     return !moves;
 }
 
-void TG_KERNEL(tg_k_adam_idle)(int64_t n, int64_t steps, const tg_adam_constants *k, tg_real *m, tg_real *v)
+/* The steps of a piece that has settled: p stays. Once m has come to where rounding holds it, v alone goes on. */
+static inline void idle(lanes *x, int64_t steps, const tg_adam_constants *k)
 {
-    const tg_adam_constants c = *k;
-    int any = 0;
-    for (int64_t i = 0; i < n; i++) any |= m[i] != 0 || v[i] != 0;
-    for (int64_t s = 0; any && s < steps; s++) {
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++) {
-            m[i] += (0 - m[i]) * c.beta1_rest;
-            v[i] = v[i] * c.beta2;
+    const tg_real beta1_rest = k->beta1_rest, beta2 = k->beta2;
+    int falls = 1;
+    for (int64_t s = 0; s < steps; s++) {
+        if (s % 64 == 0) {
+            falls = 0;
+            for (int i = 0; i < LANES; i++) falls |= x->m[i] + (0 - x->m[i]) * beta1_rest != x->m[i];
         }
+#pragma omp simd
+        for (int i = 0; i < LANES; i++) x->v[i] = x->v[i] * beta2;
+        if (!falls) continue;
+#pragma omp simd
+        for (int i = 0; i < LANES; i++) x->m[i] += (0 - x->m[i]) * beta1_rest;
+    }
+}
+
+void TG_KERNEL(tg_k_adam_catch_up)(int64_t n, int64_t steps, const tg_adam_constants *k, const tg_adam_bounds *bounds,
+                                   tg_real *p, tg_real *m, tg_real *v)
+{
+    enum { AT_ONCE = 16 }; /* steps, between questions whether it has settled */
+    for (int64_t at = 0; at < n; at += LANES) {
+        lanes x = {{0}, {0}, {0}};
+        const int64_t count = n - at < LANES ? n - at : LANES;
+        int any = 0;
+        for (int64_t i = 0; i < count; i++) {
+            x.p[i] = p[at + i], x.m[i] = m[at + i], x.v[i] = v[at + i];
+            any |= x.m[i] != 0 || x.v[i] != 0;
+        }
+        if (!any && bounds->alike) continue; /* never touched */
+        for (int64_t done = 0; done < steps; done += AT_ONCE) {
+            if (bounds->alike && steps - done > AT_ONCE && is_settled(&x, bounds, k->beta2)) {
+                idle(&x, steps - done, k);
+                break;
+            }
+            take_steps(&x, steps - done < AT_ONCE ? steps - done : AT_ONCE, k + done);
+        }
+        for (int64_t i = 0; i < count; i++) p[at + i] = x.p[i], m[at + i] = x.m[i], v[at + i] = x.v[i];
     }
 }
