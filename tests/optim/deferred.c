@@ -51,7 +51,7 @@ static void pass(world *w, tg_ints ids, int step, bool backward)
     tg_tape_reset(w->tape);
 }
 
-/* Rates that rise and fall, a clipped gradient, two passes for one step, a pass for none, a gradient that is dropped, a frozen
+/* Rates that rise, fall and jump, a clipped gradient, two passes for one step, a pass for none, a gradient that is dropped, a frozen
  * time, other betas, and every row caught up or saved in between. */
 static void train(world *w, optimizer o, int steps)
 {
@@ -59,7 +59,7 @@ static void train(world *w, optimizer o, int steps)
     for (int step = 0; step < steps; step++) {
         int32_t ids[MOST + 1];
         const tg_ints chosen = choose(ids, step);
-        o.adam.rate = rate * (0.1 + (step % 200) / 100.0);
+        o.adam.rate = rate * (step % 13 == 3 ? 20 : 0.01 + (step % 200) / 100.0);
         if (step == 400) o.adam.beta2 = 0.99, o.adam.beta1 = 0.8;
         if (step % 101 == 50) pass(w, chosen, step, false);
         if (step % 37 == 5) pass(w, choose(ids, step + 1), step + 1, true);
