@@ -17,14 +17,16 @@ void TG_KERNEL(tg_k_adam)(int64_t n, const tg_adam_constants *k, const tg_real *
     }
 }
 
+enum { PIECE = 64 };
+
 /* A piece of a row on its way through the steps that it missed. */
-typedef struct lanes { tg_real p[LANES], m[LANES], v[LANES]; } lanes;
+typedef struct lanes { tg_real p[PIECE], m[PIECE], v[PIECE]; } lanes;
 
 static inline void take_steps(lanes *x, int64_t steps, const tg_adam_constants *k)
 {
     for (const tg_adam_constants *c = k; c < k + steps; c++) {
 #pragma omp simd
-        for (int i = 0; i < LANES; i++) {
+        for (int i = 0; i < PIECE; i++) {
             x->m[i] += (0 - x->m[i]) * c->beta1_rest;
             x->v[i] = x->v[i] * c->beta2;
             x->p[i] = x->p[i] - c->weight_decay * x->p[i] - c->step * (x->m[i] / (sqrt(x->v[i]) + c->epsilon));
@@ -40,7 +42,7 @@ static inline bool is_settled(const lanes *x, const tg_adam_bounds *b, tg_real b
     const tg_real least = beta2 * (tg_real)(1 - 1e-6), rest = b->step * ((tg_real)1e-37 / b->epsilon);
     int moves = 0;
 #pragma omp simd reduction(| : moves)
-    for (int i = 0; i < LANES; i++) {
+    for (int i = 0; i < PIECE; i++) {
         tg_real u = b->step * (fabs(x->m[i]) / (sqrt(x->v[i] * least) + b->epsilon));
         u = u > rest ? u : rest;
         moves |= !(x->p[i] + u == x->p[i]) | !(x->p[i] - u == x->p[i]);
@@ -56,13 +58,13 @@ static inline void idle(lanes *x, int64_t steps, const tg_adam_constants *k)
     for (int64_t s = 0; s < steps; s++) {
         if (s % 64 == 0) {
             falls = 0;
-            for (int i = 0; i < LANES; i++) falls |= x->m[i] + (0 - x->m[i]) * beta1_rest != x->m[i];
+            for (int i = 0; i < PIECE; i++) falls |= x->m[i] + (0 - x->m[i]) * beta1_rest != x->m[i];
         }
 #pragma omp simd
-        for (int i = 0; i < LANES; i++) x->v[i] = x->v[i] * beta2;
+        for (int i = 0; i < PIECE; i++) x->v[i] = x->v[i] * beta2;
         if (!falls) continue;
 #pragma omp simd
-        for (int i = 0; i < LANES; i++) x->m[i] += (0 - x->m[i]) * beta1_rest;
+        for (int i = 0; i < PIECE; i++) x->m[i] += (0 - x->m[i]) * beta1_rest;
     }
 }
 
@@ -70,9 +72,9 @@ void TG_KERNEL(tg_k_adam_catch_up)(int64_t n, int64_t steps, const tg_adam_const
                                    tg_real *p, tg_real *m, tg_real *v)
 {
     enum { AT_ONCE = 16 }; /* steps, between questions whether it has settled */
-    for (int64_t at = 0; at < n; at += LANES) {
+    for (int64_t at = 0; at < n; at += PIECE) {
         lanes x = {{0}, {0}, {0}};
-        const int64_t count = n - at < LANES ? n - at : LANES;
+        const int64_t count = n - at < PIECE ? n - at : PIECE;
         int any = 0;
         for (int64_t i = 0; i < count; i++) {
             x.p[i] = p[at + i], x.m[i] = m[at + i], x.v[i] = v[at + i];
