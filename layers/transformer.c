@@ -108,7 +108,8 @@ tg_tensor *tg_add_sinusoids(tg_tape *tape, tg_tensor *x)
 tg_tensor *tg_add_positions(tg_tape *tape, const tg_embedding *positions, tg_tensor *x)
 {
     if (!tape || tape->error.set || !x) return NULL;
-    if (x->ndim != 3 || x->shape[1] > INT32_MAX) {
+    const tg_tensor *table = positions->weight; /* which must not broadcast */
+    if (x->ndim != 3 || x->shape[1] > INT32_MAX || (table && x->shape[2] != table->shape[1])) {
         char text[TG_SHAPE_TEXT];
         tg_tape_fail(tape, "positions: input %s is not [B, T, E]", tg_format_shape(text, x->ndim, x->shape));
         return NULL;

@@ -299,6 +299,8 @@ START_TEST(learned_positions)
     test_expect_error(tape, "4", "[4, 4]", NULL); /* position 4 of a table for 0 .. 3 */
     ck_assert_ptr_null(tg_add_positions(tape, &positions, tg_constant(tape, NULL, TG_SHAPE(B, T, E + 1))));
     test_expect_error(tape, "[2, 3, 5]", NULL);
+    ck_assert_ptr_null(tg_add_positions(tape, &positions, tg_constant(tape, NULL, TG_SHAPE(B, T, 1))));
+    test_expect_error(tape, "[2, 3, 1]", NULL); /* which would broadcast */
     ck_assert_ptr_null(tg_add_positions(tape, &positions, tg_constant(tape, NULL, TG_SHAPE(T, E))));
     test_expect_error(tape, "[3, 4]", NULL);
     test_end(tape, params);
