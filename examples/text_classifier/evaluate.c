@@ -51,26 +51,21 @@ int32_t tc_best_label(const float *log_probabilities, int32_t count)
 
 bool tc_score_part(tc_score *score, const tc_model *model, tc_part part)
 {
-    int32_t C = model->labels.count;
-    *score = (tc_score){.rows = part.count};
-    score->label_rows = tc_allocate(NULL, (size_t)C, sizeof *score->label_rows);
-    score->label_right = tc_allocate(NULL, (size_t)C, sizeof *score->label_right);
-    float *answers = tc_log_probabilities(model, part);
-    bool good = score->label_rows && score->label_right && answers;
-    if (good) {
-        memset(score->label_rows, 0, (size_t)C * sizeof *score->label_rows);
-        memset(score->label_right, 0, (size_t)C * sizeof *score->label_right);
-        for (int32_t i = 0; i < part.count; i++) {
-            const float *answer = answers + (size_t)i * (size_t)C;
-            int32_t label = part.rows[i].label;
-            bool right = tc_best_label(answer, C) == label;
-            score->loss -= (double)answer[label] / part.count;
-            score->right += right;
-            score->label_rows[label]++;
-            score->label_right[label] += right;
-        }
-        if (!isfinite(score->loss)) good = tc_fail("the model's answers are not finite numbers");
+    const int32_t C = model->labels.count;
+    const size_t cells = (size_t)C * (size_t)C;
+    *score = (tc_score){.rows = part.count, .labels = C};
+    score->confusion = tc_allocate(NULL, cells, sizeof *score->confusion);
+    float *answers = score->confusion ? tc_log_probabilities(model, part) : NULL;
+    bool good = answers != NULL;
+    if (good) memset(score->confusion, 0, cells * sizeof *score->confusion);
+    for (int32_t i = 0; good && i < part.count; i++) {
+        const float *answer = answers + (size_t)i * (size_t)C;
+        const int32_t label = part.rows[i].label, best = tc_best_label(answer, C);
+        score->loss -= (double)answer[label] / part.count;
+        score->right += best == label;
+        score->confusion[(size_t)label * (size_t)C + (size_t)best]++;
     }
+    if (good && !isfinite(score->loss)) good = tc_fail("the model's answers are not finite numbers");
     free(answers);
     if (!good) tc_score_free(score);
     return good;
@@ -78,7 +73,32 @@ bool tc_score_part(tc_score *score, const tc_model *model, tc_part part)
 
 void tc_score_free(tc_score *score)
 {
-    free(score->label_rows);
-    free(score->label_right);
+    free(score->confusion);
     *score = (tc_score){0};
+}
+
+tc_label_score tc_score_label(const tc_score *score, int32_t label)
+{
+    const size_t C = (size_t)score->labels, at = (size_t)label;
+    tc_label_score s = {.right = score->confusion[at * C + at]};
+    for (size_t c = 0; c < C; c++) {
+        s.rows += score->confusion[at * C + c];
+        s.answers += score->confusion[c * C + at];
+    }
+    if (s.answers) s.precision = (double)s.right / s.answers;
+    if (s.rows) s.recall = (double)s.right / s.rows;
+    if (s.rows + s.answers) s.f1 = 2.0 * s.right / (s.rows + s.answers);
+    return s;
+}
+
+double tc_macro_f1(const tc_score *score)
+{
+    double sum = 0;
+    int32_t count = 0;
+    for (int32_t c = 0; c < score->labels; c++) {
+        const tc_label_score s = tc_score_label(score, c);
+        sum += s.f1;
+        count += s.rows + s.answers > 0;
+    }
+    return count ? sum / count : 0;
 }

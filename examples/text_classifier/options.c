@@ -27,7 +27,7 @@ static const command_rule commands[] = {
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-typedef enum kind { TEXT, INTEGER, NUMBER, ENCODER, ATTENTION, HELP } kind;
+typedef enum kind { TEXT, INTEGER, NUMBER, ENCODER, ATTENTION, FLAG, HELP } kind;
 
 enum { TC_LEARN = TC_TRAIN | TC_COMPARE };
 
@@ -64,6 +64,8 @@ static const option_rule rules[] = {
     {"attention", 267, TC_LEARN, ATTENTION, FIELD(attention), 0, 0, "KIND", "additive, dot, scaled-dot, bilinear, cosine, euclidean, multihead or none (additive)"},
     {"min-count", 268, TC_LEARN, INTEGER, FIELD(min_count), 1, 1e9, "N", "how often a word must occur (2 from 1000 rows on, else 1)"},
     {"longest", 269, TC_LEARN, INTEGER, FIELD(longest), 1, TC_MOST_LENGTH, "N", "tokens of a text, the rest is cut (1000)"},
+    {"top", 274, TC_PREDICT, INTEGER, FIELD(top), 1, 1e9, "K", "shows the K likeliest labels, the likeliest first (all, in order)"},
+    {"json", 275, TC_EVAL | TC_PREDICT, FLAG, FIELD(json), 0, 0, NULL, "prints JSON, an object on a line"},
     {"help", 'h', TC_LEARN | TC_EVAL | TC_PREDICT | TC_ATTEND, HELP, 0, 0, 0, NULL, "shows this"},
 };
 enum { RULES = sizeof rules / sizeof *rules };
@@ -123,7 +125,7 @@ static tc_parsed usage(const char *command, const char *format, ...)
 /* Stores an option's value where its rule says. */
 static tc_parsed store(tc_options *options, const command_rule *command, const option_rule *rule, char *value)
 {
-    char *field = (char *)options + rule->field, *end = value;
+    char *field = (char *)options + rule->field, *end = value; /* no value: a flag */
     errno = 0;
     if (rule->kind == TEXT) {
         if (!*value) return usage(command->name, "--%s needs a value that is not empty", rule->name);
@@ -132,6 +134,8 @@ static tc_parsed store(tc_options *options, const command_rule *command, const o
         int chosen = tc_kind(rule->kind == ENCODER ? tc_encoder_names : tc_attention_names, value);
         if (chosen < 0) return usage(command->name, "--%s %s: it takes %s", rule->name, value, rule->about);
         *(int *)(void *)field = chosen;
+    } else if (rule->kind == FLAG) {
+        *(bool *)(void *)field = true;
     } else if (rule->kind == INTEGER) {
         long long number = strtoll(value, &end, 10);
         if (end == value || *end || errno || (double)number < rule->least || (double)number > rule->most) {

@@ -13,7 +13,8 @@ typedef struct tc_options {
     int32_t argument_count;
     const char *valid, *test, *output, *font, *vectors, *stopwords; /* NULL: not given */
     int encoder, attention;                             /* of tc_encoder and tc_attention; -1: not given */
-    int64_t seed, seeds, epochs, batch, embedding, hidden, min_count, patience, longest; /* epochs, min_count, 0: choose */
+    int64_t seed, seeds, epochs, batch, embedding, hidden, min_count, patience, longest, top; /* epochs, min_count, top 0: choose, all */
+    bool json;
     double rate, dropout;
 } tc_options;
 

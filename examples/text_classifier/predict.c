@@ -1,9 +1,8 @@
 #include "commands.h"
-#include "evaluate.h"
 #include "failure.h"
+#include "results.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,17 +20,17 @@ static bool evaluate(tc_model *model, tc_data *data, const tc_options *options)
         !tc_score_part(&score, model, (tc_part){data->rows, data->count})) {
         return false;
     }
-    printf("accuracy %.4f (%d of %d), loss %.4f, %.1f %% of the words unknown\n", tc_accuracy(&score), score.right,
-           score.rows, score.loss, data->tokens ? 100.0 * (double)data->unknown / (double)data->tokens : 0.0);
-    printf("    rows    right   recall  label\n");
-    for (int32_t c = 0; c < model->labels.count; c++) {
-        printf("%8d %8d  ", score.label_rows[c], score.label_right[c]);
-        if (score.label_rows[c]) printf("%7.4f", (double)score.label_right[c] / score.label_rows[c]);
-        else printf("%7s", "-");
-        printf("  %s\n", model->labels.items[c]);
+    const double unknown = data->tokens ? (double)data->unknown / (double)data->tokens : 0;
+    bool good = true;
+    if (options->json) {
+        good = tc_results_json(&score, &model->labels, unknown);
+    } else {
+        tc_results_line(&score);
+        printf(", %.1f %% of the words unknown\n", 100 * unknown);
+        tc_results_table(&score, &model->labels);
     }
     tc_score_free(&score);
-    return true;
+    return good;
 }
 
 int tc_eval(const tc_options *options)
@@ -46,30 +45,19 @@ int tc_eval(const tc_options *options)
 
 /* ---- predict ---- */
 
-/* LABEL tab PROBABILITY tab every label with its probability tab TEXT */
-static void print_answer(const tc_model *model, const float *answer, const char *text)
-{
-    int32_t C = model->labels.count, best = tc_best_label(answer, C);
-    printf("%s\t%.4f\t", model->labels.items[best], exp((double)answer[best]));
-    for (int32_t c = 0; c < C; c++) {
-        printf("%s%s %.4f", c ? ", " : "", model->labels.items[c], exp((double)answer[c]));
-    }
-    putchar('\t');
-    for (; *text; text++) putchar(*text == '\n' || *text == '\r' ? ' ' : *text);
-    putchar('\n');
-}
-
 /* Answers a block of texts in their order. */
-static bool predict_block(const tc_model *model, tc_data *block)
+static bool predict_block(const tc_model *model, tc_data *block, const tc_options *options)
 {
     if (!tc_model_encode(model, block)) return false;
     float *answers = tc_log_probabilities(model, (tc_part){block->rows, block->count});
     if (!answers) return false;
-    for (int32_t i = 0; i < block->count; i++) {
-        print_answer(model, answers + (size_t)i * (size_t)model->labels.count, block->rows[i].text);
+    bool good = true;
+    for (int32_t i = 0; good && i < block->count; i++) {
+        good = tc_results_answer(answers + (size_t)i * (size_t)model->labels.count, &model->labels, block->rows[i].text,
+                                 (int32_t)options->top, options->json);
     }
     free(answers);
-    return true;
+    return good;
 }
 
 static bool check_text(const char *text, size_t length, const char *name, int64_t number)
@@ -98,14 +86,16 @@ static bool name_unknown_words(const tc_model *model, const tc_data *block)
     return good;
 }
 
-static bool predict_arguments(const tc_model *model, char *const *texts, int32_t count)
+static bool predict_arguments(const tc_model *model, const tc_options *options)
 {
+    char *const *texts = options->arguments + 1;
+    const int32_t count = options->argument_count - 1;
     tc_data block = {.name = "TEXT"};
     bool good = true;
     for (int32_t i = 0; good && i < count; i++) {
         good = check_text(texts[i], strlen(texts[i]), block.name, i + 1) && tc_data_add_text(&block, texts[i]);
     }
-    good = good && predict_block(model, &block) && name_unknown_words(model, &block);
+    good = good && predict_block(model, &block, options) && name_unknown_words(model, &block);
     tc_data_free(&block);
     return good;
 }
@@ -131,7 +121,7 @@ static bool read_line(line_buffer *line, int64_t number, bool *end)
     return check_text(line->text, (size_t)length, "standard input", number);
 }
 
-static bool predict_lines(const tc_model *model, line_buffer *lines)
+static bool predict_lines(const tc_model *model, const tc_options *options, line_buffer *lines)
 {
     int block_lines = isatty(STDIN_FILENO) ? 1 : BLOCK; /* whoever types wants an answer after each line */
     int64_t number = 0, tokens = 0, unknown = 0;
@@ -144,7 +134,7 @@ static bool predict_lines(const tc_model *model, line_buffer *lines)
             if (end) break;
             good = good && tc_data_add_text(&block, next->text);
         }
-        bool answered = !block.count || predict_block(model, &block); /* also what came before a bad line */
+        bool answered = !block.count || predict_block(model, &block, options); /* also what came before a bad line */
         good = good && answered;
         tokens += block.tokens;
         unknown += block.unknown;
@@ -162,10 +152,10 @@ int tc_predict(const tc_options *options)
     tc_model model = {0};
     bool good = tc_model_load(&model, options->arguments[0]);
     if (good && options->argument_count > 1) {
-        good = predict_arguments(&model, options->arguments + 1, options->argument_count - 1);
+        good = predict_arguments(&model, options);
     } else if (good) {
         line_buffer *lines = calloc(BLOCK, sizeof *lines);
-        good = lines ? predict_lines(&model, lines) : tc_fail("out of memory: %d lines", BLOCK);
+        good = lines ? predict_lines(&model, options, lines) : tc_fail("out of memory: %d lines", BLOCK);
         for (int i = 0; lines && i < BLOCK; i++) free(lines[i].text);
         free(lines);
     }

@@ -1,6 +1,7 @@
 #include "commands.h"
 #include "failure.h"
 #include "material.h"
+#include "results.h"
 #include "files.h"
 #include "vectors.h"
 
@@ -61,7 +62,9 @@ static bool print_test(const tc_model *model, const tc_data *test)
     tc_score score;
     if (!test->count) return true;
     if (!tc_score_part(&score, model, (tc_part){test->rows, test->count})) return false;
-    printf("test:       accuracy %.4f (%d of %d), loss %.4f\n", tc_accuracy(&score), score.right, score.rows, score.loss);
+    printf("test:       ");
+    tc_results_line(&score);
+    printf("\n");
     tc_score_free(&score);
     return true;
 }

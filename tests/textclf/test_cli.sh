@@ -101,7 +101,21 @@ test_accuracy=$(sed -n 's/^test: *\(accuracy.*\)/\1/p' out)
 run eval reviews.st builtin:reviews-test
 ran 0 eval
 says 'eval gives what train gave' "^$test_accuracy" out
-says 'eval shows recall by label' '^ *65 .*positive$' out
+says 'eval shows the labels' '^ *65  *0\.[0-9]*  *0\.[0-9]*  *0\.[0-9]*  positive$' out
+# Precision, recall, F1 and accuracy once more, from the matrix that eval prints.
+check 'eval: the figures are not those of the matrix' [ "$(awk '
+    /^accuracy/ { accuracy = $2; macro = $7 + 0 }
+    /^ +65 / { p[$5] = $2; r[$5] = $3; f[$5] = $4 }
+    /^(negative|positive) / { m[$1, "negative"] = $2; m[$1, "positive"] = $3 }
+    function near(a, b) { return a - b < 0.0001 && b - a < 0.0001 }
+    END {
+        a = m["negative", "negative"]; b = m["negative", "positive"]; c = m["positive", "negative"]; d = m["positive", "positive"]
+        print near(accuracy, (a + d) / 130) && near(p["negative"], a / (a + c)) && near(r["negative"], a / (a + b)) &&
+            near(f["positive"], 2 * d / (2 * d + b + c)) && near(macro, (f["negative"] + f["positive"]) / 2)
+    }' out)" = 1 ]
+run eval --json reviews.st builtin:reviews-test
+ran 0 'eval --json'
+check 'eval --json: not one object' python3 -c 'import json; s = json.load(open("out")); assert s["rows"] == 130 == sum(map(sum, s["confusion"]))'
 
 # The best epoch is what is kept: the last line with a star has the highest accuracy, and the model has it too.
 run train builtin:english --valid builtin:english-test --epochs 25 --rate 0.02 --embedding 16 --hidden 16 -o best.st
@@ -120,6 +134,14 @@ ran 0 predict
 check 'predict: not three lines' [ "$(wc -l <out)" -eq 3 ]
 says predict "^[a-z]*${tab}0\.[0-9]*${tab}negative 0\.[0-9]*, positive 0\.[0-9]*${tab}a wonderful film$" out
 says 'predict names unknown words' '^textclf: not in the vocabulary: zzyzx, qwertz$' err
+run predict --top 1 reviews.st 'a wonderful film'
+says 'predict --top 1' "^\([a-z]*\)${tab}\(0\.[0-9]*\)${tab}\1 \2${tab}a wonderful film$" out
+run predict --top 9 reviews.st 'a "wonderful" film'
+check 'predict --top: not both labels, the likeliest first' \
+    [ "$(cut -f 3 out | tr -d , | awk '{ print (NF == 4 && $2 >= $4) }')" = 1 ]
+run predict --json --top 1 reviews.st 'a "wonderful" film'
+check 'predict --json: not the object' \
+    python3 -c 'import json; a = json.load(open("out")); assert a["text"] == "a \"wonderful\" film" and list(a["probabilities"]) == [a["label"]]'
 run predict -- reviews.st '-- dashes'
 ran 0 'predict --'
 
@@ -354,6 +376,15 @@ check 'compare: not each attention on bilstm, and the other encoders with and wi
     [ "$(awk 'NR > 2 && NF == 6 { print $1, $2 }' out | sort | uniq | wc -l)" -eq 14 ]
 refused 1 'there is nothing to measure on' compare builtin:documents
 refused 2 '--encoder gru: it takes lstm' train --encoder gru
+
+# ---- many labels ----
+
+awk 'BEGIN { for (i = 0; i < 240; i++) printf "word%d and word%d\tlabel%02d\n", i % 12, i % 7, i % 12 }' >many.tsv
+run train many.tsv --epochs 2 --embedding 8 --hidden 8 -o many.st
+ran 0 'train with twelve labels'
+run eval many.st many.tsv
+says 'eval with twelve labels' '^most confused: true label, answer, rows$' out
+check 'eval: what is confused is not in order' sh -c "sed -n 's/^  label.* -> label[0-9]*  //p' out | sort -c -n -r"
 
 # ---- stop words ----
 

@@ -1,0 +1,146 @@
+#include "results.h"
+
+#include "failure.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <utf8proc.h>
+
+enum { MATRIX_LABELS = 10, MOST_CONFUSED = 10, CELL = 10 };
+
+/* ---- to people ---- */
+
+void tc_results_line(const tc_score *score)
+{
+    printf("accuracy %.4f (%d of %d), macro-F1 %.4f, loss %.4f", tc_accuracy(score), score->right, score->rows,
+           tc_macro_f1(score), score->loss);
+}
+
+/* A label in at most `width` columns of the terminal, and blanks up to them: before it or after. */
+static void print_cell(const char *label, int width, bool right)
+{
+    int used = 0;
+    size_t end = 0;
+    for (int c; label[end]; used += utf8proc_charwidth(c)) {
+        const size_t bytes = tc_text_next(label + end, &c);
+        if (used + utf8proc_charwidth(c) > width) break;
+        end += bytes;
+    }
+    printf("%*s%.*s%*s", right ? width - used : 0, "", (int)end, label, right ? 0 : width - used, "");
+}
+
+static void print_matrix(const tc_score *score, const tc_names *labels)
+{
+    printf("\nrows: the true label; columns: the answer\n%*s", CELL, "");
+    for (int32_t c = 0; c < score->labels; c++) {
+        printf(" ");
+        print_cell(labels->items[c], CELL, true);
+    }
+    printf("\n");
+    for (int32_t t = 0; t < score->labels; t++) {
+        print_cell(labels->items[t], CELL, false);
+        for (int32_t c = 0; c < score->labels; c++) printf(" %*d", CELL, score->confusion[t * score->labels + c]);
+        printf("\n");
+    }
+}
+
+/* The most frequent mistakes, the most frequent first. */
+static void print_confused(const tc_score *score, const tc_names *labels)
+{
+    const int32_t C = score->labels;
+    int32_t below = INT32_MAX, after = -1; /* of the mistake that was shown last: its count and its place */
+    printf("\nmost confused: true label, answer, rows\n");
+    for (int shown = 0; shown < MOST_CONFUSED; shown++) {
+        int32_t best = 0, at = -1;
+        for (int32_t i = 0; i < C * C; i++) {
+            const int32_t n = score->confusion[i];
+            if (i / C != i % C && n > best && (n < below || (n == below && i > after))) best = n, at = i;
+        }
+        if (at < 0) break;
+        printf("  %s -> %s  %d\n", labels->items[at / C], labels->items[at % C], best);
+        below = best, after = at;
+    }
+}
+
+void tc_results_table(const tc_score *score, const tc_names *labels)
+{
+    printf("    rows  precision   recall       F1  label\n");
+    for (int32_t c = 0; c < score->labels; c++) {
+        const tc_label_score s = tc_score_label(score, c);
+        printf("%8d ", s.rows);
+        if (s.answers) printf(" %9.4f", s.precision);
+        else printf(" %9s", "-");
+        if (s.rows) printf("  %7.4f  %7.4f", s.recall, s.f1);
+        else printf("  %7s  %7s", "-", "-");
+        printf("  %s\n", labels->items[c]);
+    }
+    if (score->labels <= MATRIX_LABELS) print_matrix(score, labels);
+    else print_confused(score, labels);
+}
+
+/* ---- to machines ---- */
+
+/* Prints and frees an object; NULL, where there was no memory, is a failure. */
+static bool print_object(json_t *object)
+{
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    if (text) puts(text);
+    json_decref(object);
+    free(text);
+    return text || tc_fail("out of memory: a result as JSON");
+}
+
+bool tc_results_json(const tc_score *score, const tc_names *labels, double unknown)
+{
+    json_t *by_label = json_array(), *confusion = json_array();
+    for (int32_t t = 0; t < score->labels; t++) {
+        const tc_label_score s = tc_score_label(score, t);
+        json_t *row = json_array();
+        for (int32_t c = 0; c < score->labels; c++) {
+            json_array_append_new(row, json_integer(score->confusion[t * score->labels + c]));
+        }
+        json_array_append_new(confusion, row);
+        json_array_append_new(by_label, json_pack("{s:s, s:i, s:i, s:f, s:f, s:f}", "label", labels->items[t], "rows", s.rows,
+                                                  "answers", s.answers, "precision", s.precision, "recall", s.recall, "f1",
+                                                  s.f1));
+    }
+    return print_object(json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:o, s:o}", "rows", score->rows, "right", score->right,
+                                  "accuracy", tc_accuracy(score), "macro_f1", tc_macro_f1(score), "loss", score->loss,
+                                  "unknown_words", unknown, "labels", by_label, "confusion", confusion));
+}
+
+/* ---- one answer ---- */
+
+/* The label that comes after `before` (-1: none yet) when they are ordered by probability, then by number. */
+static int32_t next_likely(const float *answer, int32_t count, int32_t before)
+{
+    int32_t best = -1;
+    for (int32_t c = 0; c < count; c++) {
+        const bool later = before < 0 || answer[c] < answer[before] || (answer[c] == answer[before] && c > before);
+        if (later && (best < 0 || answer[c] > answer[best])) best = c;
+    }
+    return best;
+}
+
+bool tc_results_answer(const float *log_probabilities, const tc_names *labels, const char *text, int32_t top, bool json)
+{
+    const float *answer = log_probabilities;
+    const int32_t C = labels->count, best = tc_best_label(answer, C), shown = top > 0 && top < C ? top : C;
+    json_t *probabilities = json ? json_object() : NULL;
+    if (!json) printf("%s\t%.4f\t", labels->items[best], exp((double)answer[best]));
+    for (int32_t i = 0, c = -1; i < shown; i++) {
+        c = top > 0 ? next_likely(answer, C, c) : i;
+        if (json) json_object_set_new(probabilities, labels->items[c], json_real(exp((double)answer[c])));
+        else printf("%s%s %.4f", i ? ", " : "", labels->items[c], exp((double)answer[c]));
+    }
+    if (json) {
+        return print_object(json_pack("{s:s, s:f, s:o, s:s}", "label", labels->items[best], "probability",
+                                      exp((double)answer[best]), "probabilities", probabilities, "text", text));
+    }
+    putchar('\t');
+    for (; *text; text++) putchar(*text == '\n' || *text == '\r' ? ' ' : *text);
+    putchar('\n');
+    return true;
+}
