@@ -334,7 +334,8 @@ fi
 # ---- Ctrl-C ----
 
 if command -v timeout >/dev/null; then
-    timeout -s INT --preserve-status 3 "$textclf" train --epochs 100000 --patience 0 --embedding 8 --hidden 8 -o stopped.st >out 2>err
+    # --foreground: else the signal comes twice, and the second ends the program at once
+    timeout --foreground -s INT --preserve-status 3 "$textclf" train --epochs 100000 --patience 0 --embedding 8 --hidden 8 -o stopped.st >out 2>err
     status=$?
     ran 130 Ctrl-C
     says Ctrl-C '^textclf: interrupted: stopped.st holds the best epoch' err
