@@ -62,29 +62,47 @@ typedef struct training {
     tg_tape *tape;
     tg_adam adam;
     tc_batches batches;
+    tg_real *class_weights;  /* [C], or NULL */
+    int64_t steps;           /* taken so far */
     tg_random order, hiding; /* what the epochs' orders and the hidden words are drawn from */
     bool terminal;           /* standard error is one: show progress */
     double loss;             /* of the epoch, summed over its rows */
     int64_t tokens;
 } training;
 
-static void hide_rare_words(tc_batch *batch, int32_t rare, tg_random *random)
+static void hide_words(tc_batch *batch, const tc_schedule *schedule, tg_random *random)
 {
     for (int64_t i = 0; i < (int64_t)batch->rows * batch->time; i++) {
-        if (batch->tokens[i] >= rare && tg_random_uniform(random) < 0.5) batch->tokens[i] = TC_UNKNOWN;
+        const double often = batch->tokens[i] >= schedule->rare ? 0.5 : schedule->word_dropout;
+        const bool word = batch->tokens[i] != TC_PADDING && often > 0;
+        if (word && tg_random_uniform(random) < often) batch->tokens[i] = TC_UNKNOWN;
     }
+}
+
+/* Rows / (labels rows of the label), so that the mean over the rows is 1. NULL after tc_fail. */
+static tg_real *balance(tc_part part, int32_t labels)
+{
+    tg_real *weights = tc_allocate(NULL, (size_t)labels, sizeof *weights);
+    for (int32_t c = 0; weights && c < labels; c++) {
+        int32_t rows = 0;
+        for (int32_t i = 0; i < part.count; i++) rows += part.rows[i].label == c;
+        weights[c] = rows ? (tg_real)((double)part.count / ((double)labels * rows)) : 0;
+    }
+    return weights;
 }
 
 /* Predicts, compares, goes back, and takes one step. */
 static bool step(training *t, tc_batch *batch)
 {
     tg_params *params = t->model->params;
-    hide_rare_words(batch, t->schedule->rare, &t->hiding);
+    hide_words(batch, t->schedule, &t->hiding);
     tg_params_prepare(t->model->embedding.weight, tg_ints_2d(batch->tokens, batch->rows, batch->time));
     tg_tensor *logits = tc_model_forward(t->tape, t->model, batch, NULL);
-    tg_tensor *loss = tg_cross_entropy(t->tape, logits, tg_ints_1d(batch->labels, batch->rows));
+    tg_tensor *loss = tg_cross_entropy_weighted(t->tape, logits, tg_ints_1d(batch->labels, batch->rows), t->class_weights,
+                                                t->schedule->smoothing);
     tg_backward(t->tape, loss);
     tg_clip_grad_norm(params, 5);
+    t->adam.rate = tg_rate_warmup(t->schedule->rate, t->steps++, t->schedule->warmup);
     tg_adam_step(&t->adam, params);
 
     const char *error = tg_tape_error(t->tape);
@@ -163,16 +181,20 @@ bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *sc
     training t = {
         .model = model,
         .schedule = schedule,
-        .adam = tg_adam_default(schedule->rate),
+        .adam = schedule->decay > 0 ? tg_adamw_default(schedule->rate) : tg_adam_default(schedule->rate),
         .order = tg_random_new(schedule->seed, "order of the rows"),
         .hiding = tg_random_new(schedule->seed, "hidden words"),
         .terminal = isatty(STDERR_FILENO),
     };
     best_epoch best = {.weights = tc_allocate(NULL, (size_t)tg_params_size(model->params), sizeof *best.weights)};
-    if (!best.weights || !tc_batches_init(&t.batches, train, schedule->batch)) {
+    if (schedule->balanced) t.class_weights = balance(train, model->labels.count);
+    if (!best.weights || (schedule->balanced && !t.class_weights) || !tc_batches_init(&t.batches, train, schedule->batch)) {
         free(best.weights);
+        free(t.class_weights);
         return false;
     }
+    t.adam.decay = schedule->decay;
+    tg_params_no_decay(model->params, "embedding");
     tg_params_defer(model->embedding.weight);
     struct sigaction before;
     catch_interrupt(&before);
@@ -184,5 +206,6 @@ bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *sc
     tg_tape_free(t.tape);
     tc_batches_free(&t.batches);
     free(best.weights);
+    free(t.class_weights);
     return good;
 }

@@ -9,6 +9,11 @@ typedef struct tc_schedule {
     int64_t epochs, patience; /* patience 0: none */
     int32_t batch;
     double rate;
+    int64_t warmup;       /* steps in which the rate rises to its height */
+    double decay;         /* AdamW's, of all weights but the words' vectors */
+    double smoothing;     /* of the labels */
+    bool balanced;        /* every label weighs as much, however rare it is */
+    double word_dropout;  /* how often a word is shown as unknown */
     int32_t rare; /* words from this id on occur once: half of the time they are shown as unknown, so that there is
                      something to learn about unknown words */
     bool quiet;   /* no line an epoch */

@@ -85,6 +85,11 @@ tc_schedule tc_schedule_of(const tc_material *m, const tc_options *options)
         .patience = options->patience,
         .batch = (int32_t)options->batch,
         .rate = options->rate,
+        .warmup = options->warmup,
+        .decay = options->decay,
+        .smoothing = options->smoothing,
+        .balanced = options->class_weight == TC_BALANCED,
+        .word_dropout = options->word_dropout,
         .rare = m->rare,
     };
 }

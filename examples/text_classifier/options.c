@@ -27,7 +27,7 @@ static const command_rule commands[] = {
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-typedef enum kind { TEXT, INTEGER, NUMBER, ENCODER, ATTENTION, FLAG, HELP } kind;
+typedef enum kind { TEXT, INTEGER, NUMBER, ENCODER, ATTENTION, CLASS_WEIGHT, FLAG, HELP } kind;
 
 enum { TC_LEARN = TC_TRAIN | TC_COMPARE };
 
@@ -64,10 +64,17 @@ static const option_rule rules[] = {
     {"attention", 267, TC_LEARN, ATTENTION, FIELD(attention), 0, 0, "KIND", "additive, dot, scaled-dot, bilinear, cosine, euclidean, multihead or none (additive)"},
     {"min-count", 268, TC_LEARN, INTEGER, FIELD(min_count), 1, 1e9, "N", "how often a word must occur (2 from 1000 rows on, else 1)"},
     {"longest", 269, TC_LEARN, INTEGER, FIELD(longest), 1, TC_MOST_LENGTH, "N", "tokens of a text, the rest is cut (1000)"},
+    {"warmup", 276, TC_LEARN, INTEGER, FIELD(warmup), 0, 1e9, "N", "steps in which the rate rises to its height (0)"},
+    {"decay", 277, TC_LEARN, NUMBER, FIELD(decay), 0, 1, "X", "AdamW's decay of all weights but the words' vectors (0)"},
+    {"smoothing", 278, TC_LEARN, NUMBER, FIELD(smoothing), 0, 1, "X", "of the labels: the share that goes to all alike (0)"},
+    {"class-weight", 279, TC_LEARN, CLASS_WEIGHT, FIELD(class_weight), 0, 0, "KIND", "balanced: every label weighs as much, however rare it is"},
+    {"word-dropout", 280, TC_LEARN, NUMBER, FIELD(word_dropout), 0, 0.99, "X", "how often a word is shown as unknown in training (0)"},
     {"top", 274, TC_PREDICT, INTEGER, FIELD(top), 1, 1e9, "K", "shows the K likeliest labels, the likeliest first (all, in order)"},
     {"json", 275, TC_EVAL | TC_PREDICT, FLAG, FIELD(json), 0, 0, NULL, "prints JSON, an object on a line"},
     {"help", 'h', TC_LEARN | TC_EVAL | TC_PREDICT | TC_ATTEND, HELP, 0, 0, 0, NULL, "shows this"},
 };
+static const char *const class_weights[] = {"balanced", NULL};
+
 enum { RULES = sizeof rules / sizeof *rules };
 
 /* ---- help ---- */
@@ -89,7 +96,7 @@ static void show_command_help(const command_rule *command)
         if (!(r->commands & command->command)) continue;
         char letter[8] = "";
         if (r->letter < 256) snprintf(letter, sizeof letter, "-%c,", r->letter);
-        printf("  %3s --%-10s%-9s %s\n", letter, r->name, r->argument ? r->argument : "", r->about);
+        printf("  %3s --%-13s%-9s %s\n", letter, r->name, r->argument ? r->argument : "", r->about);
     }
     if (command->command & (TC_LEARN | TC_EVAL)) {
         printf("\nDATA is a file in which a line is TEXT, a tab and LABEL (the last tab counts), in UTF-8; or one of\n");
@@ -130,8 +137,10 @@ static tc_parsed store(tc_options *options, const command_rule *command, const o
     if (rule->kind == TEXT) {
         if (!*value) return usage(command->name, "--%s needs a value that is not empty", rule->name);
         *(const char **)(void *)field = value;
-    } else if (rule->kind == ENCODER || rule->kind == ATTENTION) {
-        int chosen = tc_kind(rule->kind == ENCODER ? tc_encoder_names : tc_attention_names, value);
+    } else if (rule->kind == ENCODER || rule->kind == ATTENTION || rule->kind == CLASS_WEIGHT) {
+        int chosen = tc_kind(rule->kind == ENCODER     ? tc_encoder_names
+                             : rule->kind == ATTENTION ? tc_attention_names
+                                                       : class_weights, value);
         if (chosen < 0) return usage(command->name, "--%s %s: it takes %s", rule->name, value, rule->about);
         *(int *)(void *)field = chosen;
     } else if (rule->kind == FLAG) {
@@ -192,7 +201,7 @@ static tc_parsed parse_options(tc_options *options, const command_rule *command,
 tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
 {
     *options = (tc_options){.seed = 1, .seeds = 3, .batch = 32, .patience = 10, .embedding = 128, .hidden = 128, .longest = 1000, .rate = 1e-3,
-                            .dropout = 0.5, .encoder = -1, .attention = -1};
+                            .dropout = 0.5, .encoder = -1, .attention = -1, .class_weight = -1};
     if (argc < 2) return usage(NULL, "no command");
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         show_help();

@@ -15,8 +15,12 @@ typedef struct tc_options {
     int encoder, attention;                             /* of tc_encoder and tc_attention; -1: not given */
     int64_t seed, seeds, epochs, batch, embedding, hidden, min_count, patience, longest, top; /* epochs, min_count, top 0: choose, all */
     bool json;
-    double rate, dropout;
+    int64_t warmup;
+    int class_weight;  /* TC_BALANCED; -1: not given */
+    double rate, dropout, decay, smoothing, word_dropout;
 } tc_options;
+
+enum { TC_BALANCED };
 
 typedef enum tc_parsed { TC_RUN, TC_HELP_SHOWN, TC_USAGE_ERROR } tc_parsed;
 

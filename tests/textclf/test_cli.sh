@@ -378,6 +378,42 @@ check 'compare: not each attention on bilstm, and the other encoders with and wi
 refused 1 'there is nothing to measure on' compare builtin:documents
 refused 2 '--encoder gru: it takes lstm' train --encoder gru
 
+# ---- how it is trained ----
+
+awk 'BEGIN { for (i = 0; i < 300; i++) printf "w%d w%d\t%s\n", i % 7, i % 3, i % 10 ? "often" : "seldom" }' >uneven.tsv
+# often WHAT OPTION...: trains on texts that tell nothing, nine in ten of which are "often"; its probability is in $p
+often()
+{
+    what=$1
+    shift
+    run train uneven.tsv --embedding 8 --hidden 8 --epochs 12 --rate 0.01 --dropout 0 "$@" -o uneven.st
+    ran 0 "train, $what"
+    run predict uneven.st 'w0 w1'
+    p=$(sed -n 's/.*often \(0\.[0-9]*\),.*/\1/p' out)
+}
+# between WHAT LEAST MOST: $p is
+between()
+{
+    check "$1: the probability is $p, not $2 .. $3" awk -v p="$p" -v least="$2" -v most="$3" 'BEGIN { exit !(p >= least && p <= most) }'
+}
+often plainly
+between plainly 0.8 0.97
+often balanced --class-weight balanced
+between balanced 0.3 0.7
+often smoothed --smoothing 1
+between smoothed 0.45 0.55
+often 'in a long warm-up' --warmup 1000000000
+between 'in a long warm-up' 0.4 0.65
+often 'weights that decay' --decay 1 --rate 0.5
+between 'weights that decay' 0.8 1
+awk 'BEGIN { for (i = 0; i < 300; i++) printf "%s\t%s\n", i % 2 ? "good" : "bad", i % 2 }' >plain.tsv
+run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --rate 0.01 -o plain.st
+says 'what is plain is learned' '^ *10 .* 1\.0000 ' out
+run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --rate 0.01 --word-dropout 0.99 -o hidden.st
+check 'with hidden words the loss falls all the same' [ "$(awk '$1 == 10 { print ($2 > 0.6) }' out)" = 1 ]
+refused 2 '--class-weight even: it takes balanced' train --class-weight even
+refused 2 '--smoothing 2: it takes a number from 0 to 1' train --smoothing 2
+
 # ---- many labels ----
 
 awk 'BEGIN { for (i = 0; i < 240; i++) printf "word%d and word%d\tlabel%02d\n", i % 12, i % 7, i % 12 }' >many.tsv
