@@ -2,7 +2,7 @@
 #include "evaluate.h"
 #include "failure.h"
 #include "files.h"
-#include "view.h"
+#include "page.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -79,20 +79,40 @@ static float *mean_weights(tg_tape *tape, const tg_attention_detail *detail, int
     return weights;
 }
 
-/* Runs the model on the one row of `data` and shows what comes out. */
-static bool show(const tc_model *model, const tc_data *data, const tc_tokens *tokens, tg_tape *tape,
-                 double *probabilities, const tc_options *options)
+/* What the text's words got, and where it goes besides the terminal. */
+typedef struct look {
+    const tc_model *model;
+    const tc_options *options;
+    tc_page *page; /* NULL: no page */
+    tg_tape *tape;
+    double *probabilities; /* [C] */
+} look;
+
+static bool draw(const look *l, const tc_view *view)
 {
+    const char *path = l->options->output;
+    print_view(view);
+    if (l->page) tc_page_add(l->page, view);
+    if (l->page || !path) return true;
+    if (!tc_view_draw(view, l->options->font, path)) return false;
+    printf("drawn: %s\n", path);
+    return true;
+}
+
+/* Runs the model on the one row of `data` and shows what comes out. */
+static bool show(const look *l, const tc_data *data, const tc_tokens *tokens)
+{
+    const tc_model *model = l->model;
     tc_batches batches;
     if (!tc_batches_init(&batches, (tc_part){data->rows, 1}, 1)) return false;
     tg_attention_detail detail = {NULL};
-    tg_tensor *answer = tg_log_softmax(tape, tc_model_forward(tape, model, tc_batches_get(&batches, 0), &detail));
+    tg_tensor *answer = tg_log_softmax(l->tape, tc_model_forward(l->tape, model, tc_batches_get(&batches, 0), &detail));
     tc_batches_free(&batches);
-    if (!answer) return tc_fail("%s", tg_tape_error(tape));
+    if (!answer) return tc_fail("%s", tg_tape_error(l->tape));
 
-    float *weights = mean_weights(tape, &detail, data->rows[0].length);
+    float *weights = mean_weights(l->tape, &detail, data->rows[0].length);
     if (!weights) return false;
-    for (int32_t c = 0; c < model->labels.count; c++) probabilities[c] = exp((double)answer->data[c]);
+    for (int32_t c = 0; c < model->labels.count; c++) l->probabilities[c] = exp((double)answer->data[c]);
     tc_view view = {
         .text = data->rows[0].text,
         .tokens = tokens->items,
@@ -100,52 +120,71 @@ static bool show(const tc_model *model, const tc_data *data, const tc_tokens *to
         .weights = weights,
         .count = data->rows[0].length,
         .labels = &model->labels,
-        .probabilities = probabilities,
+        .probabilities = l->probabilities,
         .best = tc_best_label(answer->data, model->labels.count),
     };
-    print_view(&view);
-    bool good = !options->output ||
-                (tc_output_check(options->output) && tc_view_draw(&view, options->font, options->output));
-    if (good && options->output) printf("drawn: %s\n", options->output);
+    bool good = draw(l, &view);
     free(weights);
+    tg_tape_reset(l->tape);
     return good;
 }
 
-static bool attend(tc_model *model, tc_data *data, tc_tokens *tokens, const tc_options *options)
+static bool attend_text(const look *l, const char *text)
 {
-    const char *path = options->arguments[0], *text = options->arguments[1];
+    const tc_tokenizer *tokenizer = &l->model->tokenizer;
+    tc_data data = {.name = "TEXT"};
+    tc_tokens tokens = {0};
     size_t bad;
+    if (!tc_text_valid(text, strlen(text), &bad)) {
+        return tc_fail("TEXT: byte %zu, 0x%02X, is not UTF-8", bad + 1, (unsigned)(unsigned char)text[bad]);
+    }
+    bool good = tc_data_add_text(&data, text) && tc_model_encode(l->model, &data) && tc_tokenize(tokenizer, &tokens, text);
+    if (good && !data.rows[0].length) {
+        good = tc_fail("TEXT: there is no word in it to look at%s", tokenizer->stopwords.count ? " but stop words" : "");
+    }
+    good = good && show(l, &data, &tokens);
+    tc_tokens_free(&tokens);
+    tc_data_free(&data);
+    return good;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && !strcmp(text + length - tail, end);
+}
+
+static bool attend(tc_model *model, tc_page *page, const tc_options *options)
+{
+    const char *path = options->arguments[0], *output = options->output;
+    const bool paged = output && ends_with(output, ".html");
     if (!tc_model_load(model, path)) return false;
     if (model->settings.attention == TC_NO_ATTENTION) {
         return tc_fail("%s: the model was trained with --attention none: it has no weights to show", path);
     }
-    if (!tc_text_valid(text, strlen(text), &bad)) {
-        return tc_fail("TEXT: byte %zu, 0x%02X, is not UTF-8", bad + 1, (unsigned)(unsigned char)text[bad]);
+    if (output && !paged && options->argument_count > 2) {
+        return tc_fail("%s: a picture shows one text: give one, or -o FILE.html for a page of all", output);
     }
-    if (!tc_data_add_text(data, text) || !tc_model_encode(model, data) ||
-        !tc_tokenize(&model->tokenizer, tokens, text)) {
-        return false;
-    }
-    if (!data->rows[0].length) return tc_fail("TEXT: there is no word in it to look at%s", model->tokenizer.stopwords.count ? " but stop words" : "");
+    if ((output && !tc_output_check(output)) || (paged && !tc_page_begin(page, path))) return false;
 
-    double *probabilities = tc_allocate(NULL, (size_t)model->labels.count, sizeof *probabilities);
-    tg_tape *tape = tg_tape_new(0);
-    tg_tape_set_training(tape, false);
-    tg_tape_set_recording(tape, false);
-    bool good = probabilities && show(model, data, tokens, tape, probabilities, options);
-    tg_tape_free(tape);
-    free(probabilities);
+    look l = {model, options, paged ? page : NULL, tg_tape_new(0), NULL};
+    l.probabilities = tc_allocate(NULL, (size_t)model->labels.count, sizeof *l.probabilities);
+    tg_tape_set_training(l.tape, false);
+    tg_tape_set_recording(l.tape, false);
+    bool good = l.probabilities != NULL;
+    for (int32_t i = 1; good && i < options->argument_count; i++) good = attend_text(&l, options->arguments[i]);
+    if (good && paged) good = tc_page_save(page, output) && printf("written: %s\n", output) > 0;
+    tg_tape_free(l.tape);
+    free(l.probabilities);
     return good;
 }
 
 int tc_attend(const tc_options *options)
 {
     tc_model model = {0};
-    tc_data data = {.name = "TEXT"};
-    tc_tokens tokens = {0};
-    bool good = attend(&model, &data, &tokens, options);
-    tc_tokens_free(&tokens);
-    tc_data_free(&data);
+    tc_page page = {0};
+    bool good = attend(&model, &page, options);
+    tc_page_free(&page);
     tc_model_free(&model);
     return good ? TC_DONE : TC_FAILED;
 }

@@ -38,6 +38,30 @@ char *tc_file_read(const char *path, size_t *size)
     return NULL;
 }
 
+static int write_all(FILE *file, const char *bytes, size_t size)
+{
+    if (!file) return errno;
+    int reason = fwrite(bytes, 1, size, file) == size ? 0 : errno;
+    if (fclose(file) && !reason) reason = errno;
+    return reason;
+}
+
+bool tc_file_write(const char *path, const char *bytes, size_t size)
+{
+    const size_t length = strlen(path) + sizeof ".partial";
+    char *partial = tc_allocate(NULL, length, 1);
+    if (!partial) return false;
+    snprintf(partial, length, "%s.partial", path);
+    int reason = write_all(fopen(partial, "wb"), bytes, size);
+    if (!reason && rename(partial, path)) reason = errno;
+    if (reason) {
+        remove(partial);
+        tc_fail("%s: it is not saved: %s", path, strerror(reason));
+    }
+    free(partial);
+    return !reason;
+}
+
 /* Permission bits do not tell (root, read-only file systems): a file is made beside the place, and removed. */
 bool tc_output_check(const char *path)
 {

@@ -23,7 +23,7 @@ static const command_rule commands[] = {
     {TC_COMPARE, "compare", "[DATA]", "trains one model of each kind and shows a table", 0, 1},
     {TC_EVAL, "eval", "MODEL DATA", "measures a model on labelled data", 2, 2},
     {TC_PREDICT, "predict", "MODEL [TEXT]...", "labels each TEXT, or each line of standard input", 1, INT32_MAX},
-    {TC_ATTEND, "attend", "MODEL TEXT", "shows where the model looks in TEXT", 2, 2},
+    {TC_ATTEND, "attend", "MODEL TEXT...", "shows where the model looks in each TEXT", 2, INT32_MAX},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -49,7 +49,7 @@ static const option_rule rules[] = {
     {"vectors", 272, TC_LEARN, TEXT, FIELD(vectors), 0, 0, "FILE", "word vectors to start from, in word2vec's text format, of --embedding's width"},
     {"stopwords", 273, TC_LEARN, TEXT, FIELD(stopwords), 0, 0, "LIST", "leaves words out: en or zh, words of grammar; or a file of words"},
     {"output", 'o', TC_TRAIN, TEXT, FIELD(output), 0, 0, "MODEL", "the file to write (textclf.safetensors)"},
-    {"output", 'o', TC_ATTEND, TEXT, FIELD(output), 0, 0, "FILE.png", "also draws a picture"},
+    {"output", 'o', TC_ATTEND, TEXT, FIELD(output), 0, 0, "FILE", "also draws a picture, FILE.png, or writes a page of all texts, FILE.html"},
     {"font", 258, TC_ATTEND, TEXT, FIELD(font), 0, 0, "FILE.ttf", "the first font to look for a character in"},
     {"seed", 259, TC_LEARN, INTEGER, FIELD(seed), 0, 9e15, "N", "of all that is random (1); the same seed, the same model"},
     {"seeds", 271, TC_COMPARE, INTEGER, FIELD(seeds), 1, 1000, "N", "trainings of each kind (3), with seeds from --seed on"},

@@ -66,7 +66,7 @@ says()
 
 for arguments in '' 'fly' 'train a b' 'train --epochs' 'train --epochs 0' 'train --epochs 1x' 'train --rate nan' \
     'train --dropout 1' 'train --seed -1' 'train --attention both' 'train --no-such' 'train -x' 'train --font f' 'eval m' \
-    'eval m d e' 'predict' 'attend m' 'attend m a b' 'train --valid=' 'train --batch 99999999999999999999'; do
+    'eval m d e' 'predict' 'attend m' 'train --valid=' 'train --batch 99999999999999999999'; do
     # shellcheck disable=SC2086 # words are meant to split
     refused 2 '.*--help$' $arguments
 done
@@ -173,6 +173,27 @@ check 'attend: the weights do not sum to 1' [ "$sum" = 1 ]
 if [ -e look.png ]; then
     check 'attend: no PNG' [ "$(head -c 4 look.png | od -An -c | tr -d ' ')" = '211PNG' ]
 fi
+
+# A page of several texts: whole, escaped, and with nothing from elsewhere.
+run attend reviews.st 'a <b>wonderful</b> film & "more"' '很好' -o page.html
+ran 0 'attend -o page.html'
+says 'attend, page' '<span class="w[u ]*" style="--a:[01]\.[0-9]*" title="[0-9.]* %">wonderful</span>' page.html
+says 'attend, page, the second text' '>很</span>' page.html
+says 'attend, page, escaped' '&lt;</span>' page.html
+check 'attend: markup of the text is markup of the page' [ "$(grep -c '<b>' page.html)" -eq 0 ]
+check 'attend: the page asks for something from elsewhere' [ "$(grep -c -i 'http\|<script\|<img\|<link' page.html)" -eq 0 ]
+check 'attend: the shares of a text are not 100 % together' \
+    [ "$(sed -n '/很/s/title="/\n/gp' page.html | awk '/^[0-9]/ { sum += $1 } END { print (sum > 99.7 && sum < 100.3) }')" = 1 ]
+if command -v chromium >/dev/null; then
+    timeout 120 chromium --headless --no-sandbox --disable-gpu --window-size=400,800 --enable-logging=stderr --dump-dom \
+        "file://$work/page.html" >dom 2>log
+    check 'attend: a browser does not show the page' [ "$(grep -c '<section>' dom)" -eq 2 ]
+    check 'attend: a browser complains of the page' [ "$(grep -c 'CONSOLE' log)" -eq 0 ]
+else
+    skip 'attend, the page in a browser: there is no chromium'
+fi
+refused 1 'two.png: a picture shows one text' attend reviews.st good bad -o two.png
+refused 1 'no/such/page.html: no file can be written' attend reviews.st good -o no/such/page.html
 
 run train builtin:chinese --attention none --epochs 1 --embedding 16 --hidden 16 -o none.st
 ran 0 'train --attention none'
