@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The *size bytes of a file, with room for one more; the caller frees them. NULL after tc_fail. */
+/* The *size bytes of a file, or of standard input where its name is -, with room for one more; the caller frees them. NULL
+ * after tc_fail. */
 char *tc_file_read(const char *path, size_t *size);
 
 /* Whether a file of this name can be written, or an existing regular one replaced; nothing is left behind. False after

@@ -21,15 +21,19 @@ typedef struct command_rule {
 static const command_rule commands[] = {
     {TC_TRAIN, "train", "[DATA]", "trains a model on DATA and saves it", 0, 1},
     {TC_COMPARE, "compare", "[DATA]", "trains one model of each kind and shows a table", 0, 1},
+    {TC_CHECK, "check", "DATA [DATA2]", "shows what is in DATA and what is odd about it, and what DATA2 shares with it", 1, 2},
     {TC_EVAL, "eval", "MODEL DATA", "measures a model on labelled data", 2, 2},
     {TC_PREDICT, "predict", "MODEL [TEXT]...", "labels each TEXT, or each line of standard input", 1, INT32_MAX},
     {TC_ATTEND, "attend", "MODEL TEXT", "shows where the model looks in TEXT", 2, 2},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-typedef enum kind { TEXT, INTEGER, NUMBER, ENCODER, ATTENTION, HELP } kind;
+typedef enum kind { TEXT, INTEGER, NUMBER, ENCODER, ATTENTION, FORMAT, HEADER, HELP } kind;
 
-enum { TC_LEARN = TC_TRAIN | TC_COMPARE };
+static const char *const *const choices[] = {[ENCODER] = tc_encoder_names, [ATTENTION] = tc_attention_names,
+                                             [FORMAT] = tc_format_names, [HEADER] = tc_header_names};
+
+enum { TC_LEARN = TC_TRAIN | TC_COMPARE, TC_READ = TC_LEARN | TC_EVAL | TC_CHECK };
 
 typedef struct option_rule {
     const char *name;
@@ -44,6 +48,12 @@ typedef struct option_rule {
 #define FIELD(name) offsetof(tc_options, name)
 
 static const option_rule rules[] = {
+    {"text", 274, TC_READ, TEXT, FIELD(reading.text), 0, 0, "COLUMNS", "what is read, by names or numbers from 1; several are joined: title,body"},
+    {"label", 275, TC_READ, TEXT, FIELD(reading.label), 0, 0, "COLUMN", "what is to be told, by name or number"},
+    {"format", 276, TC_READ, FORMAT, FIELD(reading.format), 0, 0, "FORMAT", "auto, tsv, csv, fasttext, label-text or text-label (auto)"},
+    {"delimiter", 277, TC_READ, TEXT, FIELD(reading.delimiter), 0, 0, "CHAR", "between columns: a character, or the word tab"},
+    {"header", 278, TC_READ, HEADER, FIELD(reading.header), 0, 0, "WHETHER", "the first row names the columns: auto, yes or no (auto)"},
+    {"encoding", 279, TC_READ, TEXT, FIELD(reading.encoding), 0, 0, "NAME", "of the data, as iconv calls it: latin1, gb18030, utf-16 .. (utf-8)"},
     {"valid", 256, TC_LEARN, TEXT, FIELD(valid), 0, 0, "DATA", "chooses the best epoch; else a tenth of the rows, from 20 rows on"},
     {"test", 257, TC_LEARN, TEXT, FIELD(test), 0, 0, "DATA", "measures the finished model"},
     {"vectors", 272, TC_LEARN, TEXT, FIELD(vectors), 0, 0, "FILE", "word vectors to start from, in word2vec's text format, of --embedding's width"},
@@ -64,7 +74,7 @@ static const option_rule rules[] = {
     {"attention", 267, TC_LEARN, ATTENTION, FIELD(attention), 0, 0, "KIND", "additive, dot, scaled-dot, bilinear, cosine, euclidean, multihead or none (additive)"},
     {"min-count", 268, TC_LEARN, INTEGER, FIELD(min_count), 1, 1e9, "N", "how often a word must occur (2 from 1000 rows on, else 1)"},
     {"longest", 269, TC_LEARN, INTEGER, FIELD(longest), 1, TC_MOST_LENGTH, "N", "tokens of a text, the rest is cut (1000)"},
-    {"help", 'h', TC_LEARN | TC_EVAL | TC_PREDICT | TC_ATTEND, HELP, 0, 0, 0, NULL, "shows this"},
+    {"help", 'h', TC_READ | TC_PREDICT | TC_ATTEND, HELP, 0, 0, 0, NULL, "shows this"},
 };
 enum { RULES = sizeof rules / sizeof *rules };
 
@@ -89,8 +99,11 @@ static void show_command_help(const command_rule *command)
         if (r->letter < 256) snprintf(letter, sizeof letter, "-%c,", r->letter);
         printf("  %3s --%-10s%-9s %s\n", letter, r->name, r->argument ? r->argument : "", r->about);
     }
-    if (command->command & (TC_LEARN | TC_EVAL)) {
-        printf("\nDATA is a file in which a line is TEXT, a tab and LABEL (the last tab counts), in UTF-8; or one of\n");
+    if (command->command & TC_READ) {
+        printf("\nDATA is a file in UTF-8, or - for standard input: TSV (without a header the label follows the last tab), CSV with\n"
+               "quotes as in RFC 4180, or fastText's lines, all of which are recognised, as are a header and its columns; lines of a\n"
+               "label and a text or the reverse with --format; how a file was read is said. These options hold for all data of a\n"
+               "call, but not for what is built in:\n");
         for (size_t i = 0; i < tc_builtin_count; i++) printf("  %-22s %s\n", tc_builtins[i].name, tc_builtins[i].about);
     }
     if (command->command == TC_COMPARE) {
@@ -128,8 +141,8 @@ static tc_parsed store(tc_options *options, const command_rule *command, const o
     if (rule->kind == TEXT) {
         if (!*value) return usage(command->name, "--%s needs a value that is not empty", rule->name);
         *(const char **)(void *)field = value;
-    } else if (rule->kind == ENCODER || rule->kind == ATTENTION) {
-        int chosen = tc_kind(rule->kind == ENCODER ? tc_encoder_names : tc_attention_names, value);
+    } else if (rule->kind >= ENCODER) {
+        int chosen = tc_kind(choices[rule->kind], value);
         if (chosen < 0) return usage(command->name, "--%s %s: it takes %s", rule->name, value, rule->about);
         *(int *)(void *)field = chosen;
     } else if (rule->kind == INTEGER) {
