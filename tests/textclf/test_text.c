@@ -243,7 +243,7 @@ START_TEST(refused)
     REFUSED("good\tpos\nb\0d\tneg\n", ":2: byte 2 of the line is NUL");
     REFUSED("\xFF\xFEg\0", ":1: byte 1 of the line, 0xFF, is not UTF-8");
     REFUSED("good\tpos\nbad\tpos\n", ":1: every row has the label \"pos\"");
-    REFUSED("1\ta\n0\tb\n1\tc\n0\td\n1\te\n0\tf\n1\tg\n0\th\n1\ti\n0\tj\n", ":1: 10 labels for 10 rows");
+    REFUSED("1\ta\n2\tb\n3\tc\n4\td\n5\te\n6\tf\n7\tg\n8\th\n9\ti\n0\tj\n", ":1: 10 labels for 10 rows");
 }
 END_TEST
 
