@@ -57,19 +57,20 @@ static bool check_labels(const tc_data *data)
         end = run_end(entries, i, n);
         double part = (double)(end - i) / n;
         same += part * part;
-        if (end == i + 1 && once++ < SHOWN) tc_append(rare, sizeof rare, ", %s (line %d)", entries[i].key, entries[i].row->line);
+        bool shown = end == i + 1 && once++ < SHOWN;
+        if (shown) tc_append(rare, sizeof rare, ", %s (line %d)", entries[i].key, entries[i].row->line);
         if (labels++ >= LABELS_SHOWN) continue;
         printf("%s%8d %5.1f %%  %-14s ", labels == 1 ? "label:   " : "         ", end - i, 100 * part, entries[i].key);
         tc_view_bar(part, false);
     }
     if (labels > LABELS_SHOWN) printf("         and %d labels more\n", labels - LABELS_SHOWN);
     if (labels < 2) printf("         there is nothing to tell apart: a training needs rows of two labels\n");
-    if (once) printf("rare:    %8d label%s once: %s%s\n", once, once == 1 ? " occurs" : "s occur", rare + 2, once > SHOWN ? " .." : "");
+    if (once) printf("rare:    %8d labels occur once: %s%s\n", once, rare + 2, once > SHOWN ? " .." : "");
     for (int32_t i = 1; i < n; i++) changes += strcmp(data->rows[i].label_name, data->rows[i - 1].label_name) != 0;
     double expected = (1 - same) * (n - 1);
     if (n >= 20 && changes < expected / 2) {
-        printf("order:   %8d changes of label from row to row, shuffled about %.0f: sorted or nearly so; shuffle before you cut "
-               "parts off, as train does\n", changes, expected);
+        printf("order:   %8d changes of label from row to row, shuffled about %.0f: (nearly) sorted; shuffle before you cut parts "
+               "off, as train does\n", changes, expected);
     }
     free(entries);
     return true;
@@ -100,8 +101,8 @@ static bool check_texts(const tc_data *data)
     printf("empty:   %8d texts", data->no_text);
     if (data->no_text) printf(", the first in line %d", data->no_text_line);
     for (int k = 0; k < 2; k++) {
-        printf("\n%s%8d texts, %d rows%s%s%s", k ? "clash:   " : "repeated:", found[k], rows[k],
-               k ? ", stand under several labels" : ", stand again with the same label", found[k] ? ": lines " : "",
+        printf("\n%s%8d texts, in %d rows,%s%s%s", k ? "clash:   " : "repeated:", found[k], rows[k],
+               k ? " stand under several labels" : " stand again with the same label", found[k] ? ": lines " : "",
                found[k] ? lines[k] + 2 : "");
         if (found[k] > SHOWN) printf(" ..");
     }
@@ -202,8 +203,9 @@ static bool check_shared(const tc_data *data, const tc_data *other)
     }
     bool good = b != NULL;
     if (good) {
-        printf("leakage: %8d texts of the first, in %d rows (%.1f %%) of the second, %d under another label%s%s%s\n", texts, rows,
-               100.0 * rows / other->count, differ, texts ? ": lines " : "", texts ? lines + 2 : "", texts > SHOWN ? " .." : "");
+        printf("leakage: %8d texts of the first, in %d rows (%.1f %%) of the second, %d under another label%s%s%s\n", texts,
+               rows, 100.0 * rows / other->count, differ, texts ? ": lines " : "", texts ? lines + 2 : "",
+               texts > SHOWN ? " .." : "");
     }
     free(a);
     free(b);

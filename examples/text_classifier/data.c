@@ -84,11 +84,11 @@ static bool check_columns(const tc_data *data, const tc_scan *scan)
     const tc_layout *layout = &data->layout;
     if (scan->count == layout->columns) return true;
     if (layout->format == TC_TSV && !layout->delimiter) {
-        return tc_fail("%s:%d: no tab: a line is a text, a tab and its label; lines of a label and a text need --format label-text",
-                       data->name, scan->start_line);
+        return tc_fail("%s:%d: no tab: a line is a text, a tab and its label; lines of a label and a text need --format "
+                       "label-text", data->name, scan->start_line);
     }
-    return tc_fail("%s:%d: %d column%s, and the first row has %d: %s (it is read as %s)", data->name, scan->start_line, scan->count,
-                   scan->count == 1 ? "" : "s", layout->columns,
+    return tc_fail("%s:%d: %d column%s, and the first row has %d: %s (it is read as %s)", data->name, scan->start_line,
+                   scan->count, scan->count == 1 ? "" : "s", layout->columns,
                    scan->count < layout->columns ? "add what is missing, or take the line out"
                    : layout->format == TC_CSV    ? "a text that holds the delimiter has to stand in quotes"
                                                  : "a text must hold no tab", layout->about);
@@ -105,7 +105,8 @@ static bool read_row(tc_data *data, const tc_scan *scan, assembly *out)
     }
     char *place = data->bytes + (scan->start - data->bytes);
     memcpy(place, out->bytes, out->used);
-    tc_row row = {.text = label ? place : place + out->used - 1, .label_name = place + label, .line = scan->start_line, .label = -1};
+    const char *text = label ? place : place + out->used - 1;
+    tc_row row = {.text = text, .label_name = place + label, .line = scan->start_line, .label = -1};
     if (!row.text[strspn(row.text, " \t\r\n\v\f")] && !data->no_text++) data->no_text_line = row.line;
     data->several += data->layout.format == TC_FASTTEXT && scan->labels > 1;
     return add_row(data, row);
@@ -126,10 +127,10 @@ static bool read_rows(tc_data *data, size_t size, const tc_reading *reading)
     tc_scan_free(&scan);
     if (tc_failure() || data->count) return !tc_failure();
     if (data->no_label) {
-        return tc_fail("%s:%d: no usable row, none of %d has a label (%s): --label names another column, --format another format",
+        return tc_fail("%s:%d: no usable row, none of %d has a label (%s): name another column with --label, or another --format",
                        data->name, data->no_label_line, data->no_label, data->layout.about);
     }
-    return tc_fail("%s:1: no rows in it: a row is a text and its label, as in a line of a text, a tab and its label", data->name);
+    return tc_fail("%s:1: no rows in it: a row is a text and its label, as in a line of a text, a tab and a label", data->name);
 }
 
 bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading)
@@ -151,7 +152,9 @@ bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading)
 void tc_data_print(const tc_data *data, FILE *stream)
 {
     fprintf(stream, "%s", data->layout.about);
-    if (data->no_label) fprintf(stream, "; rows without a label left out: %d (first in line %d)", data->no_label, data->no_label_line);
+    if (data->no_label) {
+        fprintf(stream, "; rows without a label left out: %d (first in line %d)", data->no_label, data->no_label_line);
+    }
     if (data->no_text) fprintf(stream, "; empty texts kept: %d (first in line %d)", data->no_text, data->no_text_line);
     if (data->several) fprintf(stream, "; rows with several labels, of which the first counts: %d", data->several);
     fputc('\n', stream);
@@ -163,7 +166,7 @@ void tc_data_tell(const tc_data *data)
     fprintf(stderr, "textclf: %s: ", data->name);
     tc_data_print(data, stderr);
     if (!data->single_labels) return;
-    fprintf(stderr, "textclf: %s: labels that occur once: %d (\"%s\" for one): nothing is learned of them that could be measured; give "
+    fprintf(stderr, "textclf: %s: labels that occur once: %d (\"%s\" for one): what is learned of them cannot be measured; give "
             "more rows or leave them out\n", data->name, data->single_labels, data->single_label);
 }
 

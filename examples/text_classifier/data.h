@@ -39,8 +39,8 @@ typedef struct tc_part {
     int32_t count;
 } tc_part;
 
-/* Reads `name`, a file, - or a builtin:... (which is TSV, whatever `reading` says; NULL: all is recognised). False after tc_fail,
- * which names file and line. */
+/* Reads `name`, a file, - or a builtin:... (which is TSV, whatever `reading` says; NULL: all is recognised). False after
+ * tc_fail, which names file and line. */
 bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading);
 
 /* Says in one line how a file was read and what was left out. */

@@ -155,7 +155,8 @@ static bool take_sample(sample *s, const tc_layout *layout, const char *bytes, s
 static const char *const label_names[] = {"label", "labels", "class", "category", "sentiment", "target", "polarity", "stars",
     "rating", "score", "topic", "intent", "tag", "标签", "类别", "分类", NULL};
 static const char *const text_names[] = {"text", "review", "sentence", "content", "comment", "message", "tweet", "title",
-    "headline", "summary", "description", "body", "document", "question", "phrase", "utterance", "文本", "评论", "内容", "标题", NULL};
+    "headline", "summary", "description", "body", "document", "question", "phrase", "utterance", "文本", "评论", "内容", "标题",
+    NULL};
 
 /* Blanks around it and case (of ASCII) do not count. */
 static bool is_named(const tc_field *field, const char *name, size_t length)
@@ -250,7 +251,8 @@ static bool find_asked(tc_layout *layout, const sample *s, const tc_reading *ask
 static bool has_known_name(const sample *s)
 {
     for (int32_t c = 0; c < s->columns; c++) {
-        if (!s->measured[c].again && (is_known(cell(s, 0, c), label_names) || is_known(cell(s, 0, c), text_names))) return true;
+        const tc_field *f = cell(s, 0, c);
+        if (!s->measured[c].again && (is_known(f, label_names) || is_known(f, text_names))) return true;
     }
     return false;
 }
@@ -315,7 +317,8 @@ static bool find_columns(tc_layout *layout, const sample *s, const tc_reading *a
     if (automatic && !layout->header) layout->header = has_strange_label(s, layout->label);
     if (!layout->text_count) guess_texts(layout, s);
     return !is_text(layout, layout->label) ||
-           tc_fail("%s: column %d is asked for as text and is the label too: a model would read the answer", s->name, layout->label + 1);
+           tc_fail("%s: column %d is asked for as text and is the label too: a model would read the answer", s->name,
+                   layout->label + 1);
 }
 
 /* ---- all together ---- */

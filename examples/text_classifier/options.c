@@ -48,12 +48,12 @@ typedef struct option_rule {
 #define FIELD(name) offsetof(tc_options, name)
 
 static const option_rule rules[] = {
-    {"text", 274, TC_READ, TEXT, FIELD(reading.text), 0, 0, "COLUMNS", "what is read, by names or numbers from 1; several are joined: title,body"},
+    {"text", 274, TC_READ, TEXT, FIELD(reading.text), 0, 0, "COLUMNS", "what is read, by name or number from 1; title,body are joined"},
     {"label", 275, TC_READ, TEXT, FIELD(reading.label), 0, 0, "COLUMN", "what is to be told, by name or number"},
-    {"format", 276, TC_READ, FORMAT, FIELD(reading.format), 0, 0, "FORMAT", "auto, tsv, csv, fasttext, label-text or text-label (auto)"},
+    {"format", 276, TC_READ, FORMAT, FIELD(reading.format), 0, 0, "FORMAT", "auto, tsv, csv, fasttext, label-text, text-label (auto)"},
     {"delimiter", 277, TC_READ, TEXT, FIELD(reading.delimiter), 0, 0, "CHAR", "between columns: a character, or the word tab"},
-    {"header", 278, TC_READ, HEADER, FIELD(reading.header), 0, 0, "WHETHER", "the first row names the columns: auto, yes or no (auto)"},
-    {"encoding", 279, TC_READ, TEXT, FIELD(reading.encoding), 0, 0, "NAME", "of the data, as iconv calls it: latin1, gb18030, utf-16 .. (utf-8)"},
+    {"header", 278, TC_READ, HEADER, FIELD(reading.header), 0, 0, "WHETHER", "whether the first row is names: auto, yes, no (auto)"},
+    {"encoding", 279, TC_READ, TEXT, FIELD(reading.encoding), 0, 0, "NAME", "of the data: latin1, gb18030, utf-16 .. (utf-8)"},
     {"valid", 256, TC_LEARN, TEXT, FIELD(valid), 0, 0, "DATA", "chooses the best epoch; else a tenth of the rows, from 20 rows on"},
     {"test", 257, TC_LEARN, TEXT, FIELD(test), 0, 0, "DATA", "measures the finished model"},
     {"vectors", 272, TC_LEARN, TEXT, FIELD(vectors), 0, 0, "FILE", "word vectors to start from, in word2vec's text format, of --embedding's width"},

@@ -108,8 +108,18 @@ char *tc_read_text(const char *path, const char *encoding, size_t *size)
 
 /* ---- records ---- */
 
+enum { MOST_COLUMNS = 10000 };
+
+static bool wrong(tc_scan *s, int32_t line, const char *what)
+{
+    s->wrong = what;
+    s->wrong_line = line;
+    return false;
+}
+
 static bool add_field(tc_scan *s, const char *start, const char *end, bool quoted)
 {
+    if (s->count == MOST_COLUMNS) return wrong(s, s->line, "there are more than 10000 columns here: name the --delimiter");
     if (s->count == s->room) {
         int32_t room = 2 * s->room + 16;
         tc_field *fields = tc_allocate(s->fields, (size_t)room, sizeof *fields);
@@ -119,13 +129,6 @@ static bool add_field(tc_scan *s, const char *start, const char *end, bool quote
     }
     s->fields[s->count++] = (tc_field){start, (size_t)(end - start), quoted};
     return true;
-}
-
-static bool wrong(tc_scan *s, int32_t line, const char *what)
-{
-    s->wrong = what;
-    s->wrong_line = line;
-    return false;
 }
 
 /* A field whose quote opens at `open`. Blanks may stand outside of the quotes. */
@@ -146,7 +149,7 @@ static bool scan_quoted(tc_scan *s, const char *open)
     const char *after = p + 1;
     while (tc_is_blank(*after) && *after != s->delimiter) after++;
     if (*after != s->delimiter && *after != '\n') {
-        return wrong(s, s->line, "text follows a closing quote; a quote within a field is written twice, and the field in quotes");
+        return wrong(s, s->line, "text follows a closing quote; a quote within a field is written twice, the field in quotes");
     }
     s->at = after;
     s->quoted++;
@@ -179,30 +182,32 @@ static const char *word_start(const char *start, const char *end)
     return end;
 }
 
+static const char prefix[] = "__label__";
+enum { PREFIX = sizeof prefix - 1 };
+
+static bool is_label(const char *word, const char *end)
+{
+    return end - word >= PREFIX && !memcmp(word, prefix, PREFIX);
+}
+
 /* Labels stand before the text or after it; the first one counts. */
 static bool scan_fasttext(tc_scan *s, const char *start, const char *end)
 {
-    static const char prefix[] = "__label__";
-    const size_t length = sizeof prefix - 1;
     const char *label = end, *label_end = end;
-    s->labels = 0;
-    while ((size_t)(end - start) >= length && !memcmp(start, prefix, length)) {
+    for (s->labels = 0; is_label(start, end); s->labels++) {
         const char *after = word_end(start, end);
-        if (!s->labels++) {
-            label = start + length;
+        if (!s->labels) {
+            label = start + PREFIX;
             label_end = after;
         }
         for (start = after; start < end && tc_is_blank(*start);) start++;
     }
     bool before = s->labels > 0;
-    for (;;) {
-        const char *last = word_start(start, end);
-        if ((size_t)(end - last) < length || memcmp(last, prefix, length)) break;
+    for (const char *last; is_label(last = word_start(start, end), end); s->labels++) {
         if (!before) {
-            label = last + length;
+            label = last + PREFIX;
             label_end = end;
         }
-        s->labels++;
         for (end = last; end > start && tc_is_blank(end[-1]);) end--;
     }
     return add_field(s, start, end, false) && add_field(s, label, label_end, false);

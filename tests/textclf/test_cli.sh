@@ -299,11 +299,11 @@ ran 0 check
 says 'check: how it is read' '^odd.csv: CSV with a header, text is column "text", label is column "label"; rows without a label left out: 1 (first in line 31)' out
 says 'check: rows' '^rows: *34$' out
 says 'check: balance' '^label: *18  52.9 %  neg  *█' out
-says 'check: a rare label' '^rare: *1 label occurs once: odd (line 35)$' out
+says 'check: a rare label' '^rare: *1 labels occur once: odd (line 35)$' out
 says 'check: sorted' '^order: *[0-9]* changes of label' out
 says 'check: empty texts' '^empty: *1 texts, the first in line 30$' out
-says 'check: repeated texts' '^repeated: *1 texts, 2 rows, .*: lines 26, 27$' out
-says 'check: two labels' '^clash: *1 texts, 2 rows, .*: lines 28 (pos), 29 (neg)$' out
+says 'check: repeated texts' '^repeated: *1 texts, in 2 rows, .*: lines 26, 27$' out
+says 'check: two labels' '^clash: *1 texts, in 2 rows, .*: lines 28 (pos), 29 (neg)$' out
 says 'check: a control character' '^odd: *1 texts with control characters (the first in line 32, byte 0x08)' out
 says 'check: HTML' '^odd: *1 texts with remains of HTML (the first in line 33)' out
 says 'check: backslashes' '^odd: *1 texts with backslashes.*line 34)' out
