@@ -29,4 +29,4 @@ build/textclf predict model.safetensors "The movie is amazing" "The plot is dull
 build/textclf attend model.safetensors "The movie is amazing, but the ending is a little slow" -o attention.png
 
 echo
-echo "Now yours:  build/textclf train YOUR.tsv -o YOUR.model     (a line is a text, a tab and its label)"
+echo "Now yours:  build/textclf train YOUR.tsv -o YOUR.model     (or .csv; build/textclf check YOUR.tsv looks at it first)"

@@ -13,25 +13,12 @@
 
 /* ---- the terminal ---- */
 
-enum { BAR = 40 }; /* cells of the longest bar */
-
 /* Columns that a piece of text takes: Han characters take two. */
 static int columns(const char *text, size_t length)
 {
     int sum = 0, c;
     for (size_t at = 0; at < length; sum += utf8proc_charwidth(c)) at += tc_text_next(text + at, &c);
     return sum;
-}
-
-/* A bar in eighths of a cell. */
-static void print_bar(double share, bool colour)
-{
-    static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-    static const int shades[] = {250, 153, 111, 69, 33, 27}; /* of the 256 colours: grey to blue */
-    int eighths = (int)lround(share * BAR * 8);
-    if (colour) printf("\033[38;5;%dm", shades[(int)lround(share * 5)]);
-    for (int i = 0; i < eighths / 8; i++) printf("█");
-    printf("%s%s\n", parts[eighths % 8], colour ? "\033[0m" : "");
 }
 
 static void print_view(const tc_view *view)
@@ -53,7 +40,7 @@ static void print_view(const tc_view *view)
         unknown = unknown || !known;
         printf("  %.*s%*s %s %.3f ", (int)token->length, word, widest - columns(word, token->length), "",
                known ? " " : "?", (double)view->weights[i]);
-        print_bar(most > 0 ? (double)view->weights[i] / most : 0, colour);
+        tc_view_bar(most > 0 ? (double)view->weights[i] / most : 0, colour);
     }
     if (unknown) printf("? marks words that are not in the vocabulary\n");
 }

@@ -11,6 +11,7 @@ enum { TC_DEFAULT_STEPS = 1000, TC_LEAST_EPOCHS = 8, TC_MOST_EPOCHS = 60 };
 
 int tc_train(const tc_options *options);
 int tc_compare(const tc_options *options);
+int tc_check(const tc_options *options);
 int tc_eval(const tc_options *options);
 int tc_predict(const tc_options *options);
 int tc_attend(const tc_options *options);

@@ -80,6 +80,7 @@ int tc_compare(const tc_options *options)
            options->seeds == 1 ? "" : "s", (long long)options->seed);
     printf("encoder      attention    accuracy  deviation    numbers   seconds\n");
     fflush(stdout);
+    bool told = false; /* how the data is read, once */
     for (tc_encoder encoder = 0; encoder < TC_ENCODERS; encoder++) {
         for (tc_attention attention = 0; attention < TC_ATTENTIONS; attention++) {
             if (!wanted(encoder, attention, options)) continue;
@@ -90,6 +91,8 @@ int tc_compare(const tc_options *options)
             for (int64_t i = 0; i < options->seeds; i++) {
                 tc_options run = *options;
                 run.seed += i;
+                run.reading.quiet = told;
+                told = true;
                 int status = train_once(&r, settings, &run);
                 if (status != TC_DONE) return status;
             }

@@ -2,7 +2,6 @@
 
 #include "builtin.h"
 #include "failure.h"
-#include "files.h"
 #include "tapegrad.h"
 
 #include <stdlib.h>
@@ -40,63 +39,135 @@ bool tc_data_add_text(tc_data *data, const char *text)
     return add_row(data, (tc_row){.text = text, .line = data->count + 1, .label = -1});
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
-}
+/* A text and a label as they are put together from their fields: the row's strings, one behind the other. */
+typedef struct assembly {
+    char *bytes;
+    size_t used, room;
+} assembly;
 
-/* `line` has its newline replaced by 0 at `end`. */
-static bool parse_line(tc_data *data, char *line, char *end, int32_t number)
+static bool put_field(assembly *out, const tc_field *field)
 {
-    size_t bad;
-    if (!tc_text_valid(line, (size_t)(end - line), &bad)) {
-        if (!line[bad]) {
-            return tc_fail("%s:%d: byte %zu of the line is NUL: this is not UTF-8 text; is it UTF-16? Save it as UTF-8",
-                           data->name, number, bad + 1);
-        }
-        return tc_fail("%s:%d: byte %zu of the line, 0x%02X, is not UTF-8: save the file as UTF-8", data->name, number,
-                       bad + 1, (unsigned)(unsigned char)line[bad]);
+    if (out->room - out->used < field->length + 2) {
+        size_t room = 2 * out->room + field->length + 256;
+        char *bytes = tc_allocate(out->bytes, room, 1);
+        if (!bytes) return false;
+        out->bytes = bytes;
+        out->room = room;
     }
-    while (end > line && is_blank(end[-1]) && end[-1] != '\t') end--;
-    *end = 0;
-    if (strspn(line, " \t\r\v\f") == (size_t)(end - line)) return true;
-    char *tab = strrchr(line, '\t');
-    if (!tab) return tc_fail("%s:%d: no tab: a line is a text, a tab and its label", data->name, number);
-    *tab = 0;
-    char *label = tab + 1;
-    while (is_blank(*label)) label++;
-    if (!*label) return tc_fail("%s:%d: no label after the last tab: a line is a text, a tab and its label", data->name,
-                                number);
-    return add_row(data, (tc_row){.text = line, .label_name = label, .line = number, .label = -1});
-}
-
-static bool parse(tc_data *data, size_t size)
-{
-    char *line = data->bytes, *stop = data->bytes + size;
-    *stop = '\n';
-    if (size >= 3 && !memcmp(line, "\xEF\xBB\xBF", 3)) line += 3;
-    for (int32_t number = 1; line < stop; number++) {
-        char *end = memchr(line, '\n', (size_t)(stop - line) + 1);
-        if (!parse_line(data, line, end, number)) return false;
-        if (number == INT32_MAX) return tc_fail("%s: too many lines", data->name);
-        line = end + 1;
+    for (size_t i = 0; i < field->length; i++) {
+        out->bytes[out->used++] = field->start[i];
+        if (field->quoted && field->start[i] == '"') i++; /* two stand for one */
     }
-    if (!data->count) return tc_fail("%s:1: no rows in it: a line is a text, a tab and its label", data->name);
     return true;
 }
 
-bool tc_data_read(tc_data *data, const char *name)
+/* Text, 0, label, 0; the text's own 0 is left out where the text is empty, for which a line may have no room. */
+static bool assemble(assembly *out, const tc_layout *layout, const tc_scan *scan, size_t *label)
 {
-    *data = (tc_data){.name = name};
+    out->used = 0;
+    for (int32_t i = 0; i < layout->text_count; i++) {
+        if (out->used) out->bytes[out->used++] = ' ';
+        if (!put_field(out, &scan->fields[layout->texts[i]])) return false;
+    }
+    if (out->used) out->bytes[out->used++] = 0;
+    *label = out->used;
+    tc_field trimmed = scan->fields[layout->label];
+    while (trimmed.length && tc_is_blank(trimmed.start[trimmed.length - 1])) trimmed.length--;
+    for (; trimmed.length && tc_is_blank(*trimmed.start); trimmed.length--) trimmed.start++;
+    if (!put_field(out, &trimmed)) return false;
+    out->bytes[out->used++] = 0;
+    return true;
+}
+
+static bool check_columns(const tc_data *data, const tc_scan *scan)
+{
+    const tc_layout *layout = &data->layout;
+    if (scan->count == layout->columns) return true;
+    if (layout->format == TC_TSV && !layout->delimiter) {
+        return tc_fail("%s:%d: no tab: a line is a text, a tab and its label; lines of a label and a text need --format "
+                       "label-text", data->name, scan->start_line);
+    }
+    return tc_fail("%s:%d: %d column%s, and the first row has %d: %s (it is read as %s)", data->name, scan->start_line,
+                   scan->count, scan->count == 1 ? "" : "s", layout->columns,
+                   scan->count < layout->columns ? "add what is missing, or take the line out"
+                   : layout->format == TC_CSV    ? "a text that holds the delimiter has to stand in quotes"
+                                                 : "a text must hold no tab", layout->about);
+}
+
+/* The row takes the place of its record, which is longer: a delimiter for each 0, or quotes and prefixes besides. */
+static bool read_row(tc_data *data, const tc_scan *scan, assembly *out)
+{
+    size_t label;
+    if (!check_columns(data, scan) || !assemble(out, &data->layout, scan, &label)) return false;
+    if (!out->bytes[label]) {
+        if (!data->no_label++) data->no_label_line = scan->start_line;
+        return true;
+    }
+    char *place = data->bytes + (scan->start - data->bytes);
+    memcpy(place, out->bytes, out->used);
+    const char *text = label ? place : place + out->used - 1;
+    tc_row row = {.text = text, .label_name = place + label, .line = scan->start_line, .label = -1};
+    if (!row.text[strspn(row.text, " \t\r\n\v\f")] && !data->no_text++) data->no_text_line = row.line;
+    data->several += data->layout.format == TC_FASTTEXT && scan->labels > 1;
+    return add_row(data, row);
+}
+
+static bool read_rows(tc_data *data, size_t size, const tc_reading *reading)
+{
+    data->bytes[size] = '\n';
+    if (!tc_layout_find(&data->layout, data->name, data->bytes, size, reading)) return false;
+    assembly out = {0};
+    tc_scan scan = tc_layout_scan(&data->layout, data->bytes, size);
+    bool good = !data->layout.header || tc_scan_next(&scan) || !scan.wrong;
+    while (good && tc_scan_next(&scan)) good = read_row(data, &scan, &out);
+    if (scan.wrong) tc_fail("%s:%d: %s", data->name, scan.wrong_line, scan.wrong);
+    data->quoted = scan.quoted;
+    data->doubled = scan.doubled;
+    free(out.bytes);
+    tc_scan_free(&scan);
+    if (tc_failure() || data->count) return !tc_failure();
+    if (data->no_label) {
+        return tc_fail("%s:%d: no usable row, none of %d has a label (%s): name another column with --label, or another --format",
+                       data->name, data->no_label_line, data->no_label, data->layout.about);
+    }
+    return tc_fail("%s:1: no rows in it: a row is a text and its label, as in a line of a text, a tab and a label", data->name);
+}
+
+bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading)
+{
+    static const tc_reading automatic = {0}, tsv = {.format = TC_TSV, .header = TC_HEADER_NO};
+    *data = (tc_data){.name = strcmp(name, "-") ? name : "standard input"};
     const tc_builtin *builtin = tc_builtin_find(name);
     if (!builtin && !strncmp(name, "builtin:", 8)) {
         return tc_fail("%s: there is no such data in the program; textclf train --help lists what is", name);
     }
+    if (builtin || !reading) reading = builtin ? &tsv : &automatic;
     size_t size;
-    data->bytes = builtin ? copy_builtin(builtin, &size) : tc_file_read(name, &size);
-    if (data->bytes && parse(data, size)) return true;
+    data->bytes = builtin ? copy_builtin(builtin, &size) : tc_read_text(name, reading->encoding, &size);
+    if (data->bytes && read_rows(data, size, reading)) return true;
     tc_data_free(data);
     return false;
+}
+
+void tc_data_print(const tc_data *data, FILE *stream)
+{
+    fprintf(stream, "%s", data->layout.about);
+    if (data->no_label) {
+        fprintf(stream, "; rows without a label left out: %d (first in line %d)", data->no_label, data->no_label_line);
+    }
+    if (data->no_text) fprintf(stream, "; empty texts kept: %d (first in line %d)", data->no_text, data->no_text_line);
+    if (data->several) fprintf(stream, "; rows with several labels, of which the first counts: %d", data->several);
+    fputc('\n', stream);
+}
+
+void tc_data_tell(const tc_data *data)
+{
+    if (!data->count || tc_builtin_find(data->name)) return;
+    fprintf(stderr, "textclf: %s: ", data->name);
+    tc_data_print(data, stderr);
+    if (!data->single_labels) return;
+    fprintf(stderr, "textclf: %s: labels that occur once: %d (\"%s\" for one): what is learned of them cannot be measured; give "
+            "more rows or leave them out\n", data->name, data->single_labels, data->single_label);
 }
 
 void tc_data_free(tc_data *data)
@@ -114,7 +185,7 @@ static int compare_strings(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-bool tc_data_labels(tc_names *labels, const tc_data *data)
+bool tc_data_labels(tc_names *labels, tc_data *data)
 {
     *labels = (tc_names){0};
     size_t count = (size_t)data->count, distinct = 0;
@@ -122,16 +193,18 @@ bool tc_data_labels(tc_names *labels, const tc_data *data)
     if (!names) return false;
     for (size_t i = 0; i < count; i++) names[i] = data->rows[i].label_name;
     qsort(names, count, sizeof *names, compare_strings);
-    for (size_t i = 0; i < count; i++) {
-        if (!distinct || strcmp(names[distinct - 1], names[i])) names[distinct++] = names[i];
+    for (size_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && !strcmp(names[i], names[end]);) end++;
+        if (end == i + 1 && !data->single_labels++) data->single_label = names[i];
+        names[distinct++] = names[i];
     }
     bool good;
     if (distinct < 2) {
-        good = tc_fail("%s:%d: every row has the label \"%s\": there is nothing to tell apart, give rows of two labels or more",
-                       data->name, data->rows[0].line, names[0]);
+        good = tc_fail("%s:%d: every row has the label \"%s\": there is nothing to tell apart, give rows of two labels or more "
+                       "(%s)", data->name, data->rows[0].line, names[0], data->layout.about);
     } else if (count >= 10 && distinct > count / 2) {
-        good = tc_fail("%s:%d: %zu labels for %zu rows: the label has to be the last column", data->name,
-                       data->rows[0].line, distinct, count);
+        good = tc_fail("%s:%d: %zu labels for %zu rows, so that is no column of labels: name it with --label (%s)", data->name,
+                       data->rows[0].line, distinct, count, data->layout.about);
     } else {
         good = tc_names_set(labels, names, distinct);
     }
@@ -145,9 +218,9 @@ bool tc_data_number_labels(tc_data *data, const tc_names *labels)
         tc_row *row = &data->rows[i];
         row->label = tc_names_find(labels, row->label_name);
         if (row->label >= 0) continue;
-        return tc_fail("%s:%d: the label \"%s\" does not occur in the training data (which has %d: \"%s\", \"%s\"%s)", data->name,
-                       row->line, row->label_name, labels->count, labels->items[0], labels->items[1],
-                       labels->count > 2 ? " .." : "");
+        return tc_fail("%s:%d: the label \"%s\" does not occur in the training data, which has %d: \"%s\", \"%s\"%s (%s)",
+                       data->name, row->line, row->label_name, labels->count, labels->items[0], labels->items[1],
+                       labels->count > 2 ? " .." : "", data->layout.about);
     }
     return true;
 }

@@ -1,26 +1,35 @@
-/* Labelled texts, from a file or from what is built in. A line is TEXT, a tab and LABEL; where it has several tabs, the last
- * one counts. No header. CRLF and a byte order mark are tolerated, blank lines skipped. */
+/* Labelled texts, from a file in one of the formats of read.h or from what is built in. CRLF and a byte order mark are
+ * tolerated, blank lines skipped. Rows without a label are left out, those without a text stay: both are counted. */
 #ifndef TC_DATA_H
 #define TC_DATA_H
 
+#include "layout.h"
 #include "tokenizer.h"
+
+#include <stdio.h>
 
 typedef struct tc_row {
     const char *text;       /* a string of the data's, or of the caller's */
     const char *label_name; /* NULL: it has none */
-    int32_t line;           /* of the file, from 1 */
+    int32_t line;           /* of the file where it starts, from 1 */
     int32_t label;          /* id, once tc_data_number_labels has found it, or -1 */
     int32_t length;         /* tokens, once tc_data_encode has run */
     const int32_t *ids;     /* [length], the data's */
 } tc_row;
 
 typedef struct tc_data {
-    const char *name; /* as given; the caller's */
+    const char *name; /* as given, or "standard input"; the caller's */
+    tc_layout layout;
     char *bytes;
     tc_row *rows;
     int32_t count, room;
     int32_t *ids;
     int32_t cut;      /* rows that were longer than allowed */
+    int32_t no_label, no_label_line, no_text, no_text_line; /* how many, and the line of the first one */
+    int32_t several;  /* rows with labels beside the one that counts, in fastText's format */
+    int32_t single_labels;    /* labels that occur once, once tc_data_labels has run */
+    const char *single_label; /* the first of them */
+    int64_t quoted, doubled;  /* fields in quotes, and doubled quotes in them */
     int64_t tokens, unknown; /* of all rows, and how many of them are not in the vocabulary */
 } tc_data;
 
@@ -30,17 +39,24 @@ typedef struct tc_part {
     int32_t count;
 } tc_part;
 
-/* Reads `name`, a file or a builtin:... False after tc_fail, which names file and line. */
-bool tc_data_read(tc_data *data, const char *name);
+/* Reads `name`, a file, - or a builtin:... (which is TSV, whatever `reading` says; NULL: all is recognised). False after
+ * tc_fail, which names file and line. */
+bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading);
+
+/* Says in one line how a file was read and what was left out. */
+void tc_data_print(const tc_data *data, FILE *stream);
+
+/* The same on standard error, and what labels occur once; of a builtin, and of no data, nothing. */
+void tc_data_tell(const tc_data *data);
 
 /* Appends a text without a label; the string stays the caller's. */
 bool tc_data_add_text(tc_data *data, const char *text);
 
 void tc_data_free(tc_data *data);
 
-/* The labels that occur, in the order of their bytes. False after tc_fail: there is one only, or so many that the last
- * column cannot be the label. */
-bool tc_data_labels(tc_names *labels, const tc_data *data);
+/* The labels that occur, in the order of their bytes. False after tc_fail: there is one only, or so many that the column can
+ * be no label. */
+bool tc_data_labels(tc_names *labels, tc_data *data);
 
 /* Looks up each row's label. One that is not in `labels` is a failure that names file and line. */
 bool tc_data_number_labels(tc_data *data, const tc_names *labels);

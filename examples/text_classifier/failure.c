@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static char text[1024];
 
@@ -25,6 +26,15 @@ const char *tc_failure(void)
 void tc_failure_clear(void)
 {
     text[0] = 0;
+}
+
+void tc_append(char *string, size_t size, const char *format, ...)
+{
+    size_t used = strlen(string);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(string + used, size - used, format, arguments);
+    va_end(arguments);
 }
 
 void *tc_allocate(void *block, size_t count, size_t size)

@@ -12,6 +12,9 @@ bool tc_fail(const char *format, ...) __attribute__((__format__(__printf__, 1, 2
 const char *tc_failure(void);
 void tc_failure_clear(void);
 
+/* Appends to a string in `size` bytes what there is room for: for messages that are put together. */
+void tc_append(char *string, size_t size, const char *format, ...) __attribute__((__format__(__printf__, 3, 4)));
+
 /* realloc for `count` items of `size` bytes; NULL after tc_fail. Where there is no memory, the old block stays as it was.
  * `count` 0 still gives a block. */
 void *tc_allocate(void *block, size_t count, size_t size);

@@ -9,13 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-char *tc_file_read(const char *path, size_t *size)
+static char *read_stream(FILE *file, const char *name, size_t *size)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        tc_fail("%s: %s", path, strerror(errno));
-        return NULL;
-    }
     char *bytes = NULL;
     size_t used = 0, room = 0;
     for (;;) {
@@ -28,14 +23,38 @@ char *tc_file_read(const char *path, size_t *size)
         size_t got = fread(bytes + used, 1, room - used - 1, file);
         used += got;
         if (got) continue;
-        if (ferror(file)) tc_fail("%s: %s", path, strerror(errno)); /* a folder, for one, can be opened */
+        if (ferror(file)) tc_fail("%s: %s", name, strerror(errno)); /* a folder, for one, can be opened */
         break;
     }
-    fclose(file);
     *size = used;
     if (!tc_failure()) return bytes;
     free(bytes);
     return NULL;
+}
+
+/* It can be read once, and is asked for again by what trains several times: it is kept until the program ends. */
+static char *read_standard_input(size_t *size)
+{
+    static char *kept;
+    static size_t kept_size;
+    if (!kept) kept = read_stream(stdin, "standard input", &kept_size);
+    char *bytes = kept ? tc_allocate(NULL, kept_size + 1, 1) : NULL;
+    if (!bytes) return NULL;
+    *size = kept_size;
+    return memcpy(bytes, kept, kept_size);
+}
+
+char *tc_file_read(const char *path, size_t *size)
+{
+    if (!strcmp(path, "-")) return read_standard_input(size);
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        tc_fail("%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *bytes = read_stream(file, path, size);
+    fclose(file);
+    return bytes;
 }
 
 static int write_all(FILE *file, const char *bytes, size_t size)

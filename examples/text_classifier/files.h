@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The *size bytes of a file, with room for one more; the caller frees them. NULL after tc_fail. */
+/* The *size bytes of a file, or of standard input where its name is -, with room for one more; the caller frees them. NULL
+ * after tc_fail. */
 char *tc_file_read(const char *path, size_t *size);
 
 /* Writes a file whole or not at all: beside its place, then renamed. False after tc_fail. */

@@ -11,6 +11,7 @@ static int run(const tc_options *options)
     switch (options->command) {
     case TC_TRAIN: return tc_train(options);
     case TC_COMPARE: return tc_compare(options);
+    case TC_CHECK: return tc_check(options);
     case TC_EVAL: return tc_eval(options);
     case TC_PREDICT: return tc_predict(options);
     case TC_ATTEND: return tc_attend(options);

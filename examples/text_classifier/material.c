@@ -13,9 +13,9 @@ void tc_material_free(tc_material *m)
 
 /* ---- data ---- */
 
-static bool read_labelled(tc_data *data, const char *name, const tc_names *labels)
+static bool read_labelled(tc_data *data, const char *name, const tc_names *labels, const tc_reading *reading)
 {
-    return !name || (tc_data_read(data, name) && tc_data_number_labels(data, labels));
+    return !name || (tc_data_read(data, name, reading) && tc_data_number_labels(data, labels));
 }
 
 static bool read_material(tc_material *m, tc_names *labels, const tc_options *options)
@@ -23,10 +23,16 @@ static bool read_material(tc_material *m, tc_names *labels, const tc_options *op
     const char *name = options->argument_count ? options->arguments[0] : "builtin:reviews";
     const tc_builtin *builtin = tc_builtin_find(name);
     const char *test = options->test ? options->test : builtin ? builtin->test : NULL;
-    if (!tc_data_read(&m->train, name) || !tc_data_labels(labels, &m->train) ||
-        !tc_data_number_labels(&m->train, labels) || !read_labelled(&m->valid, options->valid, labels) ||
-        !read_labelled(&m->test, test, labels)) {
+    const tc_reading *reading = &options->reading;
+    if (!tc_data_read(&m->train, name, reading) || !tc_data_labels(labels, &m->train) ||
+        !tc_data_number_labels(&m->train, labels) || !read_labelled(&m->valid, options->valid, labels, reading) ||
+        !read_labelled(&m->test, test, labels, reading)) {
         return false;
+    }
+    if (!reading->quiet) {
+        tc_data_tell(&m->train);
+        tc_data_tell(&m->valid);
+        tc_data_tell(&m->test);
     }
     int32_t held_out = 0;
     if (!options->valid && !tc_data_split(&m->train, labels, (uint64_t)options->seed, &held_out)) return false;

@@ -21,15 +21,21 @@ typedef struct command_rule {
 static const command_rule commands[] = {
     {TC_TRAIN, "train", "[DATA]", "trains a model on DATA and saves it", 0, 1},
     {TC_COMPARE, "compare", "[DATA]", "trains one model of each kind and shows a table", 0, 1},
+    {TC_CHECK, "check", "DATA [DATA2]", "shows what is in DATA and what is odd about it, and what DATA2 shares with it", 1, 2},
     {TC_EVAL, "eval", "MODEL DATA", "measures a model on labelled data", 2, 2},
     {TC_PREDICT, "predict", "MODEL [TEXT]...", "labels each TEXT, or each line of standard input", 1, INT32_MAX},
     {TC_ATTEND, "attend", "MODEL TEXT...", "shows where the model looks in each TEXT", 2, INT32_MAX},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-typedef enum kind { TEXT, INTEGER, NUMBER, ENCODER, ATTENTION, CLASS_WEIGHT, FLAG, HELP } kind;
+typedef enum kind { TEXT, INTEGER, NUMBER, FLAG, HELP, ENCODER, ATTENTION, FORMAT, HEADER, CLASS_WEIGHT } kind;
 
-enum { TC_LEARN = TC_TRAIN | TC_COMPARE };
+static const char *const class_weights[] = {"balanced", NULL};
+static const char *const *const choices[] = {[ENCODER] = tc_encoder_names, [ATTENTION] = tc_attention_names,
+                                             [FORMAT] = tc_format_names, [HEADER] = tc_header_names,
+                                             [CLASS_WEIGHT] = class_weights};
+
+enum { TC_LEARN = TC_TRAIN | TC_COMPARE, TC_READ = TC_LEARN | TC_EVAL | TC_CHECK };
 
 typedef struct option_rule {
     const char *name;
@@ -44,6 +50,12 @@ typedef struct option_rule {
 #define FIELD(name) offsetof(tc_options, name)
 
 static const option_rule rules[] = {
+    {"text", 274, TC_READ, TEXT, FIELD(reading.text), 0, 0, "COLUMNS", "what is read, by name or number from 1; title,body are joined"},
+    {"label", 275, TC_READ, TEXT, FIELD(reading.label), 0, 0, "COLUMN", "what is to be told, by name or number"},
+    {"format", 276, TC_READ, FORMAT, FIELD(reading.format), 0, 0, "FORMAT", "auto, tsv, csv, fasttext, label-text, text-label (auto)"},
+    {"delimiter", 277, TC_READ, TEXT, FIELD(reading.delimiter), 0, 0, "CHAR", "between columns: a character, or the word tab"},
+    {"header", 278, TC_READ, HEADER, FIELD(reading.header), 0, 0, "WHETHER", "whether the first row is names: auto, yes, no (auto)"},
+    {"encoding", 279, TC_READ, TEXT, FIELD(reading.encoding), 0, 0, "NAME", "of the data: latin1, gb18030, utf-16 .. (utf-8)"},
     {"valid", 256, TC_LEARN, TEXT, FIELD(valid), 0, 0, "DATA", "chooses the best epoch; else a tenth of the rows, from 20 rows on"},
     {"test", 257, TC_LEARN, TEXT, FIELD(test), 0, 0, "DATA", "measures the finished model"},
     {"vectors", 272, TC_LEARN, TEXT, FIELD(vectors), 0, 0, "FILE", "word vectors to start from, in word2vec's text format, of --embedding's width"},
@@ -64,17 +76,15 @@ static const option_rule rules[] = {
     {"attention", 267, TC_LEARN, ATTENTION, FIELD(attention), 0, 0, "KIND", "additive, dot, scaled-dot, bilinear, cosine, euclidean, multihead or none (additive)"},
     {"min-count", 268, TC_LEARN, INTEGER, FIELD(min_count), 1, 1e9, "N", "how often a word must occur (2 from 1000 rows on, else 1)"},
     {"longest", 269, TC_LEARN, INTEGER, FIELD(longest), 1, TC_MOST_LENGTH, "N", "tokens of a text, the rest is cut (1000)"},
-    {"warmup", 276, TC_LEARN, INTEGER, FIELD(warmup), 0, 1e9, "N", "steps in which the rate rises to its height (0)"},
-    {"decay", 277, TC_LEARN, NUMBER, FIELD(decay), 0, 1, "X", "AdamW's decay of all weights but the words' vectors (0)"},
-    {"smoothing", 278, TC_LEARN, NUMBER, FIELD(smoothing), 0, 1, "X", "of the labels: the share that goes to all alike (0)"},
-    {"class-weight", 279, TC_LEARN, CLASS_WEIGHT, FIELD(class_weight), 0, 0, "KIND", "balanced: every label weighs as much, however rare it is"},
-    {"word-dropout", 280, TC_LEARN, NUMBER, FIELD(word_dropout), 0, 0.99, "X", "how often a word is shown as unknown in training (0)"},
-    {"top", 274, TC_PREDICT, INTEGER, FIELD(top), 1, 1e9, "K", "shows the K likeliest labels, the likeliest first (all, in order)"},
-    {"json", 275, TC_EVAL | TC_PREDICT, FLAG, FIELD(json), 0, 0, NULL, "prints JSON, an object on a line"},
-    {"help", 'h', TC_LEARN | TC_EVAL | TC_PREDICT | TC_ATTEND, HELP, 0, 0, 0, NULL, "shows this"},
+    {"warmup", 292, TC_LEARN, INTEGER, FIELD(warmup), 0, 1e9, "N", "steps in which the rate rises to its height (0)"},
+    {"decay", 293, TC_LEARN, NUMBER, FIELD(decay), 0, 1, "X", "AdamW's decay of all weights but the words' vectors (0)"},
+    {"smoothing", 294, TC_LEARN, NUMBER, FIELD(smoothing), 0, 1, "X", "of the labels: the share that goes to all alike (0)"},
+    {"class-weight", 295, TC_LEARN, CLASS_WEIGHT, FIELD(class_weight), 0, 0, "KIND", "balanced: every label weighs as much, however rare it is"},
+    {"word-dropout", 296, TC_LEARN, NUMBER, FIELD(word_dropout), 0, 0.99, "X", "how often a word is shown as unknown in training (0)"},
+    {"top", 290, TC_PREDICT, INTEGER, FIELD(top), 1, 1e9, "K", "shows the K likeliest labels, the likeliest first (all, in order)"},
+    {"json", 291, TC_EVAL | TC_PREDICT, FLAG, FIELD(json), 0, 0, NULL, "prints JSON, an object on a line"},
+    {"help", 'h', TC_READ | TC_PREDICT | TC_ATTEND, HELP, 0, 0, 0, NULL, "shows this"},
 };
-static const char *const class_weights[] = {"balanced", NULL};
-
 enum { RULES = sizeof rules / sizeof *rules };
 
 /* ---- help ---- */
@@ -98,8 +108,11 @@ static void show_command_help(const command_rule *command)
         if (r->letter < 256) snprintf(letter, sizeof letter, "-%c,", r->letter);
         printf("  %3s --%-13s%-9s %s\n", letter, r->name, r->argument ? r->argument : "", r->about);
     }
-    if (command->command & (TC_LEARN | TC_EVAL)) {
-        printf("\nDATA is a file in which a line is TEXT, a tab and LABEL (the last tab counts), in UTF-8; or one of\n");
+    if (command->command & TC_READ) {
+        printf("\nDATA is a file in UTF-8, or - for standard input: TSV (without a header the label follows the last tab), CSV with\n"
+               "quotes as in RFC 4180, or fastText's lines, all of which are recognised, as are a header and its columns; lines of a\n"
+               "label and a text or the reverse with --format; how a file was read is said. These options hold for all data of a\n"
+               "call, but not for what is built in:\n");
         for (size_t i = 0; i < tc_builtin_count; i++) printf("  %-22s %s\n", tc_builtins[i].name, tc_builtins[i].about);
     }
     if (command->command == TC_COMPARE) {
@@ -137,10 +150,8 @@ static tc_parsed store(tc_options *options, const command_rule *command, const o
     if (rule->kind == TEXT) {
         if (!*value) return usage(command->name, "--%s needs a value that is not empty", rule->name);
         *(const char **)(void *)field = value;
-    } else if (rule->kind == ENCODER || rule->kind == ATTENTION || rule->kind == CLASS_WEIGHT) {
-        int chosen = tc_kind(rule->kind == ENCODER     ? tc_encoder_names
-                             : rule->kind == ATTENTION ? tc_attention_names
-                                                       : class_weights, value);
+    } else if (rule->kind >= ENCODER) {
+        int chosen = tc_kind(choices[rule->kind], value);
         if (chosen < 0) return usage(command->name, "--%s %s: it takes %s", rule->name, value, rule->about);
         *(int *)(void *)field = chosen;
     } else if (rule->kind == FLAG) {

@@ -2,16 +2,16 @@
 #ifndef TC_OPTIONS_H
 #define TC_OPTIONS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "read.h"
 
-typedef enum tc_command { TC_TRAIN = 1, TC_EVAL = 2, TC_PREDICT = 4, TC_ATTEND = 8, TC_COMPARE = 16 } tc_command;
+typedef enum tc_command { TC_TRAIN = 1, TC_EVAL = 2, TC_PREDICT = 4, TC_ATTEND = 8, TC_COMPARE = 16, TC_CHECK = 32 } tc_command;
 
 typedef struct tc_options {
     tc_command command;
     char **arguments; /* what is no option */
     int32_t argument_count;
     const char *valid, *test, *output, *font, *vectors, *stopwords; /* NULL: not given */
+    tc_reading reading;                                 /* of all data of the call */
     int encoder, attention;                             /* of tc_encoder and tc_attention; -1: not given */
     int64_t seed, seeds, epochs, batch, embedding, hidden, min_count, patience, longest, top; /* epochs, min_count, top 0: choose, all */
     bool json;

@@ -14,12 +14,12 @@
 static bool evaluate(tc_model *model, tc_data *data, const tc_options *options)
 {
     tc_score score;
-    if (!tc_model_load(model, options->arguments[0]) || !tc_data_read(data, options->arguments[1]) ||
-        !tc_data_number_labels(data, &model->labels) ||
-        !tc_model_encode(model, data) ||
+    if (!tc_model_load(model, options->arguments[0]) || !tc_data_read(data, options->arguments[1], &options->reading) ||
+        !tc_data_number_labels(data, &model->labels) || !tc_model_encode(model, data) ||
         !tc_score_part(&score, model, (tc_part){data->rows, data->count})) {
         return false;
     }
+    tc_data_tell(data);
     const double unknown = data->tokens ? (double)data->unknown / (double)data->tokens : 0;
     bool good = true;
     if (options->json) {

@@ -147,3 +147,17 @@ bool tc_view_draw(const tc_view *view, const char *font, const char *path)
     tc_fonts_close(&fonts);
     return good;
 }
+
+/* ---- in a terminal ---- */
+
+enum { BAR = 40 }; /* cells of the longest bar, drawn in eighths of a cell */
+
+void tc_view_bar(double share, bool colour)
+{
+    static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    static const int shades[] = {250, 153, 111, 69, 33, 27}; /* of the 256 colours: grey to blue */
+    int eighths = (int)lround(share * BAR * 8);
+    if (colour) printf("\033[38;5;%dm", shades[(int)lround(share * 5)]);
+    for (int i = 0; i < eighths / 8; i++) printf("█");
+    printf("%s%s\n", parts[eighths % 8], colour ? "\033[0m" : "");
+}

@@ -19,4 +19,7 @@ typedef struct tc_view {
  * system. False after tc_fail. */
 bool tc_view_draw(const tc_view *view, const char *font, const char *path);
 
+/* Prints a bar and ends the line; share 1 is 40 cells. With colour it turns from grey to blue. */
+void tc_view_bar(double share, bool colour);
+
 #endif
