@@ -14,7 +14,7 @@ typedef struct tc_options {
     tc_reading reading;                                 /* of all data of the call */
     int encoder, attention;                             /* of tc_encoder and tc_attention; -1: not given */
     int64_t seed, seeds, epochs, batch, embedding, hidden, min_count, patience, longest, top; /* epochs, min_count, top 0: choose, all */
-    bool json;
+    bool json, frozen;
     int64_t warmup;
     int class_weight;  /* TC_BALANCED; -1: not given */
     double rate, dropout, decay, smoothing, word_dropout;

@@ -75,6 +75,7 @@ static int train_and_save(tc_model *model, tc_material *m, const char *path, con
         return TC_FAILED;
     }
     if (options->vectors && !tc_vectors_load(model, options->vectors)) return TC_FAILED;
+    if (options->frozen) tg_params_freeze(model->params, "embedding", true);
     tc_schedule schedule = tc_schedule_of(m, options);
     print_plan(m, model, schedule.epochs, options);
 

@@ -1,12 +1,12 @@
-/* Word vectors from a file of word2vec's text format: a line is a word and its numbers, parted by blanks; a first line of
- * count and width is skipped. */
+/* Word vectors from a file: the text formats of word2vec (with a line of count and width above) and of GloVe (without), in which
+ * a word may have blanks, or word2vec's binary format. */
 #ifndef TC_VECTORS_H
 #define TC_VECTORS_H
 
 #include "model.h"
 
-/* Copies the vectors of the words that the model knows into its embedding, and prints how many they are. False after
- * tc_fail, which names file and line: the file cannot be read, or a line has not as many numbers as the embedding. */
+/* Copies the vectors of the words that the model knows into its embedding, and says how many they are. False after tc_fail, which
+ * names file and line or number: the file cannot be read, is damaged, or has vectors of another width. */
 bool tc_vectors_load(tc_model *model, const char *path);
 
 #endif

@@ -627,7 +627,35 @@ printf 'good 1 2 3\nfilm 4 5\n' >short.txt
 printf 'good 1 nan 3\n' >nan.txt
 run train builtin:english --embedding 3 --hidden 4 --epochs 1 --vectors good.txt -o vectors.st
 ran 0 'train --vectors'
-says 'train --vectors' '^vectors: *1 of [0-9]* words found in good.txt$' err
+says 'train --vectors' '^vectors: *1 of [0-9]* words (0\.1 %) found in good.txt$' err
+printf '. . . 1 2 3\ngood 1 2 3\r\nthe plot 7 8 9\nfilm\t4 5 6 \n' >glove.txt
+run train builtin:english --embedding 3 --hidden 4 --epochs 3 --rate 0.05 --vectors glove.txt --frozen -o vectors.st
+says 'train --vectors, without a header, words with blanks' '^vectors: *2 of ' err
+cat >row.py <<'END'
+import json, struct, sys
+data = open("vectors.st", "rb").read()
+size = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + size])
+row = json.loads(header["__metadata__"]["textclf.vocabulary"]).index(sys.argv[1])
+begin = 8 + size + header["embedding.weight"]["data_offsets"][0] + 12 * row
+print(*struct.unpack("<3f", data[begin:begin + 12]))
+END
+check '--frozen: the vectors moved' [ "$(python3 row.py film)" = '4.0 5.0 6.0' ]
+python3 -c 'import struct
+with open("binary", "wb") as f:
+    f.write(b"3 3\n")
+    for i, word in enumerate([b"good", b"no such", b"film"]):
+        f.write(word.replace(b" ", b"_") + b" " + struct.pack("<3f", i + 0.5, i - 1, 1e-9 * i) + b"\n")'
+head -c 40 binary >cut
+run train builtin:english --embedding 3 --hidden 4 --epochs 1 --rate 0.05 --vectors binary --frozen -o vectors.st
+says 'train --vectors, binary' '^vectors: *2 of ' err
+check '--vectors, binary: not the numbers' [ "$(python3 row.py good)" = '0.5 -1.0 0.0' ]
+run train builtin:english --embedding 3 --hidden 4 --epochs 1 --rate 0.05 --vectors binary -o vectors.st
+check '--vectors: without --frozen they do not move' [ "$(python3 row.py good)" != '0.5 -1.0 0.0' ]
+refused 1 'cut: it says that it has 3 words and ends or is damaged at number' train builtin:english --embedding 3 --vectors cut -o no.st
+printf 'good 1 2 3 4\n' >wide.txt
+refused 1 'wide.txt: its vectors have 4 numbers, and --embedding is 3: give --embedding 4' train builtin:english --embedding 3 --vectors wide.txt -o no.st
+refused 1 'binary: its vectors have 3 numbers' train builtin:english --embedding 8 --vectors binary -o no.st
 refused 1 'short.txt:2: "film" has not the 3' train builtin:english --embedding 3 --vectors short.txt -o no.st
 refused 1 'nan.txt:1: "good" has not the 3' train builtin:english --embedding 3 --vectors nan.txt -o no.st
 refused 1 'missing.txt: No such file' train builtin:english --vectors missing.txt -o no.st
