@@ -58,6 +58,7 @@ static bool build_vocabulary(tc_model *model, tc_material *m, int64_t min_count)
 
 bool tc_material_prepare(tc_material *m, tc_model *model, const tc_options *options)
 {
+    model->tokenizer.characters = options->tokens;
     if (options->stopwords && !tc_tokenizer_set_stopwords(&model->tokenizer, options->stopwords)) return false;
     if (!read_material(m, &model->labels, options) || !build_vocabulary(model, m, options->min_count)) return false;
     return tc_model_encode(model, &m->train) && tc_model_encode(model, &m->valid) && tc_model_encode(model, &m->test);

@@ -8,16 +8,16 @@
 /* The version of what the metadata says; a change that older programs would misread raises it. */
 static const char format_version[] = "1";
 
-static const char tokenizer[] = "words"; /* the only one so far; tc_tokens_add */
+static const char *const tokenizers[] = {"words", "characters", NULL};
 
 /* ---- saving ---- */
 
-static char *settings_to_json(const tc_settings *settings)
+static char *settings_to_json(const tc_settings *settings, const tc_tokenizer *tokenizer)
 {
     json_t *object = json_pack("{s:i, s:i, s:s, s:s, s:f, s:i, s:s}", "embedding", settings->embedding, "hidden",
                                settings->hidden, "encoder", tc_encoder_names[settings->encoder], "attention",
                                tc_attention_names[settings->attention], "dropout", settings->dropout, "longest",
-                               settings->longest, "tokenizer", tokenizer);
+                               settings->longest, "tokenizer", tokenizers[tokenizer->characters]);
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
     if (!text) tc_fail("out of memory: the settings as JSON");
@@ -28,7 +28,7 @@ bool tc_model_save(tc_model *model, const char *path)
 {
     tg_params *params = model->params;
     char *words = tc_names_to_json(&model->words), *labels = tc_names_to_json(&model->labels);
-    char *stopwords = tc_names_to_json(&model->tokenizer.stopwords), *settings = settings_to_json(&model->settings);
+    char *stopwords = tc_names_to_json(&model->tokenizer.stopwords), *settings = settings_to_json(&model->settings, &model->tokenizer);
     bool good = words && labels && stopwords && settings;
     if (good) {
         tg_params_set_metadata(params, "textclf.version", format_version);
@@ -80,18 +80,16 @@ static bool read_kind(const json_t *settings, const char *key, const char *const
     return *kind >= 0 || tc_fail("%s: the model's setting \"%s\" is none that this program knows", path, key);
 }
 
-static bool read_fields(tc_settings *settings, const json_t *object, const char *path)
+static bool read_fields(tc_settings *settings, tc_tokenizer *tokenizer, const json_t *object, const char *path)
 {
-    int encoder, attention;
-    const char *tokens = json_string_value(json_object_get(object, "tokenizer"));
+    int encoder, attention, tokens;
     const json_t *dropout = json_object_get(object, "dropout");
     if (!read_kind(object, "encoder", tc_encoder_names, &encoder, path) ||
-        !read_kind(object, "attention", tc_attention_names, &attention, path)) {
+        !read_kind(object, "attention", tc_attention_names, &attention, path) ||
+        !read_kind(object, "tokenizer", tokenizers, &tokens, path)) {
         return false;
     }
-    if (!tokens || strcmp(tokens, tokenizer)) {
-        return tc_fail("%s: the model's setting \"tokenizer\" is not \"%s\"", path, tokenizer);
-    }
+    tokenizer->characters = tokens;
     settings->encoder = (tc_encoder)encoder;
     settings->attention = (tc_attention)attention;
     settings->dropout = json_number_value(dropout);
@@ -107,7 +105,7 @@ static bool read_settings(tc_model *model, const char *path)
 {
     const char *text = tg_params_metadata(model->params, "textclf.settings");
     json_t *object = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    bool good = json_is_object(object) ? read_fields(&model->settings, object, path)
+    bool good = json_is_object(object) ? read_fields(&model->settings, &model->tokenizer, object, path)
                                        : tc_fail("%s: the model's settings are not a JSON object", path);
     json_decref(object);
     return good;

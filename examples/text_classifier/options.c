@@ -28,12 +28,12 @@ static const command_rule commands[] = {
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-typedef enum kind { TEXT, INTEGER, NUMBER, FLAG, HELP, ENCODER, ATTENTION, FORMAT, HEADER, CLASS_WEIGHT } kind;
+typedef enum kind { TEXT, INTEGER, NUMBER, FLAG, HELP, ENCODER, ATTENTION, FORMAT, HEADER, CLASS_WEIGHT, TOKENS } kind;
 
-static const char *const class_weights[] = {"balanced", NULL};
+static const char *const class_weights[] = {"balanced", NULL}, *const tokens[] = {"words", "characters", NULL};
 static const char *const *const choices[] = {[ENCODER] = tc_encoder_names, [ATTENTION] = tc_attention_names,
                                              [FORMAT] = tc_format_names, [HEADER] = tc_header_names,
-                                             [CLASS_WEIGHT] = class_weights};
+                                             [CLASS_WEIGHT] = class_weights, [TOKENS] = tokens};
 
 enum { TC_LEARN = TC_TRAIN | TC_COMPARE, TC_READ = TC_LEARN | TC_EVAL | TC_CHECK };
 
@@ -59,6 +59,7 @@ static const option_rule rules[] = {
     {"valid", 256, TC_LEARN, TEXT, FIELD(valid), 0, 0, "DATA", "chooses the best epoch; else a tenth of the rows, from 20 rows on"},
     {"test", 257, TC_LEARN, TEXT, FIELD(test), 0, 0, "DATA", "measures the finished model"},
     {"vectors", 272, TC_LEARN, TEXT, FIELD(vectors), 0, 0, "FILE", "word vectors to start from: word2vec's, text or binary, or GloVe's, of --embedding's width"},
+    {"tokens", 298, TC_LEARN, TOKENS, FIELD(tokens), 0, 0, "KIND", "words (and characters of Chinese and Japanese), or characters (words)"},
     {"frozen", 297, TC_LEARN, FLAG, FIELD(frozen), 0, 0, NULL, "leaves the words' vectors as they are"},
     {"stopwords", 273, TC_LEARN, TEXT, FIELD(stopwords), 0, 0, "LIST", "leaves words out: en or zh, words of grammar; or a file of words"},
     {"output", 'o', TC_TRAIN, TEXT, FIELD(output), 0, 0, "MODEL", "the file to write (textclf.safetensors)"},

@@ -16,6 +16,7 @@ typedef struct tc_options {
     int64_t seed, seeds, epochs, batch, embedding, hidden, min_count, patience, longest, top; /* epochs, min_count, top 0: choose, all */
     bool json, frozen;
     int64_t warmup;
+    int tokens; /* 0: words, 1: characters */
     int class_weight;  /* TC_BALANCED; -1: not given */
     double rate, dropout, decay, smoothing, word_dropout;
 } tc_options;

@@ -74,15 +74,16 @@ bool tc_text_valid(const char *text, size_t length, size_t *bad)
 }
 
 /* Where the token ends that starts with the character `first`, which ends at `end`. */
-static size_t token_end(const char *text, int first, size_t end)
+static size_t token_end(const char *text, int first, size_t end, bool characters)
 {
     enum kind kind = kind_of(first);
     for (;;) {
         int c, after;
         size_t next = end + tc_text_next(text + end, &c);
         enum kind next_kind = kind_of(c);
-        bool joins = next_kind == EXTEND || (kind == WORD && next_kind == WORD) || (kind == SIGN && c == first);
-        if (kind == WORD && is_apostrophe(c)) {
+        bool joins = next_kind == EXTEND;
+        if (!characters) joins = joins || (kind == WORD && next_kind == WORD) || (kind == SIGN && c == first);
+        if (!characters && kind == WORD && is_apostrophe(c)) {
             tc_text_next(text + next, &after);
             joins = kind_of(after) == WORD;
         }
@@ -170,7 +171,7 @@ bool tc_tokens_add(tc_tokens *tokens, const char *text)
         end = start + tc_text_next(text + start, &c);
         enum kind kind = kind_of(c);
         if (kind == BLANK || kind == EXTEND) continue;
-        end = token_end(text, c, end);
+        end = token_end(text, c, end, tokens->characters);
         if (!tokens_push(tokens, text, start, end, kind)) return false;
     }
     return true;

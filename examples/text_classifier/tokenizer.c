@@ -40,6 +40,7 @@ bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name)
 bool tc_tokenize(const tc_tokenizer *tokenizer, tc_tokens *tokens, const char *text)
 {
     size_t kept = tokens->count;
+    tokens->characters = tokenizer->characters;
     if (!tc_tokens_add(tokens, text)) return false;
     for (size_t i = kept; i < tokens->count; i++) {
         if (tc_names_find(&tokenizer->stopwords, tc_token_word(tokens, i)) < 0) tokens->items[kept++] = tokens->items[i];

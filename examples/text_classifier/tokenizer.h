@@ -4,15 +4,16 @@
 
 #include "names.h"
 
-/* Start with {0}: no word is a stop word. */
+/* Start with {0}: words, none of them a stop word. */
 typedef struct tc_tokenizer {
+    bool characters;    /* every character is a token; otherwise words are, and the characters of Chinese and Japanese */
     tc_names stopwords; /* like a vocabulary, whose first two names no token has */
 } tc_tokenizer;
 
 /* Takes the stop words "en", "zh" (characters, as Chinese is cut into), or all the words of a text file. False after tc_fail. */
 bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name);
 
-/* Appends the tokens of a text; see tc_tokens_add. */
+/* Appends the tokens of a text; see tc_tokens_add. `tokens` is new or was filled by the same tokenizer. */
 bool tc_tokenize(const tc_tokenizer *tokenizer, tc_tokens *tokens, const char *text);
 
 void tc_tokenizer_free(tc_tokenizer *tokenizer);

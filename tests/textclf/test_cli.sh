@@ -612,6 +612,15 @@ refused 1 'bytes.txt: byte 2 is not UTF-8' train builtin:english --stopwords byt
 refused 1 'nothing.txt: there is no stop word' train builtin:english --stopwords nothing.txt -o no.st
 check '--stopwords: a model is saved after a failure' [ ! -e no.st ]
 
+# ---- characters ----
+
+run train builtin:english --tokens characters --embedding 8 --hidden 8 --epochs 1 -o characters.st
+ran 0 'train --tokens characters'
+run attend characters.st "It's so..."
+check '--tokens characters: not each character' [ "$(awk 'NR > 1 { print $1 }' out | tr '\n' ' ')" = "I t ' s s o . . . " ]
+run predict characters.st 'qwzy'
+check '--tokens characters: the model forgot how it was trained' [ "$(grep -c vocabulary err)" -eq 0 ]
+
 # ---- the project of one of the documents: stop words, vectors of 100, ten epochs, batches of 32, a tenth to validate ----
 
 awk 'BEGIN { for (w = 0; w < 2; w++) { printf w ? "film" : "good"; for (i = 0; i < 100; i++) printf " %g", (i + w) / 500; print "" } }' >100.txt
