@@ -22,15 +22,12 @@ static const tc_field *cell(const sample *s, int32_t row, int32_t column)
 
 /* ---- format and delimiter ---- */
 
-typedef struct candidate {
+/* Of those that read the sample equally well the first is taken: a tab is TSV's, whose quotes are plain marks, unless only
+ * quotes make sense of the lines. */
+static const struct candidate {
     tc_format format;
     char delimiter;
-    bool asked; /* only where --format asks for it: a tab is TSV's, whose quotes are plain marks */
-} candidate;
-
-/* Of equals the first is taken. */
-static const candidate candidates[] = {{TC_FASTTEXT, 0, false}, {TC_TSV, '\t', false}, {TC_CSV, ',', false},
-                                       {TC_CSV, ';', false},    {TC_CSV, '|', false},  {TC_CSV, '\t', true}};
+} candidates[] = {{TC_FASTTEXT, 0}, {TC_TSV, '\t'}, {TC_CSV, ','}, {TC_CSV, ';'}, {TC_CSV, '|'}, {TC_CSV, '\t'}};
 
 tc_scan tc_layout_scan(const tc_layout *layout, const char *bytes, size_t size)
 {
@@ -38,7 +35,7 @@ tc_scan tc_layout_scan(const tc_layout *layout, const char *bytes, size_t size)
 }
 
 /* The part of the sample that reads well as this: with a label, or with as many columns as the first record. */
-static double share(const candidate *c, const char *bytes, size_t size)
+static double share(const struct candidate *c, const char *bytes, size_t size)
 {
     tc_scan scan = tc_layout_scan(&(tc_layout){.format = c->format, .delimiter = c->delimiter}, bytes, size);
     int32_t records = 0, first = 0;
@@ -62,8 +59,8 @@ static void guess_format(tc_layout *layout, const char *bytes, size_t size, tc_f
     layout->format = asked == TC_CSV ? TC_CSV : TC_TSV;
     layout->delimiter = asked == TC_CSV ? ',' : '\t';
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        const candidate *c = &candidates[i];
-        if (asked == TC_AUTO ? c->asked : c->format != asked) continue;
+        const struct candidate *c = &candidates[i];
+        if (asked != TC_AUTO && c->format != asked) continue;
         double found = share(c, bytes, size);
         if (found <= best) continue;
         best = found;
@@ -268,24 +265,26 @@ static bool has_strange_label(const sample *s, int32_t label)
     return true;
 }
 
-/* By name; else the last column that is mostly filled and no text, unless nearly each of its values is another, and the first
- * such column has fewer. Few rows of TSV prove nothing: there the last column is what the label has always been. */
+/* By name; else the last column that is mostly filled and no text, unless nearly each of its values is another: then the one
+ * with fewest values. Few rows of TSV prove nothing: there the last column is what the label has always been. */
 static int32_t guess_label(const tc_layout *layout, const sample *s)
 {
-    int32_t first = -1, last = -1, rows = s->rows;
+    int32_t best = -1, rows = s->rows;
     bool proof = layout->format == TC_CSV || rows >= 10;
     for (const char *const *name = label_names; layout->header && *name; name++) {
         int32_t c = find_name(s, *name, strlen(*name));
         if (c >= 0 && !is_text(layout, c)) return c;
     }
     for (int32_t c = 0; c < s->columns; c++) {
-        if (is_text(layout, c) || (proof && 2 * s->measured[c].filled <= rows)) continue;
-        if (first < 0) first = c;
-        last = c;
+        if (!is_text(layout, c) && (best < 0 || !proof || 2 * s->measured[c].filled > rows)) best = c;
     }
-    if (first < 0) return is_text(layout, s->columns - 1) ? 0 : s->columns - 1;
-    int32_t values = s->measured[last].values;
-    return proof && 2 * values > rows && s->measured[first].values < values ? first : last;
+    if (best < 0) return 0; /* all are texts, which is found out */
+    bool telling = proof && 2 * s->measured[best].values > rows;
+    for (int32_t c = 0; telling && c < s->columns; c++) {
+        const facts *m = &s->measured[c];
+        if (!is_text(layout, c) && 2 * m->filled > rows && m->values < s->measured[best].values) best = c;
+    }
+    return best;
 }
 
 /* By name; else the column with most bytes, and each that mostly holds several words. */

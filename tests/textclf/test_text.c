@@ -325,7 +325,9 @@ START_TEST(delimiters)
     READ("text;label\na, b;p\n\"c;d\";n\n", "CSV split by \";\" with a header", "2 p|a, b;3 n|c;d;");
     READ("text|label\na, b|p\nc|n\n", "CSV split by \"|\" with a header", "2 p|a, b;3 n|c;");
     READ("a, b; c\tp\nd, e; f\tn\n", "TSV without a header", "1 p|a, b; c;2 n|d, e; f;"); /* a tab comes first */
+    READ("a\tb, c\tp\nd, e\tn\nf, g\tp\n", "TSV without a header", "1 p|a\tb, c;2 n|d, e;3 p|f, g;"); /* several tabs, too */
     READ("\"a\" b\tp\n\"c\tn\n", "TSV without a header", "1 p|\"a\" b;2 n|\"c;");         /* quotes are plain marks */
+    READ("text\tlabel\n\"a\nb\"\tp\nc\tn\n", "CSV split by tabs with", "2 p|a\nb;4 n|c;"); /* unless only they help */
     READ("text\tlabel\na\tp\n", "TSV with a header, text is column \"text\"", "2 p|a;");
     READ_AS("\"a\tb\"\tp\nc\tn\n", "CSV split by tabs without", "1 p|a\tb;2 n|c;", .format = TC_CSV);
     READ_AS("a:p\n\"b:\":n\n", "CSV split by \":\"", "1 p|a;2 n|b:;", .delimiter = ":");
@@ -350,9 +352,13 @@ START_TEST(columns)
     READ("v1,v2,,\np,a b,,\nn,c d,,\np,e f,,\np,e g,,\nn,e h,,\nn,e i,,\np,j,,\nn,k,,\nn,l,,\n",
          "CSV with a header, text is column \"v2\", label is column \"v1\"",
          "2 p|a b;3 n|c d;4 p|e f;5 p|e g;6 n|e h;7 n|e i;8 p|j;9 n|k;10 n|l;");
+    READ("1,p,a,z\n2,n,b,y\n3,p,c,x\n4,n,d,w\n", "CSV without a header, text is column 1, label is column 2",
+         "1 p|1;2 n|2;3 p|3;4 n|4;");
     READ("Review , SENTIMENT\na,p\n", "CSV with a header", "2 p|a;");
     READ("label,a\ntext,b\nlabel,c\n", "CSV without a header, text is column 2, label is column 1", "1 label|a;2 text|b;3 label|c;");
     READ("\xE6\xA0\x87\xE7\xAD\xBE,\xE8\xAF\x84\xE8\xAE\xBA\n1,a\n", "CSV with a header", "2 1|a;"); /* in Chinese */
+#define FIVE "\u6D4B\u6D4B\u6D4B\u6D4B\u6D4B"
+    READ(FIVE FIVE FIVE ",label\na,p\n", "CSV with a header, text is column \"" FIVE FIVE "\u6D4B\u6D4B\u6D4B..\",", "2 p|a;");
     READ_AS("x,y\na,p\n", "CSV with a header", "2 p|a;", .header = TC_HEADER_YES);
     READ_AS("text,label\na,p\n", "CSV without a header", "1 label|text;2 p|a;", .header = TC_HEADER_NO);
     READ_AS("x\ty\na\tp\n", "TSV with a header", "2 a|p;", .label = "x");
