@@ -315,6 +315,9 @@ START_TEST(csv)
     REFUSED_AS("\"a,p", ":1: the quote that opens", .format = TC_AUTO);
     REFUSED_AS("text,label\na,p\n\nb\n", ":4: 1 column, and the first row has 2", .format = TC_AUTO);
     REFUSED_AS("label,text\np,a\nn,b, c\np,d\n", ":3: 3 columns, and the first row has 2: a text that holds the delimiter has", .format = TC_AUTO);
+    char many[10001];
+    memset(many, ',', sizeof many);
+    check_refused_as(many, sizeof many, NULL, ":1: there are more than 10000 columns");
     REFUSED_AS("text,label\n", ":1: no rows", .format = TC_AUTO);
     REFUSED_AS("text,label\na,\n", ":2: no usable row", .format = TC_AUTO);
 }
@@ -378,6 +381,7 @@ END_TEST
 START_TEST(headers)
 {
     READ("good\tpos\nbad\tneg\n", "TSV without a header, the label is what follows the last tab", "1 pos|good;2 neg|bad;");
+    READ("good\tpos\ngood\tneg\n", "TSV without", "1 pos|good;2 neg|good;"); /* nor is the first column the label for that */
     READ("x\todd\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\n", "TSV without", /* too few rows to tell */
          "1 odd|x;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;");
     READ("x\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\tp\n", "TSV with a header, text is column \"x\"",
