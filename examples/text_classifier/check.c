@@ -10,6 +10,11 @@
 
 enum { SHOWN = 3, LABELS_SHOWN = 20 };
 
+static const char *plural(int32_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 /* ---- rows in the order of their texts or labels ---- */
 
 typedef struct entry {
@@ -65,12 +70,12 @@ static bool check_labels(const tc_data *data)
     }
     if (labels > LABELS_SHOWN) printf("         and %d labels more\n", labels - LABELS_SHOWN);
     if (labels < 2) printf("         there is nothing to tell apart: a training needs rows of two labels\n");
-    if (once) printf("rare:    %8d labels occur once: %s%s\n", once, rare + 2, once > SHOWN ? " .." : "");
+    if (once) printf("rare:    %8d label%s in one row only: %s%s\n", once, plural(once), rare + 2, once > SHOWN ? " .." : "");
     for (int32_t i = 1; i < n; i++) changes += strcmp(data->rows[i].label_name, data->rows[i - 1].label_name) != 0;
     double expected = (1 - same) * (n - 1);
     if (n >= 20 && changes < expected / 2) {
-        printf("order:   %8d changes of label from row to row, shuffled about %.0f: (nearly) sorted; shuffle before you cut parts "
-               "off, as train does\n", changes, expected);
+        printf("order:   %8d change%s of label from row to row, shuffled about %.0f: (nearly) sorted; shuffle before you cut "
+               "parts off, as train does\n", changes, plural(changes), expected);
     }
     free(entries);
     return true;
@@ -78,11 +83,35 @@ static bool check_labels(const tc_data *data)
 
 /* ---- texts ---- */
 
-/* Texts that stand several times, of those some with different labels. */
+/* Puts entry i among the SHOWN that stand first in the file; -1 is a free place. */
+static void keep_first(int32_t first[SHOWN], const entry *entries, int32_t i)
+{
+    for (int k = 0; k < SHOWN && i >= 0; k++) {
+        if (first[k] >= 0 && entries[first[k]].row->line < entries[i].row->line) continue;
+        int32_t later = first[k];
+        first[k] = i;
+        i = later;
+    }
+}
+
+/* Rows of the same text, or of one text with different labels. */
+static void print_runs(const char *what, const char *labels, int32_t texts, int32_t rows, const int32_t first[SHOWN],
+                       const entry *entries, int32_t n)
+{
+    printf("%-9s%8d text%s in %d rows, with %s", what, texts, plural(texts), rows, labels);
+    for (int k = 0; k < SHOWN && first[k] >= 0; k++) {
+        int32_t end = run_end(entries, first[k], n);
+        for (int32_t i = first[k]; i < end && i < first[k] + 5; i++) {
+            const tc_row *row = entries[i].row;
+            printf("%s%d (%s)", i > first[k] ? ", " : k ? "; " : ": lines ", row->line, row->label_name);
+        }
+    }
+    printf("%s\n", texts > SHOWN ? " .." : "");
+}
+
 static bool check_texts(const tc_data *data)
 {
-    int32_t n = data->count, found[2] = {0}, rows[2] = {0};
-    char lines[2][300] = {"", ""};
+    int32_t n = data->count, texts[2] = {0}, rows[2] = {0}, first[2][SHOWN] = {{-1, -1, -1}, {-1, -1, -1}};
     entry *entries = sort_rows(data, false);
     if (!entries) return false;
     for (int32_t i = 0, end; i < n; i = end) {
@@ -90,23 +119,15 @@ static bool check_texts(const tc_data *data)
         if (end == i + 1 || !*entries[i].key) continue;
         int differ = 0;
         for (int32_t k = i + 1; k < end; k++) differ |= strcmp(entries[i].row->label_name, entries[k].row->label_name) != 0;
+        texts[differ]++;
         rows[differ] += end - i;
-        if (found[differ]++ >= SHOWN) continue;
-        for (int32_t k = i; k < end && k < i + 5; k++) {
-            const tc_row *row = entries[k].row;
-            tc_append(lines[differ], sizeof lines[differ], k == i ? "; %d" : ", %d", row->line);
-            if (differ) tc_append(lines[differ], sizeof lines[differ], " (%s)", row->label_name);
-        }
+        keep_first(first[differ], entries, i);
     }
-    printf("empty:   %8d texts", data->no_text);
+    printf("empty:   %8d text%s", data->no_text, plural(data->no_text));
     if (data->no_text) printf(", the first in line %d", data->no_text_line);
-    for (int k = 0; k < 2; k++) {
-        printf("\n%s%8d texts, in %d rows,%s%s%s", k ? "clash:   " : "repeated:", found[k], rows[k],
-               k ? " stand under several labels" : " stand again with the same label", found[k] ? ": lines " : "",
-               found[k] ? lines[k] + 2 : "");
-        if (found[k] > SHOWN) printf(" ..");
-    }
     putchar('\n');
+    print_runs("repeated:", "the same label", texts[0], rows[0], first[0], entries, n);
+    print_runs("clash:", "different labels", texts[1], rows[1], first[1], entries, n);
     free(entries);
     return true;
 }
@@ -143,7 +164,7 @@ static void print_oddities(const tc_data *data)
             byte = (unsigned char)*found;
         }
         if (!rows) continue;
-        printf("odd:     %8d texts with %s (the first in line %d", rows, oddities[k].what, line);
+        printf("odd:     %8d text%s with %s (first in line %d", rows, plural(rows), oddities[k].what, line);
         if (byte < ' ' && byte != '\n') printf(", byte 0x%02X", (unsigned)byte);
         printf(")\n");
     }
@@ -203,8 +224,8 @@ static bool check_shared(const tc_data *data, const tc_data *other)
     }
     bool good = b != NULL;
     if (good) {
-        printf("leakage: %8d texts of the first, in %d rows (%.1f %%) of the second, %d under another label%s%s%s\n", texts,
-               rows, 100.0 * rows / other->count, differ, texts ? ": lines " : "", texts ? lines + 2 : "",
+        printf("leakage: %8d text%s of the first in %d rows (%.1f %%) of the second, %d with another label%s%s%s\n", texts,
+               plural(texts), rows, 100.0 * rows / other->count, differ, texts ? ": lines " : "", texts ? lines + 2 : "",
                texts > SHOWN ? " .." : "");
     }
     free(a);
@@ -220,7 +241,7 @@ static void print_unknown(const tc_names *words, const tc_names *others, const t
         if (tc_names_find(words, others->items[i]) >= 0) continue;
         if (missing++ < 8) tc_append(most, sizeof most, ", %.30s", others->items[i]);
     }
-    printf("unknown: %8d of the second's %d words, %.1f %% of its tokens, are not in the first%s%s\n", missing,
+    printf("unknown: %8d of the second's %d words, %.1f %% of its tokens, not in the first%s%s\n", missing,
            others->count - TC_FIRST_WORD, other->tokens ? 100.0 * (double)other->unknown / (double)other->tokens : 0.0,
            missing ? ", most often " : "", missing ? most + 2 : "");
 }

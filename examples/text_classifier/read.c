@@ -4,7 +4,6 @@
 #include "files.h"
 #include "text.h"
 
-#include <errno.h>
 #include <iconv.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,21 +12,6 @@ const char *const tc_format_names[] = {"auto", "tsv", "csv", "fasttext", "label-
 const char *const tc_header_names[] = {"auto", "yes", "no", NULL};
 
 /* ---- bytes ---- */
-
-/* The number of the line that holds bytes[bad], and the place of that byte in it, both from 1. */
-static int32_t line_of(const char *bytes, size_t bad, size_t *place)
-{
-    int32_t line = 1;
-    size_t start = 0;
-    for (size_t i = 0; i < bad && line < INT32_MAX; i++) {
-        if (bytes[i] == '\n') {
-            line++;
-            start = i + 1;
-        }
-    }
-    *place = bad - start + 1;
-    return line;
-}
 
 /* What helps with bytes that are no UTF-8, by how the file starts. */
 static const char *hint(const char *bytes, size_t size)
@@ -45,43 +29,32 @@ static const char *hint(const char *bytes, size_t size)
     return "save the file as UTF-8, or say what it is (--encoding latin1, gb18030, utf-16 ..)";
 }
 
-static bool check_utf8(const char *name, const char *bytes, size_t size)
+/* Fails because of bytes[bad]: says where it is, and what helps. */
+static char *refuse(const char *name, const char *bytes, size_t bad, const char *encoding, const char *help)
 {
-    size_t bad, place;
-    if (tc_text_valid(bytes, size, &bad)) return true;
-    int32_t line = line_of(bytes, bad, &place);
-    if (!bytes[bad]) {
-        return tc_fail("%s:%d: byte %zu of the line is NUL, as in no text of UTF-8: %s", name, line, place, hint(bytes, size));
+    int line = 1;
+    size_t start = 0;
+    for (size_t i = 0; i < bad && line < INT32_MAX; i++) {
+        if (bytes[i] != '\n') continue;
+        line++;
+        start = i + 1;
     }
-    return tc_fail("%s:%d: byte %zu of the line, 0x%02X, is not UTF-8: %s", name, line, place,
-                   (unsigned)(unsigned char)bytes[bad], hint(bytes, size));
+    tc_fail("%s:%d: byte %zu of the line, 0x%02X, is not %s: %s", name, line, bad - start + 1,
+            (unsigned)(unsigned char)bytes[bad], encoding, help);
+    return NULL;
 }
 
-/* All of `from` into a new block, which the caller frees, with room for one byte more. */
+/* The caller frees what it returns, which has room for one byte more. */
 static char *convert(iconv_t converter, const char *name, const char *encoding, char *from, size_t *size)
 {
-    size_t left = *size, used = 0, room = *size + *size / 2 + 64;
-    char *next = from, *result = tc_allocate(NULL, room, 1);
-    while (result) {
-        char *to = result + used;
-        size_t to_left = room - used - 1;
-        size_t status = iconv(converter, &next, &left, &to, &to_left);
-        used = (size_t)(to - result);
-        if (status != (size_t)-1) break;
-        if (errno != E2BIG) {
-            size_t bad = (size_t)(next - from), place;
-            int32_t line = line_of(from, bad, &place);
-            tc_fail("%s:%d: byte %zu of the line, 0x%02X, is not %s: give another --encoding", name, line, place,
-                    (unsigned)(unsigned char)*next, encoding);
-            free(result);
-            return NULL;
-        }
-        room *= 2;
-        char *larger = tc_allocate(result, room, 1);
-        if (!larger) free(result);
-        result = larger;
+    size_t left = *size, room = 4 * (left + 1); /* what is one byte elsewhere is up to three in UTF-8 */
+    char *next = from, *result = tc_allocate(NULL, left + 1, 4), *to = result;
+    if (!result) return NULL;
+    if (iconv(converter, &next, &left, &to, &room) == (size_t)-1) {
+        free(result);
+        return refuse(name, from, (size_t)(next - from), encoding, "give another --encoding");
     }
-    *size = used;
+    *size = (size_t)(to - result);
     return result;
 }
 
@@ -101,7 +74,9 @@ char *tc_read_text(const char *path, const char *encoding, size_t *size)
         iconv_close(converter);
     }
     if (bytes && *size >= 3 && !memcmp(bytes, "\xEF\xBB\xBF", 3)) memmove(bytes, bytes + 3, *size -= 3);
-    if (bytes && check_utf8(name, bytes, *size)) return bytes;
+    size_t bad;
+    if (!bytes || tc_text_valid(bytes, *size, &bad)) return bytes;
+    refuse(name, bytes, bad, "UTF-8 text", hint(bytes, *size));
     free(bytes);
     return NULL;
 }

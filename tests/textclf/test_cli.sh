@@ -230,7 +230,7 @@ refused 1 'tab.tsv:2: no tab' train tab.tsv
 refused 1 'nolabel.tsv:1: every row has the label "pos"' train nolabel.tsv
 refused 1 'one.tsv:1: every row has the label "pos"' train one.tsv
 refused 1 'latin1.tsv:2: byte 2 of the line, 0xE9, is not UTF-8' train latin1.tsv
-refused 1 'nul.tsv:2: byte 2 of the line is NUL' train nul.tsv
+refused 1 'nul.tsv:2: byte 2 of the line, 0x00, is not UTF-8' train nul.tsv
 refused 1 'neutral.tsv:3: the label "neutral" does not occur' train small.tsv --valid neutral.tsv
 refused 1 'neutral.tsv:3: the label "neutral" does not occur' train small.tsv --test neutral.tsv
 refused 1 'neutral.tsv:1: the label "pos" does not occur' eval documents.st neutral.tsv
@@ -323,7 +323,7 @@ refused 1 'unlabelled.csv:2: no usable row' train unlabelled.csv -o no.st
 refused 1 'one.csv:2: every row has the label "pos"' train one.csv -o no.st
 refused 1 'header.csv:1: no rows' train header.csv -o no.st
 refused 1 'binary:1: byte 2 of the line, 0xFF' train binary -o no.st
-refused 1 'wide.csv:1: byte 1 of the line, 0xFF, is not UTF-8: .*--encoding utf-16' train wide.csv -o no.st
+refused 1 'wide.csv:1: byte 1 of the line, 0xFF, is not UTF-8 text: .*--encoding utf-16' train wide.csv -o no.st
 refused 1 '--encoding klingon: no such encoding' train rows.csv --encoding klingon -o no.st
 refused 1 'standard input:1: no rows' train - -o no.st
 refused 1 'short.csv:3: 1 column' train rows.csv --valid short.csv -o no.st
@@ -342,14 +342,14 @@ ran 0 check
 says 'check: how it is read' '^odd.csv: CSV with a header, text is column "text", label is column "label"; rows without a label left out: 1 (first in line 31)' out
 says 'check: rows' '^rows: *34$' out
 says 'check: balance' '^label: *18  52.9 %  neg  *█' out
-says 'check: a rare label' '^rare: *1 labels occur once: odd (line 35)$' out
+says 'check: a rare label' '^rare: *1 label in one row only: odd (line 35)$' out
 says 'check: sorted' '^order: *[0-9]* changes of label' out
-says 'check: empty texts' '^empty: *1 texts, the first in line 30$' out
-says 'check: repeated texts' '^repeated: *1 texts, in 2 rows, .*: lines 26, 27$' out
-says 'check: two labels' '^clash: *1 texts, in 2 rows, .*: lines 28 (pos), 29 (neg)$' out
-says 'check: a control character' '^odd: *1 texts with control characters (the first in line 32, byte 0x08)' out
-says 'check: HTML' '^odd: *1 texts with remains of HTML (the first in line 33)' out
-says 'check: backslashes' '^odd: *1 texts with backslashes.*line 34)' out
+says 'check: empty texts' '^empty: *1 text, the first in line 30$' out
+says 'check: repeated texts' '^repeated: *1 text in 2 rows, with the same label: lines 26 (pos), 27 (pos)$' out
+says 'check: two labels' '^clash: *1 text in 2 rows, with different labels: lines 28 (pos), 29 (neg)$' out
+says 'check: a control character' '^odd: *1 text with control characters (first in line 32, byte 0x08)' out
+says 'check: HTML' '^odd: *1 text with remains of HTML (first in line 33)' out
+says 'check: backslashes' '^odd: *1 text with backslashes.*line 34)' out
 says 'check: quotes' '^quoted: *1 fields, with 2 doubled' out
 says 'check: lengths' '^tokens: .* a text 0 to 5 (line 33), quartiles [0-9]*, 4, 4$' out
 says 'check: a histogram' '^ *4 to 7  *25 █' out
@@ -357,7 +357,7 @@ check 'check: something on standard error' [ ! -s err ]
 printf 'a film of 3,pos\na film of 4,neg\nzzyzx of 4,neg\nboth,pos\n' >other.csv
 run check odd.csv other.csv
 ran 0 'check two files'
-says 'check: leakage' '^leakage: *3 texts of the first, in 3 rows (75.0 %) of the second, 1 under another label: lines' out
+says 'check: leakage' '^leakage: *3 texts of the first in 3 rows (75.0 %) of the second, 1 with another label: lines' out
 says 'check: the lines of leakage' ': lines 5 and 1 there, 6 and 2 there' out
 says 'check: unknown words' "^unknown: *1 of the second's 7 words, 8.3 % of its tokens, .* zzyzx\$" out
 run check one.csv
@@ -500,8 +500,8 @@ if [ -r "$examples/sst2/dev.tsv" ]; then
     says waimai 'CSV with a header, text is column "review", label is column "label"$' out
     says waimai '^rows: *11987$' out
     says waimai '^order: ' out
-    says waimai '^clash: *7 texts' out
-    says waimai '^odd: *1 texts with control characters .* byte 0x08)$' out
+    says waimai '^clash: *7 texts in 14 rows, with different labels: lines 983 (1), 4412 (0); 1209 (1), 8545 (0); 1213 (1), 5021 (0) ..$' out
+    says waimai '^odd: *1 text with control characters .* byte 0x08)$' out
     says waimai '^quoted: *1967 fields' out
     run check "$examples/agnews/test.csv"
     says agnews 'CSV without a header, text is columns 2 and 3, label is column 1$' out

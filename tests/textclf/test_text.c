@@ -240,7 +240,7 @@ START_TEST(refused)
     REFUSED("good\t\nbad\t  \r\n", ":1: no usable row, none of 2 has a label");
     REFUSED("good\tpos\nca\xE9\tneg\n", ":2: byte 3 of the line, 0xE9, is not UTF-8");
     REFUSED("good\tpos\nbad\tn\xFFg\n", ":2: byte 6 of the line, 0xFF, is not UTF-8");
-    REFUSED("good\tpos\nb\0d\tneg\n", ":2: byte 2 of the line is NUL");
+    REFUSED("good\tpos\nb\0d\tneg\n", ":2: byte 2 of the line, 0x00, is not UTF-8");
     REFUSED("\xFF\xFEg\0", ":1: byte 1 of the line, 0xFF, is not UTF-8");
     REFUSED("good\tpos\nbad\tpos\n", ":1: every row has the label \"pos\"");
     REFUSED("1\ta\n2\tb\n3\tc\n4\td\n5\te\n6\tf\n7\tg\n8\th\n9\ti\n0\tj\n", ":1: 10 labels for 10 rows");
@@ -426,7 +426,7 @@ START_TEST(encodings)
     READ_AS("\xBA\xC3,p\n\xBB\xB5,n\n", "CSV", "1 p|\u597D;2 n|\u574F;", .encoding = "gb18030");
     READ_AS("\xFF\xFE" "a\0\t\0p\0\n\0", "TSV", "1 p|a;", .encoding = "utf-16");
     READ_AS("\xEF\xBB\xBF\u00E9\tp\n", "TSV", "1 p|\u00E9;", .encoding = "utf-8");
-    char many[9001]; /* each byte becomes two: the block grows */
+    char many[9001]; /* each byte becomes two */
     memset(many, 0xE9, sizeof many);
     memcpy(many + sizeof many - 3, "\tp\n", 3);
     write_data(many, sizeof many);
