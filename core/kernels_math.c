@@ -72,16 +72,31 @@ tg_real TG_KERNEL(tg_k_dot)(int64_t n, const tg_real *x, const tg_real *y)
     return add_lanes(lanes);
 }
 
+/* What comparing vectors gives: all bits set where it holds. */
+#ifdef TG_DOUBLE
+typedef int64_t bits __attribute__((vector_size(VEC_BYTES)));
+#else
+typedef int32_t bits __attribute__((vector_size(VEC_BYTES)));
+#endif
+
 tg_real TG_KERNEL(tg_k_max)(int64_t n, const tg_real *x)
 {
     tg_real largest = -(tg_real)INFINITY;
-    int nan = 0;
-#pragma omp simd reduction(max : largest) reduction(| : nan)
-    for (int64_t i = 0; i < n; i++) {
-        largest = x[i] > largest ? x[i] : largest;
-        nan |= x[i] != x[i];
+    vec most = vec_of(largest);
+    bits nan = {0};
+    int64_t i = 0;
+    for (; i + VEC_WIDTH <= n; i += VEC_WIDTH) {
+        const vec v = vec_load(x + i);
+        const bits larger = (bits)(v > most);
+        most = (vec)(((bits)v & larger) | ((bits)most & ~larger));
+        nan |= (bits)(v != v);
     }
-    return nan ? (tg_real)NAN : largest + 0; /* + 0: of 0 and -0 it is 0, whichever lane had it */
+    for (; i < n; i++) largest = !(x[i] <= largest) && largest == largest ? x[i] : largest;
+    for (int l = 0; l < VEC_WIDTH; l++) {
+        largest = most[l] > largest ? most[l] : largest;
+        if (nan[l]) return (tg_real)NAN;
+    }
+    return largest + 0; /* of 0 and -0 it is 0, whichever lane had it */
 }
 
 void TG_KERNEL(tg_k_axpy)(int64_t n, tg_real a, const tg_real *x, tg_real *y)
