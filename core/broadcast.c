@@ -4,22 +4,17 @@
 #include "internal.h"
 #include "kernels.h"
 
-void tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides)
+bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides)
 {
     int64_t stride = 1;
+    if (small_ndim > ndim) return false;
     for (int d = ndim - 1; d >= 0; d--) {
         int small = d - (ndim - small_ndim);
         int64_t size = small >= 0 ? small_shape[small] : 1;
+        if (size != 1 && size != shape[d]) return false;
         strides[d] = size == 1 && shape[d] != 1 ? 0 : stride;
         stride *= size;
     }
-}
-
-bool tg_broadcasts_to(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape)
-{
-    if (small_ndim > ndim) return false;
-    for (int d = 0; d < small_ndim; d++)
-        if (small_shape[d] != 1 && small_shape[d] != shape[d + ndim - small_ndim]) return false;
     return true;
 }
 
@@ -37,28 +32,21 @@ bool tg_broadcast_shape(const tg_tensor *a, const tg_tensor *b, int *ndim, int64
 
 tg_rows tg_rows_start(int ndim, const int64_t *shape)
 {
-    tg_rows rows = {.ndim = ndim, .length = ndim ? shape[ndim - 1] : 1};
-    for (int d = 0; d < ndim; d++) rows.shape[d] = shape[d];
-    int64_t size = tg_shape_size(ndim, shape);
-    rows.left = rows.length ? size / rows.length : 0;
-    return rows;
+    const int64_t length = ndim ? shape[ndim - 1] : 1;
+    return (tg_rows){.ndim = ndim, .shape = shape, .length = length, .count = length ? tg_shape_size(ndim, shape) / length : 0};
 }
 
 bool tg_rows_next(tg_rows *rows, int operands, const int64_t strides[][TG_MAX_DIMS])
 {
-    if (rows->left == 0) return false;
-    rows->left--;
-    if (!rows->started) {
-        rows->started = true;
-        return true;
-    }
-    for (int d = rows->ndim - 2; d >= 0; d--) {
+    if (rows->done == rows->count) return false;
+    for (int d = rows->ndim - 2; rows->done > 0 && d >= 0; d--) {
         rows->index[d]++;
         for (int k = 0; k < operands; k++) rows->offset[k] += strides[k][d];
         if (rows->index[d] < rows->shape[d]) break;
         for (int k = 0; k < operands; k++) rows->offset[k] -= strides[k][d] * rows->shape[d];
         rows->index[d] = 0;
     }
+    rows->done++;
     return true;
 }
 
@@ -86,13 +74,6 @@ void tg_copy_strided(int ndim, const int64_t *shape, const tg_real *from, const 
     }
 }
 
-/* Adds `n` numbers: to each of y's where y runs along (stride 1), or all to one of y's (stride 0). */
-static void add_row(int64_t n, const tg_real *x, tg_real *y, int64_t stride)
-{
-    if (stride == 0) y[0] += TG_RUN(tg_k_sum)(n, x);
-    else TG_RUN(tg_k_add_rows)(1, n, x, 0, y);
-}
-
 void tg_grad_unbroadcast(tg_node *node, int input, int ndim, const int64_t *shape, const tg_real *full)
 {
     const tg_tensor *to = node->inputs[input];
@@ -100,9 +81,10 @@ void tg_grad_unbroadcast(tg_node *node, int input, int ndim, const int64_t *shap
     if (!grad) return;
     int64_t strides[1][TG_MAX_DIMS];
     tg_broadcast_strides(ndim, shape, to->ndim, to->shape, strides[0]);
+    const bool one = ndim && strides[0][ndim - 1] == 0; /* a row adds up to one number */
     tg_rows rows = tg_rows_start(ndim, shape);
-    while (tg_rows_next(&rows, 1, (const int64_t(*)[TG_MAX_DIMS])strides)) {
-        add_row(rows.length, full, grad + rows.offset[0], ndim ? strides[0][ndim - 1] : 1);
-        full += rows.length;
+    for (; tg_rows_next(&rows, 1, (const int64_t(*)[TG_MAX_DIMS])strides); full += rows.length) {
+        if (one) grad[rows.offset[0]] += TG_RUN(tg_k_sum)(rows.length, full);
+        else TG_RUN(tg_k_add_rows)(1, rows.length, full, 0, grad + rows.offset[0]);
     }
 }

@@ -41,6 +41,8 @@ void tg_arena_free(tg_arena *arena);
 /* Number of elements of a shape, or -1 where a size is negative, ndim out of range, or the bytes overflow. */
 int64_t tg_shape_size(int ndim, const int64_t *shape);
 
+bool tg_has_shape(const tg_tensor *tensor, int ndim, const int64_t *shape);
+
 /* "[2, 3]" into a buffer of TG_SHAPE_TEXT bytes, which is returned. */
 enum { TG_SHAPE_TEXT = 160 };
 char *tg_format_shape(char text[TG_SHAPE_TEXT], int ndim, const int64_t *shape);
@@ -52,8 +54,9 @@ typedef struct tg_error {
     char text[512];
 } tg_error;
 
-/* Keeps the first error: does nothing when one is set. Returns false. */
-bool tg_error_vset(tg_error *error, const char *prefix, const char *format, va_list arguments);
+/* Keeps the first error: does nothing when one is set. Returns NULL, which is false too. */
+void *tg_fail(tg_error *error, const char *format, ...) TG_PRINTF(2, 3);
+void tg_fail_v(tg_error *error, const char *prefix, const char *format, va_list arguments);
 
 /* ---- the tape ---- */
 
@@ -67,8 +70,6 @@ struct tg_tape {
     tg_error error;
     char taken[512]; /* the error text handed out by tg_tape_take_error */
 };
-
-bool tg_tape_fail(tg_tape *tape, const char *format, ...) TG_PRINTF(2, 3);
 
 /* Arena memory of the tape, with the error set ("out of memory", the bytes) when there is none. */
 void *tg_tape_alloc(tg_tape *tape, size_t bytes);
@@ -150,8 +151,6 @@ struct tg_params {
     char taken[512];
 };
 
-bool tg_params_fail(tg_params *params, const char *format, ...) TG_PRINTF(2, 3);
-
 /* Memory that lives as long as `params`; the error is set when there is none. */
 void *tg_params_alloc(tg_params *params, size_t bytes);
 
@@ -170,8 +169,8 @@ static inline tg_tensor *tg_apply_1(tg_tape *tape, const tg_op *op, const void *
     return tg_apply(tape, op, attributes, 1, &x, NULL);
 }
 
-/* The rank and size of an axis counted from 0 or from the end; false with the error set where there is none. */
-bool tg_node_axis(tg_node *node, int ndim, int *axis);
+/* Counts an axis of the first input from 0, where it was counted from the end; false with the error set where there is none. */
+bool tg_node_axis(tg_node *node, int *axis);
 
 /* C [m, n] (+)= A B, with B packed into scratch memory where it has to be; nothing after an error. In op_matmul.c. */
 struct tg_matrix;
@@ -185,17 +184,16 @@ double tg_sum_exp(int64_t n, const tg_real *x, tg_real m);
 
 /* The shape that two tensors broadcast to; false where they do not. */
 bool tg_broadcast_shape(const tg_tensor *a, const tg_tensor *b, int *ndim, int64_t *shape);
-bool tg_broadcasts_to(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape);
 
-/* Strides (0 along broadcast axes) for reading a small shape as if it were the larger one. */
-void tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides);
+/* Strides (0 along broadcast axes) for reading a small shape as if it were the larger one; false where it does not broadcast. */
+bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides);
 
 /* Walks a shape row by row (a row is the last axis), keeping for each of up to four operands the offset of its row. */
 typedef struct tg_rows {
     int ndim;
-    bool started;
-    int64_t shape[TG_MAX_DIMS], index[TG_MAX_DIMS], offset[4];
-    int64_t length, left; /* numbers in a row, rows still to come */
+    const int64_t *shape; /* the caller's */
+    int64_t index[TG_MAX_DIMS], offset[4];
+    int64_t length, count, done; /* numbers in a row, rows, rows handed out */
 } tg_rows;
 tg_rows tg_rows_start(int ndim, const int64_t *shape);
 bool tg_rows_next(tg_rows *rows, int operands, const int64_t strides[][TG_MAX_DIMS]);

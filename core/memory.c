@@ -98,6 +98,11 @@ int64_t tg_shape_size(int ndim, const int64_t *shape)
     return size;
 }
 
+bool tg_has_shape(const tg_tensor *tensor, int ndim, const int64_t *shape)
+{
+    return tensor->ndim == ndim && memcmp(tensor->shape, shape, (size_t)ndim * sizeof *shape) == 0;
+}
+
 char *tg_format_shape(char text[TG_SHAPE_TEXT], int ndim, const int64_t *shape)
 {
     size_t used = 0;
@@ -110,14 +115,22 @@ char *tg_format_shape(char text[TG_SHAPE_TEXT], int ndim, const int64_t *shape)
 
 /* ---- sticky errors ---- */
 
-bool tg_error_vset(tg_error *error, const char *prefix, const char *format, va_list arguments)
+void tg_fail_v(tg_error *error, const char *prefix, const char *format, va_list arguments)
 {
-    if (error->set) return false;
+    if (error->set) return;
     error->set = true;
     int used = prefix ? snprintf(error->text, sizeof error->text, "%s: ", prefix) : 0;
     if (used >= 0 && (size_t)used < sizeof error->text)
         vsnprintf(error->text + used, sizeof error->text - (size_t)used, format, arguments);
     for (char *c = error->text; *c; c++) /* one line, whatever a name from a file holds */
         if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
-    return false;
+}
+
+void *tg_fail(tg_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tg_fail_v(error, NULL, format, arguments);
+    va_end(arguments);
+    return NULL;
 }

@@ -18,13 +18,13 @@ const tg_op_entry *tg_op_first(void) { return registered; }
 static bool check_inputs(tg_tape *tape, const tg_op *op, int n_inputs, tg_tensor *const *inputs)
 {
     for (int i = 0; i < n_inputs; i++) {
-        if (!inputs[i] && !(op->optional >> i & 1)) return tg_tape_fail(tape, "%s: input %d is NULL", op->name, i);
+        if (!inputs[i] && !(op->optional >> i & 1)) return tg_fail(&tape->error, "%s: input %d is NULL", op->name, i);
         if (inputs[i] && !op->reads_rows && tg_deferred_of(inputs[i]) && tg_deferred_of(inputs[i])->noted)
-            return tg_tape_fail(tape, "%s: rows of %s may wait for their steps; call tg_params_catch_up first", op->name,
-                                inputs[i]->name);
+            return tg_fail(&tape->error, "%s: rows of %s may wait for their steps; call tg_params_catch_up first", op->name,
+                           inputs[i]->name);
         if (inputs[i] && inputs[i]->requires_grad && tape->recording && !op->backward && !op->stops_gradient)
-            return tg_tape_fail(tape, "%s: input %d requires a gradient, but %s has no derivative; detach the input",
-                                op->name, i, op->name);
+            return tg_fail(&tape->error, "%s: input %d requires a gradient, but %s has no derivative; detach the input",
+                           op->name, i, op->name);
     }
     return true;
 }
@@ -81,7 +81,7 @@ bool tg_node_fail(tg_node *node, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    tg_error_vset(&node->tape->error, node->op->name, format, arguments);
+    tg_fail_v(&node->tape->error, node->op->name, format, arguments);
     va_end(arguments);
     return false;
 }
@@ -168,11 +168,12 @@ bool tg_keep_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t tim
     return true;
 }
 
-bool tg_node_axis(tg_node *node, int ndim, int *axis)
+bool tg_node_axis(tg_node *node, int *axis)
 {
-    int counted = *axis < 0 ? *axis + ndim : *axis;
-    if (counted < 0 || counted >= ndim)
-        return tg_node_fail(node, "axis %d of %s is not there", *axis, tg_tensor_text(node, node->inputs[0]));
+    const tg_tensor *x = node->inputs[0];
+    int counted = *axis < 0 ? *axis + x->ndim : *axis;
+    if (counted < 0 || counted >= x->ndim)
+        return tg_node_fail(node, "axis %d of %s is not there", *axis, tg_tensor_text(node, x));
     *axis = counted;
     return true;
 }

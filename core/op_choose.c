@@ -142,11 +142,11 @@ tg_tensor *tg_where(tg_tape *tape, tg_mask keep, tg_tensor *a, tg_tensor *b)
 tg_tensor *tg_masked_fill(tg_tape *tape, tg_tensor *x, tg_mask keep, double value)
 {
     tg_real number = (tg_real)value;
-    if (tape && x && !tg_broadcasts_to(x->ndim, x->shape, keep.ndim, keep.shape)) {
-        char text[2][TG_SHAPE_TEXT];
-        tg_tape_fail(tape, "masked_fill: mask %s does not broadcast to %s",
-                     tg_format_shape(text[0], keep.ndim, keep.shape), tg_format_shape(text[1], x->ndim, x->shape));
-    }
+    int64_t strides[TG_MAX_DIMS];
+    char text[2][TG_SHAPE_TEXT];
+    if (tape && x && !tg_broadcast_strides(x->ndim, x->shape, keep.ndim, keep.shape, strides))
+        return tg_fail(&tape->error, "masked_fill: mask %s does not broadcast to %s",
+                       tg_format_shape(text[0], keep.ndim, keep.shape), tg_format_shape(text[1], x->ndim, x->shape));
     return tg_where(tape, keep, x, tg_constant(tape, &number, TG_SCALAR));
 }
 

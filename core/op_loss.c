@@ -125,7 +125,7 @@ tg_tensor *tg_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_ints labels)
 static bool pair_shape(tg_node *node)
 {
     const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
-    if (a->ndim != b->ndim || memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) != 0)
+    if (!tg_has_shape(a, b->ndim, b->shape))
         return tg_node_fail(node, "%s and %s differ", tg_tensor_text(node, a), tg_tensor_text(node, b));
     if (a->size == 0) return tg_node_fail(node, "the mean over nothing: %s", tg_tensor_text(node, a));
     return tg_output(node, TG_SCALAR) != NULL;
@@ -159,10 +159,8 @@ TG_OP(binary_cross_entropy_op, "binary_cross_entropy", .shape = pair_shape, .for
 
 tg_tensor *tg_binary_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_tensor *targets)
 {
-    if (tape && targets && targets->requires_grad) {
-        tg_tape_fail(tape, "binary_cross_entropy: the targets require a gradient, and take none; detach them");
-        return NULL;
-    }
+    if (tape && targets && targets->requires_grad)
+        return tg_fail(&tape->error, "binary_cross_entropy: the targets require a gradient, and take none; detach them");
     return tg_apply(tape, &binary_cross_entropy_op, NULL, 2, (tg_tensor *[]){logits, targets}, NULL);
 }
 

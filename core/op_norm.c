@@ -29,7 +29,7 @@ static bool normalize_shape(tg_node *node)
     op->rows = x->size / op->n;
     for (int i = 1; i < 3; i++) {
         const tg_tensor *w = node->inputs[i];
-        if (w && (w->ndim != 1 || w->shape[0] != op->n))
+        if (w && !tg_has_shape(w, TG_SHAPE(op->n)))
             return tg_node_fail(node, "%s wants weight and bias of [%lld], and got %s", tg_tensor_text(node, x),
                                 (long long)op->n, tg_tensor_text(node, w));
     }

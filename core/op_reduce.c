@@ -25,7 +25,7 @@ static bool mark_axes(tg_node *node, reduction *op, const tg_tensor *x)
 {
     for (int k = 0; k < op->axes.count; k++) {
         int axis = op->axes.axis[k];
-        if (!tg_node_axis(node, x->ndim, &axis)) return false;
+        if (!tg_node_axis(node, &axis)) return false;
         if (op->reduced[axis]) return tg_node_fail(node, "axis %d of %s is named twice", axis, tg_tensor_text(node, x));
         op->reduced[axis] = true;
     }

@@ -36,10 +36,9 @@ static bool softmax_shape(tg_node *node)
     if (op->how == BY_MASK) {
         tg_mask *mask = &op->mask;
         if (!tg_keep_mask(node, mask)) return false;
-        if (!tg_broadcasts_to(x->ndim, x->shape, mask->ndim, mask->shape))
+        if (!tg_broadcast_strides(x->ndim, x->shape, mask->ndim, mask->shape, op->strides[0]))
             return tg_node_fail(node, "mask %s does not broadcast to %s",
                                 tg_shape_text(node, mask->ndim, mask->shape), tg_tensor_text(node, x));
-        tg_broadcast_strides(x->ndim, x->shape, mask->ndim, mask->shape, op->strides[0]);
     }
     return tg_output_like(node, x) != NULL;
 }

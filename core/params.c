@@ -22,15 +22,6 @@ void tg_params_free(tg_params *params)
     tg_free(params);
 }
 
-bool tg_params_fail(tg_params *params, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    tg_error_vset(&params->error, NULL, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
 const char *tg_params_error(const tg_params *params)
 {
     if (!params) return "out of memory: no parameters";
@@ -48,7 +39,7 @@ const char *tg_params_take_error(tg_params *params)
 void *tg_params_alloc(tg_params *params, size_t bytes)
 {
     void *memory = tg_arena_alloc(&params->arena, bytes);
-    if (!memory) tg_params_fail(params, "out of memory: %zu bytes for the parameters", bytes);
+    if (!memory) tg_fail(&params->error, "out of memory: %zu bytes for the parameters", bytes);
     return memory;
 }
 
@@ -57,11 +48,11 @@ void *tg_params_alloc(tg_params *params, size_t bytes)
 static bool join_name(tg_params *params, char name[TG_MAX_NAME], const char *scope, const char *last)
 {
     bool scoped = scope && *scope;
-    if (!last || !*last) return tg_params_fail(params, "a parameter needs a name");
+    if (!last || !*last) return tg_fail(&params->error, "a parameter needs a name");
     int length = snprintf(name, TG_MAX_NAME, "%s%s%s", scoped ? scope : "", scoped ? "." : "", last);
     if (length < 0 || length >= TG_MAX_NAME)
-        return tg_params_fail(params, "parameter %.40s...: a name has at most %d bytes", name, TG_MAX_NAME - 1);
-    if (tg_params_find(params, name)) return tg_params_fail(params, "parameter %s is registered already", name);
+        return tg_fail(&params->error, "parameter %.40s...: a name has at most %d bytes", name, TG_MAX_NAME - 1);
+    if (tg_params_find(params, name)) return tg_fail(&params->error, "parameter %s is registered already", name);
     return true;
 }
 
@@ -71,7 +62,7 @@ static bool grow_entries(tg_params *params)
     int64_t capacity = params->capacity ? 2 * params->capacity : 16;
     size_t bytes = (size_t)capacity * sizeof *params->entries;
     tg_param_entry **entries = tg_realloc(params->entries, bytes);
-    if (!entries) return tg_params_fail(params, "out of memory: %zu bytes for the list of parameters", bytes);
+    if (!entries) return tg_fail(&params->error, "out of memory: %zu bytes for the list of parameters", bytes);
     params->entries = entries;
     params->capacity = capacity;
     return true;
@@ -94,11 +85,9 @@ tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int 
     char full[TG_MAX_NAME], text[TG_SHAPE_TEXT];
     if (!params || params->error.set || !join_name(params, full, scope, name) || !grow_entries(params)) return NULL;
     int64_t size = tg_shape_size(ndim, shape);
-    if (size < 0) {
-        tg_params_fail(params, "parameter %s: the shape %s is negative, too large or has too many axes", full,
+    if (size < 0)
+        return tg_fail(&params->error, "parameter %s: the shape %s is negative, too large or has too many axes", full,
                        tg_format_shape(text, ndim, shape));
-        return NULL;
-    }
     tg_param_entry *entry = tg_params_alloc(params, sizeof *entry);
     if (!entry) return NULL;
     *entry = (tg_param_entry){.tensor = {.ndim = ndim, .size = size, .requires_grad = true, .params = params}};
@@ -126,8 +115,7 @@ tg_real *tg_param_state(tg_params *params, tg_param_entry *entry, const char *na
         snprintf(entry->states[k].name, TG_STATE_NAME, "%s", name);
         return data;
     }
-    tg_params_fail(params, "parameter %s holds the state of too many optimizers", entry->name);
-    return NULL;
+    return tg_fail(&params->error, "parameter %s holds the state of too many optimizers", entry->name);
 }
 
 /* ---- asking ---- */
@@ -200,6 +188,6 @@ bool tg_params_set_metadata(tg_params *params, const char *key, const char *valu
     if (!params->metadata) params->metadata = json_object();
     if (!value) json_object_del(params->metadata, key);
     else if (json_object_set_new(params->metadata, key, json_string(value)) != 0)
-        return tg_params_fail(params, "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key, strlen(value));
+        return tg_fail(&params->error, "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key, strlen(value));
     return true;
 }

@@ -62,105 +62,64 @@ static const char *own_format(void) { return sizeof(tg_real) == 8 ? "F64" : "F32
 
 /* ---- writing ---- */
 
-/* A tensor on its way into the file. */
-typedef bool (*tensor_visitor)(void *context, const char *name, int ndim, const int64_t *shape, const void *data,
-                               size_t bytes, const char *format);
+/* Tensors pass twice in the same order: into the header, then (header NULL) their numbers into the file. */
+typedef struct writer {
+    json_t *header;
+    uint64_t offset;
+    FILE *file;
+} writer;
 
-static bool visit_states(const tg_param_entry *entry, tensor_visitor visit, void *context)
+/* What belongs to a parameter: its values (state NULL), or of an optimizer's state the one of that name. */
+static bool write_tensor(writer *w, const tg_param_entry *entry, const char *state, int ndim, const char *dtype,
+                         const void *data, size_t bytes)
 {
-    const tg_tensor *tensor = &entry->tensor;
+    if (!w->header) return fwrite(data, 1, bytes, w->file) == bytes;
     char name[TG_MAX_NAME + sizeof STATE_PREFIX + TG_STATE_NAME + 1];
-    for (int k = 0; k < TG_MAX_STATES && entry->states[k].name[0]; k++) {
-        snprintf(name, sizeof name, "%s%s/%s", STATE_PREFIX, entry->states[k].name, entry->name);
-        if (!visit(context, name, tensor->ndim, tensor->shape, entry->states[k].data,
-                   (size_t)tensor->size * sizeof(tg_real), own_format()))
-            return false;
-    }
-    double steps = (double)entry->steps;
-    snprintf(name, sizeof name, "%s%s/%s", STATE_PREFIX, STEPS, entry->name);
-    return entry->steps == 0 || visit(context, name, 0, NULL, &steps, sizeof steps, "F64");
+    snprintf(name, sizeof name, "%s%s%s%s", state ? STATE_PREFIX : "", state ? state : "", state ? "/" : "", entry->name);
+    json_t *sizes = json_array();
+    for (int d = 0; d < ndim; d++) json_array_append_new(sizes, json_integer(entry->tensor.shape[d]));
+    json_t *item = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype, "shape", sizes, "data_offsets",
+                             (json_int_t)w->offset, (json_int_t)(w->offset + bytes));
+    w->offset += bytes;
+    return item && json_object_set_new(w->header, name, item) == 0;
 }
 
-static bool visit_tensors(const tg_params *params, tg_save_what what, tensor_visitor visit, void *context)
+static bool write_tensors(writer *w, const tg_params *params, tg_save_what what)
 {
-    for (int64_t i = 0; i < params->count; i++) {
+    bool good = true;
+    for (int64_t i = 0; good && i < params->count; i++) {
         const tg_param_entry *entry = params->entries[i];
         const tg_tensor *tensor = &entry->tensor;
-        if (!visit(context, entry->name, tensor->ndim, tensor->shape, tensor->data,
-                   (size_t)tensor->size * sizeof(tg_real), own_format()))
-            return false;
-        if (what == TG_SAVE_STATE && !visit_states(entry, visit, context)) return false;
+        const size_t bytes = (size_t)tensor->size * sizeof(tg_real);
+        const double steps = (double)entry->steps;
+        good = write_tensor(w, entry, NULL, tensor->ndim, own_format(), tensor->data, bytes);
+        if (what != TG_SAVE_STATE) continue;
+        for (int k = 0; good && k < TG_MAX_STATES && entry->states[k].data; k++)
+            good = write_tensor(w, entry, entry->states[k].name, tensor->ndim, own_format(), entry->states[k].data, bytes);
+        if (good && steps > 0) good = write_tensor(w, entry, STEPS, 0, "F64", &steps, sizeof steps);
     }
-    return true;
+    return good;
 }
 
-typedef struct header_writer {
-    json_t *header;
-    int64_t offset;
-} header_writer;
-
-static bool write_header_entry(void *context, const char *name, int ndim, const int64_t *shape, const void *data,
-                               size_t bytes, const char *format)
+/* NULL when there is no memory or a name or a value is no UTF-8. */
+static json_t *make_header(const tg_params *params, tg_save_what what)
 {
-    (void)data;
-    header_writer *writer = context;
-    json_t *sizes = json_array();
-    for (int d = 0; d < ndim; d++) json_array_append_new(sizes, json_integer(shape[d]));
-    json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", format, "shape", sizes, "data_offsets",
-                              (json_int_t)writer->offset, (json_int_t)writer->offset + (json_int_t)bytes);
-    writer->offset += (int64_t)bytes;
-    return entry && json_object_set_new(writer->header, name, entry) == 0;
+    writer w = {.header = json_object()};
+    if (w.header && (!json_object_size(params->metadata) || !json_object_set(w.header, "__metadata__", params->metadata)) &&
+        write_tensors(&w, params, what))
+        return w.header;
+    json_decref(w.header);
+    return NULL;
 }
 
-/* The header's text, padded to a multiple of 8 bytes; to be freed with tg_free. NULL when there is no memory or a name or a
- * value is no UTF-8. */
-static char *header_text(const tg_params *params, tg_save_what what, size_t *length)
+/* The header is padded to a multiple of 8 bytes. */
+static bool write_contents(const tg_params *params, tg_save_what what, const json_t *header, FILE *file)
 {
-    header_writer writer = {.header = json_object()};
-    bool good = writer.header != NULL;
-    if (good && json_object_size(params->metadata))
-        good = json_object_set(writer.header, "__metadata__", params->metadata) == 0;
-    good = good && visit_tensors(params, what, write_header_entry, &writer);
-    char *text = NULL;
-    if (good) {
-        *length = json_dumpb(writer.header, NULL, 0, JSON_COMPACT);
-        size_t padded = (*length + 7) / 8 * 8;
-        text = *length ? tg_realloc(NULL, padded) : NULL;
-        if (text) {
-            json_dumpb(writer.header, text, *length, JSON_COMPACT);
-            memset(text + *length, ' ', padded - *length);
-            *length = padded;
-        }
-    }
-    json_decref(writer.header);
-    return text;
-}
-
-static bool write_all(int file, const void *data, size_t bytes)
-{
-    const unsigned char *next = data;
-    while (bytes > 0) {
-        ssize_t written = write(file, next, bytes < (1u << 30) ? bytes : (1u << 30));
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        next += written;
-        bytes -= (size_t)written;
-    }
-    return true;
-}
-
-static bool write_tensor(void *context, const char *name, int ndim, const int64_t *shape, const void *data,
-                         size_t bytes, const char *format)
-{
-    (void)name, (void)ndim, (void)shape, (void)format;
-    return write_all(*(const int *)context, data, bytes);
-}
-
-static bool write_contents(const tg_params *params, tg_save_what what, const char *header, size_t length, int file)
-{
-    uint64_t prefix = length;
-    return write_all(file, &prefix, sizeof prefix) && write_all(file, header, length) &&
-           visit_tensors(params, what, write_tensor, &file) && fsync(file) == 0;
+    const size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
+    const uint64_t padded = (length + 7) / 8 * 8;
+    return length && fwrite(&padded, sizeof padded, 1, file) == 1 && json_dumpf(header, file, JSON_COMPACT) == 0 &&
+           fprintf(file, "%*s", (int)(padded - length), "") >= 0 &&
+           write_tensors(&(writer){.file = file}, params, what) && fflush(file) == 0 && fsync(fileno(file)) == 0;
 }
 
 /* Makes the renaming itself durable; a file system that cannot sync a folder is no reason to fail. */
@@ -181,23 +140,23 @@ bool tg_params_save(tg_params *params, const char *path, tg_save_what what)
     tg_params_catch_up(params);
     struct stat status;
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-        return tg_params_fail(params, "cannot save %s: it is there and no regular file", path);
+        return tg_fail(&params->error, "cannot save %s: it is there and no regular file", path);
     char partial[4096];
     int length = snprintf(partial, sizeof partial, "%s.%ld.partial", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof partial) return tg_params_fail(params, "cannot save: the path is too long");
-    size_t header_length = 0;
-    char *header = header_text(params, what, &header_length);
+    if (length < 0 || (size_t)length >= sizeof partial) return tg_fail(&params->error, "cannot save: the path is too long");
+    json_t *header = make_header(params, what);
     if (!header)
-        return tg_params_fail(params, "cannot save %s: no memory for its header, or a name or text that is no UTF-8", path);
-    int file = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool written = file >= 0 && write_contents(params, what, header, header_length, file);
+        return tg_fail(&params->error, "cannot save %s: no memory for its header, or a name or text that is no UTF-8",
+                       path);
+    FILE *file = fopen(partial, "wbe");
+    bool written = file && write_contents(params, what, header, file);
     int reason = errno;
-    tg_free(header);
-    if (file >= 0 && close(file) != 0 && written) written = false, reason = errno;
+    json_decref(header);
+    if (file && fclose(file) != 0 && written) written = false, reason = errno;
     if (written && rename(partial, path) != 0) written = false, reason = errno;
     if (!written) {
-        if (file >= 0) unlink(partial);
-        return tg_params_fail(params, "cannot save %s: %s", path, strerror(reason));
+        if (file) unlink(partial);
+        return tg_fail(&params->error, "cannot save %s: %s", path, strerror(reason));
     }
     sync_folder(path);
     return true;
@@ -217,7 +176,7 @@ typedef struct reader {
 
 static bool bad_file(const reader *r, const char *what, const char *name)
 {
-    return tg_params_fail(r->params, "cannot load %s: %s%s%s", r->path, name ? name : "", name ? ": " : "", what);
+    return tg_fail(&r->params->error, "cannot load %s: %s%s%s", r->path, name ? name : "", name ? ": " : "", what);
 }
 
 static bool read_shape(const reader *r, const json_t *sizes, tg_tensor *tensor, const char *name)
@@ -238,8 +197,8 @@ static bool read_numbers(reader *r, const number_format *format, uint64_t begin,
 {
     tensor->data = tg_arena_alloc(&r->arena, (size_t)tensor->size * sizeof(tg_real));
     if (!tensor->data)
-        return tg_params_fail(r->params, "out of memory: %zu bytes to load %s",
-                              (size_t)tensor->size * sizeof(tg_real), name);
+        return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s",
+                       (size_t)tensor->size * sizeof(tg_real), name);
     if (fseeko(r->file, (off_t)(r->data_start + begin), SEEK_SET) != 0) return bad_file(r, strerror(errno), name);
     unsigned char block[4096];
     const int64_t in_block = (int64_t)(sizeof block / format->bytes);
@@ -270,7 +229,7 @@ static bool read_tensor(reader *r, const char *name, json_t *entry)
     if (!read_numbers(r, format, (uint64_t)from, &tensor, name)) return false;
     size_t name_bytes = strlen(name) + 1;
     tg_loaded *loaded = tg_arena_alloc(&r->arena, sizeof *loaded + name_bytes);
-    if (!loaded) return tg_params_fail(r->params, "out of memory: %zu bytes to load %s", sizeof *loaded, name);
+    if (!loaded) return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", sizeof *loaded, name);
     char *kept = memcpy(loaded + 1, name, name_bytes);
     *loaded = (tg_loaded){r->loaded, kept, tensor, (uint64_t)from, (uint64_t)to, false};
     r->loaded = loaded;
@@ -290,7 +249,7 @@ static bool read_header(reader *r, json_t **header)
     r->data_start = 8 + length;
     r->data_size = size - r->data_start;
     char *text = tg_realloc(NULL, length + 1);
-    if (!text) return tg_params_fail(r->params, "out of memory: %zu bytes to load %s", (size_t)length + 1, r->path);
+    if (!text) return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", (size_t)length + 1, r->path);
     json_error_t error;
     bool read = fread(text, 1, length, r->file) == length;
     *header = read ? json_loadb(text, length, JSON_REJECT_DUPLICATES, &error) : NULL;
@@ -310,7 +269,7 @@ static int by_place(const void *a, const void *b)
 static bool check_cover(reader *r)
 {
     tg_loaded **order = tg_arena_alloc(&r->arena, r->count * sizeof *order);
-    if (!order) return tg_params_fail(r->params, "out of memory: %zu bytes to load %s", r->count * sizeof *order, r->path);
+    if (!order) return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", r->count * sizeof *order, r->path);
     size_t n = 0;
     for (tg_loaded *loaded = r->loaded; loaded; loaded = loaded->next) order[n++] = loaded;
     if (n) qsort(order, n, sizeof *order, by_place);
@@ -355,10 +314,10 @@ static bool check_shape(tg_params *params, const tg_param_entry *entry, const tg
 {
     char wanted[TG_SHAPE_TEXT], found[TG_SHAPE_TEXT];
     const tg_tensor *a = &entry->tensor, *b = loaded ? &loaded->tensor : NULL;
-    if (!b) return tg_params_fail(params, "the file holds no parameter %s", entry->name);
-    if (a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) == 0) return true;
-    return tg_params_fail(params, "parameter %s: the model wants the shape %s, the file holds %s", entry->name,
-                          tg_format_shape(wanted, a->ndim, a->shape), tg_format_shape(found, b->ndim, b->shape));
+    if (!b) return tg_fail(&params->error, "the file holds no parameter %s", entry->name);
+    if (tg_has_shape(a, b->ndim, b->shape)) return true;
+    return tg_fail(&params->error, "parameter %s: the model wants the shape %s, the file holds %s", entry->name,
+                   tg_format_shape(wanted, a->ndim, a->shape), tg_format_shape(found, b->ndim, b->shape));
 }
 
 /* optimizer/exp_avg/encoder.weight: whether the name is of that form and ends in the entry's name. */
@@ -377,7 +336,7 @@ static bool check_state(tg_params *params, const tg_param_entry *entry, const tg
     if (strcmp(state, STEPS) != 0) return check_shape(params, entry, loaded);
     double steps = loaded->tensor.size == 1 ? (double)loaded->tensor.data[0] : -1;
     return (steps >= 0 && steps < 0x1p53 && steps == floor(steps)) ||
-           tg_params_fail(params, "parameter %s: the file's count of steps is no whole number", entry->name);
+           tg_fail(&params->error, "parameter %s: the file's count of steps is no whole number", entry->name);
 }
 
 /* Whether the tensors that were loaded fit a parameter and its states. */
@@ -428,7 +387,7 @@ static bool take_over(reader *r, json_t *metadata)
     tg_params *params = r->params;
     if (!params->metadata) params->metadata = json_object();
     if (metadata && json_object_update(params->metadata, metadata) != 0)
-        return tg_params_fail(params, "out of memory: the metadata of %s", r->path);
+        return tg_fail(&params->error, "out of memory: the metadata of %s", r->path);
     tg_arena_free(&params->loaded_arena);
     params->loaded_arena = r->arena;
     params->loaded = r->loaded;
@@ -459,7 +418,7 @@ bool tg_params_loaded(tg_params *params)
 {
     if (!params || params->error.set) return false;
     for (const tg_loaded *loaded = params->loaded; loaded; loaded = loaded->next)
-        if (!loaded->claimed) return tg_params_fail(params, "the file holds %s, for which the model has no place", loaded->name);
+        if (!loaded->claimed) return tg_fail(&params->error, "the file holds %s, for which the model has no place", loaded->name);
     tg_arena_free(&params->loaded_arena);
     params->loaded = NULL;
     params->from_file = false;

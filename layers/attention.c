@@ -94,9 +94,9 @@ static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_
     if (!tape || tape->error.set || !x || !weight) return false;
     char text[2][TG_SHAPE_TEXT];
     if (x->ndim == 3 && x->shape[axis] == weight->shape[1]) return true;
-    return tg_tape_fail(tape, "%s: input %s does not fit weight %s: wanted is %s", layer,
-                        tg_format_shape(text[0], x->ndim, x->shape), tg_format_shape(text[1], 2, weight->shape),
-                        axis == 2 ? "[B, T, in]" : "[B, in, R]");
+    return tg_fail(&tape->error, "%s: input %s does not fit weight %s: wanted is %s", layer,
+                   tg_format_shape(text[0], x->ndim, x->shape), tg_format_shape(text[1], 2, weight->shape),
+                   axis == 2 ? "[B, T, in]" : "[B, in, R]");
 }
 
 /* [B, 1, D] -> [B, D], once it is known what to look at. */

@@ -50,10 +50,9 @@ static bool keep_mask(tg_node *node, attention_attributes *op)
         !tg_keep_lengths(node, &op->mask.query_lengths, op->batch, op->tq))
         return false;
     if (!keep->keep) return true;
-    if (!tg_broadcasts_to(3, shape, keep->ndim, keep->shape))
+    if (!tg_broadcast_strides(3, shape, keep->ndim, keep->shape, op->mask_strides))
         return tg_node_fail(node, "mask %s does not broadcast to %s", tg_shape_text(node, keep->ndim, keep->shape),
                             tg_shape_text(node, 3, shape));
-    tg_broadcast_strides(3, shape, keep->ndim, keep->shape, op->mask_strides);
     return tg_keep_mask(node, keep);
 }
 
@@ -426,11 +425,9 @@ tg_tensor *tg_attention_look(tg_tape *tape, const tg_attention_detail *detail, t
 {
     const tg_tensor *y = detail->result;
     if (!tape || tape->error.set || !y) return NULL;
-    if (!y->node || y->node->op != &attention_op || (what != TG_LOOK_WEIGHTS && !y->has_grad)) {
-        tg_tape_fail(tape, "attention: %s", y->node && y->node->op == &attention_op
-                         ? "gradients are there after a backward pass only" : "the tensor is not an attention's result");
-        return NULL;
-    }
+    if (!y->node || y->node->op != &attention_op || (what != TG_LOOK_WEIGHTS && !y->has_grad))
+        return tg_fail(&tape->error, "attention: %s", y->node && y->node->op == &attention_op
+                       ? "gradients are there after a backward pass only" : "the tensor is not an attention's result");
     const attention_attributes *op = y->node->attributes;
     tg_tensor *out = tg_constant(tape, NULL, TG_SHAPE(op->batch, op->heads, op->tq, op->tk));
     if (!out) return NULL;

@@ -18,7 +18,7 @@ static bool linear_shape(tg_node *node)
         return tg_node_fail(node, "input %s does not fit weight %s (out, in)", tg_tensor_text(node, x),
                             tg_tensor_text(node, w));
     op->out = w->shape[0], op->in = w->shape[1];
-    if (b && (b->ndim != 1 || b->shape[0] != op->out))
+    if (b && !tg_has_shape(b, TG_SHAPE(op->out)))
         return tg_node_fail(node, "bias %s does not fit weight %s", tg_tensor_text(node, b), tg_tensor_text(node, w));
     op->rows = 1;
     int64_t shape[TG_MAX_DIMS];

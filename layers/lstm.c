@@ -24,8 +24,8 @@ bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t i
     *layer = (tg_lstm){.layers = layers, .directions = bidirectional ? 2 : 1, .input = input, .hidden = hidden};
     if (!params) return false;
     if (layers < 1 || layers > TG_LSTM_MAX_LAYERS || input < 0 || hidden < 1)
-        return tg_params_fail(params, "lstm %s: %d layers of %lld over %lld are outside 1 .. %d layers of 1 or more", name,
-                              layers, (long long)hidden, (long long)input, TG_LSTM_MAX_LAYERS);
+        return tg_fail(&params->error, "lstm %s: %d layers of %lld over %lld are outside 1 .. %d layers of 1 or more", name,
+                       layers, (long long)hidden, (long long)input, TG_LSTM_MAX_LAYERS);
     bool loaded = params->from_file;
     tg_init uniform = tg_init_uniform(1 / sqrt((double)hidden));
     for (int l = 0; l < layers; l++)
@@ -52,12 +52,10 @@ static tg_tensor *state_of(tg_tape *tape, tg_tensor *state, const tg_lstm *layer
 {
     if (!state || layer->layers == 1) return state;
     const int all = layer->layers * layer->directions;
-    if (tape && (state->ndim != 3 || state->shape[0] != all)) {
-        char text[TG_SHAPE_TEXT];
-        tg_tape_fail(tape, "lstm: the initial state is %s, wanted is [%d, B, H]",
-                     tg_format_shape(text, state->ndim, state->shape), all);
-        return NULL;
-    }
+    char text[TG_SHAPE_TEXT];
+    if (tape && (state->ndim != 3 || state->shape[0] != all))
+        return tg_fail(&tape->error, "lstm: the initial state is %s, wanted is [%d, B, H]",
+                       tg_format_shape(text, state->ndim, state->shape), all);
     return tg_slice(tape, state, 0, (int64_t)l * layer->directions, (int64_t)(l + 1) * layer->directions);
 }
 

@@ -49,14 +49,6 @@ static const tg_tensor *weight(const tg_node *node, int d, int which)
 
 /* ---- shapes ---- */
 
-static bool has_shape(const tg_tensor *t, int ndim, int64_t a, int64_t b, int64_t c)
-{
-    const int64_t wanted[3] = {a, b, c};
-    bool same = t->ndim == ndim;
-    for (int i = 0; same && i < ndim; i++) same = t->shape[i] == wanted[i];
-    return same;
-}
-
 /* Sorts by counting: ranks in the order of length, longest first, equals in the order of the batch. */
 static bool plan(tg_node *node, lstm_attributes *op)
 {
@@ -91,13 +83,13 @@ static bool lstm_shape(tg_node *node)
     op->batch = x->shape[0], op->time = x->shape[1], op->input = x->shape[2], op->hidden = r->shape[1];
     const int64_t width = 4 * op->hidden;
     for (int d = 0; d < op->directions; d++)
-        if (!has_shape(weight(node, d, W_IH), 2, width, op->input, 0) ||
-            !has_shape(weight(node, d, W_HH), 2, width, op->hidden, 0) ||
-            !has_shape(weight(node, d, B_IH), 1, width, 0, 0) || !has_shape(weight(node, d, B_HH), 1, width, 0, 0))
+        if (!tg_has_shape(weight(node, d, W_IH), TG_SHAPE(width, op->input)) ||
+            !tg_has_shape(weight(node, d, W_HH), TG_SHAPE(width, op->hidden)) ||
+            !tg_has_shape(weight(node, d, B_IH), TG_SHAPE(width)) || !tg_has_shape(weight(node, d, B_HH), TG_SHAPE(width)))
             return tg_node_fail(node, "the weights of direction %d are not [4H, %lld], [4H, H], [4H], [4H] with H %lld", d,
                                 (long long)op->input, (long long)op->hidden);
     for (int i = H0; i <= C0; i++)
-        if (node->inputs[i] && !has_shape(node->inputs[i], 3, op->directions, op->batch, op->hidden))
+        if (node->inputs[i] && !tg_has_shape(node->inputs[i], TG_SHAPE(op->directions, op->batch, op->hidden)))
             return tg_node_fail(node, "the initial state is %s, wanted is [%d, %lld, %lld]",
                                 tg_tensor_text(node, node->inputs[i]), op->directions, (long long)op->batch,
                                 (long long)op->hidden);

@@ -9,7 +9,7 @@ bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name,
     char scope[TG_MAX_NAME];
     *layer = (tg_multihead){.heads = heads};
     if (params && (heads < 1 || width % heads))
-        return tg_params_fail(params, "multihead %s: %lld heads do not divide a width of %lld", name, (long long)heads, (long long)width);
+        return tg_fail(&params->error, "multihead %s: %lld heads do not divide a width of %lld", name, (long long)heads, (long long)width);
     snprintf(scope, sizeof scope, "%s.out_proj", name);
     layer->in_proj_weight = tg_param(params, name, "in_proj_weight", TG_SHAPE(3 * width, width),
                                      tg_init_uniform(width > 0 ? sqrt(6 / (4.0 * (double)width)) : 0));
@@ -56,38 +56,33 @@ bool tg_transformer_init(tg_transformer *layer, tg_params *params, const char *n
            (!decoder || tg_layer_norm_init(&layer->norm3, params, scope[NORM3], width));
 }
 
-/* One part of a block, by its place: x + part(x), with the norm before the part or after the sum. */
-typedef struct block {
-    tg_tape *tape;
-    const tg_transformer *layer;
-} block;
-
-static tg_tensor *before(block b, const tg_layer_norm *norm, tg_tensor *x)
+/* A part of a block is x + part(x), with the norm before the part or after the sum. */
+static tg_tensor *before(tg_tape *tape, const tg_transformer *layer, const tg_layer_norm *norm, tg_tensor *x)
 {
-    return b.layer->pre_norm ? tg_layer_norm_forward(b.tape, norm, x) : x;
+    return layer->pre_norm ? tg_layer_norm_forward(tape, norm, x) : x;
 }
 
-static tg_tensor *after(block b, const tg_layer_norm *norm, tg_tensor *x, tg_tensor *part)
+static tg_tensor *after(tg_tape *tape, const tg_transformer *layer, const tg_layer_norm *norm, tg_tensor *x, tg_tensor *part)
 {
-    tg_tensor *sum = tg_add(b.tape, x, tg_dropout(b.tape, part, b.layer->dropout));
-    return b.layer->pre_norm ? sum : tg_layer_norm_forward(b.tape, norm, sum);
+    tg_tensor *sum = tg_add(tape, x, tg_dropout(tape, part, layer->dropout));
+    return layer->pre_norm ? sum : tg_layer_norm_forward(tape, norm, sum);
 }
 
 tg_tensor *tg_transformer_forward(tg_tape *tape, const tg_transformer *layer, tg_tensor *x, const tg_attention_mask *mask,
                                   tg_tensor *memory, const tg_attention_mask *memory_mask, tg_attention_detail *detail)
 {
-    const block b = {tape, layer};
     const tg_layer_norm *last = layer->decoder ? &layer->norm3 : &layer->norm2;
     x = tg_clean(tape, x, mask ? mask->query_lengths : tg_full_length());
-    tg_tensor *y = before(b, &layer->norm1, x);
-    x = after(b, &layer->norm1, x, tg_multihead_forward(tape, &layer->self_attn, y, y, mask, detail));
+    tg_tensor *y = before(tape, layer, &layer->norm1, x);
+    x = after(tape, layer, &layer->norm1, x, tg_multihead_forward(tape, &layer->self_attn, y, y, mask, detail));
     if (layer->decoder) {
-        y = before(b, &layer->norm2, x);
-        x = after(b, &layer->norm2, x, tg_multihead_forward(tape, &layer->multihead_attn, y, memory, memory_mask, detail));
+        y = before(tape, layer, &layer->norm2, x);
+        y = tg_multihead_forward(tape, &layer->multihead_attn, y, memory, memory_mask, detail);
+        x = after(tape, layer, &layer->norm2, x, y);
     }
-    y = tg_linear_forward(tape, &layer->linear1, before(b, last, x));
+    y = tg_linear_forward(tape, &layer->linear1, before(tape, layer, last, x));
     y = tg_dropout(tape, layer->gelu ? tg_gelu(tape, y) : tg_relu(tape, y), layer->dropout);
-    return after(b, last, x, tg_linear_forward(tape, &layer->linear2, y));
+    return after(tape, layer, last, x, tg_linear_forward(tape, &layer->linear2, y));
 }
 
 /* ---- positions ---- */
@@ -108,12 +103,10 @@ tg_tensor *tg_add_sinusoids(tg_tape *tape, tg_tensor *x)
 tg_tensor *tg_add_positions(tg_tape *tape, const tg_embedding *positions, tg_tensor *x)
 {
     if (!tape || tape->error.set || !x) return NULL;
+    char text[TG_SHAPE_TEXT];
     const tg_tensor *table = positions->weight; /* which must not broadcast */
-    if (x->ndim != 3 || x->shape[1] > INT32_MAX || (table && x->shape[2] != table->shape[1])) {
-        char text[TG_SHAPE_TEXT];
-        tg_tape_fail(tape, "positions: input %s is not [B, T, E]", tg_format_shape(text, x->ndim, x->shape));
-        return NULL;
-    }
+    if (x->ndim != 3 || x->shape[1] > INT32_MAX || (table && x->shape[2] != table->shape[1]))
+        return tg_fail(&tape->error, "positions: input %s is not [B, T, E]", tg_format_shape(text, x->ndim, x->shape));
     int32_t *ids = tg_tape_alloc(tape, (size_t)x->shape[1] * sizeof *ids);
     for (int32_t t = 0; ids && t < x->shape[1]; t++) ids[t] = t;
     return ids ? tg_add(tape, x, tg_embedding_forward(tape, positions, tg_ints_1d(ids, x->shape[1]))) : NULL;

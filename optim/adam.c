@@ -87,7 +87,7 @@ static bool has_room(tg_param_entry *entry)
     const size_t wanted = d ? sizeof(adam_notes) + (size_t)(d->noted + 1) * sizeof(tg_adam_constants) : 0;
     if (!d || wanted <= d->room) return true;
     void *notes = tg_realloc(d->notes, 2 * wanted);
-    if (!notes) return tg_params_fail(entry->tensor.params, "out of memory: %zu bytes for notes of Adam's steps", 2 * wanted);
+    if (!notes) return tg_fail(&entry->tensor.params->error, "out of memory: %zu bytes for notes of Adam's steps", 2 * wanted);
     d->notes = notes, d->room = 2 * wanted;
     return true;
 }

@@ -13,7 +13,7 @@ bool tg_optim_ready(tg_params *params, const char *caller, const char *const *st
         for (const char *const *name = states; *name; name++)
             if (!tg_param_state(params, params->entries[i], *name)) return false;
     }
-    return fresh || tg_params_fail(params, "%s: a step without a fresh gradient; call tg_backward first", caller);
+    return fresh || tg_fail(&params->error, "%s: a step without a fresh gradient; call tg_backward first", caller);
 }
 
 enum { PIECE = 1024 };
@@ -60,7 +60,7 @@ double tg_clip_grad_norm(tg_params *params, double limit)
         if (!tg_optim_takes_step(entry)) continue;
         double part = square_norm(entry);
         if (!(part - part == 0)) {
-            tg_params_fail(params, "clip_grad_norm: the gradient of %s is not finite", entry->name);
+            tg_fail(&params->error, "clip_grad_norm: the gradient of %s is not finite", entry->name);
             return (double)NAN;
         }
         sum += part;
