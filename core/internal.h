@@ -131,12 +131,16 @@ void tg_param_drop_grad(tg_param_entry *entry);
 
 /* A tensor of a loaded file that waits for its parameter. */
 typedef struct tg_loaded {
-    struct tg_loaded *next;
-    const char *name;
     tg_tensor tensor;
     uint64_t begin, end; /* its bytes in the file's data */
     bool claimed;
 } tg_loaded;
+
+typedef struct tg_loaded_file {
+    tg_arena arena; /* of all that was read */
+    tg_loaded *tensors;
+    size_t count;
+} tg_loaded_file;
 
 struct tg_params {
     uint64_t seed;
@@ -144,8 +148,7 @@ struct tg_params {
     tg_param_entry **entries;
     int64_t count, capacity;
     struct json_t *metadata; /* an object of strings, or NULL */
-    tg_arena loaded_arena; /* what tg_params_load read, until tg_params_loaded */
-    tg_loaded *loaded;
+    tg_loaded_file loaded; /* from tg_params_load to tg_params_loaded */
     bool from_file; /* a parameter that the file lacks is an error */
     tg_error error;
     char taken[512];

@@ -15,14 +15,12 @@
 
 typedef struct cross_entropy_attributes {
     tg_ints labels;
-    const tg_real *weights; /* [C], or NULL */
+    const tg_real *weights; /* [C], or NULL; the tape's copy then, all 1 for NULL */
     double smoothing;
     int64_t rows, classes;
     tg_real *p;      /* [rows, C] */
     double weight_sum;
 } cross_entropy_attributes;
-
-static tg_real class_weight(const cross_entropy_attributes *op, int64_t c) { return op->weights ? op->weights[c] : 1; }
 
 static bool check_labels(tg_node *node)
 {
@@ -33,7 +31,7 @@ static bool check_labels(tg_node *node)
         if (label < -1 || label >= op->classes)
             return tg_node_fail(node, "label %d at position %lld is outside 0 .. %lld", label, (long long)r,
                                 (long long)op->classes - 1);
-        if (label >= 0) op->weight_sum += (double)class_weight(op, label);
+        if (label >= 0) op->weight_sum += (double)op->weights[label];
     }
     if (!(op->weight_sum > 0)) return tg_node_fail(node, "no row counts: every label is -1, or has the weight 0");
     return true;
@@ -52,22 +50,18 @@ static bool cross_entropy_shape(tg_node *node)
         return tg_node_fail(node, "the smoothing %g is outside 0 .. 1", op->smoothing);
     op->classes = x->shape[x->ndim - 1];
     op->rows = op->classes ? x->size / op->classes : 0;
-    if (op->weights) {
-        tg_real *copy = tg_save(node, op->classes);
-        if (!copy) return false;
-        memcpy(copy, op->weights, (size_t)op->classes * sizeof *copy);
-        op->weights = copy;
-    }
-    if (!check_labels(node)) return false;
+    tg_real *weights = tg_save(node, op->classes);
+    for (int64_t c = 0; weights && c < op->classes; c++) weights[c] = op->weights ? op->weights[c] : 1;
+    op->weights = weights;
     op->p = tg_save(node, x->size);
-    return op->p && tg_output(node, TG_SCALAR) != NULL;
+    return weights && op->p && check_labels(node) && tg_output(node, TG_SCALAR) != NULL;
 }
 
 /* The weighted target q_c w_c of a row. */
 static tg_real target(const cross_entropy_attributes *op, int64_t c, int32_t label)
 {
     double q = op->smoothing / (double)op->classes + (c == label ? 1 - op->smoothing : 0);
-    return (tg_real)q * class_weight(op, c);
+    return (tg_real)q * op->weights[c];
 }
 
 static void cross_entropy_forward(tg_node *node)

@@ -17,7 +17,7 @@ void tg_params_free(tg_params *params)
     for (int64_t i = 0; i < params->count; i++)
         if (params->entries[i]->deferred) tg_free(params->entries[i]->deferred->notes);
     tg_free(params->entries);
-    tg_arena_free(&params->loaded_arena);
+    tg_arena_free(&params->loaded.arena);
     tg_arena_free(&params->arena);
     tg_free(params);
 }
@@ -154,8 +154,7 @@ int64_t tg_params_freeze(tg_params *params, const char *prefix, bool frozen)
     int64_t count = 0;
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         if (!has_prefix(params->entries[i]->name, prefix)) continue;
-        tg_tensor *tensor = &params->entries[i]->tensor;
-        tensor->requires_grad = !frozen;
+        params->entries[i]->tensor.requires_grad = !frozen;
         if (frozen) tg_param_drop_grad(params->entries[i]);
         count++;
     }
@@ -188,6 +187,7 @@ bool tg_params_set_metadata(tg_params *params, const char *key, const char *valu
     if (!params->metadata) params->metadata = json_object();
     if (!value) json_object_del(params->metadata, key);
     else if (json_object_set_new(params->metadata, key, json_string(value)) != 0)
-        return tg_fail(&params->error, "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key, strlen(value));
+        return tg_fail(&params->error, "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key,
+                       strlen(value));
     return true;
 }

@@ -169,9 +169,7 @@ typedef struct reader {
     const char *path;
     FILE *file;
     uint64_t data_start, data_size;
-    tg_arena arena;
-    tg_loaded *loaded;
-    size_t count;
+    tg_loaded_file found;
 } reader;
 
 static bool bad_file(const reader *r, const char *what, const char *name)
@@ -179,33 +177,37 @@ static bool bad_file(const reader *r, const char *what, const char *name)
     return tg_fail(&r->params->error, "cannot load %s: %s%s%s", r->path, name ? name : "", name ? ": " : "", what);
 }
 
-static bool read_shape(const reader *r, const json_t *sizes, tg_tensor *tensor, const char *name)
+static void *reader_alloc(reader *r, size_t bytes, const char *name)
+{
+    void *memory = tg_arena_alloc(&r->found.arena, bytes);
+    return memory ? memory : tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", bytes, name);
+}
+
+static bool read_shape(const reader *r, const json_t *sizes, tg_tensor *tensor)
 {
     if (!json_is_array(sizes) || json_array_size(sizes) > TG_MAX_DIMS)
-        return bad_file(r, "its shape is no list of at most 6 sizes", name);
+        return bad_file(r, "its shape is no list of at most 6 sizes", tensor->name);
     tensor->ndim = (int)json_array_size(sizes);
     for (int d = 0; d < tensor->ndim; d++) {
         const json_t *size = json_array_get(sizes, (size_t)d);
-        if (!json_is_integer(size) || json_integer_value(size) < 0) return bad_file(r, "its shape has a bad size", name);
         tensor->shape[d] = json_integer_value(size);
+        if (!json_is_integer(size) || tensor->shape[d] < 0) return bad_file(r, "its shape has a bad size", tensor->name);
     }
     tensor->size = tg_shape_size(tensor->ndim, tensor->shape);
-    return tensor->size >= 0 || bad_file(r, "its shape is too large", name);
+    return tensor->size >= 0 || bad_file(r, "its shape is too large", tensor->name);
 }
 
-static bool read_numbers(reader *r, const number_format *format, uint64_t begin, tg_tensor *tensor, const char *name)
+static bool read_numbers(reader *r, const number_format *format, uint64_t begin, tg_tensor *tensor)
 {
-    tensor->data = tg_arena_alloc(&r->arena, (size_t)tensor->size * sizeof(tg_real));
-    if (!tensor->data)
-        return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s",
-                       (size_t)tensor->size * sizeof(tg_real), name);
-    if (fseeko(r->file, (off_t)(r->data_start + begin), SEEK_SET) != 0) return bad_file(r, strerror(errno), name);
     unsigned char block[4096];
     const int64_t in_block = (int64_t)(sizeof block / format->bytes);
+    tensor->data = reader_alloc(r, (size_t)tensor->size * sizeof(tg_real), tensor->name);
+    if (!tensor->data) return false;
+    if (fseeko(r->file, (off_t)(r->data_start + begin), SEEK_SET) != 0) return bad_file(r, strerror(errno), tensor->name);
     for (int64_t i = 0; i < tensor->size; i += in_block) {
-        int64_t n = tensor->size - i < in_block ? tensor->size - i : in_block;
-        if (fread(block, format->bytes, (size_t)n, r->file) != (size_t)n) return bad_file(r, "the file ends early", name);
-        for (int64_t k = 0; k < n; k++) tensor->data[i + k] = (tg_real)format->read(block + (size_t)k * format->bytes);
+        const size_t n = (size_t)(tensor->size - i < in_block ? tensor->size - i : in_block);
+        if (fread(block, format->bytes, n, r->file) != n) return bad_file(r, "the file ends early", tensor->name);
+        for (size_t k = 0; k < n; k++) tensor->data[i + (int64_t)k] = (tg_real)format->read(block + k * format->bytes);
     }
     return true;
 }
@@ -221,19 +223,15 @@ static bool read_tensor(reader *r, const char *name, json_t *entry)
     for (size_t k = 0; k < sizeof formats / sizeof *formats; k++)
         if (strcmp(formats[k].name, dtype) == 0) format = &formats[k];
     if (!format) return bad_file(r, "its dtype is none of F32, F64, F16, BF16", name);
-    tg_tensor tensor = {0};
-    if (!read_shape(r, shape, &tensor, name)) return false;
+    char *kept = reader_alloc(r, strlen(name) + 1, name);
+    if (!kept) return false;
+    tg_tensor tensor = {.name = strcpy(kept, name)};
+    if (!read_shape(r, shape, &tensor)) return false;
     if (from < 0 || to < from || (uint64_t)to > r->data_size) return bad_file(r, "its data lie outside the file", name);
     if ((uint64_t)(to - from) != (uint64_t)tensor.size * format->bytes)
         return bad_file(r, "its data_offsets do not fit its shape", name);
-    if (!read_numbers(r, format, (uint64_t)from, &tensor, name)) return false;
-    size_t name_bytes = strlen(name) + 1;
-    tg_loaded *loaded = tg_arena_alloc(&r->arena, sizeof *loaded + name_bytes);
-    if (!loaded) return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", sizeof *loaded, name);
-    char *kept = memcpy(loaded + 1, name, name_bytes);
-    *loaded = (tg_loaded){r->loaded, kept, tensor, (uint64_t)from, (uint64_t)to, false};
-    r->loaded = loaded;
-    r->count++;
+    if (!read_numbers(r, format, (uint64_t)from, &tensor)) return false;
+    r->found.tensors[r->found.count++] = (tg_loaded){tensor, (uint64_t)from, (uint64_t)to, false};
     return true;
 }
 
@@ -250,17 +248,15 @@ static bool read_header(reader *r, json_t **header)
     r->data_size = size - r->data_start;
     char *text = tg_realloc(NULL, length + 1);
     if (!text) return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", (size_t)length + 1, r->path);
-    json_error_t error;
     bool read = fread(text, 1, length, r->file) == length;
-    *header = read ? json_loadb(text, length, JSON_REJECT_DUPLICATES, &error) : NULL;
+    *header = read ? json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
     tg_free(text);
-    if (!json_is_object(*header)) return bad_file(r, "it is no safetensors file (its header is no JSON object)", NULL);
-    return true;
+    return json_is_object(*header) || bad_file(r, "it is no safetensors file (its header is no JSON object)", NULL);
 }
 
 static int by_place(const void *a, const void *b)
 {
-    const tg_loaded *x = *(tg_loaded *const *)a, *y = *(tg_loaded *const *)b;
+    const tg_loaded *x = a, *y = b;
     if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
     return x->end < y->end ? -1 : x->end > y->end;
 }
@@ -268,15 +264,12 @@ static int by_place(const void *a, const void *b)
 /* The tensors lie one after the other and fill the data: no hole, no overlap. */
 static bool check_cover(reader *r)
 {
-    tg_loaded **order = tg_arena_alloc(&r->arena, r->count * sizeof *order);
-    if (!order) return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", r->count * sizeof *order, r->path);
-    size_t n = 0;
-    for (tg_loaded *loaded = r->loaded; loaded; loaded = loaded->next) order[n++] = loaded;
-    if (n) qsort(order, n, sizeof *order, by_place);
     uint64_t end = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (order[i]->begin != end) return bad_file(r, "its data overlap others or leave a hole", order[i]->name);
-        end = order[i]->end;
+    qsort(r->found.tensors, r->found.count, sizeof *r->found.tensors, by_place);
+    for (size_t i = 0; i < r->found.count; i++) {
+        const tg_loaded *next = &r->found.tensors[i];
+        if (next->begin != end) return bad_file(r, "its data overlap others or leave a hole", next->tensor.name);
+        end = next->end;
     }
     return end == r->data_size || bad_file(r, "its tensors do not fill its data", NULL);
 }
@@ -285,10 +278,10 @@ static bool read_tensors(reader *r, json_t *header)
 {
     const char *name;
     json_t *entry;
-    json_object_foreach(header, name, entry) {
-        if (strcmp(name, "__metadata__") == 0) continue;
-        if (!read_tensor(r, name, entry)) return false;
-    }
+    r->found.tensors = reader_alloc(r, json_object_size(header) * sizeof *r->found.tensors, r->path);
+    if (!r->found.tensors) return false;
+    json_object_foreach(header, name, entry)
+        if (strcmp(name, "__metadata__") != 0 && !read_tensor(r, name, entry)) return false;
     return check_cover(r);
 }
 
@@ -304,25 +297,22 @@ static bool check_metadata(const reader *r, json_t *metadata)
     return true;
 }
 
-static tg_loaded *find_loaded(tg_loaded *loaded, const char *name)
-{
-    while (loaded && strcmp(loaded->name, name) != 0) loaded = loaded->next;
-    return loaded;
-}
+/* ---- giving ---- */
 
-static bool check_shape(tg_params *params, const tg_param_entry *entry, const tg_loaded *loaded)
+static bool check_shape(tg_params *params, const tg_tensor *a, const tg_tensor *b)
 {
     char wanted[TG_SHAPE_TEXT], found[TG_SHAPE_TEXT];
-    const tg_tensor *a = &entry->tensor, *b = loaded ? &loaded->tensor : NULL;
-    if (!b) return tg_fail(&params->error, "the file holds no parameter %s", entry->name);
-    if (tg_has_shape(a, b->ndim, b->shape)) return true;
-    return tg_fail(&params->error, "parameter %s: the model wants the shape %s, the file holds %s", entry->name,
+    return tg_has_shape(a, b->ndim, b->shape) ||
+           tg_fail(&params->error, "parameter %s: the model wants the shape %s, the file holds %s", a->name,
                    tg_format_shape(wanted, a->ndim, a->shape), tg_format_shape(found, b->ndim, b->shape));
 }
 
-/* optimizer/exp_avg/encoder.weight: whether the name is of that form and ends in the entry's name. */
-static bool is_state_of(const tg_param_entry *entry, const char *name, char state[TG_STATE_NAME])
+/* optimizer/exp_avg/encoder.weight: whether the name is of that form and ends in the entry's name; then its middle, otherwise
+ * (the values themselves) "". False for what belongs to another parameter. */
+static bool belongs_to(const tg_param_entry *entry, const char *name, char state[TG_STATE_NAME])
 {
+    state[0] = 0;
+    if (strcmp(name, entry->name) == 0) return true;
     if (strncmp(name, STATE_PREFIX, sizeof STATE_PREFIX - 1) != 0) return false;
     const char *start = name + sizeof STATE_PREFIX - 1, *slash = strchr(start, '/');
     if (!slash || slash - start >= TG_STATE_NAME || slash == start || strcmp(slash + 1, entry->name) != 0) return false;
@@ -330,55 +320,46 @@ static bool is_state_of(const tg_param_entry *entry, const char *name, char stat
     return true;
 }
 
-/* A state has the parameter's shape; the steps are one whole number. */
-static bool check_state(tg_params *params, const tg_param_entry *entry, const tg_loaded *loaded, const char *state)
-{
-    if (strcmp(state, STEPS) != 0) return check_shape(params, entry, loaded);
-    double steps = loaded->tensor.size == 1 ? (double)loaded->tensor.data[0] : -1;
-    return (steps >= 0 && steps < 0x1p53 && steps == floor(steps)) ||
-           tg_fail(&params->error, "parameter %s: the file's count of steps is no whole number", entry->name);
-}
-
-/* Whether the tensors that were loaded fit a parameter and its states. */
-static bool check_entry(tg_params *params, const tg_param_entry *entry, tg_loaded *loaded)
+/* Whether the tensors of a file fit a parameter and its states: all have its shape, but the steps, one whole number. */
+static bool check_entry(tg_params *params, const tg_param_entry *entry, const tg_loaded_file *file)
 {
     char state[TG_STATE_NAME];
-    if (!check_shape(params, entry, find_loaded(loaded, entry->name))) return false;
-    for (; loaded; loaded = loaded->next)
-        if (is_state_of(entry, loaded->name, state) && !check_state(params, entry, loaded, state)) return false;
-    return true;
-}
-
-static bool claim_states(tg_params *params, tg_param_entry *entry)
-{
-    char name[TG_STATE_NAME];
-    entry->steps = 0;
-    for (int k = 0; k < TG_MAX_STATES; k++)
-        if (entry->states[k].data) memset(entry->states[k].data, 0, (size_t)entry->tensor.size * sizeof(tg_real));
-    for (tg_loaded *loaded = params->loaded; loaded; loaded = loaded->next) {
-        if (!is_state_of(entry, loaded->name, name)) continue;
-        loaded->claimed = true;
-        if (strcmp(name, STEPS) == 0) {
-            entry->steps = (int64_t)loaded->tensor.data[0];
-            continue;
-        }
-        tg_real *state = tg_param_state(params, entry, name);
-        if (!state) return false;
-        memcpy(state, loaded->tensor.data, (size_t)entry->tensor.size * sizeof(tg_real));
+    bool found = false;
+    for (size_t i = 0; i < file->count; i++) {
+        const tg_tensor *tensor = &file->tensors[i].tensor;
+        if (!belongs_to(entry, tensor->name, state)) continue;
+        if (!state[0]) found = true;
+        if (strcmp(state, STEPS) != 0 && !check_shape(params, &entry->tensor, tensor)) return false;
+        const double steps = tensor->size == 1 ? (double)tensor->data[0] : -1;
+        if (strcmp(state, STEPS) == 0 && !(steps >= 0 && steps < 0x1p53 && steps == floor(steps)))
+            return tg_fail(&params->error, "parameter %s: the file's count of steps is no whole number", entry->name);
     }
-    return true;
+    return found || tg_fail(&params->error, "the file holds no parameter %s", entry->name);
 }
 
 bool tg_param_claim(tg_params *params, tg_param_entry *entry)
 {
-    if (!check_entry(params, entry, params->loaded)) return false;
-    tg_loaded *loaded = find_loaded(params->loaded, entry->name);
-    loaded->claimed = true;
+    const size_t bytes = (size_t)entry->tensor.size * sizeof(tg_real);
+    char state[TG_STATE_NAME];
+    tg_real *to = entry->tensor.data;
+    if (!check_entry(params, entry, &params->loaded)) return false;
     tg_param_drop_grad(entry);
-    if (entry->tensor.size) memcpy(entry->tensor.data, loaded->tensor.data, (size_t)entry->tensor.size * sizeof(tg_real));
-    const bool good = claim_states(params, entry);
+    entry->steps = 0;
+    for (int k = 0; k < TG_MAX_STATES; k++)
+        if (entry->states[k].data) memset(entry->states[k].data, 0, bytes);
+    for (size_t i = 0; to && i < params->loaded.count; i++) {
+        tg_loaded *loaded = &params->loaded.tensors[i];
+        if (!belongs_to(entry, loaded->tensor.name, state)) continue;
+        loaded->claimed = true;
+        if (strcmp(state, STEPS) == 0) {
+            entry->steps = (int64_t)loaded->tensor.data[0];
+            continue;
+        }
+        to = state[0] ? tg_param_state(params, entry, state) : entry->tensor.data;
+        if (to && bytes) memcpy(to, loaded->tensor.data, bytes);
+    }
     tg_deferred_restart(entry);
-    return good;
+    return to != NULL;
 }
 
 /* Takes over what the file was found to hold: from here on only memory can fail. */
@@ -388,11 +369,10 @@ static bool take_over(reader *r, json_t *metadata)
     if (!params->metadata) params->metadata = json_object();
     if (metadata && json_object_update(params->metadata, metadata) != 0)
         return tg_fail(&params->error, "out of memory: the metadata of %s", r->path);
-    tg_arena_free(&params->loaded_arena);
-    params->loaded_arena = r->arena;
-    params->loaded = r->loaded;
+    tg_arena_free(&params->loaded.arena);
+    params->loaded = r->found;
     params->from_file = true;
-    r->arena = (tg_arena){0};
+    r->found = (tg_loaded_file){.count = 0};
     for (int64_t i = 0; i < params->count; i++)
         if (!tg_param_claim(params, params->entries[i])) return false;
     return true;
@@ -406,10 +386,10 @@ bool tg_params_load(tg_params *params, const char *path)
     json_t *header = NULL;
     bool good = read_header(&r, &header) && check_metadata(&r, json_object_get(header, "__metadata__")) &&
                 read_tensors(&r, header);
-    for (int64_t i = 0; good && i < params->count; i++) good = check_entry(params, params->entries[i], r.loaded);
+    for (int64_t i = 0; good && i < params->count; i++) good = check_entry(params, params->entries[i], &r.found);
     good = good && take_over(&r, json_object_get(header, "__metadata__"));
     json_decref(header);
-    tg_arena_free(&r.arena);
+    tg_arena_free(&r.found.arena);
     fclose(r.file);
     return good;
 }
@@ -417,10 +397,12 @@ bool tg_params_load(tg_params *params, const char *path)
 bool tg_params_loaded(tg_params *params)
 {
     if (!params || params->error.set) return false;
-    for (const tg_loaded *loaded = params->loaded; loaded; loaded = loaded->next)
-        if (!loaded->claimed) return tg_fail(&params->error, "the file holds %s, for which the model has no place", loaded->name);
-    tg_arena_free(&params->loaded_arena);
-    params->loaded = NULL;
+    for (size_t i = 0; i < params->loaded.count; i++)
+        if (!params->loaded.tensors[i].claimed)
+            return tg_fail(&params->error, "the file holds %s, for which the model has no place",
+                           params->loaded.tensors[i].tensor.name);
+    tg_arena_free(&params->loaded.arena);
+    params->loaded.count = 0;
     params->from_file = false;
     return true;
 }

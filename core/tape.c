@@ -152,7 +152,8 @@ bool tg_backward(tg_tape *tape, tg_tensor *loss)
         return tg_fail(&tape->error, "backward: the loss must be one number, and has the shape %s",
                        tg_format_shape(text, loss->ndim, loss->shape));
     if (tape->walked)
-        return tg_fail(&tape->error, "backward: this tape has been walked already; reset it and run the forward pass again");
+        return tg_fail(&tape->error, "backward: this tape has been walked already; reset it and run the "
+                                     "forward pass again");
     if (!loss->requires_grad)
         return tg_fail(&tape->error, "backward: the loss depends on nothing that takes a gradient%s",
                        tape->recording ? "" : " (the tape is not recording)");

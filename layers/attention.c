@@ -88,9 +88,11 @@ bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const c
     return tg_attention_init(&layer->attention, params, name, score, input, input, width) && layer->query;
 }
 
-/* Whether x has, along an axis (2, or 1 for regions), the width that a layer's weight reads. */
-static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_tensor *weight, int axis)
+/* Whether x has, along an axis (2, or 1 for regions), the width that a layer's weight reads. There is nothing to look at yet. */
+static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_tensor *weight, int axis,
+                 tg_attention_detail *detail)
 {
+    if (detail) detail->result = NULL;
     if (!tape || tape->error.set || !x || !weight) return false;
     char text[2][TG_SHAPE_TEXT];
     if (x->ndim == 3 && x->shape[axis] == weight->shape[1]) return true;
@@ -105,8 +107,7 @@ static tg_tensor *pooled(tg_tape *tape, tg_tensor *y) { return y ? tg_reshape(ta
 tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
                                          tg_ints lengths, tg_attention_detail *detail)
 {
-    if (detail) detail->result = NULL;
-    if (!fits(tape, "additive_attention", x, layer->proj_weight, 2)) return NULL;
+    if (!fits(tape, "additive_attention", x, layer->proj_weight, 2, detail)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_attention_how how = {.score = TG_SCORE_ADDITIVE, .scale = 1, .one_query = true};
     x = tg_clean(tape, x, lengths);
@@ -129,9 +130,8 @@ static tg_tensor *same_query(tg_tape *tape, tg_tensor *query, int64_t batch)
 tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *layer, tg_tensor *x, tg_ints lengths,
                                      tg_attention_detail *detail)
 {
-    if (detail) detail->result = NULL;
     if (!layer->query) return tg_additive_attention_forward(tape, &layer->additive, x, lengths, detail);
-    if (!fits(tape, "attention_pool", x, layer->query, 2)) return NULL;
+    if (!fits(tape, "attention_pool", x, layer->query, 2, detail)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_tensor *q = same_query(tape, layer->query, x->shape[0]);
     return pooled(tape, forward(tape, &layer->attention, q, x, x, &mask, true, detail));
@@ -153,8 +153,7 @@ bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *par
 tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
                                            tg_ints lengths, tg_attention_detail *detail)
 {
-    if (detail) detail->result = NULL;
-    if (!fits(tape, "sequential_attention", x, layer->input.weight, 2)) return NULL;
+    if (!fits(tape, "sequential_attention", x, layer->input.weight, 2, detail)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &layer->input, tg_clean(tape, x, lengths))); /* [B, T, hidden] */
     tg_attention_how how = {.score = TG_SCORE_DOT, .scale = 1, .one_query = true};
@@ -166,7 +165,7 @@ tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_at
 tg_tensor *tg_parallel_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
                                          tg_attention_detail *detail)
 {
-    if (!fits(tape, "parallel_attention", x, layer->input.weight, 1)) return NULL;
+    if (!fits(tape, "parallel_attention", x, layer->input.weight, 1, detail)) return NULL;
     tg_tensor *by_region = tg_permute(tape, x, (const int[]){0, 2, 1}); /* [B, R, in] */
     return tg_sequential_attention_forward(tape, layer, by_region, tg_full_length(), detail);
 }

@@ -65,11 +65,9 @@ tg_tensor *tg_lstm_forward_state(tg_tape *tape, const tg_lstm *layer, tg_tensor 
     tg_tensor *h[TG_LSTM_MAX_LAYERS], *c[TG_LSTM_MAX_LAYERS];
     if (final) *final = (tg_lstm_state){NULL, NULL};
     for (int l = 0; l < layer->layers; l++) {
-        tg_lstm_state before = {NULL, NULL}, after;
-        if (initial) {
-            before.h = state_of(tape, initial->h, layer, l);
-            before.c = state_of(tape, initial->c, layer, l);
-        }
+        tg_lstm_state before = initial ? *initial : (tg_lstm_state){NULL, NULL}, after;
+        before.h = state_of(tape, before.h, layer, l);
+        before.c = state_of(tape, before.c, layer, l);
         x = tg_lstm_layer(tape, layer->weights[l], layer->directions, x, lengths, &before, &after);
         h[l] = after.h, c[l] = after.c;
     }
