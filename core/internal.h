@@ -43,9 +43,9 @@ int64_t tg_shape_size(int ndim, const int64_t *shape);
 
 bool tg_has_shape(const tg_tensor *tensor, int ndim, const int64_t *shape);
 
-/* "[2, 3]" into a buffer of TG_SHAPE_TEXT bytes, which is returned. */
-enum { TG_SHAPE_TEXT = 160 };
-char *tg_format_shape(char text[TG_SHAPE_TEXT], int ndim, const int64_t *shape);
+/* "[2, 3]"; what it returns lives until the expression that it stands in ends. */
+typedef struct tg_text { char text[160]; } tg_text;
+tg_text tg_text_of(int ndim, const int64_t *shape);
 
 /* ---- sticky errors ---- */
 
@@ -129,6 +129,16 @@ tg_real *tg_grad_rows(tg_node *node, int input, int64_t n, const int32_t *ids, i
 /* The gradient is used up. */
 void tg_param_drop_grad(tg_param_entry *entry);
 
+/* U(-1/sqrt(n), 1/sqrt(n)), as PyTorch's nn.Linear starts what reads n numbers. */
+static inline tg_init tg_init_by_width(int64_t n) { return tg_init_uniform(n > 0 ? 1 / sqrt((double)n) : 0); }
+
+/* "name.part": a part of a layer, as the scope of its parameters; `text` is returned. */
+static inline char *tg_scope(char text[TG_MAX_NAME], const char *name, const char *part)
+{
+    snprintf(text, TG_MAX_NAME, "%s.%s", name, part);
+    return text;
+}
+
 /* A tensor of a loaded file that waits for its parameter. */
 typedef struct tg_loaded {
     tg_tensor tensor;
@@ -154,7 +164,7 @@ struct tg_params {
     char taken[512];
 };
 
-/* Memory that lives as long as `params`; the error is set when there is none. */
+/* Memory that lives as long as `params`, cleared; the error is set when there is none. */
 void *tg_params_alloc(tg_params *params, size_t bytes);
 
 /* The optimizer's state of that name, cleared when new; NULL, with the error set, when there is no memory. */
@@ -172,8 +182,9 @@ static inline tg_tensor *tg_apply_1(tg_tape *tape, const tg_op *op, const void *
     return tg_apply(tape, op, attributes, 1, &x, NULL);
 }
 
-/* Counts an axis of the first input from 0, where it was counted from the end; false with the error set where there is none. */
-bool tg_node_axis(tg_node *node, int *axis);
+/* Axes of the first input, counted from 0 where they were counted from the end; false with the error set where one is not there
+ * or is named twice. */
+bool tg_node_axes(tg_node *node, int count, int *axes);
 
 /* C [m, n] (+)= A B, with B packed into scratch memory where it has to be; nothing after an error. In op_matmul.c. */
 struct tg_matrix;

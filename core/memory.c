@@ -103,14 +103,14 @@ bool tg_has_shape(const tg_tensor *tensor, int ndim, const int64_t *shape)
     return tensor->ndim == ndim && memcmp(tensor->shape, shape, (size_t)ndim * sizeof *shape) == 0;
 }
 
-char *tg_format_shape(char text[TG_SHAPE_TEXT], int ndim, const int64_t *shape)
+tg_text tg_text_of(int ndim, const int64_t *shape)
 {
-    size_t used = 0;
-    text[used++] = '[';
+    tg_text result = {"["};
+    size_t used = 1, size = sizeof result.text;
     for (int d = 0; d < ndim && d < TG_MAX_DIMS; d++)
-        used += (size_t)snprintf(text + used, TG_SHAPE_TEXT - used, "%s%lld", d ? ", " : "", (long long)shape[d]);
-    snprintf(text + used, TG_SHAPE_TEXT - used, "]");
-    return text;
+        used += (size_t)snprintf(result.text + used, size - used, "%s%lld", d ? ", " : "", (long long)shape[d]);
+    snprintf(result.text + used, size - used, "]");
+    return result;
 }
 
 /* ---- sticky errors ---- */

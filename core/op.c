@@ -88,8 +88,9 @@ bool tg_node_fail(tg_node *node, const char *format, ...)
 
 const char *tg_shape_text(tg_node *node, int ndim, const int64_t *shape)
 {
-    char *text = tg_scratch_bytes(node, TG_SHAPE_TEXT);
-    return text ? tg_format_shape(text, ndim, shape) : "[?]";
+    tg_text *text = tg_scratch_bytes(node, sizeof *text);
+    if (text) *text = tg_text_of(ndim, shape);
+    return text ? text->text : "[?]";
 }
 
 const char *tg_tensor_text(tg_node *node, const tg_tensor *tensor)
@@ -168,13 +169,17 @@ bool tg_keep_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t tim
     return true;
 }
 
-bool tg_node_axis(tg_node *node, int *axis)
+bool tg_node_axes(tg_node *node, int count, int *axes)
 {
     const tg_tensor *x = node->inputs[0];
-    int counted = *axis < 0 ? *axis + x->ndim : *axis;
-    if (counted < 0 || counted >= x->ndim)
-        return tg_node_fail(node, "axis %d of %s is not there", *axis, tg_tensor_text(node, x));
-    *axis = counted;
+    for (int k = 0; k < count; k++) {
+        const int axis = axes[k] < 0 ? axes[k] + x->ndim : axes[k];
+        if (axis < 0 || axis >= x->ndim)
+            return tg_node_fail(node, "axis %d of %s is not there", axes[k], tg_tensor_text(node, x));
+        axes[k] = axis;
+        for (int before = 0; before < k; before++)
+            if (axes[before] == axis) return tg_node_fail(node, "axis %d of %s is named twice", axis, tg_tensor_text(node, x));
+    }
     return true;
 }
 

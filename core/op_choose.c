@@ -143,10 +143,9 @@ tg_tensor *tg_masked_fill(tg_tape *tape, tg_tensor *x, tg_mask keep, double valu
 {
     tg_real number = (tg_real)value;
     int64_t strides[TG_MAX_DIMS];
-    char text[2][TG_SHAPE_TEXT];
     if (tape && x && !tg_broadcast_strides(x->ndim, x->shape, keep.ndim, keep.shape, strides))
         return tg_fail(&tape->error, "masked_fill: mask %s does not broadcast to %s",
-                       tg_format_shape(text[0], keep.ndim, keep.shape), tg_format_shape(text[1], x->ndim, x->shape));
+                       tg_text_of(keep.ndim, keep.shape).text, tg_text_of(x->ndim, x->shape).text);
     return tg_where(tape, keep, x, tg_constant(tape, &number, TG_SCALAR));
 }
 

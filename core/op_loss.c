@@ -125,17 +125,17 @@ static bool pair_shape(tg_node *node)
     return tg_output(node, TG_SCALAR) != NULL;
 }
 
-static void binary_cross_entropy_forward(tg_node *node)
+static void mean_forward(tg_node *node, double (*loss)(double a, double b))
 {
-    const tg_tensor *x = node->inputs[0];
-    const tg_real *t = node->inputs[1]->data;
+    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
     double total = 0;
-    for (int64_t i = 0; i < x->size; i++) {
-        double z = (double)x->data[i];
-        total += (z > 0 ? z : 0) - z * (double)t[i] + log1p(exp(-fabs(z)));
-    }
-    node->outputs[0]->data[0] = (tg_real)(total / (double)x->size);
+    for (int64_t i = 0; i < a->size; i++) total += loss((double)a->data[i], (double)b->data[i]);
+    node->outputs[0]->data[0] = (tg_real)(total / (double)a->size);
 }
+
+static double binary_loss(double x, double t) { return (x > 0 ? x : 0) - x * t + log1p(exp(-fabs(x))); }
+
+static void binary_cross_entropy_forward(tg_node *node) { mean_forward(node, binary_loss); }
 
 static void binary_cross_entropy_backward(tg_node *node)
 {
@@ -158,16 +158,9 @@ tg_tensor *tg_binary_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_tensor *
     return tg_apply(tape, &binary_cross_entropy_op, NULL, 2, (tg_tensor *[]){logits, targets}, NULL);
 }
 
-static void mean_squared_error_forward(tg_node *node)
-{
-    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
-    double total = 0;
-    for (int64_t i = 0; i < a->size; i++) {
-        double difference = (double)a->data[i] - (double)b->data[i];
-        total += difference * difference;
-    }
-    node->outputs[0]->data[0] = (tg_real)(total / (double)a->size);
-}
+static double square_loss(double a, double b) { return (a - b) * (a - b); }
+
+static void mean_squared_error_forward(tg_node *node) { mean_forward(node, square_loss); }
 
 static void mean_squared_error_backward(tg_node *node)
 {

@@ -103,14 +103,12 @@ static void run_batch(tg_node *node, int64_t m, int64_t n, int64_t k, operand le
 {
     const matmul_attributes *op = node->attributes;
     int64_t batch = tg_shape_size(op->batch_ndim, op->batch_shape);
-    bool right_shared = true; /* one right side serves the whole batch: packed once */
-    for (int d = 0; d < op->batch_ndim; d++)
-        if (op->batch_shape[d] > 1 && op->batch_strides[right.which][d] != 0) right_shared = false;
+    const bool shared = batch > 0 && offset(op, right.which, batch - 1) == 0; /* one right side, packed once */
     const bool in_place = tg_gemm_in_place(n, right.first);
     tg_real *packed = in_place ? NULL : tg_scratch(node, tg_gemm_pack_size(k, n));
     for (int64_t i = 0; i < batch && (packed || in_place); i++) {
         const tg_matrix b = matrix(op, right, i);
-        if (packed && (i == 0 || !right_shared)) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
+        if (packed && (i == 0 || !shared)) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
         TG_RUN(tg_k_gemm)(m, n, k, matrix(op, left, i), packed ? packed : b.data, packed ? 0 : b.row,
                           c + offset(op, which, i), n, add);
     }

@@ -84,17 +84,10 @@ static bool permute_shape(tg_node *node)
 {
     permute_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0];
-    bool used[TG_MAX_DIMS] = {false};
     int64_t shape[TG_MAX_DIMS], natural[TG_MAX_DIMS];
+    if (!tg_node_axes(node, x->ndim, op->order)) return false;
     tg_natural_strides(x->ndim, x->shape, natural);
-    for (int d = 0; d < x->ndim; d++) {
-        int axis = op->order[d];
-        if (!tg_node_axis(node, &axis)) return false;
-        if (used[axis]) return tg_node_fail(node, "axis %d of %s is named twice", axis, tg_tensor_text(node, x));
-        used[axis] = true;
-        shape[d] = x->shape[axis];
-        op->layout.in_x[d] = natural[axis];
-    }
+    for (int d = 0; d < x->ndim; d++) shape[d] = x->shape[op->order[d]], op->layout.in_x[d] = natural[op->order[d]];
     tg_natural_strides(x->ndim, shape, op->layout.in_y);
     return tg_output(node, x->ndim, shape) != NULL;
 }
@@ -119,7 +112,7 @@ static bool slice_shape(tg_node *node)
 {
     slice_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0];
-    if (!tg_node_axis(node, &op->axis)) return false;
+    if (!tg_node_axes(node, 1, &op->axis)) return false;
     int64_t size = x->shape[op->axis], start = op->start < 0 ? op->start + size : op->start;
     int64_t stop = op->stop < 0 ? op->stop + size : op->stop;
     if (start < 0 || stop < start || stop > size)
@@ -149,7 +142,7 @@ static bool concat_shape(tg_node *node)
 {
     int *axis = node->attributes;
     const tg_tensor *first = node->inputs[0];
-    if (!tg_node_axis(node, axis)) return false;
+    if (!tg_node_axes(node, 1, axis)) return false;
     int64_t shape[TG_MAX_DIMS] = {0};
     memcpy(shape, first->shape, sizeof shape);
     for (int i = 1; i < node->n_inputs; i++) {
@@ -209,14 +202,13 @@ tg_tensor *tg_stack(tg_tape *tape, int n, tg_tensor *const *tensors, int axis)
     tg_tensor *wider[MOST_TENSORS];
     for (int i = 0; i < n; i++) {
         const tg_tensor *x = tensors[i], *first = tensors[0];
-        char text[2][TG_SHAPE_TEXT];
         if (!x)
             return tg_fail(&tape->error, "stack: input %d is NULL", i);
         int at = axis < 0 ? axis + x->ndim + 1 : axis;
         if (!tg_has_shape(x, first->ndim, first->shape) || at < 0 || at > x->ndim || x->ndim == TG_MAX_DIMS)
             return tg_fail(&tape->error, "stack: %s and %s along a new axis %d do not fit",
-                           tg_format_shape(text[0], first->ndim, first->shape),
-                           tg_format_shape(text[1], x->ndim, x->shape), axis);
+                           tg_text_of(first->ndim, first->shape).text,
+                           tg_text_of(x->ndim, x->shape).text, axis);
         int64_t shape[TG_MAX_DIMS];
         for (int d = 0; d <= x->ndim; d++) shape[d] = d < at ? x->shape[d] : d == at ? 1 : x->shape[d - 1];
         wider[i] = tg_reshape(tape, tensors[i], x->ndim + 1, shape);

@@ -39,8 +39,8 @@ const char *tg_params_take_error(tg_params *params)
 void *tg_params_alloc(tg_params *params, size_t bytes)
 {
     void *memory = tg_arena_alloc(&params->arena, bytes);
-    if (!memory) tg_fail(&params->error, "out of memory: %zu bytes for the parameters", bytes);
-    return memory;
+    if (!memory) return tg_fail(&params->error, "out of memory: %zu bytes for the parameters", bytes);
+    return memset(memory, 0, bytes);
 }
 
 /* ---- registration ---- */
@@ -82,12 +82,12 @@ static void initialize(const tg_params *params, tg_param_entry *entry, tg_init i
 tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int ndim, const int64_t *shape,
                     tg_init init)
 {
-    char full[TG_MAX_NAME], text[TG_SHAPE_TEXT];
+    char full[TG_MAX_NAME];
     if (!params || params->error.set || !join_name(params, full, scope, name) || !grow_entries(params)) return NULL;
     int64_t size = tg_shape_size(ndim, shape);
     if (size < 0)
         return tg_fail(&params->error, "parameter %s: the shape %s is negative, too large or has too many axes", full,
-                       tg_format_shape(text, ndim, shape));
+                       tg_text_of(ndim, shape).text);
     tg_param_entry *entry = tg_params_alloc(params, sizeof *entry);
     if (!entry) return NULL;
     *entry = (tg_param_entry){.tensor = {.ndim = ndim, .size = size, .requires_grad = true, .params = params}};
@@ -107,13 +107,9 @@ tg_real *tg_param_state(tg_params *params, tg_param_entry *entry, const char *na
     for (int k = 0; k < TG_MAX_STATES; k++) {
         if (strcmp(entry->states[k].name, name) == 0) return entry->states[k].data;
         if (entry->states[k].name[0]) continue;
-        size_t bytes = (size_t)entry->tensor.size * sizeof(tg_real);
-        tg_real *data = tg_params_alloc(params, bytes);
-        if (!data) return NULL;
-        memset(data, 0, bytes);
-        entry->states[k].data = data;
-        snprintf(entry->states[k].name, TG_STATE_NAME, "%s", name);
-        return data;
+        tg_real *data = tg_params_alloc(params, (size_t)entry->tensor.size * sizeof *data);
+        if (data) snprintf(entry->states[k].name, TG_STATE_NAME, "%s", name);
+        return entry->states[k].data = data;
     }
     return tg_fail(&params->error, "parameter %s holds the state of too many optimizers", entry->name);
 }

@@ -301,10 +301,9 @@ static bool check_metadata(const reader *r, json_t *metadata)
 
 static bool check_shape(tg_params *params, const tg_tensor *a, const tg_tensor *b)
 {
-    char wanted[TG_SHAPE_TEXT], found[TG_SHAPE_TEXT];
     return tg_has_shape(a, b->ndim, b->shape) ||
            tg_fail(&params->error, "parameter %s: the model wants the shape %s, the file holds %s", a->name,
-                   tg_format_shape(wanted, a->ndim, a->shape), tg_format_shape(found, b->ndim, b->shape));
+                   tg_text_of(a->ndim, a->shape).text, tg_text_of(b->ndim, b->shape).text);
 }
 
 /* optimizer/exp_avg/encoder.weight: whether the name is of that form and ends in the entry's name; then its middle, otherwise

@@ -71,10 +71,9 @@ void *tg_tape_alloc(tg_tape *tape, size_t bytes)
 tg_tensor *tg_tensor_new(tg_tape *tape, int ndim, const int64_t *shape)
 {
     int64_t size = tg_shape_size(ndim, shape);
-    char text[TG_SHAPE_TEXT];
     if (size < 0)
         return tg_fail(&tape->error, "tensor %s: a size is negative, too large, or there are more than %d axes",
-                       tg_format_shape(text, ndim, shape), TG_MAX_DIMS);
+                       tg_text_of(ndim, shape).text, TG_MAX_DIMS);
     tg_tensor *tensor = tg_tape_alloc(tape, sizeof *tensor);
     if (!tensor) return NULL;
     *tensor = (tg_tensor){.ndim = ndim, .size = size};
@@ -146,11 +145,10 @@ static void spoil_parameters(tg_tape *tape)
 bool tg_backward(tg_tape *tape, tg_tensor *loss)
 {
     if (!tape || tape->error.set) return false;
-    char text[TG_SHAPE_TEXT];
     if (!loss) return tg_fail(&tape->error, "backward: the loss is NULL");
     if (loss->size != 1)
         return tg_fail(&tape->error, "backward: the loss must be one number, and has the shape %s",
-                       tg_format_shape(text, loss->ndim, loss->shape));
+                       tg_text_of(loss->ndim, loss->shape).text);
     if (tape->walked)
         return tg_fail(&tape->error, "backward: this tape has been walked already; reset it and run the "
                                      "forward pass again");
@@ -160,16 +158,12 @@ bool tg_backward(tg_tape *tape, tg_tensor *loss)
     tape->walked = true;
     bool add;
     tg_real *seed = tg_tensor_grad(tape, loss, &add);
-    if (!seed) return false;
-    seed[0] = add ? seed[0] + 1 : 1;
-    for (tg_node *node = tape->last; node; node = node->previous) {
+    if (seed) seed[0] = add ? seed[0] + 1 : 1;
+    for (tg_node *node = tape->last; node && !tape->error.set; node = node->previous) {
         if (!node->op->backward || node->op->stops_gradient || !wants_backward(node)) continue;
         node->op->backward(node);
         tg_arena_reset(&tape->scratch);
-        if (tape->error.set) {
-            spoil_parameters(tape);
-            return false;
-        }
     }
-    return true;
+    if (tape->error.set) spoil_parameters(tape);
+    return !tape->error.set;
 }

@@ -61,22 +61,17 @@ static void linear_backward(tg_node *node)
 TG_OP(linear_op, "linear", .attribute_size = sizeof(linear_attributes), .optional = 1 << 2, .shape = linear_shape,
       .forward = linear_forward, .backward = linear_backward, .flops = linear_flops);
 
-static bool init(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out, bool bias)
+bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out)
 {
-    tg_init uniform = tg_init_uniform(in > 0 ? 1 / sqrt((double)in) : 0);
-    *layer = (tg_linear){.weight = tg_param(params, name, "weight", TG_SHAPE(out, in), uniform)};
-    if (bias) layer->bias = tg_param(params, name, "bias", TG_SHAPE(out), uniform);
-    return layer->weight && (layer->bias || !bias);
+    *layer = (tg_linear){.weight = tg_param(params, name, "weight", TG_SHAPE(out, in), tg_init_by_width(in))};
+    return layer->weight != NULL;
 }
 
 bool tg_linear_init(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out)
 {
-    return init(layer, params, name, in, out, true);
-}
-
-bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out)
-{
-    return init(layer, params, name, in, out, false);
+    if (!tg_linear_init_no_bias(layer, params, name, in, out)) return false;
+    layer->bias = tg_param(params, name, "bias", TG_SHAPE(out), tg_init_by_width(in));
+    return layer->bias != NULL;
 }
 
 tg_tensor *tg_linear_forward(tg_tape *tape, const tg_linear *layer, tg_tensor *x)

@@ -12,12 +12,6 @@ static tg_tensor *weight(tg_params *params, const char *scope, const char *kind,
     return tg_param(params, scope, name, ndim, shape, init);
 }
 
-/* A new model's forget gates start open; what was loaded from a file stays. */
-static void open_forget_gates(tg_lstm_weights *w, int64_t hidden)
-{
-    for (int64_t j = hidden; j < 2 * hidden; j++) w->bias_ih->data[j] = 1, w->bias_hh->data[j] = 0;
-}
-
 bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t input, int64_t hidden, int layers,
                   bool bidirectional)
 {
@@ -27,7 +21,7 @@ bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t i
         return tg_fail(&params->error, "lstm %s: %d layers of %lld over %lld are outside 1 .. %d layers of 1 or more", name,
                        layers, (long long)hidden, (long long)input, TG_LSTM_MAX_LAYERS);
     bool loaded = params->from_file;
-    tg_init uniform = tg_init_uniform(1 / sqrt((double)hidden));
+    tg_init uniform = tg_init_by_width(hidden);
     for (int l = 0; l < layers; l++)
         for (int d = 0; d < layer->directions; d++) {
             tg_lstm_weights *w = &layer->weights[l][d];
@@ -37,7 +31,8 @@ bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t i
             w->bias_ih = weight(params, name, "bias_ih", l, d, TG_SHAPE(4 * hidden), uniform);
             w->bias_hh = weight(params, name, "bias_hh", l, d, TG_SHAPE(4 * hidden), uniform);
             if (!w->bias_hh) return false;
-            if (!loaded) open_forget_gates(w, hidden);
+            for (int64_t j = hidden; !loaded && j < 2 * hidden; j++) /* a new model's forget gates start open */
+                w->bias_ih->data[j] = 1, w->bias_hh->data[j] = 0;
         }
     return true;
 }
@@ -52,10 +47,9 @@ static tg_tensor *state_of(tg_tape *tape, tg_tensor *state, const tg_lstm *layer
 {
     if (!state || layer->layers == 1) return state;
     const int all = layer->layers * layer->directions;
-    char text[TG_SHAPE_TEXT];
     if (tape && (state->ndim != 3 || state->shape[0] != all))
         return tg_fail(&tape->error, "lstm: the initial state is %s, wanted is [%d, B, H]",
-                       tg_format_shape(text, state->ndim, state->shape), all);
+                       tg_text_of(state->ndim, state->shape).text, all);
     return tg_slice(tape, state, 0, (int64_t)l * layer->directions, (int64_t)(l + 1) * layer->directions);
 }
 

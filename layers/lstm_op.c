@@ -153,19 +153,27 @@ static int64_t row_blocks(const lstm_attributes *op)
     return blocks < op->batch ? blocks : op->batch > 0 ? op->batch : 1;
 }
 
-typedef void (*pack_function)(const tg_node *node, int d);
 typedef void (*block_function)(const tg_node *node, int d, int64_t first, int64_t last);
 
+/* The recurrent weights: the forward pass multiplies by W_hh^T, the backward pass by W_hh. */
+static void pack(const tg_node *node, int d, bool back)
+{
+    const lstm_attributes *op = node->attributes;
+    const tg_matrix w = {weight(node, d, W_HH)->data, op->hidden, 1};
+    if (back) TG_RUN(tg_k_gemm_pack)(4 * op->hidden, op->hidden, w, op->d[d].packed);
+    else TG_RUN(tg_k_gemm_pack)(op->hidden, 4 * op->hidden, tg_matrix_transposed(w), op->d[d].packed);
+}
+
 /* A direction's weights are packed by the thread that reads them, if it is one alone. */
-static void each_block(const tg_node *node, pack_function pack, block_function function)
+static void each_block(const tg_node *node, bool back, block_function function)
 {
     const lstm_attributes *op = node->attributes;
     const int64_t blocks = row_blocks(op), tasks = blocks * op->directions;
-    for (int d = 0; blocks > 1 && d < op->directions; d++) pack(node, d);
+    for (int d = 0; blocks > 1 && d < op->directions; d++) pack(node, d, back);
 #pragma omp parallel for if (tasks > op->directions || blocks > 1 || op->n * op->hidden > 4096) schedule(dynamic, 1)
     for (int64_t i = 0; i < tasks; i++) {
         int64_t block = i / op->directions;
-        if (blocks == 1) pack(node, (int)i);
+        if (blocks == 1) pack(node, (int)i, back);
         function(node, (int)(i % op->directions), block * op->batch / blocks, (block + 1) * op->batch / blocks);
     }
 }
@@ -217,12 +225,6 @@ static void pass_on(const tg_node *node, int k, int64_t t, int64_t rank, const t
     memcpy(node->outputs[2]->data + row, c, bytes);
 }
 
-static void pack_forward(const tg_node *node, int k)
-{
-    const lstm_attributes *op = node->attributes;
-    TG_RUN(tg_k_gemm_pack)(op->hidden, 4 * op->hidden, (tg_matrix){weight(node, k, W_HH)->data, 1, op->hidden}, op->d[k].packed);
-}
-
 static void forward_block(const tg_node *node, int k, int64_t first, int64_t last)
 {
     const lstm_attributes *op = node->attributes;
@@ -271,17 +273,11 @@ static void lstm_forward(tg_node *node)
         gather_state(op, k, node->inputs[H0] ? node->inputs[H0]->data : NULL, op->time ? op->active[0] : 0, d->before);
         gather_state(op, k, node->inputs[C0] ? node->inputs[C0]->data : NULL, op->batch, d->c0);
     }
-    each_block(node, pack_forward, forward_block);
+    each_block(node, false, forward_block);
     fill_rest(node);
 }
 
 /* ---- backward ---- */
-
-static void pack_backward(const tg_node *node, int k)
-{
-    const lstm_attributes *op = node->attributes;
-    TG_RUN(tg_k_gemm_pack)(4 * op->hidden, op->hidden, (tg_matrix){weight(node, k, W_HH)->data, op->hidden, 1}, op->d[k].packed);
-}
 
 static void backward_block(const tg_node *node, int k, int64_t first, int64_t last)
 {
@@ -355,7 +351,7 @@ static void lstm_backward(tg_node *node)
         gather_state(op, k, node->outputs[1]->grad, op->batch, d->dh);
         gather_state(op, k, node->outputs[2]->grad, op->batch, d->dc);
     }
-    each_block(node, pack_backward, backward_block);
+    each_block(node, true, backward_block);
     for (int k = 0; k < op->directions; k++) {
         backward_products(node, k);
         add_to_initial(node, H0, k, op->d[k].dh);

@@ -60,13 +60,12 @@ static void note(tg_deferred *d, const tg_adam_constants *k)
     adam_notes *notes = d->notes;
     tg_adam_bounds *b = &notes->bounds;
     const double beta1 = 1 - (double)k->beta1_rest;
-    if (d->noted == 0) notes->of[0] = *k;
-    if (d->noted == 0) *b = (tg_adam_bounds){beta1 >= 0 && beta1 * beta1 < 0.99 * (double)k->beta2, k->step, k->epsilon};
+    notes->of[d->noted] = *k;
+    if (d->noted++ == 0) *b = (tg_adam_bounds){beta1 >= 0 && beta1 * beta1 < 0.99 * (double)k->beta2, k->step, k->epsilon};
     b->alike = b->alike && k->beta1_rest == notes->of[0].beta1_rest && k->beta2 == notes->of[0].beta2;
     b->alike = b->alike && k->weight_decay == 0 && k->step >= 0 && k->epsilon > 0;
     b->step = k->step > b->step ? k->step : b->step;
     b->epsilon = k->epsilon < b->epsilon ? k->epsilon : b->epsilon;
-    notes->of[d->noted++] = *k;
 }
 
 /* A row takes all the steps that it missed, in which it had no gradient. */
@@ -95,15 +94,6 @@ static bool has_room(tg_param_entry *entry)
     return true;
 }
 
-static void update_rows(tg_param_entry *entry, const tg_adam_constants *k)
-{
-    tg_deferred *d = entry->deferred;
-    note(d, k);
-    d->take_steps = take_steps;
-    update(entry, k, d->n_touched, d->touched, entry->tensor.shape[1]);
-    for (int64_t i = 0; i < d->n_touched; i++) d->taken[d->touched[i]] = entry->steps;
-}
-
 bool tg_adam_step(const tg_adam *adam, tg_params *params)
 {
     enum { RUN = 4096 };
@@ -119,9 +109,15 @@ bool tg_adam_step(const tg_adam *adam, tg_params *params)
         else tg_deferred_catch_up(entry);
         entry->steps++;
         const tg_adam_constants k = constants(adam, entry);
-        if (by_rows) update_rows(entry, &k);
-        else update(entry, &k, (entry->tensor.size + RUN - 1) / RUN, NULL, RUN);
-        if (!by_rows) tg_deferred_restart(entry);
+        if (by_rows) {
+            note(d, &k);
+            d->take_steps = take_steps;
+            update(entry, &k, d->n_touched, d->touched, entry->tensor.shape[1]);
+            for (int64_t j = 0; j < d->n_touched; j++) d->taken[d->touched[j]] = entry->steps;
+        } else {
+            update(entry, &k, (entry->tensor.size + RUN - 1) / RUN, NULL, RUN);
+            tg_deferred_restart(entry);
+        }
         tg_param_drop_grad(entry);
     }
     return true;
