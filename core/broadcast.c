@@ -18,15 +18,19 @@ bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const 
     return true;
 }
 
-bool tg_broadcast_shape(const tg_tensor *a, const tg_tensor *b, int *ndim, int64_t *shape)
+bool tg_broadcast(int n, const tg_tensor *const *x, int *ndim, int64_t *shape, int64_t strides[][TG_MAX_DIMS])
 {
-    *ndim = a->ndim > b->ndim ? a->ndim : b->ndim;
+    *ndim = 0;
+    for (int k = 0; k < n; k++) *ndim = x[k]->ndim > *ndim ? x[k]->ndim : *ndim;
     for (int d = 0; d < *ndim; d++) {
-        int in_a = d - (*ndim - a->ndim), in_b = d - (*ndim - b->ndim);
-        int64_t size_a = in_a >= 0 ? a->shape[in_a] : 1, size_b = in_b >= 0 ? b->shape[in_b] : 1;
-        if (size_a != size_b && size_a != 1 && size_b != 1) return false;
-        shape[d] = size_a == 1 ? size_b : size_a;
+        shape[d] = 1;
+        for (int k = 0; k < n; k++) {
+            const int at = d - (*ndim - x[k]->ndim);
+            if (at >= 0 && x[k]->shape[at] != 1 && shape[d] == 1) shape[d] = x[k]->shape[at];
+        }
     }
+    for (int k = 0; k < n; k++)
+        if (!tg_broadcast_strides(*ndim, shape, x[k]->ndim, x[k]->shape, strides[k])) return false;
     return true;
 }
 

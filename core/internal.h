@@ -196,11 +196,11 @@ double tg_sum_exp(int64_t n, const tg_real *x, tg_real m);
 
 /* ---- broadcast.c ---- */
 
-/* The shape that two tensors broadcast to; false where they do not. */
-bool tg_broadcast_shape(const tg_tensor *a, const tg_tensor *b, int *ndim, int64_t *shape);
-
 /* Strides (0 along broadcast axes) for reading a small shape as if it were the larger one; false where it does not broadcast. */
 bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides);
+
+/* The shape that n tensors broadcast to, and the strides of each; false where they do not. */
+bool tg_broadcast(int n, const tg_tensor *const *x, int *ndim, int64_t *shape, int64_t strides[][TG_MAX_DIMS]);
 
 /* Walks a shape row by row (a row is the last axis), keeping for each of up to four operands the offset of its row. */
 typedef struct tg_rows {

@@ -59,10 +59,8 @@ static bool binary_shape(tg_node *node)
     binary *op = node->attributes;
     int ndim;
     int64_t shape[TG_MAX_DIMS];
-    if (!tg_broadcast_shape(a, b, &ndim, shape))
+    if (!tg_broadcast(2, (const tg_tensor *[]){a, b}, &ndim, shape, op->strides))
         return tg_node_fail(node, "%s and %s do not broadcast", tg_tensor_text(node, a), tg_tensor_text(node, b));
-    tg_broadcast_strides(ndim, shape, a->ndim, a->shape, op->strides[0]);
-    tg_broadcast_strides(ndim, shape, b->ndim, b->shape, op->strides[1]);
     return tg_output(node, ndim, shape) != NULL;
 }
 

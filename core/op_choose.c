@@ -81,16 +81,15 @@ static bool where_shape(tg_node *node)
 {
     where_attributes *op = node->attributes;
     const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
-    tg_tensor both = *a, out = *a, masked = {.ndim = op->mask.ndim};
+    tg_tensor masked = {.ndim = op->mask.ndim};
+    int ndim;
+    int64_t shape[TG_MAX_DIMS];
     if (!tg_keep_mask(node, &op->mask)) return false;
     memcpy(masked.shape, op->mask.shape, sizeof masked.shape);
-    if (!tg_broadcast_shape(a, b, &both.ndim, both.shape) || !tg_broadcast_shape(&both, &masked, &out.ndim, out.shape))
+    if (!tg_broadcast(3, (const tg_tensor *[]){&masked, a, b}, &ndim, shape, op->strides))
         return tg_node_fail(node, "mask %s, %s and %s do not broadcast", tg_tensor_text(node, &masked),
                             tg_tensor_text(node, a), tg_tensor_text(node, b));
-    tg_broadcast_strides(out.ndim, out.shape, masked.ndim, masked.shape, op->strides[0]);
-    tg_broadcast_strides(out.ndim, out.shape, a->ndim, a->shape, op->strides[1]);
-    tg_broadcast_strides(out.ndim, out.shape, b->ndim, b->shape, op->strides[2]);
-    return tg_output(node, out.ndim, out.shape) != NULL;
+    return tg_output(node, ndim, shape) != NULL;
 }
 
 static void where_forward(tg_node *node)

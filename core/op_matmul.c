@@ -37,12 +37,10 @@ static bool matmul_shape(tg_node *node)
     }
     tg_tensor a_batch = *a, b_batch = *b;
     a_batch.ndim -= 2, b_batch.ndim -= 2;
-    if (!tg_broadcast_shape(&a_batch, &b_batch, &op->batch_ndim, op->batch_shape))
+    if (!tg_broadcast(2, (const tg_tensor *[]){&a_batch, &b_batch}, &op->batch_ndim, op->batch_shape, op->batch_strides))
         return fail_shapes(node, "the leading axes do not broadcast");
     const int64_t matrix[3] = {op->m * op->k, op->k * op->n, op->m * op->n};
-    tg_broadcast_strides(op->batch_ndim, op->batch_shape, a_batch.ndim, a_batch.shape, op->batch_strides[0]);
-    tg_broadcast_strides(op->batch_ndim, op->batch_shape, b_batch.ndim, b_batch.shape, op->batch_strides[1]);
-    tg_broadcast_strides(op->batch_ndim, op->batch_shape, op->batch_ndim, op->batch_shape, op->batch_strides[2]);
+    tg_natural_strides(op->batch_ndim, op->batch_shape, op->batch_strides[2]);
     for (int d = 0; d < op->batch_ndim; d++)
         for (int i = 0; i < 3; i++) op->batch_strides[i][d] *= matrix[i];
     int64_t shape[TG_MAX_DIMS];

@@ -261,19 +261,7 @@ static int by_place(const void *a, const void *b)
     return x->end < y->end ? -1 : x->end > y->end;
 }
 
-/* The tensors lie one after the other and fill the data: no hole, no overlap. */
-static bool check_cover(reader *r)
-{
-    uint64_t end = 0;
-    qsort(r->found.tensors, r->found.count, sizeof *r->found.tensors, by_place);
-    for (size_t i = 0; i < r->found.count; i++) {
-        const tg_loaded *next = &r->found.tensors[i];
-        if (next->begin != end) return bad_file(r, "its data overlap others or leave a hole", next->tensor.name);
-        end = next->end;
-    }
-    return end == r->data_size || bad_file(r, "its tensors do not fill its data", NULL);
-}
-
+/* All of them; they lie one after the other and fill the data: no hole, no overlap. */
 static bool read_tensors(reader *r, json_t *header)
 {
     const char *name;
@@ -282,7 +270,14 @@ static bool read_tensors(reader *r, json_t *header)
     if (!r->found.tensors) return false;
     json_object_foreach(header, name, entry)
         if (strcmp(name, "__metadata__") != 0 && !read_tensor(r, name, entry)) return false;
-    return check_cover(r);
+    uint64_t end = 0;
+    qsort(r->found.tensors, r->found.count, sizeof *r->found.tensors, by_place);
+    for (size_t i = 0; i < r->found.count; i++) {
+        const tg_loaded *next = &r->found.tensors[i];
+        if (next->begin != end) return bad_file(r, "its data overlap others or leave a hole", next->tensor.name);
+        end = next->end;
+    }
+    return end == r->data_size || bad_file(r, "its tensors do not fill its data", NULL);
 }
 
 static bool check_metadata(const reader *r, json_t *metadata)

@@ -19,10 +19,6 @@
  *
  * Queries and keys past a length are not read; what the mask or causality leaves out has p = 0; a row with nothing left is
  * zeros. */
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "../core/internal.h"
 #include "attention_op.h"
 #include "kernels.h"
@@ -91,7 +87,7 @@ typedef struct head {
     int64_t index, b, h;      /* index = b heads + h */
     int64_t queries, keys;    /* that exist: the sequences' lengths */
     void *context;            /* of the pass: a gradients, or a look */
-    tg_real *s, *p, *r, *e, *ds; /* [QUERIES, KEYS]; r is not there where e is p */
+    tg_real *s, *p, *r, *e, *ds; /* [QUERIES, KEYS]; r is not there where e is p; p is s where scores are raw */
     tg_real *k_t, *v_t, *k, *v, *rows; /* packed: scale K^T and V^T, K and V of a tile's keys; dy or q of its queries */
     tg_real *m, *l;           /* [Tq]; in the backward pass l is dy . y */
 } head;
@@ -116,17 +112,14 @@ static void each_head(tg_node *node, void (*function)(head *a), void *context)
     const int64_t tasks = op->batch * op->heads, wide = op->d > op->dv ? op->d : op->dv;
     const int64_t side = wide > KEYS ? wide : KEYS, pack = op->how.one_query ? 0 : tg_gemm_pack_size(side, side);
     const int64_t each = 5 * TILE + 5 * pack + 2 * op->tq;
-    int64_t threads = 1;
-#ifdef _OPENMP
-    if (tasks * op->tq * op->tk * wide > 4 * TG_PARALLEL_WORK && !omp_in_parallel()) threads = least(omp_get_max_threads(), tasks);
-#endif
+    const int64_t work = tasks * op->tq * op->tk * wide, threads = least(tg_threads(work > 4 * TG_PARALLEL_WORK), tasks);
     tg_real *memory = tg_scratch(node, threads * each);
     if (!memory) return;
 #pragma omp parallel for if (threads > 1) num_threads((int)threads) schedule(static)
     for (int64_t t = 0; t < threads; t++) {
         tg_real *at = memory + t * each, *packs = at + 5 * TILE;
-        head a = {.node = node, .op = op, .context = context, .s = at, .p = at + TILE, .r = at + 2 * TILE,
-                  .e = at + (op->plain ? 1 : 3) * TILE, .ds = at + 4 * TILE, .k_t = packs, .v_t = packs + pack, .k = packs + 2 * pack, .v = packs + 3 * pack,
+        head a = {.node = node, .op = op, .context = context, .s = at, .p = at + (op->how.raw ? 0 : TILE),
+                  .r = at + 2 * TILE, .e = at + (op->plain ? 1 : 3) * TILE, .ds = at + 4 * TILE, .k_t = packs, .v_t = packs + pack, .k = packs + 2 * pack, .v = packs + 3 * pack,
                   .rows = packs + 4 * pack, .m = packs + 5 * pack, .l = packs + 5 * pack + op->tq};
         for (a.index = t * tasks / threads; a.index < (t + 1) * tasks / threads; a.index++) {
             a.b = a.index / op->heads, a.h = a.index % op->heads;
@@ -250,8 +243,7 @@ static void forward_tile(head *a, tile t)
     tg_real *y = a->node->outputs[0]->data + place(a, op->tq, op->dv, t.i0);
     const int64_t row = op->heads * op->dv;
     tile_scores(a, t);
-    if (op->how.raw) memcpy(a->p, a->s, (size_t)(t.rows * KEYS) * sizeof *a->p);
-    else TG_RUN(tg_k_fold)(t.rows, t.n, KEYS, a->s, a->p, a->m + t.i0, a->l + t.i0, op->dv, row, y);
+    if (!op->how.raw) TG_RUN(tg_k_fold)(t.rows, t.n, KEYS, a->s, a->p, a->m + t.i0, a->l + t.i0, op->dv, row, y);
     tile_effect(a, t);
     const tg_matrix v = head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0);
     multiply(a, t.rows, op->dv, t.n, (tg_matrix){a->e, KEYS, 1}, v, a->v, false, y, row);
@@ -284,8 +276,7 @@ static void tile_again(const head *a, tile t, tg_look wanted, tg_real factor)
 {
     const attention_attributes *op = a->op;
     tile_scores(a, t);
-    if (op->how.raw) memcpy(a->p, a->s, (size_t)(t.rows * KEYS) * sizeof *a->p);
-    else TG_RUN(tg_k_weights)(t.rows, t.n, KEYS, a->s, op->kept + 2 * (a->index * op->tq + t.i0), a->p);
+    if (!op->how.raw) TG_RUN(tg_k_weights)(t.rows, t.n, KEYS, a->s, op->kept + 2 * (a->index * op->tq + t.i0), a->p);
     if (wanted == TG_LOOK_WEIGHTS) return;
     tile_effect(a, t);
     tg_matrix dy = head_rows(a, a->node->outputs[0]->grad, op->tq, op->dv, t.i0);

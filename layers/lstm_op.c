@@ -11,10 +11,6 @@
  * offset[t] .. offset[t] + active[t] - 1 and no padding is computed. In the reverse direction step t reads token
  * length - 1 - t. The input's part of all steps is one product, as are the weights' gradients at the end; between them each
  * thread takes rows of the batch through all steps without waiting for another. */
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "../core/internal.h"
 #include "kernels.h"
 #include "lstm_op.h"
@@ -145,11 +141,8 @@ static void gather_state(const lstm_attributes *op, int d, const tg_real *state,
 
 static int64_t row_blocks(const lstm_attributes *op)
 {
-    int64_t threads = 1;
-#ifdef _OPENMP
-    if (op->n * op->hidden * op->hidden > 4 * TG_PARALLEL_WORK && !omp_in_parallel()) threads = omp_get_max_threads();
-#endif
-    int64_t blocks = (threads + op->directions - 1) / op->directions;
+    const int64_t threads = tg_threads(op->n * op->hidden * op->hidden > 4 * TG_PARALLEL_WORK);
+    const int64_t blocks = (threads + op->directions - 1) / op->directions;
     return blocks < op->batch ? blocks : op->batch > 0 ? op->batch : 1;
 }
 
@@ -179,23 +172,6 @@ static void each_block(const tg_node *node, bool back, block_function function)
 }
 
 /* ---- forward ---- */
-
-static bool allocate(tg_node *node, lstm_attributes *op)
-{
-    tg_real *(*memory)(tg_node *, int64_t) = node->tape->recording ? tg_save : tg_scratch;
-    bool good = true;
-    for (int k = 0; good && k < op->directions; k++) {
-        direction *d = &op->d[k];
-        d->x = memory(node, op->n * op->input);
-        d->gates = memory(node, op->n * 4 * op->hidden);
-        d->before = memory(node, op->n * op->hidden);
-        d->c = memory(node, op->n * op->hidden);
-        d->c0 = memory(node, op->batch * op->hidden);
-        d->packed = tg_scratch(node, tg_gemm_pack_size(op->hidden, 4 * op->hidden));
-        good = d->x && d->gates && d->before && d->c && d->c0 && d->packed;
-    }
-    return good;
-}
 
 /* z of all steps but for the recurrent part: biases, then one product. */
 static void project_input(tg_node *node, int k)
@@ -266,9 +242,16 @@ static void fill_rest(const tg_node *node)
 static void lstm_forward(tg_node *node)
 {
     lstm_attributes *op = node->attributes;
-    if (!allocate(node, op)) return;
+    tg_real *(*memory)(tg_node *, int64_t) = node->tape->recording ? tg_save : tg_scratch;
     for (int k = 0; k < op->directions; k++) {
-        const direction *d = &op->d[k];
+        direction *d = &op->d[k];
+        d->x = memory(node, op->n * op->input);
+        d->gates = memory(node, op->n * 4 * op->hidden);
+        d->before = memory(node, op->n * op->hidden);
+        d->c = memory(node, op->n * op->hidden);
+        d->c0 = memory(node, op->batch * op->hidden);
+        d->packed = tg_scratch(node, tg_gemm_pack_size(op->hidden, 4 * op->hidden));
+        if (!d->x || !d->gates || !d->before || !d->c || !d->c0 || !d->packed) return;
         project_input(node, k);
         gather_state(op, k, node->inputs[H0] ? node->inputs[H0]->data : NULL, op->time ? op->active[0] : 0, d->before);
         gather_state(op, k, node->inputs[C0] ? node->inputs[C0]->data : NULL, op->batch, d->c0);
