@@ -34,20 +34,23 @@ bool tg_broadcast(int n, const tg_tensor *const *x, int *ndim, int64_t *shape, i
     return true;
 }
 
-tg_rows tg_rows_start(int ndim, const int64_t *shape)
+tg_rows tg_rows_start(int ndim, const int64_t *shape, int operands, const int64_t strides[][TG_MAX_DIMS])
 {
-    const int64_t length = ndim ? shape[ndim - 1] : 1;
-    return (tg_rows){.ndim = ndim, .shape = shape, .length = length, .count = length ? tg_shape_size(ndim, shape) / length : 0};
+    tg_rows rows = {.ndim = ndim, .operands = operands, .shape = shape, .strides = strides, .length = 1};
+    if (ndim) rows.length = shape[ndim - 1];
+    if (rows.length) rows.count = tg_shape_size(ndim, shape) / rows.length;
+    for (int k = 0; k < operands; k++) rows.step[k] = ndim ? strides[k][ndim - 1] : 1;
+    return rows;
 }
 
-bool tg_rows_next(tg_rows *rows, int operands, const int64_t strides[][TG_MAX_DIMS])
+bool tg_rows_next(tg_rows *rows)
 {
     if (rows->done == rows->count) return false;
     for (int d = rows->ndim - 2; rows->done > 0 && d >= 0; d--) {
         rows->index[d]++;
-        for (int k = 0; k < operands; k++) rows->offset[k] += strides[k][d];
+        for (int k = 0; k < rows->operands; k++) rows->offset[k] += rows->strides[k][d];
         if (rows->index[d] < rows->shape[d]) break;
-        for (int k = 0; k < operands; k++) rows->offset[k] -= strides[k][d] * rows->shape[d];
+        for (int k = 0; k < rows->operands; k++) rows->offset[k] -= rows->strides[k][d] * rows->shape[d];
         rows->index[d] = 0;
     }
     rows->done++;
@@ -65,9 +68,9 @@ void tg_copy_strided(int ndim, const int64_t *shape, const tg_real *from, const 
 {
     int64_t strides[2][TG_MAX_DIMS] = {{0}};
     for (int d = 0; d < ndim; d++) strides[0][d] = from_strides[d], strides[1][d] = to_strides[d];
-    const int64_t from_step = ndim ? strides[0][ndim - 1] : 1, to_step = ndim ? strides[1][ndim - 1] : 1;
-    tg_rows rows = tg_rows_start(ndim, shape);
-    while (tg_rows_next(&rows, 2, (const int64_t(*)[TG_MAX_DIMS])strides)) {
+    tg_rows rows = tg_rows_start(ndim, shape, 2, (const int64_t(*)[TG_MAX_DIMS])strides);
+    const int64_t from_step = rows.step[0], to_step = rows.step[1];
+    while (tg_rows_next(&rows)) {
         const tg_real *x = from + rows.offset[0];
         tg_real *y = to + rows.offset[1];
         if (from_step == 1 && to_step == 1 && !add) memcpy(y, x, (size_t)rows.length * sizeof *y);
@@ -85,10 +88,9 @@ void tg_grad_unbroadcast(tg_node *node, int input, int ndim, const int64_t *shap
     if (!grad) return;
     int64_t strides[1][TG_MAX_DIMS];
     tg_broadcast_strides(ndim, shape, to->ndim, to->shape, strides[0]);
-    const bool one = ndim && strides[0][ndim - 1] == 0; /* a row adds up to one number */
-    tg_rows rows = tg_rows_start(ndim, shape);
-    for (; tg_rows_next(&rows, 1, (const int64_t(*)[TG_MAX_DIMS])strides); full += rows.length) {
-        if (one) grad[rows.offset[0]] += TG_RUN(tg_k_sum)(rows.length, full);
+    tg_rows rows = tg_rows_start(ndim, shape, 1, (const int64_t(*)[TG_MAX_DIMS])strides);
+    for (; tg_rows_next(&rows); full += rows.length) {
+        if (rows.step[0] == 0) grad[rows.offset[0]] += TG_RUN(tg_k_sum)(rows.length, full);
         else TG_RUN(tg_k_add_rows)(1, rows.length, full, 0, grad + rows.offset[0]);
     }
 }

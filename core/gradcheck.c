@@ -48,14 +48,12 @@ static double value(check *c) { return tg_item(evaluate(c)); }
 static void name_readers(const check *c, const tg_tensor *parameter, char *text, size_t size)
 {
     size_t used = 0;
-    text[0] = 0;
-    for (const tg_node *node = c->tape->first; node; node = node->next)
-        for (int i = 0; i < node->n_inputs; i++) {
-            if (node->inputs[i] != parameter || used >= size) continue;
-            int written = snprintf(text + used, size - used, "%s%s", used ? ", " : "", node->op->name);
-            used += written > 0 ? (size_t)written : 0;
-            break;
-        }
+    for (const tg_node *node = c->tape->first; node; node = node->next) {
+        bool reads = false;
+        for (int i = 0; i < node->n_inputs; i++) reads = reads || node->inputs[i] == parameter;
+        if (reads && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", node->op->name);
+    }
     if (!used) snprintf(text, size, "nothing");
 }
 

@@ -202,15 +202,15 @@ bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const 
 /* The shape that n tensors broadcast to, and the strides of each; false where they do not. */
 bool tg_broadcast(int n, const tg_tensor *const *x, int *ndim, int64_t *shape, int64_t strides[][TG_MAX_DIMS]);
 
-/* Walks a shape row by row (a row is the last axis), keeping for each of up to four operands the offset of its row. */
+/* Walks a shape row by row (a row is the last axis), keeping for each of up to three operands the offset of its row. */
 typedef struct tg_rows {
-    int ndim;
-    const int64_t *shape; /* the caller's */
-    int64_t index[TG_MAX_DIMS], offset[4];
-    int64_t length, count, done; /* numbers in a row, rows, rows handed out */
+    int ndim, operands;
+    const int64_t *shape, (*strides)[TG_MAX_DIMS]; /* the caller's */
+    int64_t index[TG_MAX_DIMS], offset[3], step[3]; /* step: an operand's stride along a row */
+    int64_t length, count, done;                    /* numbers in a row, rows, rows handed out */
 } tg_rows;
-tg_rows tg_rows_start(int ndim, const int64_t *shape);
-bool tg_rows_next(tg_rows *rows, int operands, const int64_t strides[][TG_MAX_DIMS]);
+tg_rows tg_rows_start(int ndim, const int64_t *shape, int operands, const int64_t strides[][TG_MAX_DIMS]);
+bool tg_rows_next(tg_rows *rows);
 
 /* Strides of a contiguous tensor. */
 void tg_natural_strides(int ndim, const int64_t *shape, int64_t *strides);

@@ -60,8 +60,7 @@ void *tg_arena_alloc(tg_arena *arena, size_t bytes)
 void tg_arena_reset(tg_arena *arena)
 {
     if (arena->chunks && arena->chunks->next) {
-        size_t total = 0;
-        for (tg_chunk *chunk = arena->chunks; chunk; chunk = chunk->next) total += chunk->size;
+        const size_t total = arena->reserved;
         tg_arena_free(arena);
         arena->wanted = total;
     } else if (arena->chunks) {

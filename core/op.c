@@ -129,10 +129,8 @@ tg_tensor *tg_output_view(tg_node *node, tg_tensor *input, int ndim, const int64
 static void *keep(tg_node *node, const char *what, const void *data, int ndim, const int64_t *shape, size_t bytes)
 {
     int64_t size = tg_shape_size(ndim, shape);
-    if (size < 0 || (size > 0 && !data)) {
-        tg_node_fail(node, "the %s has no data or a bad shape", what);
-        return NULL;
-    }
+    if (size < 0 || (size > 0 && !data))
+        return tg_fail(&node->tape->error, "%s: the %s has no data or a bad shape", node->op->name, what);
     void *copy = tg_tape_alloc(node->tape, (size_t)size * bytes);
     if (copy && size) memcpy(copy, data, (size_t)size * bytes);
     return copy;

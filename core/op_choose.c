@@ -96,11 +96,10 @@ static void where_forward(tg_node *node)
 {
     const where_attributes *op = node->attributes;
     const tg_tensor *out = node->outputs[0];
-    int64_t step[3] = {0};
-    for (int k = 0; k < 3 && out->ndim > 0; k++) step[k] = op->strides[k][out->ndim - 1];
     tg_real *y = out->data;
-    tg_rows rows = tg_rows_start(out->ndim, out->shape);
-    while (tg_rows_next(&rows, 3, op->strides)) {
+    tg_rows rows = tg_rows_start(out->ndim, out->shape, 3, op->strides);
+    const int64_t *step = rows.step;
+    while (tg_rows_next(&rows)) {
         const uint8_t *keep = op->mask.keep + rows.offset[0];
         const tg_real *a = node->inputs[0]->data + rows.offset[1], *b = node->inputs[1]->data + rows.offset[2];
         const bool whole = step[0] == 0 && rows.length && step[*keep ? 1 : 2] == 1; /* the mask chooses rows */
@@ -115,15 +114,14 @@ static void where_backward(tg_node *node)
     const where_attributes *op = node->attributes;
     const tg_tensor *out = node->outputs[0];
     tg_real *full = tg_scratch(node, out->size);
-    int64_t step = out->ndim ? op->strides[0][out->ndim - 1] : 0;
     for (int which = 0; full && which < 2; which++) {
         if (!node->inputs[which]->requires_grad) continue;
         tg_real *g = full;
         const tg_real *dy = out->grad;
-        tg_rows rows = tg_rows_start(out->ndim, out->shape);
-        while (tg_rows_next(&rows, 3, op->strides)) {
+        tg_rows rows = tg_rows_start(out->ndim, out->shape, 1, op->strides);
+        while (tg_rows_next(&rows)) {
             const uint8_t *keep = op->mask.keep + rows.offset[0];
-            for (int64_t i = 0; i < rows.length; i++, dy++) *g++ = (keep[i * step] != 0) == (which == 0) ? *dy : 0;
+            for (int64_t i = 0; i < rows.length; i++, dy++) *g++ = (keep[i * rows.step[0]] != 0) == (which == 0) ? *dy : 0;
         }
         tg_grad_unbroadcast(node, which, out->ndim, out->shape, full);
     }

@@ -76,7 +76,8 @@ static operand input(const tg_node *node, int which)
 {
     const tg_tensor *x = node->inputs[which];
     const tg_matrix stored = {x->data, x->shape[x->ndim - 1], 1};
-    return (operand){which, ((const matmul_attributes *)node->attributes)->transpose[which] ? tg_matrix_transposed(stored) : stored};
+    const matmul_attributes *op = node->attributes;
+    return (operand){which, op->transpose[which] ? tg_matrix_transposed(stored) : stored};
 }
 
 static operand transposed(operand x) { return (operand){x.which, tg_matrix_transposed(x.first)}; }
@@ -124,8 +125,7 @@ static void matmul_forward(tg_node *node)
     const matmul_attributes *op = node->attributes;
     const operand a = input(node, 0), b = input(node, 1);
     const tg_tensor *x = node->inputs[0], *y = node->outputs[0];
-    bool rows_run_on = !op->transpose[0] && tg_shape_size(op->batch_ndim, op->batch_shape) * op->m * op->k == x->size;
-    if (rows_run_on && node->inputs[1]->ndim == 2) { /* one matrix b: all rows of a in one product */
+    if (!op->transpose[0] && !is_broadcast(op, 0) && node->inputs[1]->ndim == 2) { /* one b: all rows of a in one product */
         int64_t rows = op->k ? x->size / op->k : y->size / (op->n ? op->n : 1);
         tg_product(node, rows, op->n, op->k, a.first, b.first, y->data, op->n, false);
         return;

@@ -50,13 +50,13 @@ static void each_row(tg_node *node, row_function function)
     int64_t *at = tg_scratch_bytes(node, (size_t)op->n * sizeof *at);
     tg_real *work = tg_scratch(node, 2 * op->n);
     if (!at || !work) return;
-    tg_rows rows = tg_rows_start(x->ndim, x->shape);
-    for (int64_t row = 0; tg_rows_next(&rows, 1, op->strides); row++) {
+    tg_rows rows = tg_rows_start(x->ndim, x->shape, 1, op->strides);
+    for (int64_t row = 0; tg_rows_next(&rows); row++) {
         const uint8_t *keep = op->how == BY_MASK ? op->mask.keep + rows.offset[0] : NULL;
         const int64_t n = op->how == BY_LENGTHS ? op->lengths.data[rows.index[0]] : op->n;
         int64_t count = 0;
         for (int64_t i = 0; i < n; i++)
-            if (!keep || keep[i * op->strides[0][x->ndim - 1]]) at[count++] = i;
+            if (!keep || keep[i * rows.step[0]]) at[count++] = i;
         function(node, row, count, at, work);
     }
 }

@@ -82,17 +82,14 @@ static void initialize(const tg_params *params, tg_param_entry *entry, tg_init i
 tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int ndim, const int64_t *shape,
                     tg_init init)
 {
-    char full[TG_MAX_NAME];
-    if (!params || params->error.set || !join_name(params, full, scope, name) || !grow_entries(params)) return NULL;
-    int64_t size = tg_shape_size(ndim, shape);
-    if (size < 0)
-        return tg_fail(&params->error, "parameter %s: the shape %s is negative, too large or has too many axes", full,
-                       tg_text_of(ndim, shape).text);
+    const int64_t size = tg_shape_size(ndim, shape);
+    if (!params || params->error.set) return NULL;
     tg_param_entry *entry = tg_params_alloc(params, sizeof *entry);
-    if (!entry) return NULL;
-    *entry = (tg_param_entry){.tensor = {.ndim = ndim, .size = size, .requires_grad = true, .params = params}};
-    memcpy(entry->name, full, sizeof full);
-    entry->tensor.name = entry->name;
+    if (!entry || !join_name(params, entry->name, scope, name) || !grow_entries(params)) return NULL;
+    entry->tensor = (tg_tensor){.ndim = ndim, .size = size, .requires_grad = true, .name = entry->name, .params = params};
+    if (size < 0)
+        return tg_fail(&params->error, "parameter %s: the shape %s is negative, too large or has too many axes",
+                       entry->name, tg_text_of(ndim, shape).text);
     for (int d = 0; d < ndim; d++) entry->tensor.shape[d] = shape[d];
     entry->tensor.data = tg_params_alloc(params, (size_t)size * sizeof(tg_real));
     if (!entry->tensor.data) return NULL;

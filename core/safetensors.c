@@ -246,11 +246,9 @@ static bool read_header(reader *r, json_t **header)
         return bad_file(r, "it is no safetensors file (the length of its header is wrong)", NULL);
     r->data_start = 8 + length;
     r->data_size = size - r->data_start;
-    char *text = tg_realloc(NULL, length + 1);
-    if (!text) return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", (size_t)length + 1, r->path);
-    bool read = fread(text, 1, length, r->file) == length;
-    *header = read ? json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    tg_free(text);
+    char *text = reader_alloc(r, length, r->path);
+    if (!text) return false;
+    if (fread(text, 1, length, r->file) == length) *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
     return json_is_object(*header) || bad_file(r, "it is no safetensors file (its header is no JSON object)", NULL);
 }
 

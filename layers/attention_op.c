@@ -112,15 +112,17 @@ static void each_head(tg_node *node, void (*function)(head *a), void *context)
     const int64_t tasks = op->batch * op->heads, wide = op->d > op->dv ? op->d : op->dv;
     const int64_t side = wide > KEYS ? wide : KEYS, pack = op->how.one_query ? 0 : tg_gemm_pack_size(side, side);
     const int64_t each = 5 * TILE + 5 * pack + 2 * op->tq;
-    const int64_t work = tasks * op->tq * op->tk * wide, threads = least(tg_threads(work > 4 * TG_PARALLEL_WORK), tasks);
+    const int64_t work = tasks * op->tq * op->tk * wide;
+    const int64_t threads = work > 4 * TG_PARALLEL_WORK ? least(tg_threads(true), tasks) : 1;
     tg_real *memory = tg_scratch(node, threads * each);
     if (!memory) return;
 #pragma omp parallel for if (threads > 1) num_threads((int)threads) schedule(static)
     for (int64_t t = 0; t < threads; t++) {
         tg_real *at = memory + t * each, *packs = at + 5 * TILE;
         head a = {.node = node, .op = op, .context = context, .s = at, .p = at + (op->how.raw ? 0 : TILE),
-                  .r = at + 2 * TILE, .e = at + (op->plain ? 1 : 3) * TILE, .ds = at + 4 * TILE, .k_t = packs, .v_t = packs + pack, .k = packs + 2 * pack, .v = packs + 3 * pack,
-                  .rows = packs + 4 * pack, .m = packs + 5 * pack, .l = packs + 5 * pack + op->tq};
+                  .r = at + 2 * TILE, .e = at + (op->plain ? 1 : 3) * TILE, .ds = at + 4 * TILE, .k_t = packs,
+                  .v_t = packs + pack, .k = packs + 2 * pack, .v = packs + 3 * pack, .rows = packs + 4 * pack,
+                  .m = packs + 5 * pack, .l = packs + 5 * pack + op->tq};
         for (a.index = t * tasks / threads; a.index < (t + 1) * tasks / threads; a.index++) {
             a.b = a.index / op->heads, a.h = a.index % op->heads;
             a.keys = op->mask.lengths.data[a.b], a.queries = op->mask.query_lengths.data[a.b];
@@ -370,7 +372,7 @@ static void attention_backward(tg_node *node)
     if (!g.aside) return;
     memset(g.aside, 0, (size_t)(heads * row) * sizeof *g.aside);
     each_head(node, backward_head, &g);
-    tg_real *dw = node->inputs[SCORE] ? tg_grad(node, SCORE) : NULL;
+    tg_real *dw = tg_grad(node, SCORE);
     for (int64_t i = 0; dw && i < heads; i++)
         TG_RUN(tg_k_add_rows)(1, op->d, g.aside + i * row, 0, dw + i % op->heads * op->d);
 }

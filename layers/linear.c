@@ -54,7 +54,7 @@ static void linear_backward(tg_node *node)
     if (dx) tg_product(node, op->rows, op->in, op->out, (tg_matrix){dy, op->out, 1}, w, dx, op->in, add); /* dx = dy W */
     tg_real *dw = tg_grad_target(node, 1, &add);
     if (dw) tg_product(node, op->out, op->in, op->rows, (tg_matrix){dy, 1, op->out}, x, dw, op->in, add); /* dW = dy^T x */
-    tg_real *db = node->inputs[2] ? tg_grad(node, 2) : NULL;
+    tg_real *db = tg_grad(node, 2);
     if (db) TG_RUN(tg_k_add_rows)(op->rows, op->out, dy, op->out, db);
 }
 

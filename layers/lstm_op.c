@@ -316,7 +316,7 @@ static void backward_products(tg_node *node, int k)
 static void add_to_initial(tg_node *node, int input, int k, const tg_real *by_rank)
 {
     const lstm_attributes *op = node->attributes;
-    tg_real *grad = node->inputs[input] ? tg_grad(node, input) : NULL;
+    tg_real *grad = tg_grad(node, input);
     for (int64_t rank = 0; grad && rank < op->batch; rank++)
         TG_RUN(tg_k_add_rows)(1, op->hidden, by_rank + rank * op->hidden, 0,
                               grad + (k * op->batch + op->rank_of[rank]) * op->hidden);
