@@ -138,10 +138,6 @@ static void conclude(check *c)
 {
     tg_gradcheck_report *report = c->report;
     char readers[160], place[32] = "along a random direction";
-    if (c->error.set) {
-        snprintf(report->message, sizeof report->message, "%s", c->error.text);
-        return;
-    }
     report->passed = report->error <= 1;
     if (report->checked == 0) {
         snprintf(report->message, sizeof report->message, "passed: no parameter that takes a gradient has elements");
@@ -168,7 +164,8 @@ bool tg_gradcheck(tg_params *params, tg_gradcheck_function function, void *conte
         tg_tensor *p = tg_params_at(params, i);
         if (p->requires_grad && p->size > 0) going = check_parameter(&c, p);
     }
-    conclude(&c);
+    if (c.error.set) snprintf(report->message, sizeof report->message, "%s", c.error.text);
+    else conclude(&c);
     tg_params_clear_grads(params);
     tg_tape_free(c.tape);
     return report->passed;

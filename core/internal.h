@@ -182,8 +182,8 @@ static inline tg_tensor *tg_apply_1(tg_tape *tape, const tg_op *op, const void *
     return tg_apply(tape, op, attributes, 1, &x, NULL);
 }
 
-/* Axes of the first input, counted from 0 where they were counted from the end; false with the error set where one is not there
- * or is named twice. */
+/* Axes of the first input, counted from 0 where they were counted from the end; false with the error set where one is not
+ * there or is named twice. */
 bool tg_node_axes(tg_node *node, int count, int *axes);
 
 /* C [m, n] (+)= A B, with B packed into scratch memory where it has to be; nothing after an error. In op_matmul.c. */
@@ -196,7 +196,8 @@ double tg_sum_exp(int64_t n, const tg_real *x, tg_real m);
 
 /* ---- broadcast.c ---- */
 
-/* Strides (0 along broadcast axes) for reading a small shape as if it were the larger one; false where it does not broadcast. */
+/* Strides (0 along broadcast axes) for reading a small shape as if it were the larger one; false where it does not broadcast
+ * to that. */
 bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides);
 
 /* The shape that n tensors broadcast to, and the strides of each; false where they do not. */

@@ -84,7 +84,8 @@ bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const c
     return tg_attention_init(&layer->attention, params, name, score, input, input, width) && layer->query;
 }
 
-/* Whether x has, along an axis (2, or 1 for regions), the width that a layer's weight reads. There is nothing to look at yet. */
+/* Whether x has, along an axis (2, or 1 for regions), the width that a layer's weight reads. There is nothing to look at
+ * yet. */
 static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_tensor *weight, int axis,
                  tg_attention_detail *detail)
 {

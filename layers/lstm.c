@@ -20,7 +20,6 @@ bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t i
     if (layers < 1 || layers > TG_LSTM_MAX_LAYERS || input < 0 || hidden < 1)
         return tg_fail(&params->error, "lstm %s: %d layers of %lld over %lld are outside 1 .. %d layers of 1 or more", name,
                        layers, (long long)hidden, (long long)input, TG_LSTM_MAX_LAYERS);
-    bool loaded = params->from_file;
     tg_init uniform = tg_init_by_width(hidden);
     for (int l = 0; l < layers; l++)
         for (int d = 0; d < layer->directions; d++) {
@@ -31,7 +30,7 @@ bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t i
             w->bias_ih = weight(params, name, "bias_ih", l, d, TG_SHAPE(4 * hidden), uniform);
             w->bias_hh = weight(params, name, "bias_hh", l, d, TG_SHAPE(4 * hidden), uniform);
             if (!w->bias_hh) return false;
-            for (int64_t j = hidden; !loaded && j < 2 * hidden; j++) /* a new model's forget gates start open */
+            for (int64_t j = hidden; !params->from_file && j < 2 * hidden; j++) /* a new model's forget gates start open */
                 w->bias_ih->data[j] = 1, w->bias_hh->data[j] = 0;
         }
     return true;

@@ -14,9 +14,8 @@ bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name,
     layer->in_proj_weight = tg_param(params, name, "in_proj_weight", TG_SHAPE(3 * width, width),
                                      tg_init_uniform(width > 0 ? sqrt(6 / (4.0 * (double)width)) : 0));
     layer->in_proj_bias = tg_param(params, name, "in_proj_bias", TG_SHAPE(3 * width), tg_init_constant(0));
-    bool loaded = params && params->from_file;
     if (!tg_linear_init(&layer->out_proj, params, tg_scope(scope, name, "out_proj"), width, width)) return false;
-    if (!loaded) memset(layer->out_proj.bias->data, 0, (size_t)width * sizeof(tg_real));
+    if (!params->from_file) memset(layer->out_proj.bias->data, 0, (size_t)width * sizeof(tg_real));
     return true;
 }
 
