@@ -71,8 +71,7 @@ static void normalize_backward(tg_node *node)
     if (!g) return;
     for (int64_t r = 0; dx && r < op->rows; r++, dx += n) {
         const tg_real *h = op->h + r * n, *dy_row = dy + r * n, inverse_s = op->inverse_s[r];
-        if (weight) for (int64_t i = 0; i < n; i++) g[i] = dy_row[i] * weight->data[i];
-        else memcpy(g, dy_row, (size_t)n * sizeof *g);
+        for (int64_t i = 0; i < n; i++) g[i] = dy_row[i] * (weight ? weight->data[i] : 1);
         tg_real mean_g = TG_RUN(tg_k_sum)(n, g) / (tg_real)n, mean_gh = TG_RUN(tg_k_dot)(n, g, h) / (tg_real)n;
         for (int64_t i = 0; i < n; i++) dx[i] = (add ? dx[i] : 0) + (g[i] - mean_g - h[i] * mean_gh) * inverse_s;
     }
