@@ -4,61 +4,56 @@
 #include "internal.h"
 #include "kernels.h"
 
-void tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides)
+bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides)
 {
     int64_t stride = 1;
+    if (small_ndim > ndim) return false;
     for (int d = ndim - 1; d >= 0; d--) {
         int small = d - (ndim - small_ndim);
         int64_t size = small >= 0 ? small_shape[small] : 1;
+        if (size != 1 && size != shape[d]) return false;
         strides[d] = size == 1 && shape[d] != 1 ? 0 : stride;
         stride *= size;
     }
-}
-
-bool tg_broadcasts_to(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape)
-{
-    if (small_ndim > ndim) return false;
-    for (int d = 0; d < small_ndim; d++)
-        if (small_shape[d] != 1 && small_shape[d] != shape[d + ndim - small_ndim]) return false;
     return true;
 }
 
-bool tg_broadcast_shape(const tg_tensor *a, const tg_tensor *b, int *ndim, int64_t *shape)
+bool tg_broadcast(int n, const tg_tensor *const *x, int *ndim, int64_t *shape, int64_t strides[][TG_MAX_DIMS])
 {
-    *ndim = a->ndim > b->ndim ? a->ndim : b->ndim;
+    *ndim = 0;
+    for (int k = 0; k < n; k++) *ndim = x[k]->ndim > *ndim ? x[k]->ndim : *ndim;
     for (int d = 0; d < *ndim; d++) {
-        int in_a = d - (*ndim - a->ndim), in_b = d - (*ndim - b->ndim);
-        int64_t size_a = in_a >= 0 ? a->shape[in_a] : 1, size_b = in_b >= 0 ? b->shape[in_b] : 1;
-        if (size_a != size_b && size_a != 1 && size_b != 1) return false;
-        shape[d] = size_a == 1 ? size_b : size_a;
+        shape[d] = 1;
+        for (int k = 0; k < n; k++) {
+            const int at = d - (*ndim - x[k]->ndim);
+            if (at >= 0 && x[k]->shape[at] != 1 && shape[d] == 1) shape[d] = x[k]->shape[at];
+        }
     }
+    for (int k = 0; k < n; k++)
+        if (!tg_broadcast_strides(*ndim, shape, x[k]->ndim, x[k]->shape, strides[k])) return false;
     return true;
 }
 
-tg_rows tg_rows_start(int ndim, const int64_t *shape)
+tg_rows tg_rows_start(int ndim, const int64_t *shape, int operands, const int64_t strides[][TG_MAX_DIMS])
 {
-    tg_rows rows = {.ndim = ndim, .length = ndim ? shape[ndim - 1] : 1};
-    for (int d = 0; d < ndim; d++) rows.shape[d] = shape[d];
-    int64_t size = tg_shape_size(ndim, shape);
-    rows.left = rows.length ? size / rows.length : 0;
+    tg_rows rows = {.ndim = ndim, .operands = operands, .shape = shape, .strides = strides, .length = 1};
+    if (ndim) rows.length = shape[ndim - 1];
+    if (rows.length) rows.count = tg_shape_size(ndim, shape) / rows.length;
+    for (int k = 0; k < operands; k++) rows.step[k] = ndim ? strides[k][ndim - 1] : 1;
     return rows;
 }
 
-bool tg_rows_next(tg_rows *rows, int operands, const int64_t strides[][TG_MAX_DIMS])
+bool tg_rows_next(tg_rows *rows)
 {
-    if (rows->left == 0) return false;
-    rows->left--;
-    if (!rows->started) {
-        rows->started = true;
-        return true;
-    }
-    for (int d = rows->ndim - 2; d >= 0; d--) {
+    if (rows->done == rows->count) return false;
+    for (int d = rows->ndim - 2; rows->done > 0 && d >= 0; d--) {
         rows->index[d]++;
-        for (int k = 0; k < operands; k++) rows->offset[k] += strides[k][d];
+        for (int k = 0; k < rows->operands; k++) rows->offset[k] += rows->strides[k][d];
         if (rows->index[d] < rows->shape[d]) break;
-        for (int k = 0; k < operands; k++) rows->offset[k] -= strides[k][d] * rows->shape[d];
+        for (int k = 0; k < rows->operands; k++) rows->offset[k] -= rows->strides[k][d] * rows->shape[d];
         rows->index[d] = 0;
     }
+    rows->done++;
     return true;
 }
 
@@ -73,9 +68,9 @@ void tg_copy_strided(int ndim, const int64_t *shape, const tg_real *from, const 
 {
     int64_t strides[2][TG_MAX_DIMS] = {{0}};
     for (int d = 0; d < ndim; d++) strides[0][d] = from_strides[d], strides[1][d] = to_strides[d];
-    const int64_t from_step = ndim ? strides[0][ndim - 1] : 1, to_step = ndim ? strides[1][ndim - 1] : 1;
-    tg_rows rows = tg_rows_start(ndim, shape);
-    while (tg_rows_next(&rows, 2, (const int64_t(*)[TG_MAX_DIMS])strides)) {
+    tg_rows rows = tg_rows_start(ndim, shape, 2, (const int64_t(*)[TG_MAX_DIMS])strides);
+    const int64_t from_step = rows.step[0], to_step = rows.step[1];
+    while (tg_rows_next(&rows)) {
         const tg_real *x = from + rows.offset[0];
         tg_real *y = to + rows.offset[1];
         if (from_step == 1 && to_step == 1 && !add) memcpy(y, x, (size_t)rows.length * sizeof *y);
@@ -86,13 +81,6 @@ void tg_copy_strided(int ndim, const int64_t *shape, const tg_real *from, const 
     }
 }
 
-/* Adds `n` numbers: to each of y's where y runs along (stride 1), or all to one of y's (stride 0). */
-static void add_row(int64_t n, const tg_real *x, tg_real *y, int64_t stride)
-{
-    if (stride == 0) y[0] += TG_RUN(tg_k_sum)(n, x);
-    else TG_RUN(tg_k_add_rows)(1, n, x, 0, y);
-}
-
 void tg_grad_unbroadcast(tg_node *node, int input, int ndim, const int64_t *shape, const tg_real *full)
 {
     const tg_tensor *to = node->inputs[input];
@@ -100,9 +88,9 @@ void tg_grad_unbroadcast(tg_node *node, int input, int ndim, const int64_t *shap
     if (!grad) return;
     int64_t strides[1][TG_MAX_DIMS];
     tg_broadcast_strides(ndim, shape, to->ndim, to->shape, strides[0]);
-    tg_rows rows = tg_rows_start(ndim, shape);
-    while (tg_rows_next(&rows, 1, (const int64_t(*)[TG_MAX_DIMS])strides)) {
-        add_row(rows.length, full, grad + rows.offset[0], ndim ? strides[0][ndim - 1] : 1);
-        full += rows.length;
+    tg_rows rows = tg_rows_start(ndim, shape, 1, (const int64_t(*)[TG_MAX_DIMS])strides);
+    for (; tg_rows_next(&rows); full += rows.length) {
+        if (rows.step[0] == 0) grad[rows.offset[0]] += TG_RUN(tg_k_sum)(rows.length, full);
+        else TG_RUN(tg_k_add_rows)(1, rows.length, full, 0, grad + rows.offset[0]);
     }
 }

@@ -12,7 +12,7 @@ bool tg_params_defer(tg_tensor *table)
     tg_params *params = table ? table->params : NULL;
     if (!params || params->error.set) return false;
     tg_param_entry *entry = (tg_param_entry *)table; /* its first member */
-    if (table->ndim != 2) return tg_params_fail(params, "defer: %s is not a table of rows", entry->name);
+    if (table->ndim != 2) return tg_fail(&params->error, "defer: %s is not a table of rows", entry->name);
     if (entry->deferred) return true;
     const size_t rows = (size_t)table->shape[0], bytes = (size_t)table->size * sizeof(tg_real);
     tg_deferred *d = tg_params_alloc(params, sizeof *d);
@@ -23,8 +23,6 @@ bool tg_params_defer(tg_tensor *table)
                        .is_touched = tg_params_alloc(params, rows), .is_waiting = tg_params_alloc(params, rows)};
     if (!table->grad) table->grad = tg_params_alloc(params, bytes);
     if (!d->taken || !d->touched || !d->waiting || !d->is_touched || !d->is_waiting || !table->grad) return false;
-    memset(d->is_touched, 0, rows);
-    memset(d->is_waiting, 0, rows);
     if (!table->has_grad) memset(table->grad, 0, bytes);
     entry->deferred = d;
     tg_deferred_restart(entry);
@@ -56,11 +54,10 @@ bool tg_params_prepare(tg_tensor *table, tg_ints ids)
     tg_deferred *d = entry->deferred;
     const int64_t n = d ? tg_shape_size(ids.ndim, ids.shape) : 0;
     int64_t count = 0;
-    char text[TG_SHAPE_TEXT];
     for (int64_t i = 0; i < n; i++)
         if (ids.data[i] < 0 || ids.data[i] >= table->shape[0])
-            return tg_params_fail(table->params, "prepare: id %d is outside %s %s", ids.data[i], table->name,
-                                  tg_format_shape(text, 2, table->shape));
+            return tg_fail(&table->params->error, "prepare: id %d is outside %s %s", ids.data[i], table->name,
+                           tg_text_of(2, table->shape).text);
     for (int64_t i = 0; i < n; i++) {
         const int32_t row = ids.data[i];
         if (d->taken[row] == entry->steps || d->is_waiting[row]) continue;

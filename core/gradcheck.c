@@ -22,19 +22,9 @@ typedef struct check {
     tg_random start; /* the generator at the start of each evaluation */
     double rounding; /* what a difference of float results may be off by */
     double largest;  /* gradient of all */
+    tg_error error;  /* why nothing can be said */
     tg_gradcheck_report *report;
 } check;
-
-static bool give_up(check *c, const char *format, ...) TG_PRINTF(2, 3);
-static bool give_up(check *c, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(c->report->message, sizeof c->report->message, format, arguments);
-    va_end(arguments);
-    c->report->passed = false;
-    return false;
-}
 
 /* Runs the function and weighs its output by fixed random numbers; NULL after an error, which is reported. */
 static tg_tensor *evaluate(check *c)
@@ -44,10 +34,7 @@ static tg_tensor *evaluate(check *c)
     tg_tensor *y = c->function(c->tape, c->context);
     const char *error = tg_tape_error(c->tape);
     if (!error) error = tg_params_error(c->params);
-    if (error || !y) {
-        give_up(c, "the function failed: %s", error ? error : "it returned NULL");
-        return NULL;
-    }
+    if (error || !y) return tg_fail(&c->error, "the function failed: %s", error ? error : "it returned NULL");
     if (y->size == 1) return y;
     tg_tensor *weights = tg_constant(c->tape, NULL, y->ndim, y->shape);
     tg_random random = tg_random_new(1, "gradcheck");
@@ -61,44 +48,40 @@ static double value(check *c) { return tg_item(evaluate(c)); }
 static void name_readers(const check *c, const tg_tensor *parameter, char *text, size_t size)
 {
     size_t used = 0;
-    text[0] = 0;
-    for (const tg_node *node = c->tape->first; node; node = node->next)
-        for (int i = 0; i < node->n_inputs; i++) {
-            if (node->inputs[i] != parameter || used >= size) continue;
-            int written = snprintf(text + used, size - used, "%s%s", used ? ", " : "", node->op->name);
-            used += written > 0 ? (size_t)written : 0;
-            break;
-        }
+    for (const tg_node *node = c->tape->first; node; node = node->next) {
+        bool reads = false;
+        for (int i = 0; i < node->n_inputs; i++) reads = reads || node->inputs[i] == parameter;
+        if (reads && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", node->op->name);
+    }
     if (!used) snprintf(text, size, "nothing");
 }
 
-/* Moves the parameter by `step` along a direction: one element, or a random vector of signs (element -1). */
-static void move(tg_tensor *p, const tg_real *kept, int64_t element, uint64_t direction, double step)
+/* d: along one element, or (element -1) a random vector of signs. */
+static void choose_direction(const tg_tensor *p, int64_t element, uint64_t number, tg_real *d)
 {
-    tg_random random = tg_random_new(direction, "direction");
-    for (int64_t i = 0; element < 0 && i < p->size; i++)
-        p->data[i] = (tg_real)((double)kept[i] + (tg_random_bits(&random) & 1 ? step : -step));
-    if (element >= 0) p->data[element] = (tg_real)((double)kept[element] + step);
+    tg_random random = tg_random_new(number, "direction");
+    for (int64_t i = 0; i < p->size; i++) d[i] = element >= 0 ? i == element : tg_random_bits(&random) & 1 ? 1 : -1;
 }
 
-static double numeric_derivative(check *c, tg_tensor *p, const tg_real *kept, int64_t element, uint64_t direction)
+static double numeric_derivative(check *c, tg_tensor *p, const tg_real *kept, const tg_real *d)
 {
     static const double steps[4] = {1, -1, 2, -2}, factors[4] = {8, -8, -1, 1};
     double sum = 0;
     for (int k = 0; k < 4; k++) {
-        move(p, kept, element, direction, steps[k] * STEP);
+        for (int64_t i = 0; i < p->size; i++)
+            if (d[i] != 0) p->data[i] = (tg_real)((double)kept[i] + steps[k] * STEP * (double)d[i]);
         sum += factors[k] * value(c);
     }
     memcpy(p->data, kept, (size_t)p->size * sizeof *kept);
     return sum / (12 * STEP);
 }
 
-static double analytic_derivative(const tg_tensor *p, const tg_real *grad, int64_t element, uint64_t direction)
+static double analytic_derivative(const tg_tensor *p, const tg_real *d)
 {
-    if (element >= 0) return (double)grad[element];
-    tg_random random = tg_random_new(direction, "direction");
     double sum = 0;
-    for (int64_t i = 0; i < p->size; i++) sum += tg_random_bits(&random) & 1 ? (double)grad[i] : -(double)grad[i];
+    for (int64_t i = 0; p->has_grad && i < p->size; i++)
+        if (d[i] != 0) sum += (double)d[i] * (double)p->grad[i];
     return sum;
 }
 
@@ -121,19 +104,17 @@ static bool check_parameter(check *c, tg_tensor *p)
 {
     size_t bytes = (size_t)p->size * sizeof(tg_real);
     tg_real *kept = tg_realloc(NULL, 2 * bytes);
-    if (!kept) return give_up(c, "out of memory: %zu bytes", 2 * bytes);
-    tg_real *grad = kept + p->size;
+    if (!kept) return tg_fail(&c->error, "out of memory: %zu bytes", 2 * bytes);
+    tg_real *d = kept + p->size;
     memcpy(kept, p->data, bytes);
-    if (p->has_grad) memcpy(grad, p->grad, bytes);
-    else memset(grad, 0, bytes);
     bool each = p->size <= MOST_ELEMENTS;
-    for (int64_t k = 0; k < (each ? p->size : DIRECTIONS) && !c->report->message[0]; k++) {
+    for (int64_t k = 0; k < (each ? p->size : DIRECTIONS) && !c->error.set; k++) {
         int64_t element = each ? k : -1;
-        double numeric = numeric_derivative(c, p, kept, element, (uint64_t)k);
-        compare(c, p, element, analytic_derivative(p, grad, element, (uint64_t)k), numeric);
+        choose_direction(p, element, (uint64_t)k, d);
+        compare(c, p, element, analytic_derivative(p, d), numeric_derivative(c, p, kept, d));
     }
     tg_free(kept);
-    return !c->report->message[0];
+    return !c->error.set;
 }
 
 static bool backward_once(check *c)
@@ -142,22 +123,21 @@ static bool backward_once(check *c)
     tg_tensor *loss = evaluate(c);
     if (!loss) return false;
     double first = tg_item(loss);
-    if (!tg_backward(c->tape, loss)) return give_up(c, "%s", tg_tape_error(c->tape));
+    if (!tg_backward(c->tape, loss)) return tg_fail(&c->error, "%s", tg_tape_error(c->tape));
     c->rounding = ROUNDING * fabs(first) / STEP;
     for (int64_t k = 0; k < tg_params_count(c->params); k++) {
         const tg_tensor *p = tg_params_at(c->params, k);
         for (int64_t i = 0; p->has_grad && i < p->size; i++) c->largest = fmax(c->largest, fabs((double)p->grad[i]));
     }
     double second = value(c);
-    if (first != second) return give_up(c, "the function is not the same each time: %.17g, then %.17g", first, second);
-    return true;
+    return first == second ||
+           tg_fail(&c->error, "the function is not the same each time: %.17g, then %.17g", first, second);
 }
 
 static void conclude(check *c)
 {
     tg_gradcheck_report *report = c->report;
     char readers[160], place[32] = "along a random direction";
-    if (report->message[0]) return;
     report->passed = report->error <= 1;
     if (report->checked == 0) {
         snprintf(report->message, sizeof report->message, "passed: no parameter that takes a gradient has elements");
@@ -177,14 +157,15 @@ bool tg_gradcheck(tg_params *params, tg_gradcheck_function function, void *conte
     if (!report) report = &own;
     *report = (tg_gradcheck_report){.index = -1};
     check c = {.params = params, .tape = tg_tape_new(1), .function = function, .context = context, .report = report};
-    if (!c.tape || !params) give_up(&c, "%s", tg_params_error(params) ? tg_params_error(params) : "out of memory");
+    if (!c.tape || !params) tg_fail(&c.error, "%s", tg_params_error(params) ? tg_params_error(params) : "out of memory");
     else c.start = c.tape->random;
-    bool going = !report->message[0] && backward_once(&c);
+    bool going = !c.error.set && backward_once(&c);
     for (int64_t i = 0; going && i < tg_params_count(params); i++) {
         tg_tensor *p = tg_params_at(params, i);
         if (p->requires_grad && p->size > 0) going = check_parameter(&c, p);
     }
-    conclude(&c);
+    if (c.error.set) snprintf(report->message, sizeof report->message, "%s", c.error.text);
+    else conclude(&c);
     tg_params_clear_grads(params);
     tg_tape_free(c.tape);
     return report->passed;

@@ -41,9 +41,11 @@ void tg_arena_free(tg_arena *arena);
 /* Number of elements of a shape, or -1 where a size is negative, ndim out of range, or the bytes overflow. */
 int64_t tg_shape_size(int ndim, const int64_t *shape);
 
-/* "[2, 3]" into a buffer of TG_SHAPE_TEXT bytes, which is returned. */
-enum { TG_SHAPE_TEXT = 160 };
-char *tg_format_shape(char text[TG_SHAPE_TEXT], int ndim, const int64_t *shape);
+bool tg_has_shape(const tg_tensor *tensor, int ndim, const int64_t *shape);
+
+/* "[2, 3]"; what it returns lives until the expression that it stands in ends. */
+typedef struct tg_text { char text[160]; } tg_text;
+tg_text tg_text_of(int ndim, const int64_t *shape);
 
 /* ---- sticky errors ---- */
 
@@ -52,8 +54,9 @@ typedef struct tg_error {
     char text[512];
 } tg_error;
 
-/* Keeps the first error: does nothing when one is set. Returns false. */
-bool tg_error_vset(tg_error *error, const char *prefix, const char *format, va_list arguments);
+/* Keeps the first error: does nothing when one is set. Returns NULL, which is false too. */
+void *tg_fail(tg_error *error, const char *format, ...) TG_PRINTF(2, 3);
+void tg_fail_v(tg_error *error, const char *prefix, const char *format, va_list arguments);
 
 /* ---- the tape ---- */
 
@@ -67,8 +70,6 @@ struct tg_tape {
     tg_error error;
     char taken[512]; /* the error text handed out by tg_tape_take_error */
 };
-
-bool tg_tape_fail(tg_tape *tape, const char *format, ...) TG_PRINTF(2, 3);
 
 /* Arena memory of the tape, with the error set ("out of memory", the bytes) when there is none. */
 void *tg_tape_alloc(tg_tape *tape, size_t bytes);
@@ -128,14 +129,28 @@ tg_real *tg_grad_rows(tg_node *node, int input, int64_t n, const int32_t *ids, i
 /* The gradient is used up. */
 void tg_param_drop_grad(tg_param_entry *entry);
 
+/* U(-1/sqrt(n), 1/sqrt(n)), as PyTorch's nn.Linear starts what reads n numbers. */
+static inline tg_init tg_init_by_width(int64_t n) { return tg_init_uniform(n > 0 ? 1 / sqrt((double)n) : 0); }
+
+/* "name.part": a part of a layer, as the scope of its parameters; `text` is returned. */
+static inline char *tg_scope(char text[TG_MAX_NAME], const char *name, const char *part)
+{
+    snprintf(text, TG_MAX_NAME, "%s.%s", name, part);
+    return text;
+}
+
 /* A tensor of a loaded file that waits for its parameter. */
 typedef struct tg_loaded {
-    struct tg_loaded *next;
-    const char *name;
     tg_tensor tensor;
     uint64_t begin, end; /* its bytes in the file's data */
     bool claimed;
 } tg_loaded;
+
+typedef struct tg_loaded_file {
+    tg_arena arena; /* of all that was read */
+    tg_loaded *tensors;
+    size_t count;
+} tg_loaded_file;
 
 struct tg_params {
     uint64_t seed;
@@ -143,16 +158,13 @@ struct tg_params {
     tg_param_entry **entries;
     int64_t count, capacity;
     struct json_t *metadata; /* an object of strings, or NULL */
-    tg_arena loaded_arena; /* what tg_params_load read, until tg_params_loaded */
-    tg_loaded *loaded;
+    tg_loaded_file loaded; /* from tg_params_load to tg_params_loaded */
     bool from_file; /* a parameter that the file lacks is an error */
     tg_error error;
     char taken[512];
 };
 
-bool tg_params_fail(tg_params *params, const char *format, ...) TG_PRINTF(2, 3);
-
-/* Memory that lives as long as `params`; the error is set when there is none. */
+/* Memory that lives as long as `params`, cleared; the error is set when there is none. */
 void *tg_params_alloc(tg_params *params, size_t bytes);
 
 /* The optimizer's state of that name, cleared when new; NULL, with the error set, when there is no memory. */
@@ -170,8 +182,9 @@ static inline tg_tensor *tg_apply_1(tg_tape *tape, const tg_op *op, const void *
     return tg_apply(tape, op, attributes, 1, &x, NULL);
 }
 
-/* The rank and size of an axis counted from 0 or from the end; false with the error set where there is none. */
-bool tg_node_axis(tg_node *node, int ndim, int *axis);
+/* Axes of the first input, counted from 0 where they were counted from the end; false with the error set where one is not
+ * there or is named twice. */
+bool tg_node_axes(tg_node *node, int count, int *axes);
 
 /* C [m, n] (+)= A B, with B packed into scratch memory where it has to be; nothing after an error. In op_matmul.c. */
 struct tg_matrix;
@@ -183,22 +196,22 @@ double tg_sum_exp(int64_t n, const tg_real *x, tg_real m);
 
 /* ---- broadcast.c ---- */
 
-/* The shape that two tensors broadcast to; false where they do not. */
-bool tg_broadcast_shape(const tg_tensor *a, const tg_tensor *b, int *ndim, int64_t *shape);
-bool tg_broadcasts_to(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape);
+/* Strides (0 along broadcast axes) for reading a small shape as if it were the larger one; false where it does not broadcast
+ * to that. */
+bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides);
 
-/* Strides (0 along broadcast axes) for reading a small shape as if it were the larger one. */
-void tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides);
+/* The shape that n tensors broadcast to, and the strides of each; false where they do not. */
+bool tg_broadcast(int n, const tg_tensor *const *x, int *ndim, int64_t *shape, int64_t strides[][TG_MAX_DIMS]);
 
-/* Walks a shape row by row (a row is the last axis), keeping for each of up to four operands the offset of its row. */
+/* Walks a shape row by row (a row is the last axis), keeping for each of up to three operands the offset of its row. */
 typedef struct tg_rows {
-    int ndim;
-    bool started;
-    int64_t shape[TG_MAX_DIMS], index[TG_MAX_DIMS], offset[4];
-    int64_t length, left; /* numbers in a row, rows still to come */
+    int ndim, operands;
+    const int64_t *shape, (*strides)[TG_MAX_DIMS]; /* the caller's */
+    int64_t index[TG_MAX_DIMS], offset[3], step[3]; /* step: an operand's stride along a row */
+    int64_t length, count, done;                    /* numbers in a row, rows, rows handed out */
 } tg_rows;
-tg_rows tg_rows_start(int ndim, const int64_t *shape);
-bool tg_rows_next(tg_rows *rows, int operands, const int64_t strides[][TG_MAX_DIMS]);
+tg_rows tg_rows_start(int ndim, const int64_t *shape, int operands, const int64_t strides[][TG_MAX_DIMS]);
+bool tg_rows_next(tg_rows *rows);
 
 /* Strides of a contiguous tensor. */
 void tg_natural_strides(int ndim, const int64_t *shape, int64_t *strides);

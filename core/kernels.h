@@ -9,6 +9,10 @@
 
 #include "base.h"
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 enum tg_isa_level { TG_ISA_BASELINE, TG_ISA_AVX2, TG_ISA_AVX512 };
 
 /* The level in use: the processor's, or a lower one that TG_ISA names. */
@@ -28,6 +32,17 @@ enum tg_isa_level tg_isa_level(void);
 
 /* Work (roughly, element operations) from which on a loop is shared among threads. */
 enum { TG_PARALLEL_WORK = 1 << 16 };
+
+/* How many share it: one where it is not worth while, or where several are at work already. */
+static inline int64_t tg_threads(bool worth_while)
+{
+#ifdef _OPENMP
+    return worth_while && !omp_in_parallel() ? omp_get_max_threads() : 1;
+#else
+    (void)worth_while;
+    return 1;
+#endif
+}
 
 /* ---- element by element, y may be x ----
  * Largest errors over all floats, in units of the last place (swept in tests/kernels): exp 1.1, tanh 6.5, sigmoid 2.5. In the

@@ -4,10 +4,6 @@
  * with zeros to whole vectors. A tile of C, at most TILE_ROWS rows of one panel, stays in registers while k runs: each row
  * broadcasts one number of A, which is read in place, and multiplies it into the panel's vectors. k is cut into blocks of
  * K_BLOCK, so that the rows of A and the panel stay in cache; between blocks the tile waits in C, which changes no bit. */
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "simd.h"
 
 #if defined(__AVX512F__)
@@ -196,11 +192,8 @@ static void part(const product *g, int64_t r0, int64_t r1, int64_t p0, int64_t p
 static void run(const product *g, const tg_matrix *unpacked, tg_real *packed)
 {
     const int64_t m = g->m, all = panels(g->n);
-    int64_t threads = 1;
     if (m == 0 || all == 0) return;
-#ifdef _OPENMP
-    if (m * g->n * g->k >= 16 * (int64_t)TG_PARALLEL_WORK && !omp_in_parallel()) threads = omp_get_max_threads();
-#endif
+    const int64_t threads = tg_threads(m * g->n * g->k >= 16 * (int64_t)TG_PARALLEL_WORK);
     int64_t row_parts = m / (2 * TILE_ROWS) < threads ? m / (2 * TILE_ROWS) : threads;
     if (row_parts < 1 || (unpacked && all >= threads)) row_parts = 1;
     const int64_t panel_parts = threads / row_parts < all ? threads / row_parts : all, parts = row_parts * panel_parts;

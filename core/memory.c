@@ -60,8 +60,7 @@ void *tg_arena_alloc(tg_arena *arena, size_t bytes)
 void tg_arena_reset(tg_arena *arena)
 {
     if (arena->chunks && arena->chunks->next) {
-        size_t total = 0;
-        for (tg_chunk *chunk = arena->chunks; chunk; chunk = chunk->next) total += chunk->size;
+        const size_t total = arena->reserved;
         tg_arena_free(arena);
         arena->wanted = total;
     } else if (arena->chunks) {
@@ -98,26 +97,39 @@ int64_t tg_shape_size(int ndim, const int64_t *shape)
     return size;
 }
 
-char *tg_format_shape(char text[TG_SHAPE_TEXT], int ndim, const int64_t *shape)
+bool tg_has_shape(const tg_tensor *tensor, int ndim, const int64_t *shape)
 {
-    size_t used = 0;
-    text[used++] = '[';
+    return tensor->ndim == ndim && memcmp(tensor->shape, shape, (size_t)ndim * sizeof *shape) == 0;
+}
+
+tg_text tg_text_of(int ndim, const int64_t *shape)
+{
+    tg_text result = {"["};
+    size_t used = 1, size = sizeof result.text;
     for (int d = 0; d < ndim && d < TG_MAX_DIMS; d++)
-        used += (size_t)snprintf(text + used, TG_SHAPE_TEXT - used, "%s%lld", d ? ", " : "", (long long)shape[d]);
-    snprintf(text + used, TG_SHAPE_TEXT - used, "]");
-    return text;
+        used += (size_t)snprintf(result.text + used, size - used, "%s%lld", d ? ", " : "", (long long)shape[d]);
+    snprintf(result.text + used, size - used, "]");
+    return result;
 }
 
 /* ---- sticky errors ---- */
 
-bool tg_error_vset(tg_error *error, const char *prefix, const char *format, va_list arguments)
+void tg_fail_v(tg_error *error, const char *prefix, const char *format, va_list arguments)
 {
-    if (error->set) return false;
+    if (error->set) return;
     error->set = true;
     int used = prefix ? snprintf(error->text, sizeof error->text, "%s: ", prefix) : 0;
     if (used >= 0 && (size_t)used < sizeof error->text)
         vsnprintf(error->text + used, sizeof error->text - (size_t)used, format, arguments);
     for (char *c = error->text; *c; c++) /* one line, whatever a name from a file holds */
         if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
-    return false;
+}
+
+void *tg_fail(tg_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tg_fail_v(error, NULL, format, arguments);
+    va_end(arguments);
+    return NULL;
 }

@@ -18,13 +18,13 @@ const tg_op_entry *tg_op_first(void) { return registered; }
 static bool check_inputs(tg_tape *tape, const tg_op *op, int n_inputs, tg_tensor *const *inputs)
 {
     for (int i = 0; i < n_inputs; i++) {
-        if (!inputs[i] && !(op->optional >> i & 1)) return tg_tape_fail(tape, "%s: input %d is NULL", op->name, i);
+        if (!inputs[i] && !(op->optional >> i & 1)) return tg_fail(&tape->error, "%s: input %d is NULL", op->name, i);
         if (inputs[i] && !op->reads_rows && tg_deferred_of(inputs[i]) && tg_deferred_of(inputs[i])->noted)
-            return tg_tape_fail(tape, "%s: rows of %s may wait for their steps; call tg_params_catch_up first", op->name,
-                                inputs[i]->name);
+            return tg_fail(&tape->error, "%s: rows of %s may wait for their steps; call tg_params_catch_up first", op->name,
+                           inputs[i]->name);
         if (inputs[i] && inputs[i]->requires_grad && tape->recording && !op->backward && !op->stops_gradient)
-            return tg_tape_fail(tape, "%s: input %d requires a gradient, but %s has no derivative; detach the input",
-                                op->name, i, op->name);
+            return tg_fail(&tape->error, "%s: input %d requires a gradient, but %s has no derivative; detach the input",
+                           op->name, i, op->name);
     }
     return true;
 }
@@ -81,15 +81,16 @@ bool tg_node_fail(tg_node *node, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    tg_error_vset(&node->tape->error, node->op->name, format, arguments);
+    tg_fail_v(&node->tape->error, node->op->name, format, arguments);
     va_end(arguments);
     return false;
 }
 
 const char *tg_shape_text(tg_node *node, int ndim, const int64_t *shape)
 {
-    char *text = tg_scratch_bytes(node, TG_SHAPE_TEXT);
-    return text ? tg_format_shape(text, ndim, shape) : "[?]";
+    tg_text *text = tg_scratch_bytes(node, sizeof *text);
+    if (text) *text = tg_text_of(ndim, shape);
+    return text ? text->text : "[?]";
 }
 
 const char *tg_tensor_text(tg_node *node, const tg_tensor *tensor)
@@ -128,10 +129,8 @@ tg_tensor *tg_output_view(tg_node *node, tg_tensor *input, int ndim, const int64
 static void *keep(tg_node *node, const char *what, const void *data, int ndim, const int64_t *shape, size_t bytes)
 {
     int64_t size = tg_shape_size(ndim, shape);
-    if (size < 0 || (size > 0 && !data)) {
-        tg_node_fail(node, "the %s has no data or a bad shape", what);
-        return NULL;
-    }
+    if (size < 0 || (size > 0 && !data))
+        return tg_fail(&node->tape->error, "%s: the %s has no data or a bad shape", node->op->name, what);
     void *copy = tg_tape_alloc(node->tape, (size_t)size * bytes);
     if (copy && size) memcpy(copy, data, (size_t)size * bytes);
     return copy;
@@ -168,12 +167,17 @@ bool tg_keep_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t tim
     return true;
 }
 
-bool tg_node_axis(tg_node *node, int ndim, int *axis)
+bool tg_node_axes(tg_node *node, int count, int *axes)
 {
-    int counted = *axis < 0 ? *axis + ndim : *axis;
-    if (counted < 0 || counted >= ndim)
-        return tg_node_fail(node, "axis %d of %s is not there", *axis, tg_tensor_text(node, node->inputs[0]));
-    *axis = counted;
+    const tg_tensor *x = node->inputs[0];
+    for (int k = 0; k < count; k++) {
+        const int axis = axes[k] < 0 ? axes[k] + x->ndim : axes[k];
+        if (axis < 0 || axis >= x->ndim)
+            return tg_node_fail(node, "axis %d of %s is not there", axes[k], tg_tensor_text(node, x));
+        axes[k] = axis;
+        for (int before = 0; before < k; before++)
+            if (axes[before] == axis) return tg_node_fail(node, "axis %d of %s is named twice", axis, tg_tensor_text(node, x));
+    }
     return true;
 }
 

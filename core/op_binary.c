@@ -59,10 +59,8 @@ static bool binary_shape(tg_node *node)
     binary *op = node->attributes;
     int ndim;
     int64_t shape[TG_MAX_DIMS];
-    if (!tg_broadcast_shape(a, b, &ndim, shape))
+    if (!tg_broadcast(2, (const tg_tensor *[]){a, b}, &ndim, shape, op->strides))
         return tg_node_fail(node, "%s and %s do not broadcast", tg_tensor_text(node, a), tg_tensor_text(node, b));
-    tg_broadcast_strides(ndim, shape, a->ndim, a->shape, op->strides[0]);
-    tg_broadcast_strides(ndim, shape, b->ndim, b->shape, op->strides[1]);
     return tg_output(node, ndim, shape) != NULL;
 }
 
@@ -71,14 +69,11 @@ static void walk(tg_node *node, void (*function)(const binary_row *row), const t
 {
     const binary *op = node->attributes;
     const tg_tensor *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
-    const int last = y->ndim - 1;
-    if (a->size == y->size && b->size == y->size) { /* nothing is broadcast: one long row */
-        function(&(binary_row){y->size, a->data, b->data, 1, 1, dy, out});
-        return;
-    }
-    tg_rows rows = tg_rows_start(y->ndim, y->shape);
-    binary_row row = {rows.length, NULL, NULL, op->strides[0][last], op->strides[1][last], dy, out};
-    while (tg_rows_next(&rows, 2, (const int64_t(*)[TG_MAX_DIMS])op->strides)) {
+    const bool same = a->size == y->size && b->size == y->size; /* nothing is broadcast: one long row */
+    static const int64_t along[2][TG_MAX_DIMS] = {{1}, {1}};
+    tg_rows rows = same ? tg_rows_start(1, &y->size, 2, along) : tg_rows_start(y->ndim, y->shape, 2, op->strides);
+    binary_row row = {rows.length, NULL, NULL, rows.step[0], rows.step[1], dy, out};
+    while (tg_rows_next(&rows)) {
         row.a = a->data + rows.offset[0];
         row.b = b->data + rows.offset[1];
         function(&row);

@@ -81,27 +81,25 @@ static bool where_shape(tg_node *node)
 {
     where_attributes *op = node->attributes;
     const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
-    tg_tensor both = *a, out = *a, masked = {.ndim = op->mask.ndim};
+    tg_tensor masked = {.ndim = op->mask.ndim};
+    int ndim;
+    int64_t shape[TG_MAX_DIMS];
     if (!tg_keep_mask(node, &op->mask)) return false;
     memcpy(masked.shape, op->mask.shape, sizeof masked.shape);
-    if (!tg_broadcast_shape(a, b, &both.ndim, both.shape) || !tg_broadcast_shape(&both, &masked, &out.ndim, out.shape))
+    if (!tg_broadcast(3, (const tg_tensor *[]){&masked, a, b}, &ndim, shape, op->strides))
         return tg_node_fail(node, "mask %s, %s and %s do not broadcast", tg_tensor_text(node, &masked),
                             tg_tensor_text(node, a), tg_tensor_text(node, b));
-    tg_broadcast_strides(out.ndim, out.shape, masked.ndim, masked.shape, op->strides[0]);
-    tg_broadcast_strides(out.ndim, out.shape, a->ndim, a->shape, op->strides[1]);
-    tg_broadcast_strides(out.ndim, out.shape, b->ndim, b->shape, op->strides[2]);
-    return tg_output(node, out.ndim, out.shape) != NULL;
+    return tg_output(node, ndim, shape) != NULL;
 }
 
 static void where_forward(tg_node *node)
 {
     const where_attributes *op = node->attributes;
     const tg_tensor *out = node->outputs[0];
-    int64_t step[3] = {0};
-    for (int k = 0; k < 3 && out->ndim > 0; k++) step[k] = op->strides[k][out->ndim - 1];
     tg_real *y = out->data;
-    tg_rows rows = tg_rows_start(out->ndim, out->shape);
-    while (tg_rows_next(&rows, 3, op->strides)) {
+    tg_rows rows = tg_rows_start(out->ndim, out->shape, 3, op->strides);
+    const int64_t *step = rows.step;
+    while (tg_rows_next(&rows)) {
         const uint8_t *keep = op->mask.keep + rows.offset[0];
         const tg_real *a = node->inputs[0]->data + rows.offset[1], *b = node->inputs[1]->data + rows.offset[2];
         const bool whole = step[0] == 0 && rows.length && step[*keep ? 1 : 2] == 1; /* the mask chooses rows */
@@ -116,15 +114,14 @@ static void where_backward(tg_node *node)
     const where_attributes *op = node->attributes;
     const tg_tensor *out = node->outputs[0];
     tg_real *full = tg_scratch(node, out->size);
-    int64_t step = out->ndim ? op->strides[0][out->ndim - 1] : 0;
     for (int which = 0; full && which < 2; which++) {
         if (!node->inputs[which]->requires_grad) continue;
         tg_real *g = full;
         const tg_real *dy = out->grad;
-        tg_rows rows = tg_rows_start(out->ndim, out->shape);
-        while (tg_rows_next(&rows, 3, op->strides)) {
+        tg_rows rows = tg_rows_start(out->ndim, out->shape, 1, op->strides);
+        while (tg_rows_next(&rows)) {
             const uint8_t *keep = op->mask.keep + rows.offset[0];
-            for (int64_t i = 0; i < rows.length; i++, dy++) *g++ = (keep[i * step] != 0) == (which == 0) ? *dy : 0;
+            for (int64_t i = 0; i < rows.length; i++, dy++) *g++ = (keep[i * rows.step[0]] != 0) == (which == 0) ? *dy : 0;
         }
         tg_grad_unbroadcast(node, which, out->ndim, out->shape, full);
     }
@@ -142,11 +139,10 @@ tg_tensor *tg_where(tg_tape *tape, tg_mask keep, tg_tensor *a, tg_tensor *b)
 tg_tensor *tg_masked_fill(tg_tape *tape, tg_tensor *x, tg_mask keep, double value)
 {
     tg_real number = (tg_real)value;
-    if (tape && x && !tg_broadcasts_to(x->ndim, x->shape, keep.ndim, keep.shape)) {
-        char text[2][TG_SHAPE_TEXT];
-        tg_tape_fail(tape, "masked_fill: mask %s does not broadcast to %s",
-                     tg_format_shape(text[0], keep.ndim, keep.shape), tg_format_shape(text[1], x->ndim, x->shape));
-    }
+    int64_t strides[TG_MAX_DIMS];
+    if (tape && x && !tg_broadcast_strides(x->ndim, x->shape, keep.ndim, keep.shape, strides))
+        return tg_fail(&tape->error, "masked_fill: mask %s does not broadcast to %s",
+                       tg_text_of(keep.ndim, keep.shape).text, tg_text_of(x->ndim, x->shape).text);
     return tg_where(tape, keep, x, tg_constant(tape, &number, TG_SCALAR));
 }
 

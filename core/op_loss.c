@@ -15,14 +15,12 @@
 
 typedef struct cross_entropy_attributes {
     tg_ints labels;
-    const tg_real *weights; /* [C], or NULL */
+    const tg_real *weights; /* [C], or NULL; the tape's copy then, all 1 for NULL */
     double smoothing;
     int64_t rows, classes;
     tg_real *p;      /* [rows, C] */
     double weight_sum;
 } cross_entropy_attributes;
-
-static tg_real class_weight(const cross_entropy_attributes *op, int64_t c) { return op->weights ? op->weights[c] : 1; }
 
 static bool check_labels(tg_node *node)
 {
@@ -33,7 +31,7 @@ static bool check_labels(tg_node *node)
         if (label < -1 || label >= op->classes)
             return tg_node_fail(node, "label %d at position %lld is outside 0 .. %lld", label, (long long)r,
                                 (long long)op->classes - 1);
-        if (label >= 0) op->weight_sum += (double)class_weight(op, label);
+        if (label >= 0) op->weight_sum += (double)op->weights[label];
     }
     if (!(op->weight_sum > 0)) return tg_node_fail(node, "no row counts: every label is -1, or has the weight 0");
     return true;
@@ -52,22 +50,18 @@ static bool cross_entropy_shape(tg_node *node)
         return tg_node_fail(node, "the smoothing %g is outside 0 .. 1", op->smoothing);
     op->classes = x->shape[x->ndim - 1];
     op->rows = op->classes ? x->size / op->classes : 0;
-    if (op->weights) {
-        tg_real *copy = tg_save(node, op->classes);
-        if (!copy) return false;
-        memcpy(copy, op->weights, (size_t)op->classes * sizeof *copy);
-        op->weights = copy;
-    }
-    if (!check_labels(node)) return false;
+    tg_real *weights = tg_save(node, op->classes);
+    for (int64_t c = 0; weights && c < op->classes; c++) weights[c] = op->weights ? op->weights[c] : 1;
+    op->weights = weights;
     op->p = tg_save(node, x->size);
-    return op->p && tg_output(node, TG_SCALAR) != NULL;
+    return weights && op->p && check_labels(node) && tg_output(node, TG_SCALAR) != NULL;
 }
 
 /* The weighted target q_c w_c of a row. */
 static tg_real target(const cross_entropy_attributes *op, int64_t c, int32_t label)
 {
     double q = op->smoothing / (double)op->classes + (c == label ? 1 - op->smoothing : 0);
-    return (tg_real)q * class_weight(op, c);
+    return (tg_real)q * op->weights[c];
 }
 
 static void cross_entropy_forward(tg_node *node)
@@ -125,23 +119,23 @@ tg_tensor *tg_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_ints labels)
 static bool pair_shape(tg_node *node)
 {
     const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
-    if (a->ndim != b->ndim || memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) != 0)
+    if (!tg_has_shape(a, b->ndim, b->shape))
         return tg_node_fail(node, "%s and %s differ", tg_tensor_text(node, a), tg_tensor_text(node, b));
     if (a->size == 0) return tg_node_fail(node, "the mean over nothing: %s", tg_tensor_text(node, a));
     return tg_output(node, TG_SCALAR) != NULL;
 }
 
-static void binary_cross_entropy_forward(tg_node *node)
+static void mean_forward(tg_node *node, double (*loss)(double a, double b))
 {
-    const tg_tensor *x = node->inputs[0];
-    const tg_real *t = node->inputs[1]->data;
+    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
     double total = 0;
-    for (int64_t i = 0; i < x->size; i++) {
-        double z = (double)x->data[i];
-        total += (z > 0 ? z : 0) - z * (double)t[i] + log1p(exp(-fabs(z)));
-    }
-    node->outputs[0]->data[0] = (tg_real)(total / (double)x->size);
+    for (int64_t i = 0; i < a->size; i++) total += loss((double)a->data[i], (double)b->data[i]);
+    node->outputs[0]->data[0] = (tg_real)(total / (double)a->size);
 }
+
+static double binary_loss(double x, double t) { return (x > 0 ? x : 0) - x * t + log1p(exp(-fabs(x))); }
+
+static void binary_cross_entropy_forward(tg_node *node) { mean_forward(node, binary_loss); }
 
 static void binary_cross_entropy_backward(tg_node *node)
 {
@@ -159,23 +153,14 @@ TG_OP(binary_cross_entropy_op, "binary_cross_entropy", .shape = pair_shape, .for
 
 tg_tensor *tg_binary_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_tensor *targets)
 {
-    if (tape && targets && targets->requires_grad) {
-        tg_tape_fail(tape, "binary_cross_entropy: the targets require a gradient, and take none; detach them");
-        return NULL;
-    }
+    if (tape && targets && targets->requires_grad)
+        return tg_fail(&tape->error, "binary_cross_entropy: the targets require a gradient, and take none; detach them");
     return tg_apply(tape, &binary_cross_entropy_op, NULL, 2, (tg_tensor *[]){logits, targets}, NULL);
 }
 
-static void mean_squared_error_forward(tg_node *node)
-{
-    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
-    double total = 0;
-    for (int64_t i = 0; i < a->size; i++) {
-        double difference = (double)a->data[i] - (double)b->data[i];
-        total += difference * difference;
-    }
-    node->outputs[0]->data[0] = (tg_real)(total / (double)a->size);
-}
+static double square_loss(double a, double b) { return (a - b) * (a - b); }
+
+static void mean_squared_error_forward(tg_node *node) { mean_forward(node, square_loss); }
 
 static void mean_squared_error_backward(tg_node *node)
 {

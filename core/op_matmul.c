@@ -37,12 +37,10 @@ static bool matmul_shape(tg_node *node)
     }
     tg_tensor a_batch = *a, b_batch = *b;
     a_batch.ndim -= 2, b_batch.ndim -= 2;
-    if (!tg_broadcast_shape(&a_batch, &b_batch, &op->batch_ndim, op->batch_shape))
+    if (!tg_broadcast(2, (const tg_tensor *[]){&a_batch, &b_batch}, &op->batch_ndim, op->batch_shape, op->batch_strides))
         return fail_shapes(node, "the leading axes do not broadcast");
     const int64_t matrix[3] = {op->m * op->k, op->k * op->n, op->m * op->n};
-    tg_broadcast_strides(op->batch_ndim, op->batch_shape, a_batch.ndim, a_batch.shape, op->batch_strides[0]);
-    tg_broadcast_strides(op->batch_ndim, op->batch_shape, b_batch.ndim, b_batch.shape, op->batch_strides[1]);
-    tg_broadcast_strides(op->batch_ndim, op->batch_shape, op->batch_ndim, op->batch_shape, op->batch_strides[2]);
+    tg_natural_strides(op->batch_ndim, op->batch_shape, op->batch_strides[2]);
     for (int d = 0; d < op->batch_ndim; d++)
         for (int i = 0; i < 3; i++) op->batch_strides[i][d] *= matrix[i];
     int64_t shape[TG_MAX_DIMS];
@@ -57,13 +55,6 @@ static double matmul_flops(const tg_node *node)
     return 2.0 * (double)node->outputs[0]->size * (double)op->k;
 }
 
-static int64_t count(int ndim, const int64_t *shape)
-{
-    int64_t total = 1;
-    for (int d = 0; d < ndim; d++) total *= shape[d];
-    return total;
-}
-
 /* The offset of matrix number `index` of the batch. */
 static int64_t offset(const matmul_attributes *op, int which, int64_t index)
 {
@@ -75,19 +66,26 @@ static int64_t offset(const matmul_attributes *op, int which, int64_t index)
     return at;
 }
 
-/* Three operands of one product C = A B of the batch: 0, 1, 2 for a, b, y; each with its numbers and whether it is read
- * transposed against its storage. C's storage is never read transposed: `left` and `right` are chosen so. */
+/* One of the three operands, 0, 1, 2 for a, b, y: how the batch's first matrix of it is read. */
 typedef struct operand {
     int which;
-    const tg_real *data;
-    bool transpose;
-    int64_t columns; /* of its storage */
+    tg_matrix first;
 } operand;
 
-static tg_matrix view(const operand *x, int64_t at)
+static operand input(const tg_node *node, int which)
 {
-    tg_matrix stored = {x->data + at, x->columns, 1};
-    return x->transpose ? tg_matrix_transposed(stored) : stored;
+    const tg_tensor *x = node->inputs[which];
+    const tg_matrix stored = {x->data, x->shape[x->ndim - 1], 1};
+    const matmul_attributes *op = node->attributes;
+    return (operand){which, op->transpose[which] ? tg_matrix_transposed(stored) : stored};
+}
+
+static operand transposed(operand x) { return (operand){x.which, tg_matrix_transposed(x.first)}; }
+
+/* Matrix number `index` of the batch. */
+static tg_matrix matrix(const matmul_attributes *op, operand x, int64_t index)
+{
+    return (tg_matrix){x.first.data + offset(op, x.which, index), x.first.row, x.first.column};
 }
 
 void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *c, int64_t c_row, bool add)
@@ -103,16 +101,14 @@ static void run_batch(tg_node *node, int64_t m, int64_t n, int64_t k, operand le
                       bool add)
 {
     const matmul_attributes *op = node->attributes;
-    int64_t batch = count(op->batch_ndim, op->batch_shape);
-    bool right_shared = true; /* one right side serves the whole batch: packed once */
-    for (int d = 0; d < op->batch_ndim; d++)
-        if (op->batch_shape[d] > 1 && op->batch_strides[right.which][d] != 0) right_shared = false;
-    const bool in_place = tg_gemm_in_place(n, view(&right, 0));
+    int64_t batch = tg_shape_size(op->batch_ndim, op->batch_shape);
+    const bool shared = batch > 0 && offset(op, right.which, batch - 1) == 0; /* one right side, packed once */
+    const bool in_place = tg_gemm_in_place(n, right.first);
     tg_real *packed = in_place ? NULL : tg_scratch(node, tg_gemm_pack_size(k, n));
     for (int64_t i = 0; i < batch && (packed || in_place); i++) {
-        const tg_matrix b = view(&right, offset(op, right.which, i));
-        if (packed && (i == 0 || !right_shared)) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
-        TG_RUN(tg_k_gemm)(m, n, k, view(&left, offset(op, left.which, i)), packed ? packed : b.data, packed ? 0 : b.row,
+        const tg_matrix b = matrix(op, right, i);
+        if (packed && (i == 0 || !shared)) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
+        TG_RUN(tg_k_gemm)(m, n, k, matrix(op, left, i), packed ? packed : b.data, packed ? 0 : b.row,
                           c + offset(op, which, i), n, add);
     }
 }
@@ -127,37 +123,34 @@ static bool is_broadcast(const matmul_attributes *op, int which)
 static void matmul_forward(tg_node *node)
 {
     const matmul_attributes *op = node->attributes;
-    operand a = {0, node->inputs[0]->data, op->transpose[0], op->transpose[0] ? op->m : op->k};
-    operand b = {1, node->inputs[1]->data, op->transpose[1], op->transpose[1] ? op->k : op->n};
-    bool rows_run_on = !op->transpose[0] && count(op->batch_ndim, op->batch_shape) * op->m * op->k == node->inputs[0]->size;
-    if (rows_run_on && node->inputs[1]->ndim == 2) { /* one matrix b: all rows of a in one product */
-        int64_t rows = op->k ? node->inputs[0]->size / op->k : node->outputs[0]->size / (op->n ? op->n : 1);
-        tg_product(node, rows, op->n, op->k, view(&a, 0), view(&b, 0), node->outputs[0]->data, op->n, false);
+    const operand a = input(node, 0), b = input(node, 1);
+    const tg_tensor *x = node->inputs[0], *y = node->outputs[0];
+    if (!op->transpose[0] && !is_broadcast(op, 0) && node->inputs[1]->ndim == 2) { /* one b: all rows of a in one product */
+        int64_t rows = op->k ? x->size / op->k : y->size / (op->n ? op->n : 1);
+        tg_product(node, rows, op->n, op->k, a.first, b.first, y->data, op->n, false);
         return;
     }
-    run_batch(node, op->m, op->n, op->k, a, b, 2, node->outputs[0]->data, false);
+    run_batch(node, op->m, op->n, op->k, a, b, 2, y->data, false);
+}
+
+/* Where a gradient goes: several matrices add up in one that was broadcast. */
+static tg_real *gradient(tg_node *node, int which, bool *add)
+{
+    *add = true;
+    return is_broadcast(node->attributes, which) ? tg_grad(node, which) : tg_grad_target(node, which, add);
 }
 
 static void matmul_backward(tg_node *node)
 {
     const matmul_attributes *op = node->attributes;
-    operand a = {0, node->inputs[0]->data, op->transpose[0], op->transpose[0] ? op->m : op->k};
-    operand b = {1, node->inputs[1]->data, op->transpose[1], op->transpose[1] ? op->k : op->n};
-    operand dy = {2, node->outputs[0]->grad, false, op->n}, dy_t = dy;
-    dy_t.transpose = true;
+    const operand a = input(node, 0), b = input(node, 1), dy = {2, {node->outputs[0]->grad, op->n, 1}};
     bool add;
-    tg_real *da = is_broadcast(op, 0) ? tg_grad(node, 0) : tg_grad_target(node, 0, &add);
-    if (is_broadcast(op, 0)) add = true;
-    operand b_t = b;
-    b_t.transpose = !b.transpose;
-    if (da && !op->transpose[0]) run_batch(node, op->m, op->k, op->n, dy, b_t, 0, da, add); /* da = dy b^T */
-    if (da && op->transpose[0]) run_batch(node, op->k, op->m, op->n, b, dy_t, 0, da, add);  /* da^T = b dy^T */
-    tg_real *db = is_broadcast(op, 1) ? tg_grad(node, 1) : tg_grad_target(node, 1, &add);
-    if (is_broadcast(op, 1)) add = true;
-    operand a_t = a;
-    a_t.transpose = !a.transpose;
-    if (db && !op->transpose[1]) run_batch(node, op->k, op->n, op->m, a_t, dy, 1, db, add); /* db = a^T dy */
-    if (db && op->transpose[1]) run_batch(node, op->n, op->k, op->m, dy_t, a, 1, db, add);  /* db^T = dy^T a */
+    tg_real *da = gradient(node, 0, &add);
+    if (da && !op->transpose[0]) run_batch(node, op->m, op->k, op->n, dy, transposed(b), 0, da, add); /* da = dy b^T */
+    if (da && op->transpose[0]) run_batch(node, op->k, op->m, op->n, b, transposed(dy), 0, da, add);  /* da^T = b dy^T */
+    tg_real *db = gradient(node, 1, &add);
+    if (db && !op->transpose[1]) run_batch(node, op->k, op->n, op->m, transposed(a), dy, 1, db, add); /* db = a^T dy */
+    if (db && op->transpose[1]) run_batch(node, op->n, op->k, op->m, transposed(dy), a, 1, db, add);  /* db^T = dy^T a */
 }
 
 TG_OP(matmul_op, "matmul", .attribute_size = sizeof(matmul_attributes), .shape = matmul_shape,

@@ -29,7 +29,7 @@ static bool normalize_shape(tg_node *node)
     op->rows = x->size / op->n;
     for (int i = 1; i < 3; i++) {
         const tg_tensor *w = node->inputs[i];
-        if (w && (w->ndim != 1 || w->shape[0] != op->n))
+        if (w && !tg_has_shape(w, TG_SHAPE(op->n)))
             return tg_node_fail(node, "%s wants weight and bias of [%lld], and got %s", tg_tensor_text(node, x),
                                 (long long)op->n, tg_tensor_text(node, w));
     }
@@ -71,8 +71,7 @@ static void normalize_backward(tg_node *node)
     if (!g) return;
     for (int64_t r = 0; dx && r < op->rows; r++, dx += n) {
         const tg_real *h = op->h + r * n, *dy_row = dy + r * n, inverse_s = op->inverse_s[r];
-        if (weight) for (int64_t i = 0; i < n; i++) g[i] = dy_row[i] * weight->data[i];
-        else memcpy(g, dy_row, (size_t)n * sizeof *g);
+        for (int64_t i = 0; i < n; i++) g[i] = dy_row[i] * (weight ? weight->data[i] : 1);
         tg_real mean_g = TG_RUN(tg_k_sum)(n, g) / (tg_real)n, mean_gh = TG_RUN(tg_k_dot)(n, g, h) / (tg_real)n;
         for (int64_t i = 0; i < n; i++) dx[i] = (add ? dx[i] : 0) + (g[i] - mean_g - h[i] * mean_gh) * inverse_s;
     }

@@ -18,54 +18,37 @@ typedef struct reduction {
     bool needs_some;      /* nothing to reduce is an error */
     bool reduced[TG_MAX_DIMS];
     int64_t n, rows;
-    bool in_place;        /* the reduced axes are the last */
+    int64_t shape[TG_MAX_DIMS], in_x[TG_MAX_DIMS], in_rows[TG_MAX_DIMS]; /* reordered: sizes, strides */
+    bool in_place;        /* nothing is to be moved */
 } reduction;
-
-static bool mark_axes(tg_node *node, reduction *op, const tg_tensor *x)
-{
-    for (int k = 0; k < op->axes.count; k++) {
-        int axis = op->axes.axis[k];
-        if (!tg_node_axis(node, x->ndim, &axis)) return false;
-        if (op->reduced[axis]) return tg_node_fail(node, "axis %d of %s is named twice", axis, tg_tensor_text(node, x));
-        op->reduced[axis] = true;
-    }
-    for (int d = 0; op->axes.count < 0 && d < x->ndim; d++) op->reduced[d] = true;
-    return true;
-}
 
 static bool reduce_shape(tg_node *node)
 {
     reduction *op = node->attributes;
     const tg_tensor *x = node->inputs[0];
     if (op->axes.count > TG_MAX_DIMS) return tg_node_fail(node, "%d axes are too many", op->axes.count);
-    if (!mark_axes(node, op, x)) return false;
+    if (!tg_node_axes(node, op->axes.count, op->axes.axis)) return false;
+    for (int k = 0; k < op->axes.count; k++) op->reduced[op->axes.axis[k]] = true;
     int ndim = 0;
-    int64_t shape[TG_MAX_DIMS];
+    int64_t shape[TG_MAX_DIMS], natural[TG_MAX_DIMS];
     op->n = op->rows = 1;
-    op->in_place = true;
     for (int d = 0; d < x->ndim; d++) {
+        if (op->axes.count < 0) op->reduced[d] = true;
         if (op->reduced[d]) op->n *= x->shape[d];
         else op->rows *= x->shape[d];
-        if (d > 0 && op->reduced[d - 1] && !op->reduced[d]) op->in_place = false;
         if (!op->reduced[d]) shape[ndim++] = x->shape[d];
         else if (op->keep) shape[ndim++] = 1;
     }
     if (op->n == 0 && op->rows > 0 && op->needs_some)
         return tg_node_fail(node, "the axes to reduce of %s hold nothing", tg_tensor_text(node, x));
-    return tg_output(node, ndim, shape) != NULL;
-}
-
-/* Copies a tensor to rows of what is reduced, or adds such rows to a tensor. */
-static void move_rows(const reduction *op, const tg_tensor *x, const tg_real *from, tg_real *to, bool back)
-{
-    int64_t shape[TG_MAX_DIMS], in_tensor[TG_MAX_DIMS], natural[TG_MAX_DIMS], in_rows[TG_MAX_DIMS];
-    tg_natural_strides(x->ndim, x->shape, natural);
     int at = 0;
-    for (int pass = 0; pass < 2; pass++)
+    tg_natural_strides(x->ndim, x->shape, natural);
+    for (int last = 0; last < 2; last++)
         for (int d = 0; d < x->ndim; d++)
-            if (op->reduced[d] == (pass == 1)) shape[at] = x->shape[d], in_tensor[at++] = natural[d];
-    tg_natural_strides(x->ndim, shape, in_rows);
-    tg_copy_strided(x->ndim, shape, from, back ? in_rows : in_tensor, to, back ? in_tensor : in_rows, back);
+            if (op->reduced[d] == last) op->shape[at] = x->shape[d], op->in_x[at++] = natural[d];
+    tg_natural_strides(x->ndim, op->shape, op->in_rows);
+    op->in_place = memcmp(op->in_x, op->in_rows, sizeof op->in_x) == 0;
+    return tg_output(node, ndim, shape) != NULL;
 }
 
 static const tg_real *input_rows(tg_node *node)
@@ -74,7 +57,7 @@ static const tg_real *input_rows(tg_node *node)
     const tg_tensor *x = node->inputs[0];
     if (op->in_place) return x->data;
     tg_real *rows = tg_scratch(node, x->size);
-    if (rows) move_rows(op, x, x->data, rows, false);
+    if (rows) tg_copy_strided(x->ndim, op->shape, x->data, op->in_x, rows, op->in_rows, false);
     return rows;
 }
 
@@ -98,8 +81,7 @@ static void reduce_backward(tg_node *node)
     tg_real *rows = tg_scratch(node, node->inputs[0]->size);
     if (!x || !rows) return;
     for (int64_t r = 0; r < op->rows; r++) op->gradient(op->n, x + r * op->n, y->data[r], y->grad[r], rows + r * op->n);
-    if (!op->in_place) move_rows(op, node->inputs[0], rows, dx, true);
-    else TG_RUN(tg_k_add_rows)(1, node->inputs[0]->size, rows, 0, dx);
+    tg_copy_strided(node->inputs[0]->ndim, op->shape, rows, op->in_rows, dx, op->in_x, true);
 }
 
 /* Pieces are summed over lanes and the pieces in double, so that a long sum keeps its digits. */

@@ -3,8 +3,6 @@
 #include "internal.h"
 #include "kernels.h"
 
-static void add_to(int64_t n, const tg_real *x, tg_real *y) { TG_RUN(tg_k_add_rows)(1, n, x, 0, y); }
-
 /* ---- reshape: a view ---- */
 
 typedef struct reshape_attributes {
@@ -37,7 +35,7 @@ static void no_forward(tg_node *node) { (void)node; }
 static void reshape_backward(tg_node *node)
 {
     tg_real *dx = tg_grad(node, 0);
-    if (dx) add_to(node->inputs[0]->size, node->outputs[0]->grad, dx);
+    if (dx) TG_RUN(tg_k_add_rows)(1, node->inputs[0]->size, node->outputs[0]->grad, 0, dx);
 }
 
 TG_OP(reshape_op, "reshape", .attribute_size = sizeof(reshape_attributes), .shape = reshape_shape,
@@ -47,57 +45,53 @@ tg_tensor *tg_reshape(tg_tape *tape, tg_tensor *x, int ndim, const int64_t *shap
 {
     reshape_attributes op = {.ndim = ndim};
     if (!tape) return NULL;
-    if (ndim < 0 || ndim > TG_MAX_DIMS) {
-        tg_tape_fail(tape, "reshape: %d axes are not 0 .. %d", ndim, TG_MAX_DIMS);
-        return NULL;
-    }
+    if (ndim < 0 || ndim > TG_MAX_DIMS)
+        return tg_fail(&tape->error, "reshape: %d axes are not 0 .. %d", ndim, TG_MAX_DIMS);
     for (int d = 0; d < ndim; d++) op.shape[d] = shape[d];
     return tg_apply_1(tape, &reshape_op, &op, x);
 }
 
-/* ---- permute ---- */
+/* ---- permute and slice: x read in another layout ---- */
+
+typedef struct layout {
+    int64_t first;                               /* number of x that y begins with */
+    int64_t in_x[TG_MAX_DIMS], in_y[TG_MAX_DIMS]; /* strides, in the order of y's axes */
+} layout;
+
+static void layout_forward(tg_node *node)
+{
+    const layout *op = node->attributes;
+    const tg_tensor *y = node->outputs[0];
+    tg_copy_strided(y->ndim, y->shape, node->inputs[0]->data + op->first, op->in_x, y->data, op->in_y, false);
+}
+
+static void layout_backward(tg_node *node)
+{
+    const layout *op = node->attributes;
+    const tg_tensor *y = node->outputs[0];
+    tg_real *dx = tg_grad(node, 0);
+    if (dx) tg_copy_strided(y->ndim, y->shape, y->grad, op->in_y, dx + op->first, op->in_x, true);
+}
 
 typedef struct permute_attributes {
+    layout layout;
     int order[TG_MAX_DIMS];
-    int64_t in_x[TG_MAX_DIMS], in_y[TG_MAX_DIMS]; /* strides, in the order of y's axes */
 } permute_attributes;
 
 static bool permute_shape(tg_node *node)
 {
     permute_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0];
-    bool used[TG_MAX_DIMS] = {false};
     int64_t shape[TG_MAX_DIMS], natural[TG_MAX_DIMS];
+    if (!tg_node_axes(node, x->ndim, op->order)) return false;
     tg_natural_strides(x->ndim, x->shape, natural);
-    for (int d = 0; d < x->ndim; d++) {
-        int axis = op->order[d];
-        if (!tg_node_axis(node, x->ndim, &axis)) return false;
-        if (used[axis]) return tg_node_fail(node, "axis %d of %s is named twice", axis, tg_tensor_text(node, x));
-        used[axis] = true;
-        shape[d] = x->shape[axis];
-        op->in_x[d] = natural[axis];
-    }
-    tg_natural_strides(x->ndim, shape, op->in_y);
+    for (int d = 0; d < x->ndim; d++) shape[d] = x->shape[op->order[d]], op->layout.in_x[d] = natural[op->order[d]];
+    tg_natural_strides(x->ndim, shape, op->layout.in_y);
     return tg_output(node, x->ndim, shape) != NULL;
 }
 
-static void permute_forward(tg_node *node)
-{
-    const permute_attributes *op = node->attributes;
-    const tg_tensor *y = node->outputs[0];
-    tg_copy_strided(y->ndim, y->shape, node->inputs[0]->data, op->in_x, y->data, op->in_y, false);
-}
-
-static void permute_backward(tg_node *node)
-{
-    const permute_attributes *op = node->attributes;
-    const tg_tensor *y = node->outputs[0];
-    tg_real *dx = tg_grad(node, 0);
-    if (dx) tg_copy_strided(y->ndim, y->shape, y->grad, op->in_y, dx, op->in_x, true);
-}
-
 TG_OP(permute_op, "permute", .attribute_size = sizeof(permute_attributes), .shape = permute_shape,
-      .forward = permute_forward, .backward = permute_backward);
+      .forward = layout_forward, .backward = layout_backward);
 
 tg_tensor *tg_permute(tg_tape *tape, tg_tensor *x, const int *order)
 {
@@ -106,28 +100,47 @@ tg_tensor *tg_permute(tg_tape *tape, tg_tensor *x, const int *order)
     return tg_apply_1(tape, &permute_op, &op, x);
 }
 
-/* ---- concat, stack and slice ---- */
+typedef struct slice_attributes {
+    layout layout;
+    int axis;
+    int64_t start, stop;
+} slice_attributes;
 
-/* Copies between a whole tensor and the part of it that begins at `start` of an axis: into the part, or from it. `adds` is for
- * gradients. */
-typedef enum direction { INTO_PART, FROM_PART } direction;
-
-static void copy_part(direction way, const tg_tensor *whole, tg_real *whole_data, const tg_tensor *part, tg_real *part_data,
-                      int axis, int64_t start, bool adds)
+static bool slice_shape(tg_node *node)
 {
-    int64_t in_whole[TG_MAX_DIMS], in_part[TG_MAX_DIMS];
-    tg_natural_strides(whole->ndim, whole->shape, in_whole);
-    tg_natural_strides(part->ndim, part->shape, in_part);
-    whole_data += start * in_whole[axis];
-    if (way == INTO_PART) tg_copy_strided(part->ndim, part->shape, whole_data, in_whole, part_data, in_part, adds);
-    else tg_copy_strided(part->ndim, part->shape, part_data, in_part, whole_data, in_whole, adds);
+    slice_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    if (!tg_node_axes(node, 1, &op->axis)) return false;
+    int64_t size = x->shape[op->axis], start = op->start < 0 ? op->start + size : op->start;
+    int64_t stop = op->stop < 0 ? op->stop + size : op->stop;
+    if (start < 0 || stop < start || stop > size)
+        return tg_node_fail(node, "positions %lld .. %lld of axis %d of %s are not there", (long long)op->start,
+                            (long long)op->stop, op->axis, tg_tensor_text(node, x));
+    int64_t shape[TG_MAX_DIMS];
+    memcpy(shape, x->shape, sizeof shape);
+    shape[op->axis] = stop - start;
+    tg_natural_strides(x->ndim, x->shape, op->layout.in_x);
+    tg_natural_strides(x->ndim, shape, op->layout.in_y);
+    op->layout.first = start * op->layout.in_x[op->axis];
+    return tg_output(node, x->ndim, shape) != NULL;
 }
+
+TG_OP(slice_op, "slice", .attribute_size = sizeof(slice_attributes), .shape = slice_shape,
+      .forward = layout_forward, .backward = layout_backward);
+
+tg_tensor *tg_slice(tg_tape *tape, tg_tensor *x, int axis, int64_t start, int64_t stop)
+{
+    slice_attributes op = {.axis = axis, .start = start, .stop = stop};
+    return tg_apply_1(tape, &slice_op, &op, x);
+}
+
+/* ---- concat and stack ---- */
 
 static bool concat_shape(tg_node *node)
 {
     int *axis = node->attributes;
     const tg_tensor *first = node->inputs[0];
-    if (!tg_node_axis(node, first->ndim, axis)) return false;
+    if (!tg_node_axes(node, 1, axis)) return false;
     int64_t shape[TG_MAX_DIMS] = {0};
     memcpy(shape, first->shape, sizeof shape);
     for (int i = 1; i < node->n_inputs; i++) {
@@ -142,25 +155,26 @@ static bool concat_shape(tg_node *node)
     return tg_output(node, first->ndim, shape) != NULL;
 }
 
-static void concat_forward(tg_node *node)
+/* Copies each x into its place in y; or adds to each dx what stands there in dy. */
+static void each_part(tg_node *node, bool back)
 {
     const int *axis = node->attributes;
     const tg_tensor *y = node->outputs[0];
-    int64_t start = 0;
-    for (int i = 0; i < node->n_inputs; start += node->inputs[i++]->shape[*axis])
-        copy_part(FROM_PART, y, y->data, node->inputs[i], node->inputs[i]->data, *axis, start, false);
-}
-
-static void concat_backward(tg_node *node)
-{
-    const int *axis = node->attributes;
-    const tg_tensor *y = node->outputs[0];
-    int64_t start = 0;
-    for (int i = 0; i < node->n_inputs; start += node->inputs[i++]->shape[*axis]) {
-        tg_real *dx = tg_grad(node, i);
-        if (dx) copy_part(INTO_PART, y, y->grad, node->inputs[i], dx, *axis, start, true);
+    int64_t in_x[TG_MAX_DIMS], in_y[TG_MAX_DIMS], first = 0;
+    tg_natural_strides(y->ndim, y->shape, in_y);
+    for (int i = 0; i < node->n_inputs; i++) {
+        const tg_tensor *x = node->inputs[i];
+        tg_real *dx = back ? tg_grad(node, i) : NULL;
+        tg_natural_strides(x->ndim, x->shape, in_x);
+        if (!back) tg_copy_strided(x->ndim, x->shape, x->data, in_x, y->data + first, in_y, false);
+        else if (dx) tg_copy_strided(x->ndim, x->shape, y->grad + first, in_y, dx, in_x, true);
+        first += x->shape[*axis] * in_y[*axis];
     }
 }
+
+static void concat_forward(tg_node *node) { each_part(node, false); }
+
+static void concat_backward(tg_node *node) { each_part(node, true); }
 
 TG_OP(concat_op, "concat", .attribute_size = sizeof(int), .shape = concat_shape, .forward = concat_forward,
       .backward = concat_backward);
@@ -171,7 +185,7 @@ static bool count_fits(tg_tape *tape, const char *name, int count)
 {
     if (!tape || tape->error.set) return false;
     if (count >= 1 && count <= MOST_TENSORS) return true;
-    return tg_tape_fail(tape, "%s: %d tensors are not 1 .. %d", name, count, MOST_TENSORS);
+    return tg_fail(&tape->error, "%s: %d tensors are not 1 .. %d", name, count, MOST_TENSORS);
 }
 
 tg_tensor *tg_concat(tg_tape *tape, int n, tg_tensor *const *tensors, int axis)
@@ -186,67 +200,16 @@ tg_tensor *tg_stack(tg_tape *tape, int n, tg_tensor *const *tensors, int axis)
     tg_tensor *wider[MOST_TENSORS];
     for (int i = 0; i < n; i++) {
         const tg_tensor *x = tensors[i], *first = tensors[0];
-        char text[2][TG_SHAPE_TEXT];
-        if (!x) {
-            tg_tape_fail(tape, "stack: input %d is NULL", i);
-            return NULL;
-        }
+        if (!x)
+            return tg_fail(&tape->error, "stack: input %d is NULL", i);
         int at = axis < 0 ? axis + x->ndim + 1 : axis;
-        bool same = x->ndim == first->ndim && memcmp(x->shape, first->shape, (size_t)x->ndim * sizeof *x->shape) == 0;
-        if (!same || at < 0 || at > x->ndim || x->ndim == TG_MAX_DIMS) {
-            tg_tape_fail(tape, "stack: %s and %s along a new axis %d do not fit",
-                         tg_format_shape(text[0], first->ndim, first->shape),
-                         tg_format_shape(text[1], x->ndim, x->shape), axis);
-            return NULL;
-        }
+        if (!tg_has_shape(x, first->ndim, first->shape) || at < 0 || at > x->ndim || x->ndim == TG_MAX_DIMS)
+            return tg_fail(&tape->error, "stack: %s and %s along a new axis %d do not fit",
+                           tg_text_of(first->ndim, first->shape).text,
+                           tg_text_of(x->ndim, x->shape).text, axis);
         int64_t shape[TG_MAX_DIMS];
         for (int d = 0; d <= x->ndim; d++) shape[d] = d < at ? x->shape[d] : d == at ? 1 : x->shape[d - 1];
         wider[i] = tg_reshape(tape, tensors[i], x->ndim + 1, shape);
     }
     return tg_concat(tape, n, wider, axis);
-}
-
-typedef struct slice_attributes {
-    int axis;
-    int64_t start, stop;
-} slice_attributes;
-
-static bool slice_shape(tg_node *node)
-{
-    slice_attributes *op = node->attributes;
-    const tg_tensor *x = node->inputs[0];
-    if (!tg_node_axis(node, x->ndim, &op->axis)) return false;
-    int64_t size = x->shape[op->axis], start = op->start < 0 ? op->start + size : op->start;
-    int64_t stop = op->stop < 0 ? op->stop + size : op->stop;
-    if (start < 0 || stop < start || stop > size)
-        return tg_node_fail(node, "positions %lld .. %lld of axis %d of %s are not there", (long long)op->start,
-                            (long long)op->stop, op->axis, tg_tensor_text(node, x));
-    op->start = start, op->stop = stop;
-    int64_t shape[TG_MAX_DIMS];
-    memcpy(shape, x->shape, sizeof shape);
-    shape[op->axis] = stop - start;
-    return tg_output(node, x->ndim, shape) != NULL;
-}
-
-static void slice_forward(tg_node *node)
-{
-    const slice_attributes *op = node->attributes;
-    copy_part(INTO_PART, node->inputs[0], node->inputs[0]->data, node->outputs[0], node->outputs[0]->data, op->axis,
-              op->start, false);
-}
-
-static void slice_backward(tg_node *node)
-{
-    const slice_attributes *op = node->attributes;
-    tg_real *dx = tg_grad(node, 0);
-    if (dx) copy_part(FROM_PART, node->inputs[0], dx, node->outputs[0], node->outputs[0]->grad, op->axis, op->start, true);
-}
-
-TG_OP(slice_op, "slice", .attribute_size = sizeof(slice_attributes), .shape = slice_shape,
-      .forward = slice_forward, .backward = slice_backward);
-
-tg_tensor *tg_slice(tg_tape *tape, tg_tensor *x, int axis, int64_t start, int64_t stop)
-{
-    slice_attributes op = {axis, start, stop};
-    return tg_apply_1(tape, &slice_op, &op, x);
 }

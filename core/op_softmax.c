@@ -16,8 +16,7 @@ typedef struct softmax_attributes {
     enum { EVERYTHING, BY_LENGTHS, BY_MASK } how;
     tg_ints lengths;
     tg_mask mask;
-    int64_t rows, n;            /* of x: its last axis has n positions */
-    int64_t rows_per_length;
+    int64_t n;                  /* positions of the last axis */
     int64_t strides[1][TG_MAX_DIMS]; /* of the mask in x's shape */
 } softmax_attributes;
 
@@ -27,60 +26,21 @@ static bool softmax_shape(tg_node *node)
     const tg_tensor *x = node->inputs[0];
     if (x->ndim == 0) return tg_node_fail(node, "a single number has no axis to normalise over");
     op->n = x->shape[x->ndim - 1];
-    op->rows = op->n ? x->size / op->n : 0;
     if (op->how == BY_LENGTHS) {
         if (x->ndim < 2) return tg_node_fail(node, "%s has no batch axis for lengths", tg_tensor_text(node, x));
         if (!tg_keep_lengths(node, &op->lengths, x->shape[0], op->n)) return false;
-        op->rows_per_length = x->shape[0] ? op->rows / x->shape[0] : 0;
     }
     if (op->how == BY_MASK) {
         tg_mask *mask = &op->mask;
         if (!tg_keep_mask(node, mask)) return false;
-        if (!tg_broadcasts_to(x->ndim, x->shape, mask->ndim, mask->shape))
+        if (!tg_broadcast_strides(x->ndim, x->shape, mask->ndim, mask->shape, op->strides[0]))
             return tg_node_fail(node, "mask %s does not broadcast to %s",
                                 tg_shape_text(node, mask->ndim, mask->shape), tg_tensor_text(node, x));
-        tg_broadcast_strides(x->ndim, x->shape, mask->ndim, mask->shape, op->strides[0]);
     }
     return tg_output_like(node, x) != NULL;
 }
 
-/* Writes the positions of a row that take part, in order; returns how many. */
-static int64_t positions(const softmax_attributes *op, int64_t row, const uint8_t *keep, int64_t step, int64_t *at)
-{
-    int64_t count = 0, n = op->n;
-    if (op->how == BY_LENGTHS) n = op->lengths.data[row / op->rows_per_length];
-    for (int64_t i = 0; i < n; i++)
-        if (op->how != BY_MASK || keep[i * step]) at[count++] = i;
-    return count;
-}
-
-static void forward_row(bool logarithm, int64_t n, tg_real *x)
-{
-    tg_real m = TG_RUN(tg_k_max)(n, x);
-    if (!logarithm) {
-        TG_RUN(tg_k_exp_shifted)(n, x, m, 1, x);
-        tg_real inverse = 1 / TG_RUN(tg_k_sum)(n, x);
-        for (int64_t i = 0; i < n; i++) x[i] *= inverse;
-        return;
-    }
-    tg_real shift = (tg_real)log(tg_sum_exp(n, x, m));
-    for (int64_t i = 0; i < n; i++) x[i] = x[i] - m - shift;
-}
-
-/* From y and dy of the positions that take part to dx, in dy's place; `work` has room for n numbers. */
-static void backward_row(bool logarithm, int64_t n, const tg_real *y, tg_real *dy, tg_real *work)
-{
-    if (logarithm) {
-        tg_real sum = TG_RUN(tg_k_sum)(n, dy);
-        TG_RUN(tg_k_exp)(n, y, work);
-        for (int64_t i = 0; i < n; i++) dy[i] -= work[i] * sum;
-    } else {
-        const tg_real sum = TG_RUN(tg_k_dot)(n, dy, y);
-        TG_RUN(tg_k_softmax_backward)(1, n, n, y, &sum, 1, dy);
-    }
-}
-
-/* Calls for each row with its positions; the mask is walked along. */
+/* Calls for each row with the positions that take part, in order; the mask is walked along. */
 typedef void (*row_function)(tg_node *node, int64_t row, int64_t count, const int64_t *at, tg_real *work);
 
 static void each_row(tg_node *node, row_function function)
@@ -88,42 +48,58 @@ static void each_row(tg_node *node, row_function function)
     const softmax_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0];
     int64_t *at = tg_scratch_bytes(node, (size_t)op->n * sizeof *at);
-    tg_real *work = tg_scratch(node, 3 * op->n);
+    tg_real *work = tg_scratch(node, 2 * op->n);
     if (!at || !work) return;
-    tg_rows rows = tg_rows_start(x->ndim, x->shape);
-    for (int64_t row = 0; tg_rows_next(&rows, 1, op->strides); row++) {
+    tg_rows rows = tg_rows_start(x->ndim, x->shape, 1, op->strides);
+    for (int64_t row = 0; tg_rows_next(&rows); row++) {
         const uint8_t *keep = op->how == BY_MASK ? op->mask.keep + rows.offset[0] : NULL;
-        function(node, row, positions(op, row, keep, op->strides[0][x->ndim - 1], at), at, work);
+        const int64_t n = op->how == BY_LENGTHS ? op->lengths.data[rows.index[0]] : op->n;
+        int64_t count = 0;
+        for (int64_t i = 0; i < n; i++)
+            if (!keep || keep[i * rows.step[0]]) at[count++] = i;
+        function(node, row, count, at, work);
     }
 }
 
-static void forward_of_row(tg_node *node, int64_t row, int64_t count, const int64_t *at, tg_real *work)
+static void forward_row(tg_node *node, int64_t row, int64_t count, const int64_t *at, tg_real *x)
 {
     const softmax_attributes *op = node->attributes;
-    const tg_real *x = node->inputs[0]->data + row * op->n;
     tg_real *y = node->outputs[0]->data + row * op->n;
-    tg_real left_out = op->logarithm && count ? -(tg_real)INFINITY : 0;
-    for (int64_t i = 0; i < count; i++) work[i] = x[at[i]];
-    forward_row(op->logarithm, count, work);
-    for (int64_t i = 0; i < op->n; i++) y[i] = left_out;
-    for (int64_t i = 0; i < count; i++) y[at[i]] = work[i];
+    for (int64_t i = 0; i < count; i++) x[i] = node->inputs[0]->data[row * op->n + at[i]];
+    const tg_real m = TG_RUN(tg_k_max)(count, x);
+    if (op->logarithm) {
+        const tg_real shift = (tg_real)log(tg_sum_exp(count, x, m));
+        for (int64_t i = 0; i < count; i++) x[i] = x[i] - m - shift;
+    } else {
+        TG_RUN(tg_k_exp_shifted)(count, x, m, 1, x);
+        const tg_real inverse = 1 / TG_RUN(tg_k_sum)(count, x);
+        for (int64_t i = 0; i < count; i++) x[i] *= inverse;
+    }
+    for (int64_t i = 0; i < op->n; i++) y[i] = op->logarithm && count ? -(tg_real)INFINITY : 0;
+    for (int64_t i = 0; i < count; i++) y[at[i]] = x[i];
 }
 
-static void softmax_forward(tg_node *node) { each_row(node, forward_of_row); }
+static void softmax_forward(tg_node *node) { each_row(node, forward_row); }
 
-static void backward_of_row(tg_node *node, int64_t row, int64_t count, const int64_t *at, tg_real *work)
+static void backward_row(tg_node *node, int64_t row, int64_t count, const int64_t *at, tg_real *dy)
 {
     const softmax_attributes *op = node->attributes;
     const tg_tensor *out = node->outputs[0];
-    tg_real *y = work + op->n, *dx = node->inputs[0]->grad + row * op->n;
-    for (int64_t i = 0; i < count; i++) work[i] = out->grad[row * op->n + at[i]], y[i] = out->data[row * op->n + at[i]];
-    backward_row(op->logarithm, count, y, work, work + 2 * op->n);
-    for (int64_t i = 0; i < count; i++) dx[at[i]] += work[i];
+    tg_real *y = dy + op->n, *dx = node->inputs[0]->grad + row * op->n;
+    for (int64_t i = 0; i < count; i++) dy[i] = out->grad[row * op->n + at[i]], y[i] = out->data[row * op->n + at[i]];
+    const tg_real sum = op->logarithm ? TG_RUN(tg_k_sum)(count, dy) : TG_RUN(tg_k_dot)(count, dy, y);
+    if (op->logarithm) {
+        TG_RUN(tg_k_exp)(count, y, y);
+        for (int64_t i = 0; i < count; i++) dy[i] -= y[i] * sum;
+    } else {
+        TG_RUN(tg_k_softmax_backward)(1, count, count, y, &sum, 1, dy);
+    }
+    for (int64_t i = 0; i < count; i++) dx[at[i]] += dy[i];
 }
 
 static void softmax_backward(tg_node *node)
 {
-    if (tg_grad(node, 0)) each_row(node, backward_of_row);
+    if (tg_grad(node, 0)) each_row(node, backward_row);
 }
 
 TG_OP(softmax_op, "softmax", .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,

@@ -17,18 +17,9 @@ void tg_params_free(tg_params *params)
     for (int64_t i = 0; i < params->count; i++)
         if (params->entries[i]->deferred) tg_free(params->entries[i]->deferred->notes);
     tg_free(params->entries);
-    tg_arena_free(&params->loaded_arena);
+    tg_arena_free(&params->loaded.arena);
     tg_arena_free(&params->arena);
     tg_free(params);
-}
-
-bool tg_params_fail(tg_params *params, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    tg_error_vset(&params->error, NULL, format, arguments);
-    va_end(arguments);
-    return false;
 }
 
 const char *tg_params_error(const tg_params *params)
@@ -48,8 +39,8 @@ const char *tg_params_take_error(tg_params *params)
 void *tg_params_alloc(tg_params *params, size_t bytes)
 {
     void *memory = tg_arena_alloc(&params->arena, bytes);
-    if (!memory) tg_params_fail(params, "out of memory: %zu bytes for the parameters", bytes);
-    return memory;
+    if (!memory) return tg_fail(&params->error, "out of memory: %zu bytes for the parameters", bytes);
+    return memset(memory, 0, bytes);
 }
 
 /* ---- registration ---- */
@@ -57,11 +48,11 @@ void *tg_params_alloc(tg_params *params, size_t bytes)
 static bool join_name(tg_params *params, char name[TG_MAX_NAME], const char *scope, const char *last)
 {
     bool scoped = scope && *scope;
-    if (!last || !*last) return tg_params_fail(params, "a parameter needs a name");
+    if (!last || !*last) return tg_fail(&params->error, "a parameter needs a name");
     int length = snprintf(name, TG_MAX_NAME, "%s%s%s", scoped ? scope : "", scoped ? "." : "", last);
     if (length < 0 || length >= TG_MAX_NAME)
-        return tg_params_fail(params, "parameter %.40s...: a name has at most %d bytes", name, TG_MAX_NAME - 1);
-    if (tg_params_find(params, name)) return tg_params_fail(params, "parameter %s is registered already", name);
+        return tg_fail(&params->error, "parameter %.40s...: a name has at most %d bytes", name, TG_MAX_NAME - 1);
+    if (tg_params_find(params, name)) return tg_fail(&params->error, "parameter %s is registered already", name);
     return true;
 }
 
@@ -71,7 +62,7 @@ static bool grow_entries(tg_params *params)
     int64_t capacity = params->capacity ? 2 * params->capacity : 16;
     size_t bytes = (size_t)capacity * sizeof *params->entries;
     tg_param_entry **entries = tg_realloc(params->entries, bytes);
-    if (!entries) return tg_params_fail(params, "out of memory: %zu bytes for the list of parameters", bytes);
+    if (!entries) return tg_fail(&params->error, "out of memory: %zu bytes for the list of parameters", bytes);
     params->entries = entries;
     params->capacity = capacity;
     return true;
@@ -91,19 +82,14 @@ static void initialize(const tg_params *params, tg_param_entry *entry, tg_init i
 tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int ndim, const int64_t *shape,
                     tg_init init)
 {
-    char full[TG_MAX_NAME], text[TG_SHAPE_TEXT];
-    if (!params || params->error.set || !join_name(params, full, scope, name) || !grow_entries(params)) return NULL;
-    int64_t size = tg_shape_size(ndim, shape);
-    if (size < 0) {
-        tg_params_fail(params, "parameter %s: the shape %s is negative, too large or has too many axes", full,
-                       tg_format_shape(text, ndim, shape));
-        return NULL;
-    }
+    const int64_t size = tg_shape_size(ndim, shape);
+    if (!params || params->error.set) return NULL;
     tg_param_entry *entry = tg_params_alloc(params, sizeof *entry);
-    if (!entry) return NULL;
-    *entry = (tg_param_entry){.tensor = {.ndim = ndim, .size = size, .requires_grad = true, .params = params}};
-    memcpy(entry->name, full, sizeof full);
-    entry->tensor.name = entry->name;
+    if (!entry || !join_name(params, entry->name, scope, name) || !grow_entries(params)) return NULL;
+    entry->tensor = (tg_tensor){.ndim = ndim, .size = size, .requires_grad = true, .name = entry->name, .params = params};
+    if (size < 0)
+        return tg_fail(&params->error, "parameter %s: the shape %s is negative, too large or has too many axes",
+                       entry->name, tg_text_of(ndim, shape).text);
     for (int d = 0; d < ndim; d++) entry->tensor.shape[d] = shape[d];
     entry->tensor.data = tg_params_alloc(params, (size_t)size * sizeof(tg_real));
     if (!entry->tensor.data) return NULL;
@@ -118,16 +104,11 @@ tg_real *tg_param_state(tg_params *params, tg_param_entry *entry, const char *na
     for (int k = 0; k < TG_MAX_STATES; k++) {
         if (strcmp(entry->states[k].name, name) == 0) return entry->states[k].data;
         if (entry->states[k].name[0]) continue;
-        size_t bytes = (size_t)entry->tensor.size * sizeof(tg_real);
-        tg_real *data = tg_params_alloc(params, bytes);
-        if (!data) return NULL;
-        memset(data, 0, bytes);
-        entry->states[k].data = data;
-        snprintf(entry->states[k].name, TG_STATE_NAME, "%s", name);
-        return data;
+        tg_real *data = tg_params_alloc(params, (size_t)entry->tensor.size * sizeof *data);
+        if (data) snprintf(entry->states[k].name, TG_STATE_NAME, "%s", name);
+        return entry->states[k].data = data;
     }
-    tg_params_fail(params, "parameter %s holds the state of too many optimizers", entry->name);
-    return NULL;
+    return tg_fail(&params->error, "parameter %s holds the state of too many optimizers", entry->name);
 }
 
 /* ---- asking ---- */
@@ -166,8 +147,7 @@ int64_t tg_params_freeze(tg_params *params, const char *prefix, bool frozen)
     int64_t count = 0;
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         if (!has_prefix(params->entries[i]->name, prefix)) continue;
-        tg_tensor *tensor = &params->entries[i]->tensor;
-        tensor->requires_grad = !frozen;
+        params->entries[i]->tensor.requires_grad = !frozen;
         if (frozen) tg_param_drop_grad(params->entries[i]);
         count++;
     }
@@ -200,6 +180,7 @@ bool tg_params_set_metadata(tg_params *params, const char *key, const char *valu
     if (!params->metadata) params->metadata = json_object();
     if (!value) json_object_del(params->metadata, key);
     else if (json_object_set_new(params->metadata, key, json_string(value)) != 0)
-        return tg_params_fail(params, "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key, strlen(value));
+        return tg_fail(&params->error, "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key,
+                       strlen(value));
     return true;
 }

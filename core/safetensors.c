@@ -62,105 +62,64 @@ static const char *own_format(void) { return sizeof(tg_real) == 8 ? "F64" : "F32
 
 /* ---- writing ---- */
 
-/* A tensor on its way into the file. */
-typedef bool (*tensor_visitor)(void *context, const char *name, int ndim, const int64_t *shape, const void *data,
-                               size_t bytes, const char *format);
+/* Tensors pass twice in the same order: into the header, then (header NULL) their numbers into the file. */
+typedef struct writer {
+    json_t *header;
+    uint64_t offset;
+    FILE *file;
+} writer;
 
-static bool visit_states(const tg_param_entry *entry, tensor_visitor visit, void *context)
+/* What belongs to a parameter: its values (state NULL), or of an optimizer's state the one of that name. */
+static bool write_tensor(writer *w, const tg_param_entry *entry, const char *state, int ndim, const char *dtype,
+                         const void *data, size_t bytes)
 {
-    const tg_tensor *tensor = &entry->tensor;
+    if (!w->header) return fwrite(data, 1, bytes, w->file) == bytes;
     char name[TG_MAX_NAME + sizeof STATE_PREFIX + TG_STATE_NAME + 1];
-    for (int k = 0; k < TG_MAX_STATES && entry->states[k].name[0]; k++) {
-        snprintf(name, sizeof name, "%s%s/%s", STATE_PREFIX, entry->states[k].name, entry->name);
-        if (!visit(context, name, tensor->ndim, tensor->shape, entry->states[k].data,
-                   (size_t)tensor->size * sizeof(tg_real), own_format()))
-            return false;
-    }
-    double steps = (double)entry->steps;
-    snprintf(name, sizeof name, "%s%s/%s", STATE_PREFIX, STEPS, entry->name);
-    return entry->steps == 0 || visit(context, name, 0, NULL, &steps, sizeof steps, "F64");
+    snprintf(name, sizeof name, "%s%s%s%s", state ? STATE_PREFIX : "", state ? state : "", state ? "/" : "", entry->name);
+    json_t *sizes = json_array();
+    for (int d = 0; d < ndim; d++) json_array_append_new(sizes, json_integer(entry->tensor.shape[d]));
+    json_t *item = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype, "shape", sizes, "data_offsets",
+                             (json_int_t)w->offset, (json_int_t)(w->offset + bytes));
+    w->offset += bytes;
+    return item && json_object_set_new(w->header, name, item) == 0;
 }
 
-static bool visit_tensors(const tg_params *params, tg_save_what what, tensor_visitor visit, void *context)
+static bool write_tensors(writer *w, const tg_params *params, tg_save_what what)
 {
-    for (int64_t i = 0; i < params->count; i++) {
+    bool good = true;
+    for (int64_t i = 0; good && i < params->count; i++) {
         const tg_param_entry *entry = params->entries[i];
         const tg_tensor *tensor = &entry->tensor;
-        if (!visit(context, entry->name, tensor->ndim, tensor->shape, tensor->data,
-                   (size_t)tensor->size * sizeof(tg_real), own_format()))
-            return false;
-        if (what == TG_SAVE_STATE && !visit_states(entry, visit, context)) return false;
+        const size_t bytes = (size_t)tensor->size * sizeof(tg_real);
+        const double steps = (double)entry->steps;
+        good = write_tensor(w, entry, NULL, tensor->ndim, own_format(), tensor->data, bytes);
+        if (what != TG_SAVE_STATE) continue;
+        for (int k = 0; good && k < TG_MAX_STATES && entry->states[k].data; k++)
+            good = write_tensor(w, entry, entry->states[k].name, tensor->ndim, own_format(), entry->states[k].data, bytes);
+        if (good && steps > 0) good = write_tensor(w, entry, STEPS, 0, "F64", &steps, sizeof steps);
     }
-    return true;
+    return good;
 }
 
-typedef struct header_writer {
-    json_t *header;
-    int64_t offset;
-} header_writer;
-
-static bool write_header_entry(void *context, const char *name, int ndim, const int64_t *shape, const void *data,
-                               size_t bytes, const char *format)
+/* NULL when there is no memory or a name or a value is no UTF-8. */
+static json_t *make_header(const tg_params *params, tg_save_what what)
 {
-    (void)data;
-    header_writer *writer = context;
-    json_t *sizes = json_array();
-    for (int d = 0; d < ndim; d++) json_array_append_new(sizes, json_integer(shape[d]));
-    json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", format, "shape", sizes, "data_offsets",
-                              (json_int_t)writer->offset, (json_int_t)writer->offset + (json_int_t)bytes);
-    writer->offset += (int64_t)bytes;
-    return entry && json_object_set_new(writer->header, name, entry) == 0;
+    writer w = {.header = json_object()};
+    if (w.header && (!json_object_size(params->metadata) || !json_object_set(w.header, "__metadata__", params->metadata)) &&
+        write_tensors(&w, params, what))
+        return w.header;
+    json_decref(w.header);
+    return NULL;
 }
 
-/* The header's text, padded to a multiple of 8 bytes; to be freed with tg_free. NULL when there is no memory or a name or a
- * value is no UTF-8. */
-static char *header_text(const tg_params *params, tg_save_what what, size_t *length)
+/* The header is padded to a multiple of 8 bytes. */
+static bool write_contents(const tg_params *params, tg_save_what what, const json_t *header, FILE *file)
 {
-    header_writer writer = {.header = json_object()};
-    bool good = writer.header != NULL;
-    if (good && json_object_size(params->metadata))
-        good = json_object_set(writer.header, "__metadata__", params->metadata) == 0;
-    good = good && visit_tensors(params, what, write_header_entry, &writer);
-    char *text = NULL;
-    if (good) {
-        *length = json_dumpb(writer.header, NULL, 0, JSON_COMPACT);
-        size_t padded = (*length + 7) / 8 * 8;
-        text = *length ? tg_realloc(NULL, padded) : NULL;
-        if (text) {
-            json_dumpb(writer.header, text, *length, JSON_COMPACT);
-            memset(text + *length, ' ', padded - *length);
-            *length = padded;
-        }
-    }
-    json_decref(writer.header);
-    return text;
-}
-
-static bool write_all(int file, const void *data, size_t bytes)
-{
-    const unsigned char *next = data;
-    while (bytes > 0) {
-        ssize_t written = write(file, next, bytes < (1u << 30) ? bytes : (1u << 30));
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        next += written;
-        bytes -= (size_t)written;
-    }
-    return true;
-}
-
-static bool write_tensor(void *context, const char *name, int ndim, const int64_t *shape, const void *data,
-                         size_t bytes, const char *format)
-{
-    (void)name, (void)ndim, (void)shape, (void)format;
-    return write_all(*(const int *)context, data, bytes);
-}
-
-static bool write_contents(const tg_params *params, tg_save_what what, const char *header, size_t length, int file)
-{
-    uint64_t prefix = length;
-    return write_all(file, &prefix, sizeof prefix) && write_all(file, header, length) &&
-           visit_tensors(params, what, write_tensor, &file) && fsync(file) == 0;
+    const size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
+    const uint64_t padded = (length + 7) / 8 * 8;
+    return length && fwrite(&padded, sizeof padded, 1, file) == 1 && json_dumpf(header, file, JSON_COMPACT) == 0 &&
+           fprintf(file, "%*s", (int)(padded - length), "") >= 0 &&
+           write_tensors(&(writer){.file = file}, params, what) && fflush(file) == 0 && fsync(fileno(file)) == 0;
 }
 
 /* Makes the renaming itself durable; a file system that cannot sync a folder is no reason to fail. */
@@ -181,23 +140,23 @@ bool tg_params_save(tg_params *params, const char *path, tg_save_what what)
     tg_params_catch_up(params);
     struct stat status;
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-        return tg_params_fail(params, "cannot save %s: it is there and no regular file", path);
+        return tg_fail(&params->error, "cannot save %s: it is there and no regular file", path);
     char partial[4096];
     int length = snprintf(partial, sizeof partial, "%s.%ld.partial", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof partial) return tg_params_fail(params, "cannot save: the path is too long");
-    size_t header_length = 0;
-    char *header = header_text(params, what, &header_length);
+    if (length < 0 || (size_t)length >= sizeof partial) return tg_fail(&params->error, "cannot save: the path is too long");
+    json_t *header = make_header(params, what);
     if (!header)
-        return tg_params_fail(params, "cannot save %s: no memory for its header, or a name or text that is no UTF-8", path);
-    int file = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool written = file >= 0 && write_contents(params, what, header, header_length, file);
+        return tg_fail(&params->error, "cannot save %s: no memory for its header, or a name or text that is no UTF-8",
+                       path);
+    FILE *file = fopen(partial, "wbe");
+    bool written = file && write_contents(params, what, header, file);
     int reason = errno;
-    tg_free(header);
-    if (file >= 0 && close(file) != 0 && written) written = false, reason = errno;
+    json_decref(header);
+    if (file && fclose(file) != 0 && written) written = false, reason = errno;
     if (written && rename(partial, path) != 0) written = false, reason = errno;
     if (!written) {
-        if (file >= 0) unlink(partial);
-        return tg_params_fail(params, "cannot save %s: %s", path, strerror(reason));
+        if (file) unlink(partial);
+        return tg_fail(&params->error, "cannot save %s: %s", path, strerror(reason));
     }
     sync_folder(path);
     return true;
@@ -210,43 +169,45 @@ typedef struct reader {
     const char *path;
     FILE *file;
     uint64_t data_start, data_size;
-    tg_arena arena;
-    tg_loaded *loaded;
-    size_t count;
+    tg_loaded_file found;
 } reader;
 
 static bool bad_file(const reader *r, const char *what, const char *name)
 {
-    return tg_params_fail(r->params, "cannot load %s: %s%s%s", r->path, name ? name : "", name ? ": " : "", what);
+    return tg_fail(&r->params->error, "cannot load %s: %s%s%s", r->path, name ? name : "", name ? ": " : "", what);
 }
 
-static bool read_shape(const reader *r, const json_t *sizes, tg_tensor *tensor, const char *name)
+static void *reader_alloc(reader *r, size_t bytes, const char *name)
+{
+    void *memory = tg_arena_alloc(&r->found.arena, bytes);
+    return memory ? memory : tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", bytes, name);
+}
+
+static bool read_shape(const reader *r, const json_t *sizes, tg_tensor *tensor)
 {
     if (!json_is_array(sizes) || json_array_size(sizes) > TG_MAX_DIMS)
-        return bad_file(r, "its shape is no list of at most 6 sizes", name);
+        return bad_file(r, "its shape is no list of at most 6 sizes", tensor->name);
     tensor->ndim = (int)json_array_size(sizes);
     for (int d = 0; d < tensor->ndim; d++) {
         const json_t *size = json_array_get(sizes, (size_t)d);
-        if (!json_is_integer(size) || json_integer_value(size) < 0) return bad_file(r, "its shape has a bad size", name);
         tensor->shape[d] = json_integer_value(size);
+        if (!json_is_integer(size) || tensor->shape[d] < 0) return bad_file(r, "its shape has a bad size", tensor->name);
     }
     tensor->size = tg_shape_size(tensor->ndim, tensor->shape);
-    return tensor->size >= 0 || bad_file(r, "its shape is too large", name);
+    return tensor->size >= 0 || bad_file(r, "its shape is too large", tensor->name);
 }
 
-static bool read_numbers(reader *r, const number_format *format, uint64_t begin, tg_tensor *tensor, const char *name)
+static bool read_numbers(reader *r, const number_format *format, uint64_t begin, tg_tensor *tensor)
 {
-    tensor->data = tg_arena_alloc(&r->arena, (size_t)tensor->size * sizeof(tg_real));
-    if (!tensor->data)
-        return tg_params_fail(r->params, "out of memory: %zu bytes to load %s",
-                              (size_t)tensor->size * sizeof(tg_real), name);
-    if (fseeko(r->file, (off_t)(r->data_start + begin), SEEK_SET) != 0) return bad_file(r, strerror(errno), name);
     unsigned char block[4096];
     const int64_t in_block = (int64_t)(sizeof block / format->bytes);
+    tensor->data = reader_alloc(r, (size_t)tensor->size * sizeof(tg_real), tensor->name);
+    if (!tensor->data) return false;
+    if (fseeko(r->file, (off_t)(r->data_start + begin), SEEK_SET) != 0) return bad_file(r, strerror(errno), tensor->name);
     for (int64_t i = 0; i < tensor->size; i += in_block) {
-        int64_t n = tensor->size - i < in_block ? tensor->size - i : in_block;
-        if (fread(block, format->bytes, (size_t)n, r->file) != (size_t)n) return bad_file(r, "the file ends early", name);
-        for (int64_t k = 0; k < n; k++) tensor->data[i + k] = (tg_real)format->read(block + (size_t)k * format->bytes);
+        const size_t n = (size_t)(tensor->size - i < in_block ? tensor->size - i : in_block);
+        if (fread(block, format->bytes, n, r->file) != n) return bad_file(r, "the file ends early", tensor->name);
+        for (size_t k = 0; k < n; k++) tensor->data[i + (int64_t)k] = (tg_real)format->read(block + k * format->bytes);
     }
     return true;
 }
@@ -262,19 +223,15 @@ static bool read_tensor(reader *r, const char *name, json_t *entry)
     for (size_t k = 0; k < sizeof formats / sizeof *formats; k++)
         if (strcmp(formats[k].name, dtype) == 0) format = &formats[k];
     if (!format) return bad_file(r, "its dtype is none of F32, F64, F16, BF16", name);
-    tg_tensor tensor = {0};
-    if (!read_shape(r, shape, &tensor, name)) return false;
+    char *kept = reader_alloc(r, strlen(name) + 1, name);
+    if (!kept) return false;
+    tg_tensor tensor = {.name = strcpy(kept, name)};
+    if (!read_shape(r, shape, &tensor)) return false;
     if (from < 0 || to < from || (uint64_t)to > r->data_size) return bad_file(r, "its data lie outside the file", name);
     if ((uint64_t)(to - from) != (uint64_t)tensor.size * format->bytes)
         return bad_file(r, "its data_offsets do not fit its shape", name);
-    if (!read_numbers(r, format, (uint64_t)from, &tensor, name)) return false;
-    size_t name_bytes = strlen(name) + 1;
-    tg_loaded *loaded = tg_arena_alloc(&r->arena, sizeof *loaded + name_bytes);
-    if (!loaded) return tg_params_fail(r->params, "out of memory: %zu bytes to load %s", sizeof *loaded, name);
-    char *kept = memcpy(loaded + 1, name, name_bytes);
-    *loaded = (tg_loaded){r->loaded, kept, tensor, (uint64_t)from, (uint64_t)to, false};
-    r->loaded = loaded;
-    r->count++;
+    if (!read_numbers(r, format, (uint64_t)from, &tensor)) return false;
+    r->found.tensors[r->found.count++] = (tg_loaded){tensor, (uint64_t)from, (uint64_t)to, false};
     return true;
 }
 
@@ -289,48 +246,36 @@ static bool read_header(reader *r, json_t **header)
         return bad_file(r, "it is no safetensors file (the length of its header is wrong)", NULL);
     r->data_start = 8 + length;
     r->data_size = size - r->data_start;
-    char *text = tg_realloc(NULL, length + 1);
-    if (!text) return tg_params_fail(r->params, "out of memory: %zu bytes to load %s", (size_t)length + 1, r->path);
-    json_error_t error;
-    bool read = fread(text, 1, length, r->file) == length;
-    *header = read ? json_loadb(text, length, JSON_REJECT_DUPLICATES, &error) : NULL;
-    tg_free(text);
-    if (!json_is_object(*header)) return bad_file(r, "it is no safetensors file (its header is no JSON object)", NULL);
-    return true;
+    char *text = reader_alloc(r, length, r->path);
+    if (!text) return false;
+    if (fread(text, 1, length, r->file) == length) *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    return json_is_object(*header) || bad_file(r, "it is no safetensors file (its header is no JSON object)", NULL);
 }
 
 static int by_place(const void *a, const void *b)
 {
-    const tg_loaded *x = *(tg_loaded *const *)a, *y = *(tg_loaded *const *)b;
+    const tg_loaded *x = a, *y = b;
     if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
     return x->end < y->end ? -1 : x->end > y->end;
 }
 
-/* The tensors lie one after the other and fill the data: no hole, no overlap. */
-static bool check_cover(reader *r)
-{
-    tg_loaded **order = tg_arena_alloc(&r->arena, r->count * sizeof *order);
-    if (!order) return tg_params_fail(r->params, "out of memory: %zu bytes to load %s", r->count * sizeof *order, r->path);
-    size_t n = 0;
-    for (tg_loaded *loaded = r->loaded; loaded; loaded = loaded->next) order[n++] = loaded;
-    if (n) qsort(order, n, sizeof *order, by_place);
-    uint64_t end = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (order[i]->begin != end) return bad_file(r, "its data overlap others or leave a hole", order[i]->name);
-        end = order[i]->end;
-    }
-    return end == r->data_size || bad_file(r, "its tensors do not fill its data", NULL);
-}
-
+/* All of them; they lie one after the other and fill the data: no hole, no overlap. */
 static bool read_tensors(reader *r, json_t *header)
 {
     const char *name;
     json_t *entry;
-    json_object_foreach(header, name, entry) {
-        if (strcmp(name, "__metadata__") == 0) continue;
-        if (!read_tensor(r, name, entry)) return false;
+    r->found.tensors = reader_alloc(r, json_object_size(header) * sizeof *r->found.tensors, r->path);
+    if (!r->found.tensors) return false;
+    json_object_foreach(header, name, entry)
+        if (strcmp(name, "__metadata__") != 0 && !read_tensor(r, name, entry)) return false;
+    uint64_t end = 0;
+    qsort(r->found.tensors, r->found.count, sizeof *r->found.tensors, by_place);
+    for (size_t i = 0; i < r->found.count; i++) {
+        const tg_loaded *next = &r->found.tensors[i];
+        if (next->begin != end) return bad_file(r, "its data overlap others or leave a hole", next->tensor.name);
+        end = next->end;
     }
-    return check_cover(r);
+    return end == r->data_size || bad_file(r, "its tensors do not fill its data", NULL);
 }
 
 static bool check_metadata(const reader *r, json_t *metadata)
@@ -345,25 +290,21 @@ static bool check_metadata(const reader *r, json_t *metadata)
     return true;
 }
 
-static tg_loaded *find_loaded(tg_loaded *loaded, const char *name)
+/* ---- giving ---- */
+
+static bool check_shape(tg_params *params, const tg_tensor *a, const tg_tensor *b)
 {
-    while (loaded && strcmp(loaded->name, name) != 0) loaded = loaded->next;
-    return loaded;
+    return tg_has_shape(a, b->ndim, b->shape) ||
+           tg_fail(&params->error, "parameter %s: the model wants the shape %s, the file holds %s", a->name,
+                   tg_text_of(a->ndim, a->shape).text, tg_text_of(b->ndim, b->shape).text);
 }
 
-static bool check_shape(tg_params *params, const tg_param_entry *entry, const tg_loaded *loaded)
+/* optimizer/exp_avg/encoder.weight: whether the name is of that form and ends in the entry's name; then its middle, otherwise
+ * (the values themselves) "". False for what belongs to another parameter. */
+static bool belongs_to(const tg_param_entry *entry, const char *name, char state[TG_STATE_NAME])
 {
-    char wanted[TG_SHAPE_TEXT], found[TG_SHAPE_TEXT];
-    const tg_tensor *a = &entry->tensor, *b = loaded ? &loaded->tensor : NULL;
-    if (!b) return tg_params_fail(params, "the file holds no parameter %s", entry->name);
-    if (a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) == 0) return true;
-    return tg_params_fail(params, "parameter %s: the model wants the shape %s, the file holds %s", entry->name,
-                          tg_format_shape(wanted, a->ndim, a->shape), tg_format_shape(found, b->ndim, b->shape));
-}
-
-/* optimizer/exp_avg/encoder.weight: whether the name is of that form and ends in the entry's name. */
-static bool is_state_of(const tg_param_entry *entry, const char *name, char state[TG_STATE_NAME])
-{
+    state[0] = 0;
+    if (strcmp(name, entry->name) == 0) return true;
     if (strncmp(name, STATE_PREFIX, sizeof STATE_PREFIX - 1) != 0) return false;
     const char *start = name + sizeof STATE_PREFIX - 1, *slash = strchr(start, '/');
     if (!slash || slash - start >= TG_STATE_NAME || slash == start || strcmp(slash + 1, entry->name) != 0) return false;
@@ -371,55 +312,46 @@ static bool is_state_of(const tg_param_entry *entry, const char *name, char stat
     return true;
 }
 
-/* A state has the parameter's shape; the steps are one whole number. */
-static bool check_state(tg_params *params, const tg_param_entry *entry, const tg_loaded *loaded, const char *state)
-{
-    if (strcmp(state, STEPS) != 0) return check_shape(params, entry, loaded);
-    double steps = loaded->tensor.size == 1 ? (double)loaded->tensor.data[0] : -1;
-    return (steps >= 0 && steps < 0x1p53 && steps == floor(steps)) ||
-           tg_params_fail(params, "parameter %s: the file's count of steps is no whole number", entry->name);
-}
-
-/* Whether the tensors that were loaded fit a parameter and its states. */
-static bool check_entry(tg_params *params, const tg_param_entry *entry, tg_loaded *loaded)
+/* Whether the tensors of a file fit a parameter and its states: all have its shape, but the steps, one whole number. */
+static bool check_entry(tg_params *params, const tg_param_entry *entry, const tg_loaded_file *file)
 {
     char state[TG_STATE_NAME];
-    if (!check_shape(params, entry, find_loaded(loaded, entry->name))) return false;
-    for (; loaded; loaded = loaded->next)
-        if (is_state_of(entry, loaded->name, state) && !check_state(params, entry, loaded, state)) return false;
-    return true;
-}
-
-static bool claim_states(tg_params *params, tg_param_entry *entry)
-{
-    char name[TG_STATE_NAME];
-    entry->steps = 0;
-    for (int k = 0; k < TG_MAX_STATES; k++)
-        if (entry->states[k].data) memset(entry->states[k].data, 0, (size_t)entry->tensor.size * sizeof(tg_real));
-    for (tg_loaded *loaded = params->loaded; loaded; loaded = loaded->next) {
-        if (!is_state_of(entry, loaded->name, name)) continue;
-        loaded->claimed = true;
-        if (strcmp(name, STEPS) == 0) {
-            entry->steps = (int64_t)loaded->tensor.data[0];
-            continue;
-        }
-        tg_real *state = tg_param_state(params, entry, name);
-        if (!state) return false;
-        memcpy(state, loaded->tensor.data, (size_t)entry->tensor.size * sizeof(tg_real));
+    bool found = false;
+    for (size_t i = 0; i < file->count; i++) {
+        const tg_tensor *tensor = &file->tensors[i].tensor;
+        if (!belongs_to(entry, tensor->name, state)) continue;
+        if (!state[0]) found = true;
+        if (strcmp(state, STEPS) != 0 && !check_shape(params, &entry->tensor, tensor)) return false;
+        const double steps = tensor->size == 1 ? (double)tensor->data[0] : -1;
+        if (strcmp(state, STEPS) == 0 && !(steps >= 0 && steps < 0x1p53 && steps == floor(steps)))
+            return tg_fail(&params->error, "parameter %s: the file's count of steps is no whole number", entry->name);
     }
-    return true;
+    return found || tg_fail(&params->error, "the file holds no parameter %s", entry->name);
 }
 
 bool tg_param_claim(tg_params *params, tg_param_entry *entry)
 {
-    if (!check_entry(params, entry, params->loaded)) return false;
-    tg_loaded *loaded = find_loaded(params->loaded, entry->name);
-    loaded->claimed = true;
+    const size_t bytes = (size_t)entry->tensor.size * sizeof(tg_real);
+    char state[TG_STATE_NAME];
+    tg_real *to = entry->tensor.data;
+    if (!check_entry(params, entry, &params->loaded)) return false;
     tg_param_drop_grad(entry);
-    if (entry->tensor.size) memcpy(entry->tensor.data, loaded->tensor.data, (size_t)entry->tensor.size * sizeof(tg_real));
-    const bool good = claim_states(params, entry);
+    entry->steps = 0;
+    for (int k = 0; k < TG_MAX_STATES; k++)
+        if (entry->states[k].data) memset(entry->states[k].data, 0, bytes);
+    for (size_t i = 0; to && i < params->loaded.count; i++) {
+        tg_loaded *loaded = &params->loaded.tensors[i];
+        if (!belongs_to(entry, loaded->tensor.name, state)) continue;
+        loaded->claimed = true;
+        if (strcmp(state, STEPS) == 0) {
+            entry->steps = (int64_t)loaded->tensor.data[0];
+            continue;
+        }
+        to = state[0] ? tg_param_state(params, entry, state) : entry->tensor.data;
+        if (to && bytes) memcpy(to, loaded->tensor.data, bytes);
+    }
     tg_deferred_restart(entry);
-    return good;
+    return to != NULL;
 }
 
 /* Takes over what the file was found to hold: from here on only memory can fail. */
@@ -428,12 +360,11 @@ static bool take_over(reader *r, json_t *metadata)
     tg_params *params = r->params;
     if (!params->metadata) params->metadata = json_object();
     if (metadata && json_object_update(params->metadata, metadata) != 0)
-        return tg_params_fail(params, "out of memory: the metadata of %s", r->path);
-    tg_arena_free(&params->loaded_arena);
-    params->loaded_arena = r->arena;
-    params->loaded = r->loaded;
+        return tg_fail(&params->error, "out of memory: the metadata of %s", r->path);
+    tg_arena_free(&params->loaded.arena);
+    params->loaded = r->found;
     params->from_file = true;
-    r->arena = (tg_arena){0};
+    r->found = (tg_loaded_file){.count = 0};
     for (int64_t i = 0; i < params->count; i++)
         if (!tg_param_claim(params, params->entries[i])) return false;
     return true;
@@ -447,10 +378,10 @@ bool tg_params_load(tg_params *params, const char *path)
     json_t *header = NULL;
     bool good = read_header(&r, &header) && check_metadata(&r, json_object_get(header, "__metadata__")) &&
                 read_tensors(&r, header);
-    for (int64_t i = 0; good && i < params->count; i++) good = check_entry(params, params->entries[i], r.loaded);
+    for (int64_t i = 0; good && i < params->count; i++) good = check_entry(params, params->entries[i], &r.found);
     good = good && take_over(&r, json_object_get(header, "__metadata__"));
     json_decref(header);
-    tg_arena_free(&r.arena);
+    tg_arena_free(&r.found.arena);
     fclose(r.file);
     return good;
 }
@@ -458,10 +389,12 @@ bool tg_params_load(tg_params *params, const char *path)
 bool tg_params_loaded(tg_params *params)
 {
     if (!params || params->error.set) return false;
-    for (const tg_loaded *loaded = params->loaded; loaded; loaded = loaded->next)
-        if (!loaded->claimed) return tg_params_fail(params, "the file holds %s, for which the model has no place", loaded->name);
-    tg_arena_free(&params->loaded_arena);
-    params->loaded = NULL;
+    for (size_t i = 0; i < params->loaded.count; i++)
+        if (!params->loaded.tensors[i].claimed)
+            return tg_fail(&params->error, "the file holds %s, for which the model has no place",
+                           params->loaded.tensors[i].tensor.name);
+    tg_arena_free(&params->loaded.arena);
+    params->loaded.count = 0;
     params->from_file = false;
     return true;
 }

@@ -29,15 +29,6 @@ void tg_tape_reset(tg_tape *tape)
 
 /* ---- errors ---- */
 
-bool tg_tape_fail(tg_tape *tape, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    tg_error_vset(&tape->error, NULL, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
 const char *tg_tape_error(const tg_tape *tape)
 {
     if (!tape) return "out of memory: no tape";
@@ -73,19 +64,16 @@ size_t tg_tape_bytes(const tg_tape *tape) { return tape ? tape->arena.used : 0; 
 void *tg_tape_alloc(tg_tape *tape, size_t bytes)
 {
     void *memory = tg_arena_alloc(&tape->arena, bytes);
-    if (!memory) tg_tape_fail(tape, "out of memory: %zu bytes for the tape", bytes);
+    if (!memory) tg_fail(&tape->error, "out of memory: %zu bytes for the tape", bytes);
     return memory;
 }
 
 tg_tensor *tg_tensor_new(tg_tape *tape, int ndim, const int64_t *shape)
 {
     int64_t size = tg_shape_size(ndim, shape);
-    if (size < 0) {
-        char text[TG_SHAPE_TEXT];
-        tg_tape_fail(tape, "tensor %s: a size is negative, too large, or there are more than %d axes",
-                     tg_format_shape(text, ndim, shape), TG_MAX_DIMS);
-        return NULL;
-    }
+    if (size < 0)
+        return tg_fail(&tape->error, "tensor %s: a size is negative, too large, or there are more than %d axes",
+                       tg_text_of(ndim, shape).text, TG_MAX_DIMS);
     tg_tensor *tensor = tg_tape_alloc(tape, sizeof *tensor);
     if (!tensor) return NULL;
     *tensor = (tg_tensor){.ndim = ndim, .size = size};
@@ -127,11 +115,9 @@ tg_real *tg_tensor_grad(tg_tape *tape, tg_tensor *tensor, bool *add)
     if (!tensor->grad) {
         size_t bytes = (size_t)tensor->size * sizeof(tg_real);
         tensor->grad = tensor->params ? tg_params_alloc(tensor->params, bytes) : tg_tape_alloc(tape, bytes);
-        if (!tensor->grad) {
-            tg_tape_fail(tape, "out of memory: %zu bytes for the gradient of %s", bytes,
-                         tensor->name ? tensor->name : "a tensor");
-            return NULL;
-        }
+        if (!tensor->grad)
+            return tg_fail(&tape->error, "out of memory: %zu bytes for the gradient of %s", bytes,
+                           tensor->name ? tensor->name : "a tensor");
     }
     tg_deferred *deferred = tg_deferred_of(tensor);
     if (deferred) deferred->whole = true; /* and zero, if there is no gradient yet */
@@ -153,35 +139,31 @@ static void spoil_parameters(tg_tape *tape)
     for (tg_node *node = tape->first; node; node = node->next)
         for (int i = 0; i < node->n_inputs; i++)
             if (node->inputs[i] && node->inputs[i]->params)
-                tg_params_fail(node->inputs[i]->params, "the backward pass broke off: %s", tape->error.text);
+                tg_fail(&node->inputs[i]->params->error, "the backward pass broke off: %s", tape->error.text);
 }
 
 bool tg_backward(tg_tape *tape, tg_tensor *loss)
 {
     if (!tape || tape->error.set) return false;
-    char text[TG_SHAPE_TEXT];
-    if (!loss) return tg_tape_fail(tape, "backward: the loss is NULL");
+    if (!loss) return tg_fail(&tape->error, "backward: the loss is NULL");
     if (loss->size != 1)
-        return tg_tape_fail(tape, "backward: the loss must be one number, and has the shape %s",
-                            tg_format_shape(text, loss->ndim, loss->shape));
+        return tg_fail(&tape->error, "backward: the loss must be one number, and has the shape %s",
+                       tg_text_of(loss->ndim, loss->shape).text);
     if (tape->walked)
-        return tg_tape_fail(tape, "backward: this tape has been walked already; reset it and run the forward pass again");
+        return tg_fail(&tape->error, "backward: this tape has been walked already; reset it and run the "
+                                     "forward pass again");
     if (!loss->requires_grad)
-        return tg_tape_fail(tape, "backward: the loss depends on nothing that takes a gradient%s",
-                            tape->recording ? "" : " (the tape is not recording)");
+        return tg_fail(&tape->error, "backward: the loss depends on nothing that takes a gradient%s",
+                       tape->recording ? "" : " (the tape is not recording)");
     tape->walked = true;
     bool add;
     tg_real *seed = tg_tensor_grad(tape, loss, &add);
-    if (!seed) return false;
-    seed[0] = add ? seed[0] + 1 : 1;
-    for (tg_node *node = tape->last; node; node = node->previous) {
+    if (seed) seed[0] = add ? seed[0] + 1 : 1;
+    for (tg_node *node = tape->last; node && !tape->error.set; node = node->previous) {
         if (!node->op->backward || node->op->stops_gradient || !wants_backward(node)) continue;
         node->op->backward(node);
         tg_arena_reset(&tape->scratch);
-        if (tape->error.set) {
-            spoil_parameters(tape);
-            return false;
-        }
     }
-    return true;
+    if (tape->error.set) spoil_parameters(tape);
+    return !tape->error.set;
 }

@@ -11,16 +11,14 @@ bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name,
                        int64_t key_width, int64_t width)
 {
     *layer = (tg_attention){.score = score};
-    tg_init by_query = tg_init_uniform(query_width > 0 ? 1 / sqrt((double)query_width) : 0);
-    tg_init by_key = tg_init_uniform(key_width > 0 ? 1 / sqrt((double)key_width) : 0);
-    tg_init by_width = tg_init_uniform(width > 0 ? 1 / sqrt((double)width) : 0);
+    tg_init by_query = tg_init_by_width(query_width), by_key = tg_init_by_width(key_width);
     if (score == TG_SCORE_BILINEAR)
         layer->weight = tg_param(params, name, "weight", TG_SHAPE(query_width, key_width), by_query);
     if (score == TG_SCORE_ADDITIVE) {
         layer->query_weight = tg_param(params, name, "query.weight", TG_SHAPE(width, query_width), by_query);
         layer->key_weight = tg_param(params, name, "key.weight", TG_SHAPE(width, key_width), by_key);
         layer->bias = tg_param(params, name, "key.bias", TG_SHAPE(width), by_key);
-        layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width), by_width);
+        layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width), tg_init_by_width(width));
     }
     return params && !params->error.set;
 }
@@ -71,11 +69,9 @@ tg_tensor *tg_dot_attention(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor
 bool tg_additive_attention_init(tg_additive_attention *layer, tg_params *params, const char *name, int64_t input,
                                 int64_t width)
 {
-    tg_init into = tg_init_uniform(input > 0 ? 1 / sqrt((double)input) : 0);
-    tg_init onto = tg_init_uniform(width > 0 ? 1 / sqrt((double)width) : 0);
-    layer->proj_weight = tg_param(params, name, "proj.weight", TG_SHAPE(width, input), into);
-    layer->proj_bias = tg_param(params, name, "proj.bias", TG_SHAPE(width), into);
-    layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width), onto);
+    layer->proj_weight = tg_param(params, name, "proj.weight", TG_SHAPE(width, input), tg_init_by_width(input));
+    layer->proj_bias = tg_param(params, name, "proj.bias", TG_SHAPE(width), tg_init_by_width(input));
+    layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width), tg_init_by_width(width));
     return layer->score_weight != NULL;
 }
 
@@ -84,19 +80,21 @@ bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const c
 {
     *layer = (tg_attention_pool){.query = NULL};
     if (score == TG_SCORE_ADDITIVE) return tg_additive_attention_init(&layer->additive, params, name, input, width);
-    layer->query = tg_param(params, name, "query", TG_SHAPE(1, input), tg_init_uniform(input > 0 ? 1 / sqrt((double)input) : 0));
+    layer->query = tg_param(params, name, "query", TG_SHAPE(1, input), tg_init_by_width(input));
     return tg_attention_init(&layer->attention, params, name, score, input, input, width) && layer->query;
 }
 
-/* Whether x has, along an axis (2, or 1 for regions), the width that a layer's weight reads. */
-static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_tensor *weight, int axis)
+/* Whether x has, along an axis (2, or 1 for regions), the width that a layer's weight reads. There is nothing to look at
+ * yet. */
+static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_tensor *weight, int axis,
+                 tg_attention_detail *detail)
 {
+    if (detail) detail->result = NULL;
     if (!tape || tape->error.set || !x || !weight) return false;
-    char text[2][TG_SHAPE_TEXT];
     if (x->ndim == 3 && x->shape[axis] == weight->shape[1]) return true;
-    return tg_tape_fail(tape, "%s: input %s does not fit weight %s: wanted is %s", layer,
-                        tg_format_shape(text[0], x->ndim, x->shape), tg_format_shape(text[1], 2, weight->shape),
-                        axis == 2 ? "[B, T, in]" : "[B, in, R]");
+    return tg_fail(&tape->error, "%s: input %s does not fit weight %s: wanted is %s", layer,
+                   tg_text_of(x->ndim, x->shape).text, tg_text_of(2, weight->shape).text,
+                   axis == 2 ? "[B, T, in]" : "[B, in, R]");
 }
 
 /* [B, 1, D] -> [B, D], once it is known what to look at. */
@@ -105,8 +103,7 @@ static tg_tensor *pooled(tg_tape *tape, tg_tensor *y) { return y ? tg_reshape(ta
 tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
                                          tg_ints lengths, tg_attention_detail *detail)
 {
-    if (detail) detail->result = NULL;
-    if (!fits(tape, "additive_attention", x, layer->proj_weight, 2)) return NULL;
+    if (!fits(tape, "additive_attention", x, layer->proj_weight, 2, detail)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_attention_how how = {.score = TG_SCORE_ADDITIVE, .scale = 1, .one_query = true};
     x = tg_clean(tape, x, lengths);
@@ -129,9 +126,8 @@ static tg_tensor *same_query(tg_tape *tape, tg_tensor *query, int64_t batch)
 tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *layer, tg_tensor *x, tg_ints lengths,
                                      tg_attention_detail *detail)
 {
-    if (detail) detail->result = NULL;
     if (!layer->query) return tg_additive_attention_forward(tape, &layer->additive, x, lengths, detail);
-    if (!fits(tape, "attention_pool", x, layer->query, 2)) return NULL;
+    if (!fits(tape, "attention_pool", x, layer->query, 2, detail)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_tensor *q = same_query(tape, layer->query, x->shape[0]);
     return pooled(tape, forward(tape, &layer->attention, q, x, x, &mask, true, detail));
@@ -142,19 +138,16 @@ tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *lay
 bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *params, const char *name, int64_t in,
                                   int64_t hidden, int64_t out)
 {
-    char scope[3][TG_MAX_NAME];
-    static const char *const parts[] = {"linear1", "attention", "linear2"};
-    for (int i = 0; i < 3; i++) snprintf(scope[i], TG_MAX_NAME, "%s.%s", name, parts[i]);
-    return tg_linear_init(&layer->input, params, scope[0], in, hidden) &&
-           tg_linear_init_no_bias(&layer->score, params, scope[1], hidden, 1) &&
-           tg_linear_init(&layer->output, params, scope[2], hidden, out);
+    char scope[TG_MAX_NAME];
+    return tg_linear_init(&layer->input, params, tg_scope(scope, name, "linear1"), in, hidden) &&
+           tg_linear_init_no_bias(&layer->score, params, tg_scope(scope, name, "attention"), hidden, 1) &&
+           tg_linear_init(&layer->output, params, tg_scope(scope, name, "linear2"), hidden, out);
 }
 
 tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
                                            tg_ints lengths, tg_attention_detail *detail)
 {
-    if (detail) detail->result = NULL;
-    if (!fits(tape, "sequential_attention", x, layer->input.weight, 2)) return NULL;
+    if (!fits(tape, "sequential_attention", x, layer->input.weight, 2, detail)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &layer->input, tg_clean(tape, x, lengths))); /* [B, T, hidden] */
     tg_attention_how how = {.score = TG_SCORE_DOT, .scale = 1, .one_query = true};
@@ -166,7 +159,7 @@ tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_at
 tg_tensor *tg_parallel_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
                                          tg_attention_detail *detail)
 {
-    if (!fits(tape, "parallel_attention", x, layer->input.weight, 1)) return NULL;
+    if (!fits(tape, "parallel_attention", x, layer->input.weight, 1, detail)) return NULL;
     tg_tensor *by_region = tg_permute(tape, x, (const int[]){0, 2, 1}); /* [B, R, in] */
     return tg_sequential_attention_forward(tape, layer, by_region, tg_full_length(), detail);
 }

@@ -19,10 +19,6 @@
  *
  * Queries and keys past a length are not read; what the mask or causality leaves out has p = 0; a row with nothing left is
  * zeros. */
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "../core/internal.h"
 #include "attention_op.h"
 #include "kernels.h"
@@ -50,10 +46,9 @@ static bool keep_mask(tg_node *node, attention_attributes *op)
         !tg_keep_lengths(node, &op->mask.query_lengths, op->batch, op->tq))
         return false;
     if (!keep->keep) return true;
-    if (!tg_broadcasts_to(3, shape, keep->ndim, keep->shape))
+    if (!tg_broadcast_strides(3, shape, keep->ndim, keep->shape, op->mask_strides))
         return tg_node_fail(node, "mask %s does not broadcast to %s", tg_shape_text(node, keep->ndim, keep->shape),
                             tg_shape_text(node, 3, shape));
-    tg_broadcast_strides(3, shape, keep->ndim, keep->shape, op->mask_strides);
     return tg_keep_mask(node, keep);
 }
 
@@ -91,7 +86,8 @@ typedef struct head {
     const attention_attributes *op;
     int64_t index, b, h;      /* index = b heads + h */
     int64_t queries, keys;    /* that exist: the sequences' lengths */
-    tg_real *s, *p, *r, *e, *ds; /* [QUERIES, KEYS]; r is not there where e is p */
+    void *context;            /* of the pass: a gradients, or a look */
+    tg_real *s, *p, *r, *e, *ds; /* [QUERIES, KEYS]; r is not there where e is p; p is s where scores are raw */
     tg_real *k_t, *v_t, *k, *v, *rows; /* packed: scale K^T and V^T, K and V of a tile's keys; dy or q of its queries */
     tg_real *m, *l;           /* [Tq]; in the backward pass l is dy . y */
 } head;
@@ -109,31 +105,28 @@ static tg_matrix head_rows(const head *a, const tg_real *data, int64_t time, int
     return (tg_matrix){data + place(a, time, width, first), a->op->heads * width, 1};
 }
 
-typedef void (*head_function)(head *a, void *context);
-
-/* Each thread takes whole heads; `context` is passed on. */
-static void each_head(tg_node *node, head_function function, void *context)
+/* Each thread takes whole heads. */
+static void each_head(tg_node *node, void (*function)(head *a), void *context)
 {
     const attention_attributes *op = node->attributes;
     const int64_t tasks = op->batch * op->heads, wide = op->d > op->dv ? op->d : op->dv;
     const int64_t side = wide > KEYS ? wide : KEYS, pack = op->how.one_query ? 0 : tg_gemm_pack_size(side, side);
     const int64_t each = 5 * TILE + 5 * pack + 2 * op->tq;
-    int64_t threads = 1;
-#ifdef _OPENMP
-    if (tasks * op->tq * op->tk * wide > 4 * TG_PARALLEL_WORK && !omp_in_parallel()) threads = least(omp_get_max_threads(), tasks);
-#endif
+    const int64_t work = tasks * op->tq * op->tk * wide;
+    const int64_t threads = work > 4 * TG_PARALLEL_WORK ? least(tg_threads(true), tasks) : 1;
     tg_real *memory = tg_scratch(node, threads * each);
     if (!memory) return;
 #pragma omp parallel for if (threads > 1) num_threads((int)threads) schedule(static)
     for (int64_t t = 0; t < threads; t++) {
         tg_real *at = memory + t * each, *packs = at + 5 * TILE;
-        head a = {.node = node, .op = op, .s = at, .p = at + TILE, .r = at + 2 * TILE,
-                  .e = at + (op->plain ? 1 : 3) * TILE, .ds = at + 4 * TILE, .k_t = packs, .v_t = packs + pack, .k = packs + 2 * pack, .v = packs + 3 * pack,
-                  .rows = packs + 4 * pack, .m = packs + 5 * pack, .l = packs + 5 * pack + op->tq};
+        head a = {.node = node, .op = op, .context = context, .s = at, .p = at + (op->how.raw ? 0 : TILE),
+                  .r = at + 2 * TILE, .e = at + (op->plain ? 1 : 3) * TILE, .ds = at + 4 * TILE, .k_t = packs,
+                  .v_t = packs + pack, .k = packs + 2 * pack, .v = packs + 3 * pack, .rows = packs + 4 * pack,
+                  .m = packs + 5 * pack, .l = packs + 5 * pack + op->tq};
         for (a.index = t * tasks / threads; a.index < (t + 1) * tasks / threads; a.index++) {
             a.b = a.index / op->heads, a.h = a.index % op->heads;
             a.keys = op->mask.lengths.data[a.b], a.queries = op->mask.query_lengths.data[a.b];
-            function(&a, context);
+            function(&a);
         }
     }
 }
@@ -154,16 +147,15 @@ static void dot_rows(int64_t n, int64_t width, tg_real scale, const tg_real *x, 
     for (int64_t j = 0; j < n; j++) y[j] = scale * TG_RUN(tg_k_dot)(width, x, rows.data + j * rows.row);
 }
 
-static void sum_rows(int64_t n, int64_t width, const tg_real *factors, tg_matrix rows, tg_real *y)
-{
-    for (int64_t j = 0; j < n; j++) TG_RUN(tg_k_axpy)(width, factors[j], rows.data + j * rows.row, y);
-}
-
-/* C (+)= A B, where B is packed, packed now, or read where it stands. */
-static void multiply(int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *packed, bool pack, tg_real *c,
-                     int64_t c_row)
+/* C += A B, where B is packed, packed now, or read where it stands. */
+static void multiply(const head *h, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *packed, bool pack,
+                     tg_real *c, int64_t c_row)
 {
     const bool in_place = tg_gemm_in_place(n, b);
+    for (int64_t i = 0; is_single(h) && i < m; i++)
+        for (int64_t p = 0; p < k; p++)
+            TG_RUN(tg_k_axpy)(n, a.data[i * a.row + p * a.column], b.data + p * b.row, c + i * c_row);
+    if (is_single(h)) return;
     if (pack && !in_place) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
     TG_RUN(tg_k_gemm)(m, n, k, a, in_place ? b.data : packed, in_place ? b.row : 0, c, c_row, true);
 }
@@ -185,14 +177,14 @@ static void pack_keys(const head *a, int64_t j0, int64_t n)
 }
 
 /* Calls for each tile that holds something to attend to, key by key, its keys packed. */
-static void each_tile(head *a, void (*function)(head *a, tile t, void *context), void *context)
+static void each_tile(head *a, void (*function)(head *a, tile t))
 {
     for (int64_t j0 = 0; j0 < a->keys; j0 += KEYS) {
         int64_t n = least(KEYS, a->keys - j0);
         pack_keys(a, j0, n);
         for (int64_t i0 = 0; i0 < a->queries; i0 += QUERIES) {
             int64_t rows = least(QUERIES, a->queries - i0);
-            if (!a->op->mask.causal || j0 < i0 + rows) function(a, (tile){i0, rows, j0, n}, context);
+            if (!a->op->mask.causal || j0 < i0 + rows) function(a, (tile){i0, rows, j0, n});
         }
     }
 }
@@ -247,31 +239,28 @@ static void tile_effect(const head *a, tile t)
 
 /* ---- forward ---- */
 
-static void forward_tile(head *a, tile t, void *context)
+static void forward_tile(head *a, tile t)
 {
     const attention_attributes *op = a->op;
-    tg_real *y = (tg_real *)context + place(a, op->tq, op->dv, t.i0);
+    tg_real *y = a->node->outputs[0]->data + place(a, op->tq, op->dv, t.i0);
     const int64_t row = op->heads * op->dv;
     tile_scores(a, t);
-    if (op->how.raw) memcpy(a->p, a->s, (size_t)(t.rows * KEYS) * sizeof *a->p);
-    else TG_RUN(tg_k_fold)(t.rows, t.n, KEYS, a->s, a->p, a->m + t.i0, a->l + t.i0, op->dv, row, y);
+    if (!op->how.raw) TG_RUN(tg_k_fold)(t.rows, t.n, KEYS, a->s, a->p, a->m + t.i0, a->l + t.i0, op->dv, row, y);
     tile_effect(a, t);
     const tg_matrix v = head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0);
-    if (is_single(a)) sum_rows(t.n, op->dv, a->e, v, y);
-    else multiply(t.rows, op->dv, t.n, (tg_matrix){a->e, KEYS, 1}, v, a->v, false, y, row);
+    multiply(a, t.rows, op->dv, t.n, (tg_matrix){a->e, KEYS, 1}, v, a->v, false, y, row);
 }
 
-static void forward_head(head *a, void *context)
+static void forward_head(head *a)
 {
-    (void)context;
     const attention_attributes *op = a->op;
-    tg_real *all = a->node->outputs[0]->data, *y = all + place(a, op->tq, op->dv, 0), *kept = op->kept + 2 * a->index * op->tq;
+    tg_real *y = a->node->outputs[0]->data + place(a, op->tq, op->dv, 0), *kept = op->kept + 2 * a->index * op->tq;
     const int64_t row = op->heads * op->dv;
     for (int64_t i = 0; i < op->tq; i++) {
         a->m[i] = -(tg_real)INFINITY, a->l[i] = 0;
         memset(y + i * row, 0, (size_t)op->dv * sizeof *y);
     }
-    each_tile(a, forward_tile, all);
+    each_tile(a, forward_tile);
     for (int64_t i = 0; i < op->tq && !op->how.raw; i++) {
         bool nothing = a->m[i] == -(tg_real)INFINITY;
         kept[2 * i] = nothing ? (tg_real)INFINITY : a->m[i];
@@ -289,8 +278,7 @@ static void tile_again(const head *a, tile t, tg_look wanted, tg_real factor)
 {
     const attention_attributes *op = a->op;
     tile_scores(a, t);
-    if (op->how.raw) memcpy(a->p, a->s, (size_t)(t.rows * KEYS) * sizeof *a->p);
-    else TG_RUN(tg_k_weights)(t.rows, t.n, KEYS, a->s, op->kept + 2 * (a->index * op->tq + t.i0), a->p);
+    if (!op->how.raw) TG_RUN(tg_k_weights)(t.rows, t.n, KEYS, a->s, op->kept + 2 * (a->index * op->tq + t.i0), a->p);
     if (wanted == TG_LOOK_WEIGHTS) return;
     tile_effect(a, t);
     tg_matrix dy = head_rows(a, a->node->outputs[0]->grad, op->tq, op->dv, t.i0);
@@ -314,14 +302,14 @@ static void tile_again(const head *a, tile t, tg_look wanted, tg_real factor)
 }
 
 /* dy_i . y_i of every row, which raw scores do without; then tile by tile. */
-static void each_tile_again(head *a, void (*function)(head *a, tile t, void *context), void *context)
+static void each_tile_again(head *a, void (*function)(head *a, tile t))
 {
     const tg_tensor *y = a->node->outputs[0];
     for (int64_t i = 0; i < a->queries && y->grad; i++) {
         const int64_t at = place(a, a->op->tq, a->op->dv, i);
         a->l[i] = a->op->how.raw ? 0 : TG_RUN(tg_k_dot)(a->op->dv, y->grad + at, y->data + at);
     }
-    each_tile(a, function, context);
+    each_tile(a, function);
 }
 
 typedef struct gradients {
@@ -335,8 +323,7 @@ static void add_transposed(head *a, const tg_real *left, tile t, const tg_real *
     const tg_matrix right = head_rows(a, b, a->op->tq, width, t.i0);
     const int64_t row = a->op->heads * width;
     c += place(a, a->op->tk, width, t.j0);
-    for (int64_t j = 0; is_single(a) && j < t.n; j++) TG_RUN(tg_k_axpy)(width, left[j], right.data, c + j * row);
-    if (!is_single(a)) multiply(t.n, width, t.rows, (tg_matrix){left, 1, KEYS}, right, a->rows, true, c, row);
+    multiply(a, t.n, width, t.rows, (tg_matrix){left, 1, KEYS}, right, a->rows, true, c, row);
 }
 
 static void scores_backward_by_pairs(const head *a, tile t, const gradients *g)
@@ -358,9 +345,9 @@ static void scores_backward_by_pairs(const head *a, tile t, const gradients *g)
     TG_RUN(tg_k_add_rows)(1, d, of_tile, 0, dw);
 }
 
-static void backward_tile(head *a, tile t, void *context)
+static void backward_tile(head *a, tile t)
 {
-    const gradients *g = context;
+    const gradients *g = a->context;
     const attention_attributes *op = a->op;
     tile_again(a, t, TG_LOOK_SCORE_GRADS, is_product(a) ? (tg_real)op->how.scale : 1);
     if (g->of[V]) add_transposed(a, a->e, t, a->node->outputs[0]->grad, op->dv, g->of[V]);
@@ -372,11 +359,10 @@ static void backward_tile(head *a, tile t, void *context)
     if (!g->of[Q]) return;
     tg_real *dq = g->of[Q] + place(a, op->tq, op->d, t.i0);
     const tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0);
-    if (is_single(a)) sum_rows(t.n, op->d, a->ds, k, dq);
-    else multiply(t.rows, op->d, t.n, (tg_matrix){a->ds, KEYS, 1}, k, a->k, false, dq, op->heads * op->d);
+    multiply(a, t.rows, op->d, t.n, (tg_matrix){a->ds, KEYS, 1}, k, a->k, false, dq, op->heads * op->d);
 }
 
-static void backward_head(head *a, void *context) { each_tile_again(a, backward_tile, context); }
+static void backward_head(head *a) { each_tile_again(a, backward_tile); }
 
 static void attention_backward(tg_node *node)
 {
@@ -386,7 +372,7 @@ static void attention_backward(tg_node *node)
     if (!g.aside) return;
     memset(g.aside, 0, (size_t)(heads * row) * sizeof *g.aside);
     each_head(node, backward_head, &g);
-    tg_real *dw = node->inputs[SCORE] ? tg_grad(node, SCORE) : NULL;
+    tg_real *dw = tg_grad(node, SCORE);
     for (int64_t i = 0; dw && i < heads; i++)
         TG_RUN(tg_k_add_rows)(1, op->d, g.aside + i * row, 0, dw + i % op->heads * op->d);
 }
@@ -411,26 +397,24 @@ typedef struct look {
     tg_real *out; /* [B, heads, Tq, Tk] */
 } look;
 
-static void look_tile(head *a, tile t, void *context)
+static void look_tile(head *a, tile t)
 {
-    const look *l = context;
+    const look *l = a->context;
     tile_again(a, t, l->what, 1);
     const tg_real *from = l->what == TG_LOOK_WEIGHTS ? a->p : a->ds;
     for (int64_t i = 0; i < t.rows; i++)
         memcpy(l->out + (a->index * a->op->tq + t.i0 + i) * a->op->tk + t.j0, from + i * KEYS, (size_t)t.n * sizeof *from);
 }
 
-static void look_head(head *a, void *context) { each_tile_again(a, look_tile, context); }
+static void look_head(head *a) { each_tile_again(a, look_tile); }
 
 tg_tensor *tg_attention_look(tg_tape *tape, const tg_attention_detail *detail, tg_look what)
 {
     const tg_tensor *y = detail->result;
     if (!tape || tape->error.set || !y) return NULL;
-    if (!y->node || y->node->op != &attention_op || (what != TG_LOOK_WEIGHTS && !y->has_grad)) {
-        tg_tape_fail(tape, "attention: %s", y->node && y->node->op == &attention_op
-                         ? "gradients are there after a backward pass only" : "the tensor is not an attention's result");
-        return NULL;
-    }
+    if (!y->node || y->node->op != &attention_op || (what != TG_LOOK_WEIGHTS && !y->has_grad))
+        return tg_fail(&tape->error, "attention: %s", y->node && y->node->op == &attention_op
+                       ? "gradients are there after a backward pass only" : "the tensor is not an attention's result");
     const attention_attributes *op = y->node->attributes;
     tg_tensor *out = tg_constant(tape, NULL, TG_SHAPE(op->batch, op->heads, op->tq, op->tk));
     if (!out) return NULL;

@@ -15,8 +15,8 @@ bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name,
 {
     *layer = (tg_embedding){.padding = padding};
     if (params && (padding < -1 || padding >= count))
-        return tg_params_fail(params, "embedding %s: the padding row %d is outside its %lld rows", name, padding,
-                              (long long)count);
+        return tg_fail(&params->error, "embedding %s: the padding row %d is outside its %lld rows", name, padding,
+                       (long long)count);
     layer->weight = tg_param(params, name, "weight", TG_SHAPE(count, width), tg_init_normal(1));
     if (!layer->weight) return false;
     if (!params->from_file) clear_padding(layer);
@@ -27,9 +27,9 @@ bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count
 {
     tg_tensor *w = layer->weight;
     if (!w) return false;
-    if (count != w->shape[0] || width != w->shape[1])
-        return tg_params_fail(w->params, "%s is [%lld, %lld], and the matrix to load [%lld, %lld]", w->name,
-                              (long long)w->shape[0], (long long)w->shape[1], (long long)count, (long long)width);
+    if (!tg_has_shape(w, TG_SHAPE(count, width)))
+        return tg_fail(&w->params->error, "%s is %s, and the matrix to load %s", w->name, tg_text_of(2, w->shape).text,
+                       tg_text_of(TG_SHAPE(count, width)).text);
     tg_params_catch_up(w->params); /* so that no step is taken later, on other values */
     if (w->size) memcpy(w->data, matrix, (size_t)w->size * sizeof *matrix);
     clear_padding(layer);

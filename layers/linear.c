@@ -18,7 +18,7 @@ static bool linear_shape(tg_node *node)
         return tg_node_fail(node, "input %s does not fit weight %s (out, in)", tg_tensor_text(node, x),
                             tg_tensor_text(node, w));
     op->out = w->shape[0], op->in = w->shape[1];
-    if (b && (b->ndim != 1 || b->shape[0] != op->out))
+    if (b && !tg_has_shape(b, TG_SHAPE(op->out)))
         return tg_node_fail(node, "bias %s does not fit weight %s", tg_tensor_text(node, b), tg_tensor_text(node, w));
     op->rows = 1;
     int64_t shape[TG_MAX_DIMS];
@@ -54,29 +54,24 @@ static void linear_backward(tg_node *node)
     if (dx) tg_product(node, op->rows, op->in, op->out, (tg_matrix){dy, op->out, 1}, w, dx, op->in, add); /* dx = dy W */
     tg_real *dw = tg_grad_target(node, 1, &add);
     if (dw) tg_product(node, op->out, op->in, op->rows, (tg_matrix){dy, 1, op->out}, x, dw, op->in, add); /* dW = dy^T x */
-    tg_real *db = node->inputs[2] ? tg_grad(node, 2) : NULL;
+    tg_real *db = tg_grad(node, 2);
     if (db) TG_RUN(tg_k_add_rows)(op->rows, op->out, dy, op->out, db);
 }
 
 TG_OP(linear_op, "linear", .attribute_size = sizeof(linear_attributes), .optional = 1 << 2, .shape = linear_shape,
       .forward = linear_forward, .backward = linear_backward, .flops = linear_flops);
 
-static bool init(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out, bool bias)
+bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out)
 {
-    tg_init uniform = tg_init_uniform(in > 0 ? 1 / sqrt((double)in) : 0);
-    *layer = (tg_linear){.weight = tg_param(params, name, "weight", TG_SHAPE(out, in), uniform)};
-    if (bias) layer->bias = tg_param(params, name, "bias", TG_SHAPE(out), uniform);
-    return layer->weight && (layer->bias || !bias);
+    *layer = (tg_linear){.weight = tg_param(params, name, "weight", TG_SHAPE(out, in), tg_init_by_width(in))};
+    return layer->weight != NULL;
 }
 
 bool tg_linear_init(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out)
 {
-    return init(layer, params, name, in, out, true);
-}
-
-bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out)
-{
-    return init(layer, params, name, in, out, false);
+    if (!tg_linear_init_no_bias(layer, params, name, in, out)) return false;
+    layer->bias = tg_param(params, name, "bias", TG_SHAPE(out), tg_init_by_width(in));
+    return layer->bias != NULL;
 }
 
 tg_tensor *tg_linear_forward(tg_tape *tape, const tg_linear *layer, tg_tensor *x)

@@ -11,10 +11,6 @@
  * offset[t] .. offset[t] + active[t] - 1 and no padding is computed. In the reverse direction step t reads token
  * length - 1 - t. The input's part of all steps is one product, as are the weights' gradients at the end; between them each
  * thread takes rows of the batch through all steps without waiting for another. */
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "../core/internal.h"
 #include "kernels.h"
 #include "lstm_op.h"
@@ -48,14 +44,6 @@ static const tg_tensor *weight(const tg_node *node, int d, int which)
 }
 
 /* ---- shapes ---- */
-
-static bool has_shape(const tg_tensor *t, int ndim, int64_t a, int64_t b, int64_t c)
-{
-    const int64_t wanted[3] = {a, b, c};
-    bool same = t->ndim == ndim;
-    for (int i = 0; same && i < ndim; i++) same = t->shape[i] == wanted[i];
-    return same;
-}
 
 /* Sorts by counting: ranks in the order of length, longest first, equals in the order of the batch. */
 static bool plan(tg_node *node, lstm_attributes *op)
@@ -91,13 +79,13 @@ static bool lstm_shape(tg_node *node)
     op->batch = x->shape[0], op->time = x->shape[1], op->input = x->shape[2], op->hidden = r->shape[1];
     const int64_t width = 4 * op->hidden;
     for (int d = 0; d < op->directions; d++)
-        if (!has_shape(weight(node, d, W_IH), 2, width, op->input, 0) ||
-            !has_shape(weight(node, d, W_HH), 2, width, op->hidden, 0) ||
-            !has_shape(weight(node, d, B_IH), 1, width, 0, 0) || !has_shape(weight(node, d, B_HH), 1, width, 0, 0))
+        if (!tg_has_shape(weight(node, d, W_IH), TG_SHAPE(width, op->input)) ||
+            !tg_has_shape(weight(node, d, W_HH), TG_SHAPE(width, op->hidden)) ||
+            !tg_has_shape(weight(node, d, B_IH), TG_SHAPE(width)) || !tg_has_shape(weight(node, d, B_HH), TG_SHAPE(width)))
             return tg_node_fail(node, "the weights of direction %d are not [4H, %lld], [4H, H], [4H], [4H] with H %lld", d,
                                 (long long)op->input, (long long)op->hidden);
     for (int i = H0; i <= C0; i++)
-        if (node->inputs[i] && !has_shape(node->inputs[i], 3, op->directions, op->batch, op->hidden))
+        if (node->inputs[i] && !tg_has_shape(node->inputs[i], TG_SHAPE(op->directions, op->batch, op->hidden)))
             return tg_node_fail(node, "the initial state is %s, wanted is [%d, %lld, %lld]",
                                 tg_tensor_text(node, node->inputs[i]), op->directions, (long long)op->batch,
                                 (long long)op->hidden);
@@ -153,49 +141,37 @@ static void gather_state(const lstm_attributes *op, int d, const tg_real *state,
 
 static int64_t row_blocks(const lstm_attributes *op)
 {
-    int64_t threads = 1;
-#ifdef _OPENMP
-    if (op->n * op->hidden * op->hidden > 4 * TG_PARALLEL_WORK && !omp_in_parallel()) threads = omp_get_max_threads();
-#endif
-    int64_t blocks = (threads + op->directions - 1) / op->directions;
+    const int64_t threads = tg_threads(op->n * op->hidden * op->hidden > 4 * TG_PARALLEL_WORK);
+    const int64_t blocks = (threads + op->directions - 1) / op->directions;
     return blocks < op->batch ? blocks : op->batch > 0 ? op->batch : 1;
 }
 
-typedef void (*pack_function)(const tg_node *node, int d);
 typedef void (*block_function)(const tg_node *node, int d, int64_t first, int64_t last);
 
+/* The recurrent weights: the forward pass multiplies by W_hh^T, the backward pass by W_hh. */
+static void pack(const tg_node *node, int d, bool back)
+{
+    const lstm_attributes *op = node->attributes;
+    const tg_matrix w = {weight(node, d, W_HH)->data, op->hidden, 1};
+    if (back) TG_RUN(tg_k_gemm_pack)(4 * op->hidden, op->hidden, w, op->d[d].packed);
+    else TG_RUN(tg_k_gemm_pack)(op->hidden, 4 * op->hidden, tg_matrix_transposed(w), op->d[d].packed);
+}
+
 /* A direction's weights are packed by the thread that reads them, if it is one alone. */
-static void each_block(const tg_node *node, pack_function pack, block_function function)
+static void each_block(const tg_node *node, bool back, block_function function)
 {
     const lstm_attributes *op = node->attributes;
     const int64_t blocks = row_blocks(op), tasks = blocks * op->directions;
-    for (int d = 0; blocks > 1 && d < op->directions; d++) pack(node, d);
+    for (int d = 0; blocks > 1 && d < op->directions; d++) pack(node, d, back);
 #pragma omp parallel for if (tasks > op->directions || blocks > 1 || op->n * op->hidden > 4096) schedule(dynamic, 1)
     for (int64_t i = 0; i < tasks; i++) {
         int64_t block = i / op->directions;
-        if (blocks == 1) pack(node, (int)i);
+        if (blocks == 1) pack(node, (int)i, back);
         function(node, (int)(i % op->directions), block * op->batch / blocks, (block + 1) * op->batch / blocks);
     }
 }
 
 /* ---- forward ---- */
-
-static bool allocate(tg_node *node, lstm_attributes *op)
-{
-    tg_real *(*memory)(tg_node *, int64_t) = node->tape->recording ? tg_save : tg_scratch;
-    bool good = true;
-    for (int k = 0; good && k < op->directions; k++) {
-        direction *d = &op->d[k];
-        d->x = memory(node, op->n * op->input);
-        d->gates = memory(node, op->n * 4 * op->hidden);
-        d->before = memory(node, op->n * op->hidden);
-        d->c = memory(node, op->n * op->hidden);
-        d->c0 = memory(node, op->batch * op->hidden);
-        d->packed = tg_scratch(node, tg_gemm_pack_size(op->hidden, 4 * op->hidden));
-        good = d->x && d->gates && d->before && d->c && d->c0 && d->packed;
-    }
-    return good;
-}
 
 /* z of all steps but for the recurrent part: biases, then one product. */
 static void project_input(tg_node *node, int k)
@@ -223,12 +199,6 @@ static void pass_on(const tg_node *node, int k, int64_t t, int64_t rank, const t
     int64_t row = (k * op->batch + op->rank_of[rank]) * op->hidden;
     memcpy(node->outputs[1]->data + row, h, bytes);
     memcpy(node->outputs[2]->data + row, c, bytes);
-}
-
-static void pack_forward(const tg_node *node, int k)
-{
-    const lstm_attributes *op = node->attributes;
-    TG_RUN(tg_k_gemm_pack)(op->hidden, 4 * op->hidden, (tg_matrix){weight(node, k, W_HH)->data, 1, op->hidden}, op->d[k].packed);
 }
 
 static void forward_block(const tg_node *node, int k, int64_t first, int64_t last)
@@ -272,24 +242,25 @@ static void fill_rest(const tg_node *node)
 static void lstm_forward(tg_node *node)
 {
     lstm_attributes *op = node->attributes;
-    if (!allocate(node, op)) return;
+    tg_real *(*memory)(tg_node *, int64_t) = node->tape->recording ? tg_save : tg_scratch;
     for (int k = 0; k < op->directions; k++) {
-        const direction *d = &op->d[k];
+        direction *d = &op->d[k];
+        d->x = memory(node, op->n * op->input);
+        d->gates = memory(node, op->n * 4 * op->hidden);
+        d->before = memory(node, op->n * op->hidden);
+        d->c = memory(node, op->n * op->hidden);
+        d->c0 = memory(node, op->batch * op->hidden);
+        d->packed = tg_scratch(node, tg_gemm_pack_size(op->hidden, 4 * op->hidden));
+        if (!d->x || !d->gates || !d->before || !d->c || !d->c0 || !d->packed) return;
         project_input(node, k);
         gather_state(op, k, node->inputs[H0] ? node->inputs[H0]->data : NULL, op->time ? op->active[0] : 0, d->before);
         gather_state(op, k, node->inputs[C0] ? node->inputs[C0]->data : NULL, op->batch, d->c0);
     }
-    each_block(node, pack_forward, forward_block);
+    each_block(node, false, forward_block);
     fill_rest(node);
 }
 
 /* ---- backward ---- */
-
-static void pack_backward(const tg_node *node, int k)
-{
-    const lstm_attributes *op = node->attributes;
-    TG_RUN(tg_k_gemm_pack)(4 * op->hidden, op->hidden, (tg_matrix){weight(node, k, W_HH)->data, op->hidden, 1}, op->d[k].packed);
-}
 
 static void backward_block(const tg_node *node, int k, int64_t first, int64_t last)
 {
@@ -345,7 +316,7 @@ static void backward_products(tg_node *node, int k)
 static void add_to_initial(tg_node *node, int input, int k, const tg_real *by_rank)
 {
     const lstm_attributes *op = node->attributes;
-    tg_real *grad = node->inputs[input] ? tg_grad(node, input) : NULL;
+    tg_real *grad = tg_grad(node, input);
     for (int64_t rank = 0; grad && rank < op->batch; rank++)
         TG_RUN(tg_k_add_rows)(1, op->hidden, by_rank + rank * op->hidden, 0,
                               grad + (k * op->batch + op->rank_of[rank]) * op->hidden);
@@ -363,7 +334,7 @@ static void lstm_backward(tg_node *node)
         gather_state(op, k, node->outputs[1]->grad, op->batch, d->dh);
         gather_state(op, k, node->outputs[2]->grad, op->batch, d->dc);
     }
-    each_block(node, pack_backward, backward_block);
+    each_block(node, true, backward_block);
     for (int k = 0; k < op->directions; k++) {
         backward_products(node, k);
         add_to_initial(node, H0, k, op->d[k].dh);

@@ -9,14 +9,13 @@ bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name,
     char scope[TG_MAX_NAME];
     *layer = (tg_multihead){.heads = heads};
     if (params && (heads < 1 || width % heads))
-        return tg_params_fail(params, "multihead %s: %lld heads do not divide a width of %lld", name, (long long)heads, (long long)width);
-    snprintf(scope, sizeof scope, "%s.out_proj", name);
+        return tg_fail(&params->error, "multihead %s: %lld heads do not divide a width of %lld", name, (long long)heads,
+                       (long long)width);
     layer->in_proj_weight = tg_param(params, name, "in_proj_weight", TG_SHAPE(3 * width, width),
                                      tg_init_uniform(width > 0 ? sqrt(6 / (4.0 * (double)width)) : 0));
     layer->in_proj_bias = tg_param(params, name, "in_proj_bias", TG_SHAPE(3 * width), tg_init_constant(0));
-    bool loaded = params && params->from_file;
-    if (!tg_linear_init(&layer->out_proj, params, scope, width, width)) return false;
-    if (!loaded) memset(layer->out_proj.bias->data, 0, (size_t)width * sizeof(tg_real));
+    if (!tg_linear_init(&layer->out_proj, params, tg_scope(scope, name, "out_proj"), width, width)) return false;
+    if (!params->from_file) memset(layer->out_proj.bias->data, 0, (size_t)width * sizeof(tg_real));
     return true;
 }
 
@@ -42,52 +41,45 @@ tg_tensor *tg_multihead_forward(tg_tape *tape, const tg_multihead *layer, tg_ten
 bool tg_transformer_init(tg_transformer *layer, tg_params *params, const char *name, int64_t width, int64_t heads,
                          int64_t hidden, bool decoder)
 {
-    enum { SELF, CROSS, LINEAR1, LINEAR2, NORM1, NORM2, NORM3, PARTS };
-    static const char *const parts[PARTS] = {"self_attn", "multihead_attn", "linear1", "linear2", "norm1", "norm2", "norm3"};
-    char scope[PARTS][TG_MAX_NAME];
-    for (int i = 0; i < PARTS; i++) snprintf(scope[i], TG_MAX_NAME, "%s.%s", name, parts[i]);
+    char scope[TG_MAX_NAME];
     *layer = (tg_transformer){.decoder = decoder};
-    return tg_multihead_init(&layer->self_attn, params, scope[SELF], width, heads) &&
-           (!decoder || tg_multihead_init(&layer->multihead_attn, params, scope[CROSS], width, heads)) &&
-           tg_linear_init(&layer->linear1, params, scope[LINEAR1], width, hidden) &&
-           tg_linear_init(&layer->linear2, params, scope[LINEAR2], hidden, width) &&
-           tg_layer_norm_init(&layer->norm1, params, scope[NORM1], width) &&
-           tg_layer_norm_init(&layer->norm2, params, scope[NORM2], width) &&
-           (!decoder || tg_layer_norm_init(&layer->norm3, params, scope[NORM3], width));
+    return tg_multihead_init(&layer->self_attn, params, tg_scope(scope, name, "self_attn"), width, heads) &&
+           (!decoder ||
+            tg_multihead_init(&layer->multihead_attn, params, tg_scope(scope, name, "multihead_attn"), width, heads)) &&
+           tg_linear_init(&layer->linear1, params, tg_scope(scope, name, "linear1"), width, hidden) &&
+           tg_linear_init(&layer->linear2, params, tg_scope(scope, name, "linear2"), hidden, width) &&
+           tg_layer_norm_init(&layer->norm1, params, tg_scope(scope, name, "norm1"), width) &&
+           tg_layer_norm_init(&layer->norm2, params, tg_scope(scope, name, "norm2"), width) &&
+           (!decoder || tg_layer_norm_init(&layer->norm3, params, tg_scope(scope, name, "norm3"), width));
 }
 
-/* One part of a block, by its place: x + part(x), with the norm before the part or after the sum. */
-typedef struct block {
-    tg_tape *tape;
-    const tg_transformer *layer;
-} block;
-
-static tg_tensor *before(block b, const tg_layer_norm *norm, tg_tensor *x)
+/* A part of a block is x + part(x), with the norm before the part or after the sum. */
+static tg_tensor *before(tg_tape *tape, const tg_transformer *layer, const tg_layer_norm *norm, tg_tensor *x)
 {
-    return b.layer->pre_norm ? tg_layer_norm_forward(b.tape, norm, x) : x;
+    return layer->pre_norm ? tg_layer_norm_forward(tape, norm, x) : x;
 }
 
-static tg_tensor *after(block b, const tg_layer_norm *norm, tg_tensor *x, tg_tensor *part)
+static tg_tensor *after(tg_tape *tape, const tg_transformer *layer, const tg_layer_norm *norm, tg_tensor *x, tg_tensor *part)
 {
-    tg_tensor *sum = tg_add(b.tape, x, tg_dropout(b.tape, part, b.layer->dropout));
-    return b.layer->pre_norm ? sum : tg_layer_norm_forward(b.tape, norm, sum);
+    tg_tensor *sum = tg_add(tape, x, tg_dropout(tape, part, layer->dropout));
+    return layer->pre_norm ? sum : tg_layer_norm_forward(tape, norm, sum);
 }
 
 tg_tensor *tg_transformer_forward(tg_tape *tape, const tg_transformer *layer, tg_tensor *x, const tg_attention_mask *mask,
                                   tg_tensor *memory, const tg_attention_mask *memory_mask, tg_attention_detail *detail)
 {
-    const block b = {tape, layer};
     const tg_layer_norm *last = layer->decoder ? &layer->norm3 : &layer->norm2;
     x = tg_clean(tape, x, mask ? mask->query_lengths : tg_full_length());
-    tg_tensor *y = before(b, &layer->norm1, x);
-    x = after(b, &layer->norm1, x, tg_multihead_forward(tape, &layer->self_attn, y, y, mask, detail));
+    tg_tensor *y = before(tape, layer, &layer->norm1, x);
+    x = after(tape, layer, &layer->norm1, x, tg_multihead_forward(tape, &layer->self_attn, y, y, mask, detail));
     if (layer->decoder) {
-        y = before(b, &layer->norm2, x);
-        x = after(b, &layer->norm2, x, tg_multihead_forward(tape, &layer->multihead_attn, y, memory, memory_mask, detail));
+        y = before(tape, layer, &layer->norm2, x);
+        y = tg_multihead_forward(tape, &layer->multihead_attn, y, memory, memory_mask, detail);
+        x = after(tape, layer, &layer->norm2, x, y);
     }
-    y = tg_linear_forward(tape, &layer->linear1, before(b, last, x));
+    y = tg_linear_forward(tape, &layer->linear1, before(tape, layer, last, x));
     y = tg_dropout(tape, layer->gelu ? tg_gelu(tape, y) : tg_relu(tape, y), layer->dropout);
-    return after(b, last, x, tg_linear_forward(tape, &layer->linear2, y));
+    return after(tape, layer, last, x, tg_linear_forward(tape, &layer->linear2, y));
 }
 
 /* ---- positions ---- */
@@ -109,11 +101,8 @@ tg_tensor *tg_add_positions(tg_tape *tape, const tg_embedding *positions, tg_ten
 {
     if (!tape || tape->error.set || !x) return NULL;
     const tg_tensor *table = positions->weight; /* which must not broadcast */
-    if (x->ndim != 3 || x->shape[1] > INT32_MAX || (table && x->shape[2] != table->shape[1])) {
-        char text[TG_SHAPE_TEXT];
-        tg_tape_fail(tape, "positions: input %s is not [B, T, E]", tg_format_shape(text, x->ndim, x->shape));
-        return NULL;
-    }
+    if (x->ndim != 3 || x->shape[1] > INT32_MAX || (table && x->shape[2] != table->shape[1]))
+        return tg_fail(&tape->error, "positions: input %s is not [B, T, E]", tg_text_of(x->ndim, x->shape).text);
     int32_t *ids = tg_tape_alloc(tape, (size_t)x->shape[1] * sizeof *ids);
     for (int32_t t = 0; ids && t < x->shape[1]; t++) ids[t] = t;
     return ids ? tg_add(tape, x, tg_embedding_forward(tape, positions, tg_ints_1d(ids, x->shape[1]))) : NULL;

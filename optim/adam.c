@@ -35,14 +35,16 @@ static tg_adam_constants constants(const tg_adam *adam, const tg_param_entry *en
     };
 }
 
-static void update(tg_params *params, tg_param_entry *entry, const tg_adam_constants *k)
+/* A step of pieces of `width` numbers each: of the first ones, or of those that are listed. */
+static void update(tg_param_entry *entry, const tg_adam_constants *k, int64_t pieces, const int32_t *listed, int64_t width)
 {
     const tg_tensor *p = &entry->tensor;
-    tg_real *m = tg_param_state(params, entry, "exp_avg"), *v = tg_param_state(params, entry, "exp_avg_sq");
-    enum { RUN = 4096 };
-#pragma omp parallel for if (p->size > TG_PARALLEL_WORK)
-    for (int64_t i = 0; i < p->size; i += RUN)
-        TG_RUN(tg_k_adam)(p->size - i < RUN ? p->size - i : RUN, k, p->grad + i, p->data + i, m + i, v + i);
+    tg_real *m = tg_param_state(p->params, entry, "exp_avg"), *v = tg_param_state(p->params, entry, "exp_avg_sq");
+#pragma omp parallel for if (pieces * width > TG_PARALLEL_WORK)
+    for (int64_t i = 0; i < pieces; i++) {
+        const int64_t at = (listed ? listed[i] : i) * width, n = p->size - at < width ? p->size - at : width;
+        TG_RUN(tg_k_adam)(n, k, p->grad + at, p->data + at, m + at, v + at);
+    }
 }
 
 /* ---- rows that take their steps late ---- */
@@ -58,13 +60,12 @@ static void note(tg_deferred *d, const tg_adam_constants *k)
     adam_notes *notes = d->notes;
     tg_adam_bounds *b = &notes->bounds;
     const double beta1 = 1 - (double)k->beta1_rest;
-    if (d->noted == 0) notes->of[0] = *k;
-    if (d->noted == 0) *b = (tg_adam_bounds){beta1 >= 0 && beta1 * beta1 < 0.99 * (double)k->beta2, k->step, k->epsilon};
+    notes->of[d->noted] = *k;
+    if (d->noted++ == 0) *b = (tg_adam_bounds){beta1 >= 0 && beta1 * beta1 < 0.99 * (double)k->beta2, k->step, k->epsilon};
     b->alike = b->alike && k->beta1_rest == notes->of[0].beta1_rest && k->beta2 == notes->of[0].beta2;
     b->alike = b->alike && k->weight_decay == 0 && k->step >= 0 && k->epsilon > 0;
     b->step = k->step > b->step ? k->step : b->step;
     b->epsilon = k->epsilon < b->epsilon ? k->epsilon : b->epsilon;
-    notes->of[d->noted++] = *k;
 }
 
 /* A row takes all the steps that it missed, in which it had no gradient. */
@@ -87,29 +88,15 @@ static bool has_room(tg_param_entry *entry)
     const size_t wanted = d ? sizeof(adam_notes) + (size_t)(d->noted + 1) * sizeof(tg_adam_constants) : 0;
     if (!d || wanted <= d->room) return true;
     void *notes = tg_realloc(d->notes, 2 * wanted);
-    if (!notes) return tg_params_fail(entry->tensor.params, "out of memory: %zu bytes for notes of Adam's steps", 2 * wanted);
+    if (!notes)
+        return tg_fail(&entry->tensor.params->error, "out of memory: %zu bytes for notes of Adam's steps", 2 * wanted);
     d->notes = notes, d->room = 2 * wanted;
     return true;
 }
 
-static void update_rows(tg_param_entry *entry, const tg_adam_constants *k)
-{
-    tg_deferred *d = entry->deferred;
-    const tg_tensor *p = &entry->tensor;
-    const int64_t width = p->shape[1];
-    tg_real *m = tg_param_state(p->params, entry, "exp_avg"), *v = tg_param_state(p->params, entry, "exp_avg_sq");
-    note(d, k);
-    d->take_steps = take_steps;
-#pragma omp parallel for if (d->n_touched * width > TG_PARALLEL_WORK)
-    for (int64_t i = 0; i < d->n_touched; i++) {
-        const int64_t at = d->touched[i] * width;
-        TG_RUN(tg_k_adam)(width, k, p->grad + at, p->data + at, m + at, v + at);
-        d->taken[d->touched[i]] = entry->steps;
-    }
-}
-
 bool tg_adam_step(const tg_adam *adam, tg_params *params)
 {
+    enum { RUN = 4096 };
     if (!tg_optim_ready(params, "adam", (const char *const[]){"exp_avg", "exp_avg_sq", NULL})) return false;
     for (int64_t i = 0; i < params->count; i++)
         if (!has_room(params->entries[i])) return false;
@@ -122,9 +109,15 @@ bool tg_adam_step(const tg_adam *adam, tg_params *params)
         else tg_deferred_catch_up(entry);
         entry->steps++;
         const tg_adam_constants k = constants(adam, entry);
-        if (by_rows) update_rows(entry, &k);
-        else update(params, entry, &k);
-        if (!by_rows) tg_deferred_restart(entry);
+        if (by_rows) {
+            note(d, &k);
+            d->take_steps = take_steps;
+            update(entry, &k, d->n_touched, d->touched, entry->tensor.shape[1]);
+            for (int64_t j = 0; j < d->n_touched; j++) d->taken[d->touched[j]] = entry->steps;
+        } else {
+            update(entry, &k, (entry->tensor.size + RUN - 1) / RUN, NULL, RUN);
+            tg_deferred_restart(entry);
+        }
         tg_param_drop_grad(entry);
     }
     return true;

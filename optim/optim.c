@@ -13,7 +13,7 @@ bool tg_optim_ready(tg_params *params, const char *caller, const char *const *st
         for (const char *const *name = states; *name; name++)
             if (!tg_param_state(params, params->entries[i], *name)) return false;
     }
-    return fresh || tg_params_fail(params, "%s: a step without a fresh gradient; call tg_backward first", caller);
+    return fresh || tg_fail(&params->error, "%s: a step without a fresh gradient; call tg_backward first", caller);
 }
 
 enum { PIECE = 1024 };
@@ -46,11 +46,6 @@ static double square_norm(const tg_param_entry *entry)
     return sum;
 }
 
-static void scale(const tg_tensor *p, int64_t first, int64_t end, tg_real factor)
-{
-    for (int64_t i = first; i < end; i++) p->grad[i] *= factor;
-}
-
 double tg_clip_grad_norm(tg_params *params, double limit)
 {
     if (!tg_optim_ready(params, "clip_grad_norm", (const char *const[]){NULL})) return (double)NAN;
@@ -60,7 +55,7 @@ double tg_clip_grad_norm(tg_params *params, double limit)
         if (!tg_optim_takes_step(entry)) continue;
         double part = square_norm(entry);
         if (!(part - part == 0)) {
-            tg_params_fail(params, "clip_grad_norm: the gradient of %s is not finite", entry->name);
+            tg_fail(&params->error, "clip_grad_norm: the gradient of %s is not finite", entry->name);
             return (double)NAN;
         }
         sum += part;
@@ -71,9 +66,11 @@ double tg_clip_grad_norm(tg_params *params, double limit)
         const tg_deferred *d = params->entries[i]->deferred;
         if (!tg_optim_takes_step(params->entries[i])) continue;
         const bool by_rows = d && !d->whole;
-        if (!by_rows) scale(p, 0, p->size, (tg_real)factor);
-        for (int64_t j = 0; by_rows && j < d->n_touched; j++)
-            scale(p, d->touched[j] * p->shape[1], (d->touched[j] + 1) * p->shape[1], (tg_real)factor);
+        const int64_t parts = by_rows ? d->n_touched : 1, width = by_rows ? p->shape[1] : p->size;
+        for (int64_t j = 0; j < parts; j++) {
+            tg_real *grad = p->grad + (by_rows ? d->touched[j] * width : 0);
+            for (int64_t k = 0; k < width; k++) grad[k] *= (tg_real)factor;
+        }
     }
     return norm;
 }
