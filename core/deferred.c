@@ -5,7 +5,7 @@
  * clearing it costs what was touched. */
 #include "internal.h"
 
-static const int64_t SHARED_ROWS = 64; /* from so many on threads share the work */
+enum { SHARED_ROWS = 64 }; /* from so many on threads share the work */
 
 bool tg_params_defer(tg_tensor *table)
 {
