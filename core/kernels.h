@@ -90,8 +90,8 @@ int64_t tg_gemm_pack_size(int64_t k, int64_t n);
 
 TG_KERNEL_DECLARE(void, tg_k_gemm_pack, int64_t k, int64_t n, tg_matrix b, tg_real *packed);
 
-/* C [m, n] (+)= A [m, k] B [k, n]; b_row is the row stride of B, or 0 where it is packed, and c_row is C's. Shared among threads when it is large enough and the caller is
- * not inside a parallel region. */
+/* C [m, n] (+)= A [m, k] B [k, n]; b_row is the row stride of B, or 0 where it is packed, and c_row is C's. Shared among threads
+ * when it is large enough and the caller is not inside a parallel region. */
 TG_KERNEL_DECLARE(void, tg_k_gemm, int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row,
                   tg_real *c, int64_t c_row, bool add);
 

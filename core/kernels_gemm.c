@@ -1,9 +1,10 @@
-/* The matrix product: C (+)= A B, with B packed. Compiled once an instruction set; see kernels.h.
+/* The matrix product: C (+)= A B. Compiled once an instruction set; see kernels.h.
  *
- * B's columns are cut into panels of at most PANEL_VECS vectors, packed one after the other, each row by row and filled up
- * with zeros to whole vectors. A tile of C, at most TILE_ROWS rows of one panel, stays in registers while k runs: each row
- * broadcasts one number of A, which is read in place, and multiplies it into the panel's vectors. k is cut into blocks of
- * K_BLOCK, so that the rows of A and the panel stay in cache; between blocks the tile waits in C, which changes no bit. */
+ * B's columns are cut into panels of at most PANEL_VECS vectors; where B is packed they stand one after the other, each row by
+ * row and filled up with zeros to whole vectors. A tile of C, at most TILE_ROWS rows of one panel, stays in registers while k
+ * runs: each row broadcasts one number of A and multiplies it into the panel's vectors. A is read where it stands, or, transposed
+ * with rows far apart, from a copy of LINE of its columns. k is cut into blocks of K_BLOCK, so that the rows of A and the panel
+ * stay in cache; between blocks the tile waits in C, which changes no bit. */
 #include "simd.h"
 
 #if defined(__AVX512F__)
@@ -157,8 +158,8 @@ static void block(const product *g, int64_t k0, int64_t k1, tg_matrix a, int64_t
             int64_t over = (first + vecs) * VEC_WIDTH - g->n;
             int64_t b_row = g->b_row ? g->b_row : vecs * VEC_WIDTH;
             any_tile((int)(end - row), (int)vecs, k1 - k0, a_tile,
-                     g->b + first * VEC_WIDTH * (g->b_row ? 1 : g->k) + k0 * b_row, b_row, g->c
-                     + row * g->c_row + first * VEC_WIDTH, g->c_row, (int)(VEC_WIDTH - (over > 0 ? over : 0)),
+                     g->b + first * VEC_WIDTH * (g->b_row ? 1 : g->k) + k0 * b_row, b_row,
+                     g->c + row * g->c_row + first * VEC_WIDTH, g->c_row, (int)(VEC_WIDTH - (over > 0 ? over : 0)),
                      g->add || k0 > 0);
         }
     }

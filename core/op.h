@@ -56,7 +56,7 @@ struct tg_op {
      * something that requires one is an error. */
     void (*backward)(tg_node *node);
 
-    bool reads_rows;                       /* of deferred tables only such as wait for no step (tg_params_defer) */
+    bool reads_rows;                       /* its shape rule refuses rows that wait for steps (tg_params_defer) */
     bool stops_gradient;                   /* its outputs require no gradient, on purpose (detach) */
     double (*flops)(const tg_node *node);  /* floating-point operations of the forward pass; may be NULL */
 };

@@ -6,8 +6,9 @@
  *     tg_dot_attention        products of several heads, the core of multi-head attention
  *     tg_sequential_attention, tg_parallel_attention   two modules of the documents by their names
  *
- * One operator does the work of all (attention_op.c), in memory that grows with T. Multi-head attention is in transformer.h. Masks have one meaning everywhere: what is kept may be attended to. A query with
- * nothing to attend to gives zeros and zero gradients. What stands past a length changes no bit of a result or a gradient. */
+ * One operator does the work of all (attention_op.c), in memory that grows with T. Multi-head attention is in transformer.h. Masks
+ * have one meaning everywhere: what is kept may be attended to. A query with nothing to attend to gives zeros and zero gradients.
+ * What stands past a length changes no bit of a result or a gradient. */
 #ifndef TG_ATTENTION_H
 #define TG_ATTENTION_H
 

@@ -2,29 +2,10 @@
 # What the example programs print and draw. Usage: examples.sh FOLDER, with the built programs. Each runs in a temporary
 # folder; an example fails by its exit status if what it claims does not hold, and the numbers that the documents ask for are
 # looked for besides. Prints a line for each check that fails, and a summary; exits with 1 if one failed.
-# No set -e: each check is counted and the script goes on.
 
 [ $# -eq 1 ] && [ -d "$1" ] || { echo "usage: $0 FOLDER" >&2; exit 2; }
 built=$(cd "$1" && pwd)
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 2
-LC_ALL=C
-OMP_NUM_THREADS=1
-export LC_ALL OMP_NUM_THREADS
-checks=0
-failures=0
-
-# check WHAT COMMAND...: counts; COMMAND has to succeed
-check()
-{
-    what=$1
-    shift
-    checks=$((checks + 1))
-    "$@" && return
-    failures=$((failures + 1))
-    echo "failed: $what"
-}
+. "$(dirname "$0")/checks.sh"
 
 # run NAME ARGUMENT...: the example, its output in out and err; it has to end with 0 and no word on standard error
 run()
@@ -176,5 +157,4 @@ refused 'word_vectors: missing.txt: ' word_vectors missing.txt
 refused 'fewer than two words' word_vectors /dev/null
 refused 'raise --sample' word_vectors --sample 1e-9 own.tsv
 
-echo "$checks checks, $failures failed"
-[ "$failures" -eq 0 ]
+end_checks

@@ -1,8 +1,8 @@
 #include "canvas.h"
 
 #include "failure.h"
+#include "files.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stb_image_write.h>
 #include <stdio.h>
@@ -54,37 +54,17 @@ void tc_canvas_box(tc_canvas *canvas, double x, double y, double width, double h
 
 /* ---- files ---- */
 
-typedef struct sink {
-    FILE *file;
-    bool failed;
-} sink;
-
-static void write_bytes(void *context, void *bytes, int size)
-{
-    sink *to = context;
-    to->failed = to->failed || fwrite(bytes, 1, (size_t)size, to->file) != (size_t)size;
-}
-
-static bool save(const tc_canvas *canvas, const char *path, const char *partial)
-{
-    sink to = {fopen(partial, "wb"), false};
-    if (!to.file) return tc_fail("%s: %s", path, strerror(errno));
-    int done = stbi_write_png_to_func(write_bytes, &to, canvas->width, canvas->height, 3, canvas->pixels, 0);
-    int reason = !done ? ENOMEM : to.failed ? errno : 0;
-    if (fclose(to.file) && !reason) reason = errno;
-    if (!reason && rename(partial, path)) reason = errno;
-    if (!reason) return true;
-    remove(partial);
-    return tc_fail("%s: the picture is not saved: %s", path, strerror(reason));
-}
+static void write_bytes(void *stream, void *bytes, int size) { fwrite(bytes, 1, (size_t)size, stream); }
 
 bool tc_canvas_save(const tc_canvas *canvas, const char *path)
 {
-    size_t size = strlen(path) + sizeof ".partial";
-    char *partial = tc_allocate(NULL, size, 1);
-    if (!partial) return false;
-    snprintf(partial, size, "%s.partial", path);
-    bool good = save(canvas, path, partial);
-    free(partial);
+    char *bytes = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&bytes, &size);
+    bool good = stream && stbi_write_png_to_func(write_bytes, stream, canvas->width, canvas->height, 3, canvas->pixels, 0);
+    if (stream && ferror(stream)) good = false;
+    if (stream && fclose(stream)) good = false;
+    good = good ? tc_file_write(path, bytes, size) : tc_fail("%s: out of memory: a picture", path);
+    free(bytes);
     return good;
 }

@@ -1,7 +1,6 @@
 #include "commands.h"
 #include "failure.h"
 #include "material.h"
-#include "vectors.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,9 +38,7 @@ static int train_once(result *r, tc_settings settings, const tc_options *options
     tc_model model = {.settings = settings};
     tc_outcome outcome = {0};
     tc_score score = {0};
-    bool good = tc_material_prepare(&m, &model, options) && tc_model_build(&model, (uint64_t)options->seed) &&
-                (!options->vectors || tc_vectors_load(&model, options->vectors));
-    if (options->frozen) tg_params_freeze(model.params, "embedding", true);
+    bool good = tc_material_prepare(&m, &model, options);
     if (good && !m.valid_part.count && !m.test.count) good = tc_fail("there is nothing to measure on: give --valid or --test");
     tc_schedule schedule = tc_schedule_of(&m, options);
     schedule.quiet = true;

@@ -3,6 +3,7 @@
 #include "builtin.h"
 #include "commands.h"
 #include "failure.h"
+#include "vectors.h"
 
 void tc_material_free(tc_material *m)
 {
@@ -61,7 +62,12 @@ bool tc_material_prepare(tc_material *m, tc_model *model, const tc_options *opti
     model->tokenizer.characters = options->tokens;
     if (options->stopwords && !tc_tokenizer_set_stopwords(&model->tokenizer, options->stopwords)) return false;
     if (!read_material(m, &model->labels, options) || !build_vocabulary(model, m, options->min_count)) return false;
-    return tc_model_encode(model, &m->train) && tc_model_encode(model, &m->valid) && tc_model_encode(model, &m->test);
+    if (!tc_model_encode(model, &m->train) || !tc_model_encode(model, &m->valid) || !tc_model_encode(model, &m->test) ||
+        !tc_model_build(model, (uint64_t)options->seed) || (options->vectors && !tc_vectors_load(model, options->vectors))) {
+        return false;
+    }
+    if (options->frozen) tg_params_freeze(model->params, "embedding", true);
+    return true;
 }
 
 /* ---- settings and schedule ---- */

@@ -1,4 +1,4 @@
-/* What a training works on: its data in parts, labels and words, and the settings and schedule that the options ask for. */
+/* What a training works on: its data in parts, the model as it starts, and the settings and schedule that the options ask for. */
 #ifndef TC_MATERIAL_H
 #define TC_MATERIAL_H
 
@@ -16,8 +16,8 @@ typedef struct tc_material {
 /* The settings of a new model. An encoder or attention that is not given is the default, bilstm and additive. */
 tc_settings tc_settings_of(const tc_options *options);
 
-/* Reads the data, builds labels and vocabulary in `model`, whose settings are there, and turns texts into ids. False after
- * tc_fail. */
+/* Reads the data, builds labels, vocabulary and layers in `model`, whose settings are there, with the vectors that the options
+ * name, and turns texts into ids. False after tc_fail. */
 bool tc_material_prepare(tc_material *m, tc_model *model, const tc_options *options);
 
 /* The epochs that the options ask for, or that make enough steps, and all else that tc_fit wants to know. */

@@ -3,7 +3,6 @@
 #include "material.h"
 #include "results.h"
 #include "files.h"
-#include "vectors.h"
 
 #include <stdio.h>
 
@@ -71,11 +70,7 @@ static bool print_test(const tc_model *model, const tc_data *test)
 
 static int train_and_save(tc_model *model, tc_material *m, const char *path, const tc_options *options)
 {
-    if (!tc_output_check(path) || !tc_material_prepare(m, model, options) || !tc_model_build(model, (uint64_t)options->seed)) {
-        return TC_FAILED;
-    }
-    if (options->vectors && !tc_vectors_load(model, options->vectors)) return TC_FAILED;
-    if (options->frozen) tg_params_freeze(model->params, "embedding", true);
+    if (!tc_output_check(path) || !tc_material_prepare(m, model, options)) return TC_FAILED;
     tc_schedule schedule = tc_schedule_of(m, options);
     print_plan(m, model, schedule.epochs, options);
 

@@ -88,8 +88,9 @@ static bool take_line(loader *l, char *line, long number, bool first)
         start = next;
     }
     if (good) take(l, line);
-    return good || tc_fail("%s:%ld: \"%.40s\" has not the %lld finite numbers of --embedding", l->path, number,
-                           strtok(line, " "), (long long)l->width);
+    line[strcspn(line, " ")] = 0;
+    return good || tc_fail("%s:%ld: \"%.40s\" has not the %lld finite numbers of --embedding", l->path, number, line,
+                           (long long)l->width);
 }
 
 static bool read_text(loader *l, char *bytes)
@@ -101,8 +102,8 @@ static bool read_text(loader *l, char *bytes)
         next = strchr(line, '\n');
         if (next) *next++ = 0;
         line[strcspn(line, "\r")] = 0;
-        if (!*line || (number == 1 && is_header(line, &count, &width))) continue;
         for (char *c = line; *c; c++) *c = *c == '\t' ? ' ' : *c;
+        if (!line[strspn(line, " ")] || (number == 1 && is_header(line, &count, &width))) continue;
         if (!take_line(l, line, number, first)) return false;
         first = false;
     }

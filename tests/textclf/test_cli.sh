@@ -1,31 +1,12 @@
 #!/bin/sh
 # What textclf does at its command line: results, messages, exit statuses, and that nothing half-written stays behind.
 # Usage: test_cli.sh TEXTCLF. Prints a line for each check that fails, and a summary; exits with 1 if one failed.
-# No set -e: each check is counted and the script goes on.
 
 [ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: $0 TEXTCLF" >&2; exit 2; }
 textclf=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 examples=$(cd "$(dirname "$0")/../../.." && pwd)/shared/data
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 2
-LC_ALL=C
-OMP_NUM_THREADS=1
-export LC_ALL OMP_NUM_THREADS
+. "$(dirname "$0")/../checks.sh"
 tab=$(printf '\t')
-checks=0
-failures=0
-
-# check WHAT COMMAND...: counts; COMMAND has to succeed
-check()
-{
-    what=$1
-    shift
-    checks=$((checks + 1))
-    "$@" && return
-    failures=$((failures + 1))
-    echo "failed: $what"
-}
 
 skip()
 {
@@ -637,7 +618,7 @@ printf 'good 1 nan 3\n' >nan.txt
 run train builtin:english --embedding 3 --hidden 4 --epochs 1 --vectors good.txt -o vectors.st
 ran 0 'train --vectors'
 says 'train --vectors' '^vectors: *1 of [0-9]* words (0\.1 %) found in good.txt$' err
-printf '. . . 1 2 3\ngood 1 2 3\r\nthe plot 7 8 9\nfilm\t4 5 6 \n' >glove.txt
+printf '. . . 1 2 3\ngood 1 2 3\r\n   \nthe plot 7 8 9\nfilm\t4 5 6 \n' >glove.txt
 run train builtin:english --embedding 3 --hidden 4 --epochs 3 --rate 0.05 --vectors glove.txt --frozen -o vectors.st
 says 'train --vectors, without a header, words with blanks' '^vectors: *2 of ' err
 cat >row.py <<'END'
@@ -670,5 +651,4 @@ refused 1 'nan.txt:1: "good" has not the 3' train builtin:english --embedding 3 
 refused 1 'missing.txt: No such file' train builtin:english --vectors missing.txt -o no.st
 check '--vectors: a model is saved after a failure' [ ! -e no.st ]
 
-echo "$checks checks, $failures failed"
-[ "$failures" -eq 0 ]
+end_checks
