@@ -168,7 +168,7 @@ static bool read_text(corpus *c, const char *path)
 static bool number_words(corpus *c, const options *o)
 {
     int32_t unused;
-    if (!tc_vocabulary_build(&c->words, &c->tokens, (int64_t)o->least, &unused)) return false;
+    if (!tc_vocabulary_build(&c->words, &c->tokens, (int64_t)o->least, 0, &unused)) return false;
     const int32_t count = c->words.count;
     if (count < TC_FIRST_WORD + 2) return tc_fail("fewer than two words stand there %g times", o->least);
     c->ids = tc_allocate(NULL, c->tokens.count, sizeof *c->ids);

@@ -256,7 +256,7 @@ static bool words_of(tc_names *words, const tc_data *data)
     int32_t rare;
     bool good = true;
     for (int32_t i = 0; good && i < data->count; i++) good = tc_tokenize(&plain, &tokens, data->rows[i].text);
-    good = good && tc_vocabulary_build(words, &tokens, 1, &rare);
+    good = good && tc_vocabulary_build(words, &tokens, 1, 0, &rare);
     tc_tokens_free(&tokens);
     return good;
 }

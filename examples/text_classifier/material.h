@@ -23,6 +23,10 @@ bool tc_material_prepare(tc_material *m, tc_model *model, const tc_options *opti
 /* The epochs that the options ask for, or that make enough steps, and all else that tc_fit wants to know. */
 tc_schedule tc_schedule_of(const tc_material *m, const tc_options *options);
 
+/* All that the training's result depends on, as a JSON object of strings: the options that shape it, a hash of the data, the
+ * instruction set. The caller frees it; NULL after tc_fail. */
+char *tc_material_plan(const tc_material *m, const tc_options *options);
+
 void tc_material_free(tc_material *m);
 
 #endif

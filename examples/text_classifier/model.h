@@ -2,9 +2,10 @@
 #ifndef TC_MODEL_H
 #define TC_MODEL_H
 
-#include "batch.h"
+#include "bag.h"
 
-enum { TC_MOST_WIDTH = 4096, TC_MOST_LENGTH = 100000 }; /* of embedding and hidden; of `longest` */
+/* Of embedding and hidden; of `longest`; of the bag's runs and buckets. */
+enum { TC_MOST_WIDTH = 4096, TC_MOST_LENGTH = 100000, TC_MOST_RUN = 5, TC_MOST_BUCKETS = 100000000 };
 
 /* What reads the words' vectors, [B, T, E] -> [B, T, D]. */
 typedef enum tc_encoder { TC_LSTM, TC_BILSTM, TC_TRANSFORMER, TC_NO_ENCODER, TC_ENCODERS } tc_encoder;
@@ -24,6 +25,8 @@ typedef struct tc_settings {
     tc_attention attention;
     double dropout;
     int32_t longest;           /* tokens of a text; the rest is cut */
+    int32_t ngrams, buckets;   /* words of the longest run in the bag beside the attention, 0: no bag; and where runs go */
+    bool max_pool;             /* the largest of each feature over time, beside the attention */
 } tc_settings;
 
 /* Start with {0}; tc_model_free works at any time after that. */
@@ -38,6 +41,7 @@ typedef struct tc_model {
     tg_attention_pool attention;
     tg_tensor *query;         /* [1, D] of multi-head attention */
     tg_multihead multihead;
+    tc_bag bag;
     tg_linear classify;
 } tc_model;
 
@@ -47,6 +51,11 @@ bool tc_model_build(tc_model *model, uint64_t seed);
 /* Registers the layers with model->params, where those of a loaded file find their values. False when the params have an
  * error. For tc_model_build and tc_model_load. */
 bool tc_model_register(tc_model *model);
+
+/* From now on rows of the tables of words and runs take a step's change when they are next read; tc_model_prepare names those of
+ * a batch before its forward pass. False after tc_fail. */
+bool tc_model_defer(tc_model *model);
+bool tc_model_prepare(const tc_model *model, const tc_batch *batch);
 
 /* Turns each text into the ids that the model reads. False after tc_fail. */
 bool tc_model_encode(const tc_model *model, tc_data *data);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -35,7 +36,8 @@ static const char *const *const choices[] = {[ENCODER] = tc_encoder_names, [ATTE
                                              [FORMAT] = tc_format_names, [HEADER] = tc_header_names,
                                              [CLASS_WEIGHT] = class_weights, [TOKENS] = tokens};
 
-enum { TC_LEARN = TC_TRAIN | TC_COMPARE, TC_READ = TC_LEARN | TC_EVAL | TC_CHECK };
+/* SHAPES marks what a training's result depends on, besides its data. */
+enum { TC_LEARN = TC_TRAIN | TC_COMPARE, TC_READ = TC_LEARN | TC_EVAL | TC_CHECK, SHAPES = 1 << 20, TC_SHAPE = TC_LEARN | SHAPES };
 
 typedef struct option_rule {
     const char *name;
@@ -58,31 +60,41 @@ static const option_rule rules[] = {
     {"encoding", 279, TC_READ, TEXT, FIELD(reading.encoding), 0, 0, "NAME", "of the data: latin1, gb18030, utf-16 .. (utf-8)"},
     {"valid", 256, TC_LEARN, TEXT, FIELD(valid), 0, 0, "DATA", "chooses the best epoch; else a tenth of the rows, from 20 rows on"},
     {"test", 257, TC_LEARN, TEXT, FIELD(test), 0, 0, "DATA", "measures the finished model"},
-    {"vectors", 272, TC_LEARN, TEXT, FIELD(vectors), 0, 0, "FILE", "word vectors to start from: word2vec's, text or binary, or GloVe's, of --embedding's width"},
-    {"tokens", 298, TC_LEARN, TOKENS, FIELD(tokens), 0, 0, "KIND", "words (and characters of Chinese and Japanese), or characters (words)"},
-    {"frozen", 297, TC_LEARN, FLAG, FIELD(frozen), 0, 0, NULL, "leaves the words' vectors as they are"},
-    {"stopwords", 273, TC_LEARN, TEXT, FIELD(stopwords), 0, 0, "LIST", "leaves words out: en or zh, words of grammar; or a file of words"},
+    {"vectors", 272, TC_SHAPE, TEXT, FIELD(vectors), 0, 0, "FILE", "word vectors to start from: word2vec's, text or binary, or GloVe's, of --embedding's width"},
+    {"tokens", 298, TC_SHAPE, TOKENS, FIELD(tokens), 0, 0, "KIND", "words (and characters of Chinese and Japanese), or characters (words)"},
+    {"frozen", 297, TC_SHAPE, FLAG, FIELD(frozen), 0, 0, NULL, "leaves the words' vectors as they are"},
+    {"stopwords", 273, TC_SHAPE, TEXT, FIELD(stopwords), 0, 0, "LIST", "leaves words out: en or zh, words of grammar; or a file of words"},
+    {"max-vocab", 303, TC_SHAPE, INTEGER, FIELD(max_vocab), 1, 1e9, "N", "words at most, the most frequent (all)"},
+    {"no-punctuation", 304, TC_SHAPE, FLAG, FIELD(no_punctuation), 0, 0, NULL, "leaves punctuation and symbols out"},
+    {"checkpoint", 305, TC_TRAIN, TEXT, FIELD(checkpoint), 0, 0, "FILE", "holds the training under way, until it has ended"},
+    {"checkpoint-every", 306, TC_TRAIN, NUMBER, FIELD(every), 0, 1e6, "X", "seconds from one to the next (30)"},
+    {"resume", 307, TC_TRAIN, FLAG, FIELD(resume), 0, 0, NULL, "goes on where the checkpoint stands, to the same bits"},
+    {"report", 308, TC_TRAIN, TEXT, FIELD(report), 0, 0, "FILE.html", "writes a page of the training: curves, confusions, attention"},
     {"output", 'o', TC_TRAIN, TEXT, FIELD(output), 0, 0, "MODEL", "the file to write (textclf.safetensors)"},
     {"output", 'o', TC_ATTEND, TEXT, FIELD(output), 0, 0, "FILE", "also draws a picture, FILE.png, or writes a page of all texts, FILE.html"},
     {"font", 258, TC_ATTEND, TEXT, FIELD(font), 0, 0, "FILE.ttf", "the first font to look for a character in"},
-    {"seed", 259, TC_LEARN, INTEGER, FIELD(seed), 0, 9e15, "N", "of all that is random (1); the same seed, the same model"},
-    {"seeds", 271, TC_COMPARE, INTEGER, FIELD(seeds), 1, 1000, "N", "trainings of each kind (3), with seeds from --seed on"},
-    {"epochs", 260, TC_LEARN, INTEGER, FIELD(epochs), 1, 1e6, "N", "passes over the data"},
-    {"patience", 261, TC_LEARN, INTEGER, FIELD(patience), 0, 1e6, "N", "stops after N epochs without a better one (10; 0: never)"},
-    {"batch", 262, TC_LEARN, INTEGER, FIELD(batch), 1, 65536, "N", "rows of a step (32)"},
-    {"rate", 263, TC_LEARN, NUMBER, FIELD(rate), 1e-9, 1, "X", "Adam's learning rate (0.001)"},
-    {"dropout", 264, TC_LEARN, NUMBER, FIELD(dropout), 0, 0.99, "X", "of embeddings and of what is classified (0.5)"},
-    {"embedding", 265, TC_LEARN, INTEGER, FIELD(embedding), 1, TC_MOST_WIDTH, "N", "width of a word's vector (128)"},
-    {"hidden", 266, TC_LEARN, INTEGER, FIELD(hidden), 1, TC_MOST_WIDTH, "N", "width of each direction of the LSTM (128)"},
-    {"encoder", 270, TC_LEARN, ENCODER, FIELD(encoder), 0, 0, "KIND", "lstm, bilstm, transformer or none (bilstm)"},
-    {"attention", 267, TC_LEARN, ATTENTION, FIELD(attention), 0, 0, "KIND", "additive, dot, scaled-dot, bilinear, cosine, euclidean, multihead or none (additive)"},
-    {"min-count", 268, TC_LEARN, INTEGER, FIELD(min_count), 1, 1e9, "N", "how often a word must occur (2 from 1000 rows on, else 1)"},
-    {"longest", 269, TC_LEARN, INTEGER, FIELD(longest), 1, TC_MOST_LENGTH, "N", "tokens of a text, the rest is cut (1000)"},
-    {"warmup", 292, TC_LEARN, INTEGER, FIELD(warmup), 0, 1e9, "N", "steps in which the rate rises to its height (0)"},
-    {"decay", 293, TC_LEARN, NUMBER, FIELD(decay), 0, 1, "X", "AdamW's decay of all weights but the words' vectors (0)"},
-    {"smoothing", 294, TC_LEARN, NUMBER, FIELD(smoothing), 0, 1, "X", "of the labels: the share that goes to all alike (0)"},
-    {"class-weight", 295, TC_LEARN, CLASS_WEIGHT, FIELD(class_weight), 0, 0, "KIND", "balanced: every label weighs as much, however rare it is"},
-    {"word-dropout", 296, TC_LEARN, NUMBER, FIELD(word_dropout), 0, 0.99, "X", "how often a word is shown as unknown in training (0)"},
+    {"seed", 259, TC_SHAPE, INTEGER, FIELD(seed), 0, 9e15, "N", "of all that is random (1); the same seed, the same model"},
+    {"seeds", 271, TC_LEARN, INTEGER, FIELD(seeds), 1, 1000, "N", "trainings with seeds from --seed on, their mean and deviation (compare: 3 of each kind)"},
+    {"epochs", 260, TC_SHAPE, INTEGER, FIELD(epochs), 1, 1e6, "N", "passes over the data"},
+    {"patience", 261, TC_SHAPE, INTEGER, FIELD(patience), 0, 1e6, "N", "stops after N epochs without a better one (10; 0: never)"},
+    {"batch", 262, TC_SHAPE, INTEGER, FIELD(batch), 1, 65536, "N", "rows of a step (32)"},
+    {"rate", 263, TC_SHAPE, NUMBER, FIELD(rate), 1e-9, 1, "X", "Adam's learning rate (0.001)"},
+    {"dropout", 264, TC_SHAPE, NUMBER, FIELD(dropout), 0, 0.99, "X", "of embeddings and of what is classified (0.5)"},
+    {"embedding", 265, TC_SHAPE, INTEGER, FIELD(embedding), 1, TC_MOST_WIDTH, "N", "width of a word's vector (128)"},
+    {"hidden", 266, TC_SHAPE, INTEGER, FIELD(hidden), 1, TC_MOST_WIDTH, "N", "width of each direction of the LSTM (128)"},
+    {"encoder", 270, TC_SHAPE, ENCODER, FIELD(encoder), 0, 0, "KIND", "lstm, bilstm, transformer or none (bilstm)"},
+    {"attention", 267, TC_SHAPE, ATTENTION, FIELD(attention), 0, 0, "KIND", "additive, dot, scaled-dot, bilinear, cosine, euclidean, multihead or none (additive)"},
+    {"ngrams", 299, TC_SHAPE, INTEGER, FIELD(ngrams), 0, TC_MOST_RUN, "N", "beside the attention, a bag of words and of runs of up to N words"},
+    {"buckets", 300, TC_SHAPE, INTEGER, FIELD(buckets), 1, TC_MOST_BUCKETS, "N", "that runs of words are hashed into (131072)"},
+    {"max-pool", 301, TC_SHAPE, FLAG, FIELD(max_pool), 0, 0, NULL, "beside the attention, the largest of each feature over the words"},
+    {"average", 302, TC_SHAPE, INTEGER, FIELD(average), 0, 1e9, "N", "keeps the mean of the weights over about the last N steps"},
+    {"min-count", 268, TC_SHAPE, INTEGER, FIELD(min_count), 1, 1e9, "N", "how often a word must occur (2 from 1000 rows on, else 1)"},
+    {"longest", 269, TC_SHAPE, INTEGER, FIELD(longest), 1, TC_MOST_LENGTH, "N", "tokens of a text, the rest is cut (1000)"},
+    {"warmup", 292, TC_SHAPE, INTEGER, FIELD(warmup), 0, 1e9, "N", "steps in which the rate rises to its height (0)"},
+    {"decay", 293, TC_SHAPE, NUMBER, FIELD(decay), 0, 1, "X", "AdamW's decay of all weights but the words' vectors (0)"},
+    {"smoothing", 294, TC_SHAPE, NUMBER, FIELD(smoothing), 0, 1, "X", "of the labels: the share that goes to all alike (0)"},
+    {"class-weight", 295, TC_SHAPE, CLASS_WEIGHT, FIELD(class_weight), 0, 0, "KIND", "balanced: every label weighs as much, however rare it is"},
+    {"word-dropout", 296, TC_SHAPE, NUMBER, FIELD(word_dropout), 0, 0.99, "X", "how often a word is shown as unknown in training (0)"},
     {"top", 290, TC_PREDICT, INTEGER, FIELD(top), 1, 1e9, "K", "shows the K likeliest labels, the likeliest first (all, in order)"},
     {"json", 291, TC_EVAL | TC_PREDICT, FLAG, FIELD(json), 0, 0, NULL, "prints JSON, an object on a line"},
     {"help", 'h', TC_READ | TC_PREDICT | TC_ATTEND, HELP, 0, 0, 0, NULL, "shows this"},
@@ -184,6 +196,24 @@ static const option_rule *find_rule(const command_rule *command, int letter)
     return NULL;
 }
 
+json_t *tc_options_plan(const tc_options *options)
+{
+    json_t *plan = json_object();
+    for (const option_rule *r = rules; r < rules + RULES; r++) {
+        const void *field = (const char *)options + r->field;
+        char number[64];
+        const char *text = number;
+        if (!(r->commands & SHAPES)) continue;
+        if (r->kind == TEXT) text = *(const char *const *)field;
+        else if (r->kind == INTEGER) snprintf(number, sizeof number, "%lld", (long long)*(const int64_t *)field);
+        else if (r->kind == NUMBER) snprintf(number, sizeof number, "%.17g", *(const double *)field);
+        else if (r->kind == FLAG) text = *(const bool *)field ? "on" : "off";
+        else text = *(const int *)field < 0 ? NULL : choices[r->kind][*(const int *)field];
+        json_object_set_new(plan, r->name, json_string(text ? text : "not given"));
+    }
+    return plan;
+}
+
 /* Reads the options of `command`; argv[0] is its name. */
 static tc_parsed parse_options(tc_options *options, const command_rule *command, int argc, char **argv)
 {
@@ -213,8 +243,8 @@ static tc_parsed parse_options(tc_options *options, const command_rule *command,
 
 tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
 {
-    *options = (tc_options){.seed = 1, .seeds = 3, .batch = 32, .patience = 10, .embedding = 128, .hidden = 128, .longest = 1000, .rate = 1e-3,
-                            .dropout = 0.5, .encoder = -1, .attention = -1, .class_weight = -1};
+    *options = (tc_options){.seed = 1, .batch = 32, .patience = 10, .embedding = 128, .hidden = 128, .longest = 1000, .buckets = 131072, .rate = 1e-3,
+                            .dropout = 0.5, .every = 30, .encoder = -1, .attention = -1, .class_weight = -1};
     if (argc < 2) return usage(NULL, "no command");
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         show_help();
