@@ -60,11 +60,16 @@ static bool build_vocabulary(tc_model *model, tc_material *m, int64_t min_count,
     return good;
 }
 
+bool tc_tokenizer_of(tc_tokenizer *tokenizer, const tc_options *options)
+{
+    tokenizer->characters = options->tokens;
+    tokenizer->plain = options->no_punctuation;
+    return !options->stopwords || tc_tokenizer_set_stopwords(tokenizer, options->stopwords);
+}
+
 bool tc_material_prepare(tc_material *m, tc_model *model, const tc_options *options)
 {
-    model->tokenizer.characters = options->tokens;
-    model->tokenizer.plain = options->no_punctuation;
-    if (options->stopwords && !tc_tokenizer_set_stopwords(&model->tokenizer, options->stopwords)) return false;
+    if (!tc_tokenizer_of(&model->tokenizer, options)) return false;
     if (!read_material(m, &model->labels, options) || !build_vocabulary(model, m, options->min_count, options->max_vocab)) {
         return false;
     }

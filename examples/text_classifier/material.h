@@ -16,6 +16,9 @@ typedef struct tc_material {
 /* The settings of a new model. An encoder or attention that is not given is the default, bilstm and additive. */
 tc_settings tc_settings_of(const tc_options *options);
 
+/* Sets up a tokenizer, which is {0}, as the options say. False after tc_fail. */
+bool tc_tokenizer_of(tc_tokenizer *tokenizer, const tc_options *options);
+
 /* Reads the data, builds labels, vocabulary and layers in `model`, whose settings are there, with the vectors that the options
  * name, and turns texts into ids. False after tc_fail. */
 bool tc_material_prepare(tc_material *m, tc_model *model, const tc_options *options);
