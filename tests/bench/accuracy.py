@@ -53,7 +53,8 @@ def textclf(program, folder, options, seed):
     said = subprocess.run([program, "train", folder + "/train.tsv", "--valid", folder + "/valid.tsv", "--test", folder + "/test.tsv",
                            "--format", "tsv", "--header", "no", "--seed", str(seed), "-o", folder + "/model.safetensors", *options],
                           check=True, capture_output=True, text=True)
-    return float(re.search(r"^test:.*accuracy ([0-9.]+)", said.stdout, re.M).group(1))
+    valid = re.findall(r"^ *\d+ .* ([0-9.]+) +[0-9.]+ +\d+  \*$", said.stdout, re.M)[-1]
+    return float(re.search(r"^test:.*accuracy ([0-9.]+)", said.stdout, re.M).group(1)), float(valid)
 
 
 def main():
@@ -70,7 +71,7 @@ def main():
     parser.add_argument("--no-fasttext", action="store_true")
     arguments = parser.parse_args(own)
     rows = read(arguments.data, [int(t) for t in arguments.text.split(",")], arguments.label, arguments.header)
-    ours, theirs = [], []
+    ours, valids, theirs = [], [], []
     for seed in range(1, arguments.splits + 1):
         rows.sort()
         random.Random(seed).shuffle(rows)
@@ -79,14 +80,16 @@ def main():
             write(folder, "train", rows[2 * tenth:])
             write(folder, "valid", rows[:tenth])
             write(folder, "test", rows[tenth:2 * tenth])
-            ours.append(textclf(arguments.program, folder, options, seed))
-            line = f"split {seed}: textclf {100 * ours[-1]:.2f}"
+            accuracy, valid = textclf(arguments.program, folder, options, seed)
+            ours.append(accuracy)
+            valids.append(valid)
+            line = f"split {seed}: textclf {100 * accuracy:.2f} (validation {100 * valid:.2f})"
             if not arguments.no_fasttext:
                 accuracy, (epochs, rate) = fasttext(folder, seed)
                 theirs.append(accuracy)
                 line += f", fastText {100 * accuracy:.2f} ({epochs} epochs at {rate})"
         print(line, flush=True)
-    print(f"mean: textclf {100 * statistics.mean(ours):.2f}", end="")
+    print(f"mean: textclf {100 * statistics.mean(ours):.2f} (validation {100 * statistics.mean(valids):.2f})", end="")
     if theirs:
         print(f", fastText {100 * statistics.mean(theirs):.2f}, difference "
               f"{100 * statistics.mean(a - b for a, b in zip(ours, theirs)):+.2f}", end="")
