@@ -141,14 +141,17 @@ static tg_tensor *largest(tg_tape *tape, tg_tensor *h, const tc_batch *batch)
     return tg_max(tape, words, TG_AXES(1), false);
 }
 
-tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tg_attention_detail *detail)
+tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tc_look *look)
 {
     tg_ints tokens = tg_ints_2d(batch->tokens, batch->rows, batch->time);
     tg_ints lengths = tg_ints_1d(batch->lengths, batch->rows);
     double p = model->settings.dropout;
     tg_lstm_state final = {NULL, NULL};
+    tg_attention_detail *detail = look ? &look->attention : NULL;
 
-    tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &model->embedding, tokens), p);      /* [B, T, E] */
+    tg_tensor *words = tg_embedding_forward(tape, &model->embedding, tokens);                       /* [B, T, E] */
+    if (look) look->words = words;
+    tg_tensor *x = tg_dropout(tape, words, p);
     tg_tensor *h = encode(tape, model, x, lengths, &final);                                         /* [B, T, D] */
     tg_tensor *c;                                                                                   /* [B, D] */
     if (model->settings.attention == TC_NO_ATTENTION && final.h) c = last_state(tape, model, &final);

@@ -60,9 +60,14 @@ bool tc_model_prepare(const tc_model *model, const tc_batch *batch);
 /* Turns each text into the ids that the model reads. False after tc_fail. */
 bool tc_model_encode(const tc_model *model, tc_data *data);
 
-/* The logits [B, C] of a batch; NULL after an error on the tape. `detail`, unless NULL, is for tg_attention_look, where there
- * is attention. */
-tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tg_attention_detail *detail);
+/* What a forward pass leaves to look at. */
+typedef struct tc_look {
+    tg_tensor *words;              /* [B, T, E] the embedded words, as the encoder reads them; a bag has vectors of its own */
+    tg_attention_detail attention; /* where there is attention */
+} tc_look;
+
+/* The logits [B, C] of a batch; NULL after an error on the tape. `look` may be NULL. */
+tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tc_look *look);
 
 /* One file for the weights and, in its metadata, vocabulary, labels and settings: all of it or, after tc_fail, none.
  * A file that is not such a model, or whose parts do not fit each other, is a failure. */

@@ -26,6 +26,7 @@ static const command_rule commands[] = {
     {TC_EVAL, "eval", "MODEL DATA", "measures a model on labelled data", 2, 2},
     {TC_PREDICT, "predict", "MODEL [TEXT]...", "labels each TEXT, or each line of standard input", 1, INT32_MAX},
     {TC_ATTEND, "attend", "MODEL TEXT...", "shows where the model looks in each TEXT", 2, INT32_MAX},
+    {TC_EXPLAIN, "explain", "MODEL TEXT...", "shows by three measures what each word does to the answer", 2, INT32_MAX},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -98,12 +99,13 @@ static const option_rule rules[] = {
     {"checkpoint", 0, TC_TRAIN, TEXT, FIELD(checkpoint), 0, 0, "FILE", "holds the training under way; it is gone once that has ended"},
     {"every", 0, TC_TRAIN, NUMBER, FIELD(every), 0, 1e6, "X", "seconds from one checkpoint to the next (30)"},
     {"resume", 0, TC_TRAIN, FLAG, FIELD(resume), 0, 0, NULL, "goes on where the checkpoint stands, to the same bits"},
-    {"Options", 0, TC_EVAL | TC_PREDICT | TC_ATTEND, HEADING, 0, 0, 0, NULL, NULL},
+    {"Options", 0, TC_EVAL | TC_PREDICT | TC_ATTEND | TC_EXPLAIN, HEADING, 0, 0, 0, NULL, NULL},
     {"output", 'o', TC_ATTEND, TEXT, FIELD(output), 0, 0, "FILE", "also draws a picture, FILE.png, or writes a page of all texts, FILE.html"},
+    {"output", 'o', TC_EXPLAIN, TEXT, FIELD(output), 0, 0, "FILE.html", "also writes a page of all texts"},
     {"font", 0, TC_ATTEND, TEXT, FIELD(font), 0, 0, "FILE.ttf", "the first font to look for a character in"},
     {"top", 0, TC_PREDICT, INTEGER, FIELD(top), 1, 1e9, "K", "shows the K likeliest labels, the likeliest first (all, in order)"},
     {"json", 0, TC_EVAL | TC_PREDICT, FLAG, FIELD(json), 0, 0, NULL, "prints JSON, an object on a line"},
-    {"help", 'h', TC_READ | TC_PREDICT | TC_ATTEND, HELP, 0, 0, 0, NULL, "shows this"},
+    {"help", 'h', TC_READ | TC_PREDICT | TC_ATTEND | TC_EXPLAIN, HELP, 0, 0, 0, NULL, "shows this"},
 };
 enum { RULES = sizeof rules / sizeof *rules };
 
@@ -135,6 +137,7 @@ static void show_command_help(const command_rule *command)
                "call, but not for what is built in:\n");
         for (size_t i = 0; i < tc_builtin_count; i++) printf("  %-22s %s\n", tc_builtins[i].name, tc_builtins[i].about);
     }
+    if (command->command == TC_EXPLAIN) printf("\n%s", tc_explain_rule);
     if (command->command == TC_COMPARE) {
         printf("\nWithout --encoder and --attention: every attention on bilstm, and each other encoder with additive attention\n"
                "and without. With one of them or both: all kinds that agree with it.\n");
@@ -268,6 +271,7 @@ tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
     }
     if (!command) return usage(NULL, "%s: no such command", argv[1]);
     options->command = command->command;
+    options->words = argv;
     tc_parsed parsed = parse_options(options, command, argc - 1, argv + 1);
     if (parsed != TC_RUN) return parsed;
     if (options->argument_count < command->least || options->argument_count > command->most) {

@@ -4,10 +4,11 @@
 
 #include "read.h"
 
-typedef enum tc_command { TC_TRAIN = 1, TC_EVAL = 2, TC_PREDICT = 4, TC_ATTEND = 8, TC_COMPARE = 16, TC_CHECK = 32 } tc_command;
+typedef enum tc_command { TC_TRAIN = 1, TC_EVAL = 2, TC_PREDICT = 4, TC_ATTEND = 8, TC_COMPARE = 16, TC_CHECK = 32, TC_EXPLAIN = 64 } tc_command;
 
 typedef struct tc_options {
     tc_command command;
+    char **words;     /* the whole command line, options before arguments; NULL ends it */
     char **arguments; /* what is no option */
     int32_t argument_count;
     tc_reading reading;     /* of all data of the call */

@@ -1,6 +1,6 @@
 #include "commands.h"
 #include "failure.h"
-#include "material.h"
+#include "report.h"
 #include "results.h"
 #include "runs.h"
 #include "files.h"
@@ -108,6 +108,9 @@ static int train_one(tc_model *model, const tc_material *m, tc_schedule *schedul
         printf("saved:      epoch %lld in %s\n", (long long)outcome.best_epoch, path);
     }
     good = good && measure(model, &m->test, several, all, seconds);
+    if (good && options->report) {
+        good = tc_report_write(options->report, model, m, schedule, &outcome, options) && printf("report:     %s\n", options->report) > 0;
+    }
     if (good && several) printf("%s\n", better ? "  *" : "");
     fflush(stdout);
     tc_outcome_free(&outcome);
