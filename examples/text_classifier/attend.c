@@ -43,8 +43,8 @@ static bool attend(tc_model *model, tc_page *page, const tc_options *options)
     }
     if ((output && !tc_output_check(output)) || (page && !tc_page_begin(page, "Where the attention went"))) return false;
     if (page) {
-        tc_page_put(page, "<p class=\"quiet\">Model: %s. The bluer a word, the more of the attention it got; a dotted line: not in "
-                          "the vocabulary.</p>\n", path);
+        tc_page_put(page, "<p class=\"quiet\">Model: %s. The bluer a word, the more of the attention it got; a dotted line: "
+                          "not in the vocabulary.</p>\n", path);
     }
     bool good = true;
     for (int32_t i = 1; good && i < options->argument_count; i++) {

@@ -3,7 +3,8 @@
 #include <math.h>
 
 /* Units of the drawing, about a pixel each where two charts stand side by side. */
-enum { WIDTH = 360, HEIGHT = 216, LEFT = 46, RIGHT = 12, TOP = 24, BOTTOM = 34, TICKS = 5, MOST_POINTS = 400, MOST_DOTS = 40 };
+enum { WIDTH = 360, HEIGHT = 216, LEFT = 46, RIGHT = 12, TOP = 24, BOTTOM = 34 };
+enum { TICKS = 5, MOST_POINTS = 400, MOST_DOTS = 40 };
 
 typedef struct axis {
     double low, high, step; /* step: from one tick to the next */
@@ -87,8 +88,8 @@ static void put_tick(tc_page *page, const tc_chart *chart, const axis *a, double
     char text[32];
     const double y = y_of(a, value);
     snprintf(text, sizeof text, "%.4g%s", chart->percent ? 100 * value : value, chart->percent ? " %" : "");
-    tc_page_put(page, "<path class=\"axis\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT, y,
-                WIDTH - RIGHT, LEFT - 6, y + 4, text);
+    tc_page_put(page, "<path class=\"axis\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
+                LEFT, y, WIDTH - RIGHT, LEFT - 6, y + 4, text);
 }
 
 static void put_axes(tc_page *page, const tc_chart *chart, const axis *a)
@@ -108,8 +109,10 @@ static void put_axes(tc_page *page, const tc_chart *chart, const axis *a)
     tc_page_put(page, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">epoch</text>\n", WIDTH - RIGHT, bottom + 31);
     if (!chart->best) return;
     const double x = x_of(chart, (double)chart->best);
-    tc_page_put(page, "<path class=\"best\" d=\"M%.1f %dV%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">best: %lld</text>\n", x, TOP - 4,
-                bottom, x, TOP - 9, x < LEFT + 24 ? "start" : x > WIDTH - RIGHT - 24 ? "end" : "middle", (long long)chart->best);
+    const char *anchor = x < LEFT + 24 ? "start" : x > WIDTH - RIGHT - 24 ? "end" : "middle";
+    tc_page_put(page, "<path class=\"best\" d=\"M%.1f %dV%d\"/>", x, TOP - 4, bottom);
+    tc_page_put(page, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">best: %lld</text>\n", x, TOP - 9, anchor,
+                (long long)chart->best);
 }
 
 /* A long history is thinned; its last point stays. */
@@ -128,9 +131,10 @@ static void put_line(tc_page *page, const tc_chart *chart, const axis *a, int li
     for (int64_t i = 0; chart->epochs <= MOST_DOTS && i < chart->epochs; i++) {
         const double value = value_at(chart, line, i);
         if (isnan(value)) continue;
-        tc_page_put(page, "<circle class=\"s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>%s, epoch %lld: %.4f</title></circle>\n", line,
-                    x_of(chart, (double)(i + 1)), y_of(a, value), i + 1 == chart->best ? 4.5 : 2.5, chart->lines[line].name,
-                    (long long)(i + 1), value);
+        tc_page_put(page, "<circle class=\"s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\">", line,
+                    x_of(chart, (double)(i + 1)), y_of(a, value), i + 1 == chart->best ? 4.5 : 2.5);
+        tc_page_put(page, "<title>%s, epoch %lld: %.4f</title></circle>\n", chart->lines[line].name, (long long)(i + 1),
+                    value);
     }
 }
 
@@ -143,7 +147,8 @@ void tc_chart_put(tc_page *page, const tc_chart *chart)
         tc_page_put(page, "<span><svg viewBox=\"0 0 26 8\"><path class=\"line s%d\" d=\"M0 4H26\"/></svg>%s</span>\n", l,
                     chart->lines[l].name);
     }
-    tc_page_put(page, "</div></figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT, chart->title);
+    tc_page_put(page, "</div></figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT,
+                chart->title);
     put_axes(page, chart, &a);
     for (int l = 0; l < TC_CHART_LINES; l++) {
         if (chart->lines[l].name) put_line(page, chart, &a, l);

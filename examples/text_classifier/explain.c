@@ -22,7 +22,7 @@ const char tc_explain_rule[] =
     "  left out          by how much the log-odds of the answer fall where the word is left out\n"
     "A value is large from half of the text's largest on, and small below a tenth of it. The measures disagree:\n"
     "  unused            attention is large, left out small: the answer does not need what was looked at\n"
-    "  against           attention is large, left out negative and not small: what was looked at speaks against the answer\n"
+    "  against           attention is large, left out negative and not small: what was looked at speaks against it\n"
     "  unseen            left out is large, attention small: the answer needs what was not looked at\n"
     "  signs             gradient x input and left out are large, and one is positive and one negative\n";
 
@@ -166,17 +166,18 @@ static bool explain(tc_model *model, tc_page *page, const tc_options *options)
         return false;
     }
     if (page) {
-        tc_page_put(page, "<p class=\"quiet\">Model: <bdi>%s</bdi>. Blue speaks for the answer, orange against it; a dotted line: not in "
-                          "the vocabulary.</p>\n", path);
+        tc_page_put(page, "<p class=\"quiet\">Model: <bdi>%s</bdi>. Blue speaks for the answer, orange against it; a "
+                          "dotted line: not in the vocabulary.</p>\n", path);
     }
     bool good = true;
     for (int32_t i = 1; good && i < options->argument_count; i++) good = explain_text(model, page, options->arguments[i]);
-    const char *attention = model->settings.attention == TC_NO_ATTENTION ? "The model has no attention (--attention none).\n" : "";
+    const char *attention =
+        model->settings.attention == TC_NO_ATTENTION ? "The model has no attention (--attention none).\n" : "";
     const char *bag = model->settings.ngrams ? "gradient x input leaves the bag of --ngrams out.\n" : "";
     if (good) printf("\n%s%s%s", tc_explain_rule, attention, bag);
     if (good && page) {
-        tc_page_put(page, "<section>\n<h2>How to read this</h2>\n<p class=\"lines\">%s%s%s</p>\n</section>\n", tc_explain_rule,
-                    attention, bag);
+        tc_page_put(page, "<section>\n<h2>How to read this</h2>\n<p class=\"lines\">%s%s%s</p>\n</section>\n",
+                    tc_explain_rule, attention, bag);
     }
     return good && (!page || (tc_page_save(page, output) && printf("written: %s\n", output) > 0));
 }

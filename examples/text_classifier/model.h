@@ -62,7 +62,7 @@ bool tc_model_encode(const tc_model *model, tc_data *data);
 
 /* What a forward pass leaves to look at. */
 typedef struct tc_look {
-    tg_tensor *words;              /* [B, T, E] the embedded words, as the encoder reads them; a bag has vectors of its own */
+    tg_tensor *words;              /* [B, T, E] the embedded words that the encoder reads; a bag has vectors of its own */
     tg_attention_detail attention; /* where there is attention */
 } tc_look;
 

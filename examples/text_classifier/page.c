@@ -10,8 +10,8 @@
 
 enum { MOST_LABELS = 8 }; /* that are shown beside a text */
 
-/* The browser's own colours, light or dark. Blue and orange over them leave both legible. What is wider than a phone scrolls in
- * its own box. Lines of a chart differ in colour and in dashes. */
+/* The browser's own colours, light or dark. Blue and orange over them leave both legible. What is wider than a phone scrolls
+ * in its own box. Lines of a chart differ in colour and in dashes. */
 static const char head[] =
     "<meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -28,7 +28,8 @@ static const char head[] =
     "section { margin-top: 1.6rem; padding-top: 1.2rem; border-top: 1px solid #8885; }\n"
     ".text { font-size: 1.2rem; line-height: 2.1; margin: 0 0 .5rem; overflow-wrap: anywhere; white-space: pre-wrap;\n"
     "  max-height: 21rem; overflow-y: auto; }\n"
-    ".w { background: rgb(37 99 235 / calc(var(--a) * .7)); border-radius: .25em; padding: .2em .07em; margin: 0 -.07em; }\n"
+    ".w { background: rgb(37 99 235 / calc(var(--a) * .7)); border-radius: .25em; padding: .2em .07em; margin: 0"
+    " -.07em; }\n"
     ".n { background: rgb(234 88 12 / calc(var(--a) * .7)); }\n"
     ".u { text-decoration: underline dotted; text-underline-offset: .25em; }\n"
     ".quiet + .text { margin-top: .1rem; } .text + .quiet { margin-top: 1rem; }\n"
@@ -36,29 +37,37 @@ static const char head[] =
     ".quiet { opacity: .75; font-size: .95rem; margin: .3rem 0 0; }\n"
     ".wide { overflow: auto; max-height: 32rem; margin-top: .6rem; }\n"
     "table { border-collapse: collapse; font-size: .9rem; }\n"
-    "td, th { padding: .05rem .8rem .05rem 0; font-variant-numeric: tabular-nums; font-weight: normal; text-align: start; }\n"
+    "td, th { padding: .05rem .8rem .05rem 0; font-variant-numeric: tabular-nums; font-weight: normal; text-align:"
+    " start; }\n"
     "thead th, .cells th { opacity: .75; }\n"
     ".numbers td, .numbers th + th { text-align: end; overflow-wrap: normal; }\n"
     ".numbers th:first-child { min-width: 8rem; }\n"
     ".cells td { min-width: 2.6rem; padding: .45rem .6rem; text-align: center; border: 1px solid #8883;\n"
     "  background: rgb(37 99 235 / calc(var(--a) * .7)); }\n"
     ".cells td.n { background: rgb(234 88 12 / calc(var(--a) * .7)); }\n"
-    ".cells th { padding: .2rem .6rem; max-width: 6rem; } .cells th + th { text-align: center; } code { white-space: nowrap; }\n"
+    ".cells th { padding: .2rem .6rem; max-width: 6rem; } .cells th + th { text-align: center; } code { white-space:"
+    " nowrap; }\n"
     ".tiles { display: flex; flex-wrap: wrap; gap: .6rem clamp(.8rem, 5vw, 2.2rem); margin: .8rem 0 0; }\n"
-    ".tiles div { font-size: .85rem; } .tiles b { display: block; font-size: clamp(1.5rem, 6vw, 2rem); line-height: 1.2; font-weight: 600; }\n"
-    ".charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1.4rem 1.6rem; }\n"
+    ".tiles div { font-size: .85rem; } .tiles b { display: block; font-size: clamp(1.5rem, 6vw, 2rem); line-height:"
+    " 1.2; font-weight: 600; }\n"
+    ".charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1.4rem"
+    " 1.6rem; }\n"
     "figure { margin: .6rem 0 0; max-width: 26rem; } svg { display: block; width: 100%; height: auto; }\n"
     "svg text { font-size: 12px; fill: currentColor; opacity: .8; }\n"
     ".axis { stroke: #8885; fill: none; } .best { stroke: currentColor; opacity: .55; stroke-dasharray: 2 3; }\n"
     ".line { fill: none; stroke-width: 2; stroke-linejoin: round; }\n"
-    ".key { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; font-size: .9rem; } .key svg { display: inline; width: 26px; "
+    ".key { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; font-size: .9rem; } .key svg { display: inline; width:"
+    " 26px; "
     "height: 8px; margin-right: .4em; }\n"
-    ".s0 { stroke: var(--c0); } .s1 { stroke: var(--c1); stroke-dasharray: 7 3; } .s2 { stroke: var(--c2); stroke-dasharray: 2 3; }\n"
+    ".s0 { stroke: var(--c0); } .s1 { stroke: var(--c1); stroke-dasharray: 7 3; } .s2 { stroke: var(--c2);"
+    " stroke-dasharray: 2 3; }\n"
     ".s3 { stroke: var(--c3); stroke-dasharray: 9 3 2 3; } .s4 { stroke: var(--c4); stroke-dasharray: 12 4; }\n"
     "circle { fill: Canvas; stroke-width: 1.5; } circle[class] { stroke-dasharray: none; }\n"
-    "dl { columns: 17rem auto; margin: .6rem 0 0; font-size: .9rem; } dl div { display: flex; gap: .6rem; break-inside: avoid; }\n"
+    "dl { columns: 17rem auto; margin: .6rem 0 0; font-size: .9rem; } dl div { display: flex; gap: .6rem;"
+    " break-inside: avoid; }\n"
     "dt { opacity: .75; flex: 0 0 8rem; } dd { margin: 0; }\n"
-    "pre { background: #8882; border-radius: .4em; padding: .7rem .9rem; margin: .6rem 0 0; font-size: .9rem; white-space: pre-wrap;\n"
+    "pre { background: #8882; border-radius: .4em; padding: .7rem .9rem; margin: .6rem 0 0; font-size: .9rem;"
+    " white-space: pre-wrap;\n"
     "  overflow-wrap: anywhere; }\n"
     "</style>\n";
 

@@ -19,7 +19,7 @@ bool tc_page_named(const char *path);
 /* False after tc_fail: there is no memory. */
 bool tc_page_begin(tc_page *page, const char *title);
 
-/* Markup in printf's manner, of the conversions s, d and f alone. What stands for %s is text: it is escaped. */
+/* Markup in printf's manner, of the conversions %s, %.*s, %d, %lld and %f alone. What stands for %s is text: it is escaped. */
 void tc_page_put(tc_page *page, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
 
 /* A text with its words marked: blue for a value above 0, orange for one below, the more the larger. NULL: no marks. */

@@ -43,13 +43,14 @@ static void put_headline(report *r, const tc_score *score)
 {
     tc_page *page = &r->page;
     const tc_settings *s = &r->model->settings;
-    tc_page_put(page, "<p class=\"quiet\"><bdi>%s</bdi>, encoder %s, attention %s</p>\n", r->m->train.name, tc_encoder_names[s->encoder],
-                tc_attention_names[s->attention]);
-    tc_page_put(page, "<div class=\"tiles\">\n<div><b>%.1f %%</b>accuracy, %d of %d</div>\n", 100 * tc_accuracy(score), score->right,
-                score->rows);
-    tc_page_put(page, "<div><b>%.3f</b>macro-F1</div>\n<div><b>%.3f</b>loss</div>\n</div>\n", tc_macro_f1(score), score->loss);
-    tc_page_put(page, "<p class=\"quiet\">On the %s data (<bdi>%s</bdi>), by the weights of epoch %lld of %lld, ", r->measured.kind,
-                r->measured.name, (long long)r->outcome->best_epoch, (long long)r->outcome->epochs);
+    tc_page_put(page, "<p class=\"quiet\"><bdi>%s</bdi>, encoder %s, attention %s</p>\n", r->m->train.name,
+                tc_encoder_names[s->encoder], tc_attention_names[s->attention]);
+    tc_page_put(page, "<div class=\"tiles\">\n<div><b>%.1f %%</b>accuracy, %d of %d</div>\n", 100 * tc_accuracy(score),
+                score->right, score->rows);
+    tc_page_put(page, "<div><b>%.3f</b>macro-F1</div>\n<div><b>%.3f</b>loss</div>\n</div>\n", tc_macro_f1(score),
+                score->loss);
+    tc_page_put(page, "<p class=\"quiet\">On the %s data (<bdi>%s</bdi>), by the weights of epoch %lld of %lld, ",
+                r->measured.kind, r->measured.name, (long long)r->outcome->best_epoch, (long long)r->outcome->epochs);
     if (r->m->valid_part.count) {
         tc_page_put(page, "the best on the validation data (%.1f %% of %d right).</p>\n", 100 * r->outcome->accuracy,
                     r->m->valid_part.count);
@@ -61,8 +62,9 @@ static void put_headline(report *r, const tc_score *score)
 static void put_labels(report *r, const tc_score *score)
 {
     tc_page *page = &r->page;
-    tc_page_put(page, "<section>\n<h2>Labels</h2>\n<p class=\"quiet\">On the %s data.</p>\n<div class=\"wide\"><table class=\"numbers\">\n"
-                      "<thead><tr><th>label<th>rows<th>precision<th>recall<th>F1</thead>\n", r->measured.kind);
+    tc_page_put(page, "<section>\n<h2>Labels</h2>\n<p class=\"quiet\">On the %s data.</p>\n", r->measured.kind);
+    tc_page_put(page, "<div class=\"wide\"><table class=\"numbers\">\n"
+                      "<thead><tr><th>label<th>rows<th>precision<th>recall<th>F1</thead>\n");
     for (int32_t c = 0; c < score->labels; c++) {
         const tc_label_score s = tc_score_label(score, c);
         tc_page_put(page, "<tr><th><bdi>%s</bdi><td>%d", r->model->labels.items[c], s.rows);
@@ -79,14 +81,15 @@ static void put_matrix(report *r, const tc_score *score)
 {
     tc_page *page = &r->page;
     char **const labels = r->model->labels.items;
-    tc_page_put(page, "<p class=\"quiet\">Rows: the true label; columns: the answer.</p>\n<div class=\"wide\"><table class=\"cells\">\n"
-                      "<tr><th>");
+    tc_page_put(page, "<p class=\"quiet\">Rows: the true label; columns: the answer.</p>\n"
+                      "<div class=\"wide\"><table class=\"cells\">\n<tr><th>");
     for (int32_t c = 0; c < score->labels; c++) tc_page_put(page, "<th><bdi>%s</bdi>", labels[c]);
     for (int32_t t = 0; t < score->labels; t++) {
         const int32_t *row = score->confusion + (size_t)t * (size_t)score->labels, rows = tc_score_label(score, t).rows;
         tc_page_put(page, "\n<tr><th><bdi>%s</bdi>", labels[t]);
         for (int32_t c = 0; c < score->labels; c++) {
-            tc_page_put(page, "<td class=\"%s\" style=\"--a:%.3f\">%d", c == t ? "" : "n", rows ? (double)row[c] / rows : 0, row[c]);
+            tc_page_put(page, "<td class=\"%s\" style=\"--a:%.3f\">%d", c == t ? "" : "n", rows ? (double)row[c] / rows : 0,
+                        row[c]);
         }
     }
     tc_page_put(page, "\n</table></div>\n");
@@ -105,9 +108,11 @@ static void put_confusions(report *r, const tc_score *score)
         tc_confused next = {0};
         tc_page_put(page, "<div class=\"wide\"><table>\n<thead><tr><th>true label<th>answer<th>rows</thead>\n");
         for (int shown = 0; shown < TC_MOST_CONFUSED && tc_results_confused(score, &next); shown++) {
-            tc_page_put(page, "<tr><td><bdi>%s</bdi><td><bdi>%s</bdi><td>%d\n", labels[next.label], labels[next.answer], next.rows);
+            tc_page_put(page, "<tr><td><bdi>%s</bdi><td><bdi>%s</bdi><td>%d\n", labels[next.label], labels[next.answer],
+                        next.rows);
         }
-        tc_page_put(page, "</table></div>\n<p class=\"quiet\">The most frequent mistakes of %d.</p>\n", score->rows - score->right);
+        tc_page_put(page, "</table></div>\n<p class=\"quiet\">The most frequent mistakes of %d.</p>\n",
+                    score->rows - score->right);
     }
     tc_page_put(page, "</section>\n");
 }
@@ -149,7 +154,8 @@ static void put_curves(report *r)
 /* ---- texts ---- */
 
 /* The next row that is right (or wrong) and not yet shown: of the true labels shown least the surest answer. -1: none. */
-static int32_t next_example(const tc_part *part, const float *answers, int32_t C, bool right, const int32_t *shown, int count)
+static int32_t next_example(const tc_part *part, const float *answers, int32_t C, bool right, const int32_t *shown,
+                            int count)
 {
     int32_t found = -1, least = INT32_MAX;
     double surest = 0;
@@ -176,7 +182,8 @@ static bool put_example(report *r, const tc_row *row)
     if (good) {
         const tc_view *view = &seen.view;
         const char *answer = view->labels->items[view->best], *label = view->labels->items[row->label];
-        tc_page_put(&r->page, "<p class=\"quiet\"><b><bdi>%s</bdi> %.1f %%</b>", answer, 100 * view->probabilities[view->best]);
+        tc_page_put(&r->page, "<p class=\"quiet\"><b><bdi>%s</bdi> %.1f %%</b>", answer,
+                    100 * view->probabilities[view->best]);
         if (view->best != row->label) {
             tc_page_put(&r->page, "; it is <bdi>%s</bdi>, %.1f %%", label, 100 * view->probabilities[row->label]);
         }
@@ -193,11 +200,12 @@ static bool put_examples(report *r)
     const int32_t C = r->model->labels.count;
     float *answers = tc_log_probabilities(r->model, part);
     bool good = answers != NULL;
-    tc_page_put(&r->page, "<section>\n<h2>%s</h2>\n<p class=\"quiet\">Of the %s data, for each label in turn the surest answers. ",
-                r->model->settings.attention == TC_NO_ATTENTION ? "Texts" : "Where the attention went", r->looked_at.kind);
-    tc_page_put(&r->page, r->model->settings.attention == TC_NO_ATTENTION ?
-                              "The model has no attention (<code>--attention none</code>): no word is marked.</p>\n" :
-                              "The bluer a word, the more of the attention it got; a dotted line: not in the vocabulary.</p>\n");
+    const bool blind = r->model->settings.attention == TC_NO_ATTENTION;
+    tc_page_put(&r->page, "<section>\n<h2>%s</h2>\n<p class=\"quiet\">Of the %s data, for each label in turn the surest "
+                          "answers. ", blind ? "Texts" : "Where the attention went", r->looked_at.kind);
+    tc_page_put(&r->page, blind ? "The model has no attention (<code>--attention none</code>): no word is marked.</p>\n"
+                                : "The bluer a word, the more of the attention it got; a dotted line: not in the "
+                                  "vocabulary.</p>\n");
     for (int wrong = 0; good && wrong < 2; wrong++) {
         int32_t shown[EXAMPLES];
         int count = 0;
@@ -237,9 +245,10 @@ static bool put_settings(report *r)
     used.min_count = r->m->min_count;
     json_t *plan = tc_options_plan(&used), *value;
     if (!plan) return tc_fail("out of memory: the settings of a report");
-    tc_page_put(page, "<section>\n<h2>Settings</h2>\n<p class=\"quiet\">%d rows to train on, %d to validate, %d to test; %d labels, %d "
-                      "words, %lld numbers to learn.</p>\n<dl>\n", r->m->train_part.count, r->m->valid_part.count, r->m->test.count,
-                r->model->labels.count, r->model->words.count - TC_FIRST_WORD, (long long)tg_params_size(r->model->params));
+    tc_page_put(page, "<section>\n<h2>Settings</h2>\n<p class=\"quiet\">%d rows to train on, %d to validate, %d to test; ",
+                r->m->train_part.count, r->m->valid_part.count, r->m->test.count);
+    tc_page_put(page, "%d labels, %d words, %lld numbers to learn.</p>\n<dl>\n", r->model->labels.count,
+                r->model->words.count - TC_FIRST_WORD, (long long)tg_params_size(r->model->params));
     const char *name;
     json_object_foreach(plan, name, value) {
         const char *text = json_string_value(value);

@@ -1,4 +1,5 @@
-/* train --report: a web page of one training, how it went, what came of it, where the model looks, and how to have it again. */
+/* train --report: a web page of one training, how it went, what came of it, where the model looks, and how to have it
+ * again. */
 #ifndef TC_REPORT_H
 #define TC_REPORT_H
 

@@ -109,7 +109,8 @@ static int train_one(tc_model *model, const tc_material *m, tc_schedule *schedul
     }
     good = good && measure(model, &m->test, several, all, seconds);
     if (good && options->report) {
-        good = tc_report_write(options->report, model, m, schedule, &outcome, options) && printf("report:     %s\n", options->report) > 0;
+        good = tc_report_write(options->report, model, m, schedule, &outcome, options) &&
+               printf("report:     %s\n", options->report) > 0;
     }
     if (good && several) printf("%s\n", better ? "  *" : "");
     fflush(stdout);

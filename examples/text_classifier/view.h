@@ -31,13 +31,13 @@ bool tc_view_colour(void);
 int tc_view_columns(const char *text, size_t length);
 int tc_view_widest(const tc_view *view);
 
-/* Prints the line of label and probability; and the start of a word's line, in which its first number follows. False for a word
- * that is not in the vocabulary, which has a question mark. */
+/* Prints the line of label and probability; and the start of a word's line, in which its first number follows. False for a
+ * word that is not in the vocabulary, which has a question mark. */
 void tc_view_head(const tc_view *view, bool colour);
 bool tc_view_word(const tc_view *view, int32_t i, int widest);
 
-/* Prints a bar, of `cells` cells for share 1 or -1, and returns the cells that it takes. With colour it turns from grey to blue, or
- * to orange where the share is negative. */
+/* Prints a bar, of `cells` cells for share 1 or -1, and returns the cells that it takes. With colour it turns from grey to
+ * blue, or to orange where the share is negative. */
 int tc_view_cells(double share, int cells, bool colour);
 
 /* A bar of up to 40 cells, and the end of the line. */

@@ -8,12 +8,12 @@
 
 for arguments in '' 'fly' 'train a b' 'train --epochs' 'train --epochs 0' 'train --epochs 1x' 'train --rate nan' \
     'train --dropout 1' 'train --seed -1' 'train --attention both' 'train --no-such' 'train -x' 'train --font f' 'eval m' \
-    'eval m d e' 'predict' 'attend m' 'check' 'check a b c' 'train --format xml' 'eval m d --header perhaps' 'predict m --text 1' \
+    'eval m d e' 'predict' 'attend m' 'explain m' 'check' 'check a b c' 'train --format xml' 'eval m d --header perhaps' 'predict m --text 1' \
     'train --valid=' 'train --batch 99999999999999999999'; do
     # shellcheck disable=SC2086 # words are meant to split
     refused 2 '.*--help$' $arguments
 done
-for command in '' train compare check eval predict attend; do
+for command in '' train compare check eval predict attend explain; do
     # shellcheck disable=SC2086
     run $command --help
     ran 0 "$command --help"
