@@ -60,7 +60,7 @@ for kind in 'lstm additive' 'bilstm multihead' 'transformer dot' 'none euclidean
     set -- $kind
     # shellcheck disable=SC2086 # words are meant to split
     run train data.tsv $small --epochs 3 --rate 0.005 --encoder "$1" --attention "$2" --max-pool -o kind.st
-    run explain kind.st 'the film is great'
+    run explain kind.st 'the great film is'
     ran 0 "explain, $kind"
     measures=$([ "$2" = none ] && echo 2 || echo 3)
     column "$measures" >left
@@ -88,7 +88,7 @@ END
     else
         says "explain, $kind: it is said that there is no attention" '^The model has no attention (--attention none)' out
     fi
-    expected=$(python3 -c "print($(odds kind.st 'the film is great') - $(odds kind.st 'the film is'))")
+    expected=$(python3 -c "print($(odds kind.st 'the great film is') - $(odds kind.st 'the film is'))")
     check "explain, $kind: left out is $(value great left), not $expected" \
         python3 -c "assert abs($(value great left) - $expected) < 2e-3 * (1 + abs($expected))"
 done
@@ -199,6 +199,7 @@ run train odd.tsv $small --epochs 1 --report odd.html -o odd.st
 ran 0 'train --report, odd texts'
 says 'report: a label escaped' '<bdi>&lt;b&gt;bold&lt;/b&gt;</bdi>' odd.html
 says 'report: most confused pairs' '<th>true label<th>answer<th>rows' odd.html
+check 'report: a right answer among the mistakes' [ "$(grep -c '<td>\(<bdi>.*</bdi>\)<td>\1' odd.html)" -eq 0 ]
 check 'report: markup of texts or labels is markup of the page' [ "$(grep -c '<b>bold\|<script\|<td>a & ' odd.html)" -eq 0 ]
 shows odd.html 6
 
