@@ -41,7 +41,7 @@ static const char head[] =
     " start; }\n"
     "thead th, .cells th { opacity: .75; }\n"
     ".numbers td, .numbers th + th { text-align: end; overflow-wrap: normal; }\n"
-    ".numbers th:first-child { min-width: 8rem; }\n"
+    ".numbers th:first-child { min-width: 5.5rem; }\n"
     ".cells td { min-width: 2.6rem; padding: .45rem .6rem; text-align: center; border: 1px solid #8883;\n"
     "  background: rgb(37 99 235 / calc(var(--a) * .7)); }\n"
     ".cells td.n { background: rgb(234 88 12 / calc(var(--a) * .7)); }\n"
