@@ -13,9 +13,9 @@
  * Writes the format of word2vec: a line of count and width, then a line for each word, of the word and its numbers. The same
  * seed writes the same file. Words are found as textclf finds them, so that its embedding can start from here. With the
  * made-up text, returns non-zero unless nine in ten of the words nearest to each are of its kind. */
-#include "text_classifier/failure.h"
-#include "text_classifier/names.h"
-#include "text_classifier/files.h"
+#include "support/failure.h"
+#include "support/names.h"
+#include "support/files.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,6 +1,6 @@
 #include "commands.h"
-#include "failure.h"
-#include "files.h"
+#include "../support/failure.h"
+#include "../support/files.h"
 #include "look.h"
 #include "page.h"
 

@@ -1,7 +1,7 @@
 /* textclf check: what is in the data, and what is odd about it. */
 #include "commands.h"
 #include "material.h"
-#include "failure.h"
+#include "../support/failure.h"
 #include "view.h"
 
 #include <stdio.h>

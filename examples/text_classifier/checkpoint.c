@@ -2,7 +2,7 @@
  * and the progress as JSON. */
 #include "training.h"
 
-#include "failure.h"
+#include "../support/failure.h"
 
 #include <jansson.h>
 #include <stddef.h>

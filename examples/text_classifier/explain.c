@@ -1,8 +1,8 @@
 /* textclf explain: three measures of what each word does to the answer, side by side, and where they disagree. */
 #include "commands.h"
 #include "evaluate.h"
-#include "failure.h"
-#include "files.h"
+#include "../support/failure.h"
+#include "../support/files.h"
 #include "look.h"
 #include "page.h"
 

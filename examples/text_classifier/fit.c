@@ -1,6 +1,6 @@
 #include "training.h"
 
-#include "failure.h"
+#include "../support/failure.h"
 #include "runs.h"
 
 #include <math.h>
@@ -156,7 +156,7 @@ static bool step(training *t, tc_batch *batch)
     tg_tensor *loss = tg_cross_entropy_weighted(t->tape, logits, tg_ints_1d(batch->labels, batch->rows), t->class_weights,
                                                 t->schedule->smoothing);
     tg_backward(t->tape, loss);
-    if (t->schedule->norms && t->at.steps % NORMS_EVERY == 0) look_at_gradients(t);
+    if (t->schedule->norms && (t->at.place - 1) % NORMS_EVERY == 0) look_at_gradients(t);
     tg_clip_grad_norm(params, 5);
     t->adam.rate = tg_rate_warmup(t->schedule->rate, t->at.steps++, t->schedule->warmup);
     tg_adam_step(&t->adam, params);

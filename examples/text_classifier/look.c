@@ -1,7 +1,7 @@
 #include "look.h"
 
 #include "evaluate.h"
-#include "failure.h"
+#include "../support/failure.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* textclf: a text classifier on tapegrad. Results go to standard output, all else to standard error. */
 #include "commands.h"
-#include "failure.h"
+#include "../support/failure.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 
 #include "builtin.h"
 #include "commands.h"
-#include "failure.h"
+#include "../support/failure.h"
 #include "vectors.h"
 
 #include <jansson.h>

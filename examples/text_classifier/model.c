@@ -1,11 +1,11 @@
 #include "model.h"
 
-#include "failure.h"
+#include "../support/failure.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define BAG_WIDTH (getenv("BW")?atoi(getenv("BW")):16)
+enum { BAG_WIDTH = 16 }; /* enough: all that comes of it is a number a label */
 
 const char *const tc_encoder_names[] = {"lstm", "bilstm", "transformer", "none", NULL};
 const char *const tc_attention_names[] = {"dot",    "scaled-dot", "bilinear",  "additive", "cosine",

@@ -1,7 +1,7 @@
 #include "page.h"
 
-#include "failure.h"
-#include "files.h"
+#include "../support/failure.h"
+#include "../support/files.h"
 
 #include <math.h>
 #include <stdarg.h>

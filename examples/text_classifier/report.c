@@ -1,7 +1,7 @@
 #include "report.h"
 
 #include "chart.h"
-#include "failure.h"
+#include "../support/failure.h"
 #include "look.h"
 #include "results.h"
 

@@ -1,6 +1,6 @@
 #include "results.h"
 
-#include "failure.h"
+#include "../support/failure.h"
 
 #include <jansson.h>
 #include <math.h>

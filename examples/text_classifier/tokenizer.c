@@ -1,7 +1,7 @@
 #include "tokenizer.h"
 
-#include "failure.h"
-#include "files.h"
+#include "../support/failure.h"
+#include "../support/files.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef TC_TOKENIZER_H
 #define TC_TOKENIZER_H
 
-#include "names.h"
+#include "../support/names.h"
 
 /* Start with {0}: words and punctuation, none of them a stop word. */
 typedef struct tc_tokenizer {

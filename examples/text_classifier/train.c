@@ -1,9 +1,9 @@
 #include "commands.h"
-#include "failure.h"
+#include "../support/failure.h"
 #include "report.h"
 #include "results.h"
 #include "runs.h"
-#include "files.h"
+#include "../support/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "vectors.h"
 
-#include "failure.h"
+#include "../support/failure.h"
 
 #include <errno.h>
 #include <math.h>

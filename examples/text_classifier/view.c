@@ -1,7 +1,7 @@
 #include "view.h"
 
-#include "canvas.h"
-#include "failure.h"
+#include "../support/canvas.h"
+#include "../support/failure.h"
 
 #include <math.h>
 #include <stdio.h>

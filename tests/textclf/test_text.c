@@ -2,7 +2,7 @@
  * splitting, batches. Linked with all of examples/text_classifier but main.c, and with the library. */
 
 #include "../../examples/text_classifier/batch.h"
-#include "../../examples/text_classifier/failure.h"
+#include "../../examples/support/failure.h"
 
 #include <check.h>
 #include <stdio.h>
