@@ -127,7 +127,7 @@ static void where_backward(tg_node *node)
     }
 }
 
-TG_OP(where_op, "where", .attribute_size = sizeof(where_attributes), .shape = where_shape,
+TG_OP(where_op, "where", .may_be_infinite = true, .attribute_size = sizeof(where_attributes), .shape = where_shape,
       .forward = where_forward, .backward = where_backward);
 
 tg_tensor *tg_where(tg_tape *tape, tg_mask keep, tg_tensor *a, tg_tensor *b)
