@@ -74,6 +74,13 @@ bool tg_graph_of(tg_graph *graph, const tg_tape *tape)
     return true;
 }
 
+tg_text tg_graph_own_scope(const tg_node *node)
+{
+    tg_graph_row row = {.node = node, .name = "", .length = -1};
+    if (!read_names(&row)) row.length = 0;
+    return tg_graph_scope(&(tg_graph){1, &row}, 0);
+}
+
 tg_text tg_graph_scope(const tg_graph *graph, int64_t row)
 {
     const tg_graph_row *r = &graph->rows[row];

@@ -22,4 +22,7 @@ bool tg_graph_of(tg_graph *graph, const tg_tape *tape);
 /* "encoder/self_attn", the caller's own scopes before what the parameters say. */
 tg_text tg_graph_scope(const tg_graph *graph, int64_t row);
 
+/* What is known of an operator alone, that nothing reads yet. */
+tg_text tg_graph_own_scope(const tg_node *node);
+
 #endif

@@ -12,13 +12,12 @@ static int64_t first_odd(const tg_real *data, int64_t size, bool infinity_too)
     return -1;
 }
 
-/* "encoder/self_attn": of an operator that nothing reads yet, by its own parameters. */
+/* In a forward pass nothing reads the operator yet. */
 static tg_text scope_of(const tg_node *node)
 {
     tg_graph graph;
-    tg_text text = {"no scope"};
-    if (!tg_graph_of(&graph, node->tape)) return text;
-    if (node->number < graph.count && graph.rows[node->number].node == node) text = tg_graph_scope(&graph, node->number);
+    if (!node->tape->walked || !tg_graph_of(&graph, node->tape)) return tg_graph_own_scope(node);
+    const tg_text text = tg_graph_scope(&graph, node->number);
     tg_free(graph.rows);
     return text;
 }
