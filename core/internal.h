@@ -182,6 +182,9 @@ static inline tg_tensor *tg_apply_1(tg_tape *tape, const tg_op *op, const void *
     return tg_apply(tape, op, attributes, 1, &x, NULL);
 }
 
+/* Binary cross-entropy of each logit and target, in op_elementwise.c. */
+tg_tensor *tg_binary_losses(tg_tape *tape, tg_tensor *logits, tg_tensor *targets);
+
 /* Axes of the first input, counted from 0 where they were counted from the end; false with the error set where one is not
  * there or is named twice. */
 bool tg_node_axes(tg_node *node, int count, int *axes);

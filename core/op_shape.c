@@ -1,9 +1,9 @@
-/* Operators that move numbers and change none: reshape, permute, concat, stack, slice. Each number of y is one of x, so the
- * gradient dx is dy brought back to its place. */
+/* Operators that move numbers and change none: reshape, detach, permute, slice, concat, stack. Each number of y is one of x, so
+ * the gradient dx is dy brought back to its place. */
 #include "internal.h"
 #include "kernels.h"
 
-/* ---- reshape: a view ---- */
+/* ---- views: reshape, and detach, which stops the gradient ---- */
 
 typedef struct reshape_attributes {
     int ndim;
@@ -50,6 +50,16 @@ tg_tensor *tg_reshape(tg_tape *tape, tg_tensor *x, int ndim, const int64_t *shap
     for (int d = 0; d < ndim; d++) op.shape[d] = shape[d];
     return tg_apply_1(tape, &reshape_op, &op, x);
 }
+
+static bool detach_shape(tg_node *node)
+{
+    tg_tensor *x = node->inputs[0];
+    return tg_output_view(node, x, x->ndim, x->shape) != NULL;
+}
+
+TG_OP(detach_op, "detach", .shape = detach_shape, .forward = no_forward, .stops_gradient = true);
+
+tg_tensor *tg_detach(tg_tape *tape, tg_tensor *x) { return tg_apply_1(tape, &detach_op, NULL, x); }
 
 /* ---- permute and slice: x read in another layout ---- */
 
