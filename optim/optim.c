@@ -16,32 +16,21 @@ bool tg_optim_ready(tg_params *params, const char *caller, const char *const *st
     return fresh || tg_fail(&params->error, "%s: a step without a fresh gradient; call tg_backward first", caller);
 }
 
-enum { PIECE = 1024 };
-
-/* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter overflows or loses digits. */
-static double add_pieces(double sum, const tg_tensor *p, int64_t first, int64_t end)
-{
-    for (int64_t i = first * PIECE; i < end * PIECE && i < p->size; i += PIECE) {
-        int64_t n = p->size - i < PIECE ? p->size - i : PIECE;
-        sum += (double)TG_RUN(tg_k_dot)(n, p->grad + i, p->grad + i);
-    }
-    return sum;
-}
-
-/* Pieces in which no row was touched are zero. */
+/* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter overflows or loses digits.
+ * Of a table whose rows are touched one by one, pieces without such a row are zero and need not be read. */
 static double square_norm(const tg_param_entry *entry)
 {
+    enum { PIECE = 1024 };
     const tg_tensor *p = &entry->tensor;
     const tg_deferred *d = entry->deferred;
-    int64_t done = 0;
     double sum = 0;
-    if (!d || d->whole) return add_pieces(0, p, 0, (p->size + PIECE - 1) / PIECE);
-    const bool *rows = d->is_touched, *stop = rows + p->shape[0];
-    for (const bool *row = rows; (row = memchr(row, true, (size_t)(stop - row))); row++) {
-        const int64_t width = p->shape[1], at = (row - rows) * width;
-        const int64_t first = at / PIECE > done ? at / PIECE : done, end = (at + width + PIECE - 1) / PIECE;
-        sum = add_pieces(sum, p, first, end);
-        done = end > done ? end : done;
+    for (int64_t i = 0; i < p->size; i += PIECE) {
+        const int64_t n = p->size - i < PIECE ? p->size - i : PIECE;
+        if (d && !d->whole) {
+            const int64_t first = i / p->shape[1], last = (i + n - 1) / p->shape[1];
+            if (!memchr(d->is_touched + first, true, (size_t)(last - first + 1))) continue;
+        }
+        sum += (double)TG_RUN(tg_k_dot)(n, p->grad + i, p->grad + i);
     }
     return sum;
 }
