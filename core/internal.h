@@ -141,8 +141,9 @@ static inline char *tg_scope(char text[TG_MAX_NAME], const char *name, const cha
 
 /* A tensor of a loaded file that waits for its parameter. */
 typedef struct tg_loaded {
-    tg_tensor tensor;
-    uint64_t begin, end; /* its bytes in the file's data */
+    tg_tensor tensor;                        /* without data */
+    const struct tg_number_format *format;
+    const unsigned char *begin, *end;        /* of its bytes */
     bool claimed;
 } tg_loaded;
 
