@@ -66,7 +66,6 @@ static inline void tg_philox(uint64_t key, uint64_t first, int lanes, uint32_t *
 /* ---- element by element, y may be x ----
  * Largest errors over all floats, in units of the last place (swept in tests/kernels): exp 1.1, tanh 6.5, sigmoid 2.5. In the
  * double build they are the C library's. */
-TG_KERNEL_DECLARE(void, tg_k_exp, int64_t n, const tg_real *x, tg_real *y);
 TG_KERNEL_DECLARE(void, tg_k_tanh, int64_t n, const tg_real *x, tg_real *y);
 TG_KERNEL_DECLARE(void, tg_k_sigmoid, int64_t n, const tg_real *x, tg_real *y);
 

@@ -2,12 +2,6 @@
  * `omp simd` promises the compiler that rows do not overlap, other than one being the other; it asks for no OpenMP. */
 #include "simd.h"
 
-void TG_KERNEL(tg_k_exp)(int64_t n, const tg_real *x, tg_real *y)
-{
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++) y[i] = real_exp(x[i]);
-}
-
 void TG_KERNEL(tg_k_exp_shifted)(int64_t n, const tg_real *x, tg_real shift, tg_real factor, tg_real *y)
 {
 #pragma omp simd
@@ -47,30 +41,25 @@ static inline tg_real add_lanes(tg_real lanes[LANES])
     return lanes[0];
 }
 
-tg_real TG_KERNEL(tg_k_sum)(int64_t n, const tg_real *x)
+/* sum_i x_i y_i; y NULL is all ones, by which a fused multiply-add just adds. */
+static inline tg_real sum_products(int64_t n, const tg_real *x, const tg_real *y)
 {
     vec sum[PARTS] = {{0}};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (int p = 0; p < PARTS; p++) sum[p] += vec_load(x + i + p * VEC_WIDTH);
+        for (int p = 0; p < PARTS; p++) {
+            const int64_t at = i + p * VEC_WIDTH;
+            sum[p] = vec_fma(vec_load(x + at), y ? vec_load(y + at) : vec_of(1), sum[p]);
+        }
     tg_real lanes[LANES];
     memcpy(lanes, sum, sizeof lanes);
-    for (int l = 0; i < n; i++, l++) lanes[l] += x[i];
+    for (int l = 0; i < n; i++, l++) lanes[l] = real_fma(x[i], y ? y[i] : 1, lanes[l]);
     return add_lanes(lanes);
 }
 
-tg_real TG_KERNEL(tg_k_dot)(int64_t n, const tg_real *x, const tg_real *y)
-{
-    vec sum[PARTS] = {{0}};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int p = 0; p < PARTS; p++)
-            sum[p] = vec_fma(vec_load(x + i + p * VEC_WIDTH), vec_load(y + i + p * VEC_WIDTH), sum[p]);
-    tg_real lanes[LANES];
-    memcpy(lanes, sum, sizeof lanes);
-    for (int l = 0; i < n; i++, l++) lanes[l] = real_fma(x[i], y[i], lanes[l]);
-    return add_lanes(lanes);
-}
+tg_real TG_KERNEL(tg_k_sum)(int64_t n, const tg_real *x) { return sum_products(n, x, NULL); }
+
+tg_real TG_KERNEL(tg_k_dot)(int64_t n, const tg_real *x, const tg_real *y) { return sum_products(n, x, y); }
 
 /* What comparing vectors gives: all bits set where it holds. */
 #ifdef TG_DOUBLE
