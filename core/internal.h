@@ -183,9 +183,6 @@ static inline tg_tensor *tg_apply_1(tg_tape *tape, const tg_op *op, const void *
     return tg_apply(tape, op, attributes, 1, &x, NULL);
 }
 
-/* Binary cross-entropy of each logit and target, in op_elementwise.c. */
-tg_tensor *tg_binary_losses(tg_tape *tape, tg_tensor *logits, tg_tensor *targets);
-
 /* Counts axes of x from 0 where they were counted from the end; false with the error set, in the operator's name, where one
  * is not there or is named twice. */
 bool tg_axes_fit(tg_tape *tape, const char *name, const tg_tensor *x, int count, int *axes);

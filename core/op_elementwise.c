@@ -18,7 +18,7 @@
  *     maximum  y = max(a, b)        da = dy [a > b]          db = dy [b > a]      half to each where a = b
  *     where    y = keep ? a : b     da = keep ? dy : 0       db = keep ? 0 : dy
  *     dropout  y = a b,  b a constant that is drawn, 0 or 1 / (1 - p)
- *     binary_cross_entropy   y = max(a, 0) - a b + ln(1 + e^-|a|)      da = dy (sigmoid(a) - b),  b takes none
+ *     binary_cross_entropy   y = max(a, 0) - a b + ln(1 + e^-|a|),  then its mean      da = dy (sigmoid(a) - b)
  *
  * Each operator is a function over a run of numbers for y, and one for the gradient of each operand. In a run an operand
  * is read with a stride of 1, or of 0 where it is broadcast along it; the walk over the runs is the same for all. Where
@@ -190,7 +190,8 @@ RUN_FUNCTION(affine_grad, dy * r->op->scale)
 OPERATOR(affine);
 tg_tensor *tg_affine(tg_tape *tape, tg_tensor *x, double scale, double shift)
 {
-    elementwise op = {.forward = affine_forward, .gradient = {affine_grad}, .scale = (tg_real)scale, .shift = (tg_real)shift};
+    elementwise op = {.forward = affine_forward, .gradient = {affine_grad}};
+    op.scale = (tg_real)scale, op.shift = (tg_real)shift;
     return tg_apply_1(tape, &affine_op, &op, x);
 }
 
@@ -217,15 +218,6 @@ RUN_FUNCTION(maximum_forward, a > b || a != a ? a : b)
 RUN_FUNCTION(maximum_grad_a, a > b ? dy : a == b ? dy / 2 : 0)
 RUN_FUNCTION(maximum_grad_b, b > a ? dy : a == b ? dy / 2 : 0)
 BINARY_OPERATOR(maximum, maximum_grad_a, maximum_grad_b)
-
-RUN_FUNCTION(binary_cross_entropy_forward, (a > 0 ? a : 0) - a * b + log1p(exp(-fabs(a))))
-RUN_FUNCTION(binary_cross_entropy_grad, dy * (1 / (1 + exp(-a)) - b))
-OPERATOR(binary_cross_entropy);
-tg_tensor *tg_binary_losses(tg_tape *tape, tg_tensor *logits, tg_tensor *targets)
-{
-    elementwise op = {.forward = binary_cross_entropy_forward, .gradient = {binary_cross_entropy_grad}};
-    return tg_apply(tape, &binary_cross_entropy_op, &op, 2, (tg_tensor *[]){logits, targets}, NULL);
-}
 
 /* ---- by a mask ---- */
 
@@ -283,4 +275,35 @@ tg_tensor *tg_dropout(tg_tape *tape, tg_tensor *x, double p)
                                   (uint32_t)(p * 0x1p32), (tg_real)(1 / (1 - p)), mask->data + i);
     tape->random.counter += (uint64_t)size;
     return tg_apply(tape, &dropout_op, &op, 2, (tg_tensor *[]){x, mask}, NULL);
+}
+
+/* ---- losses of two tensors of one shape: means over what is computed element by element ---- */
+
+static bool pair_fits(tg_tape *tape, const char *loss, const tg_tensor *a, const tg_tensor *b)
+{
+    if (!tape || !a || !b) return true; /* the operators say it */
+    if (!tg_has_shape(a, b->ndim, b->shape))
+        return tg_fail(&tape->error, "%s: %s and %s differ", loss, tg_text_of(a->ndim, a->shape).text,
+                       tg_text_of(b->ndim, b->shape).text);
+    return a->size > 0 || tg_fail(&tape->error, "%s: the mean over nothing: %s", loss, tg_text_of(a->ndim, a->shape).text);
+}
+
+RUN_FUNCTION(binary_cross_entropy_forward, (a > 0 ? a : 0) - a * b + log1p(exp(-fabs(a))))
+RUN_FUNCTION(binary_cross_entropy_grad, dy * (1 / (1 + exp(-a)) - b))
+OPERATOR(binary_cross_entropy);
+
+tg_tensor *tg_binary_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_tensor *targets)
+{
+    if (!pair_fits(tape, "binary_cross_entropy", logits, targets)) return NULL;
+    if (tape && targets && targets->requires_grad)
+        return tg_fail(&tape->error, "binary_cross_entropy: the targets require a gradient, and take none; detach them");
+    elementwise op = {.forward = binary_cross_entropy_forward, .gradient = {binary_cross_entropy_grad}};
+    tg_tensor *losses = tg_apply(tape, &binary_cross_entropy_op, &op, 2, (tg_tensor *[]){logits, targets}, NULL);
+    return tg_mean(tape, losses, TG_ALL_AXES, false);
+}
+
+tg_tensor *tg_mean_squared_error(tg_tape *tape, tg_tensor *x, tg_tensor *y)
+{
+    if (!pair_fits(tape, "mean_squared_error", x, y)) return NULL;
+    return tg_mean(tape, tg_square(tape, tg_sub(tape, x, y)), TG_ALL_AXES, false);
 }

@@ -1,16 +1,13 @@
-/* Losses: one number, the mean over what counts.
+/* Cross-entropy: one number, the mean over what counts. (Losses of two tensors of one shape are in op_elementwise.c.)
  *
  *     cross_entropy  l_r = -sum_c q_c w_c ln p_c,  p = softmax(x),  q = (1 - s) [c = label] + s / C,
  *                    y = sum_r l_r / sum_r w_label
  *                    dx_c = (p_c sum_k q_k w_k - q_c w_c) dy / sum_r w_label
- *     binary_cross_entropy, mean_squared_error: a mean over what is computed element by element (op_elementwise.c)
  *
- * The first gradient: with g_c = q_c w_c, l = -sum_c g_c x_c + (sum_c g_c) ln sum e^x, and d(ln sum e^x)/dx_c = p_c. Sums over
+ * The gradient: with g_c = q_c w_c, l = -sum_c g_c x_c + (sum_c g_c) ln sum e^x, and d(ln sum e^x)/dx_c = p_c. Sums over
  * rows run in double, in their order. */
 #include "internal.h"
 #include "kernels.h"
-
-/* ---- cross-entropy ---- */
 
 typedef struct cross_entropy_attributes {
     tg_ints labels;
@@ -111,29 +108,4 @@ tg_tensor *tg_cross_entropy_weighted(tg_tape *tape, tg_tensor *logits, tg_ints l
 tg_tensor *tg_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_ints labels)
 {
     return tg_cross_entropy_weighted(tape, logits, labels, NULL, 0);
-}
-
-/* ---- means of losses of two tensors of one shape ---- */
-
-static bool pair_fits(tg_tape *tape, const char *loss, const tg_tensor *a, const tg_tensor *b)
-{
-    if (!tape || !a || !b) return true; /* the operators say it */
-    if (!tg_has_shape(a, b->ndim, b->shape))
-        return tg_fail(&tape->error, "%s: %s and %s differ", loss, tg_text_of(a->ndim, a->shape).text,
-                       tg_text_of(b->ndim, b->shape).text);
-    return a->size > 0 || tg_fail(&tape->error, "%s: the mean over nothing: %s", loss, tg_text_of(a->ndim, a->shape).text);
-}
-
-tg_tensor *tg_binary_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_tensor *targets)
-{
-    if (!pair_fits(tape, "binary_cross_entropy", logits, targets)) return NULL;
-    if (tape && targets && targets->requires_grad)
-        return tg_fail(&tape->error, "binary_cross_entropy: the targets require a gradient, and take none; detach them");
-    return tg_mean(tape, tg_binary_losses(tape, logits, targets), TG_ALL_AXES, false);
-}
-
-tg_tensor *tg_mean_squared_error(tg_tape *tape, tg_tensor *x, tg_tensor *y)
-{
-    if (!pair_fits(tape, "mean_squared_error", x, y)) return NULL;
-    return tg_mean(tape, tg_square(tape, tg_sub(tape, x, y)), TG_ALL_AXES, false);
 }
