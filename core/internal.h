@@ -66,6 +66,12 @@ struct tg_tape {
     tg_node *first, *last;
     int64_t length;
     bool training, recording, walked;
+    struct tg_tape_scope {
+        struct tg_tape_scope *outer;
+        char path[TG_MAX_NAME];
+    } *scope; /* that the caller opened last, of the arena, or NULL */
+    void (*watch)(tg_node *node, bool backward); /* called after each pass of an operator; NULL: nobody looks (inspect/watch.c) */
+    char warning[320];
     tg_random random;
     tg_error error;
     char taken[512]; /* the error text handed out by tg_tape_take_error */
@@ -92,6 +98,7 @@ typedef struct tg_param_entry {
     char name[TG_MAX_NAME];
     bool no_decay;
     int64_t steps; /* that Adam has taken with this parameter */
+    int64_t added; /* times that something was added to its gradient since it was used up */
     struct tg_deferred *deferred; /* of a table whose rows take their steps late; otherwise NULL */
     struct {
         char name[TG_STATE_NAME]; /* "exp_avg", ...; empty where unused */
@@ -133,7 +140,7 @@ void tg_param_drop_grad(tg_param_entry *entry);
 static inline tg_init tg_init_by_width(int64_t n) { return tg_init_uniform(n > 0 ? 1 / sqrt((double)n) : 0); }
 
 /* "name.part": a part of a layer, as the scope of its parameters; `text` is returned. */
-static inline char *tg_scope(char text[TG_MAX_NAME], const char *name, const char *part)
+static inline char *tg_join_scope(char text[TG_MAX_NAME], const char *name, const char *part)
 {
     snprintf(text, TG_MAX_NAME, "%s.%s", name, part);
     return text;

@@ -34,7 +34,7 @@ static tg_node *new_node(tg_tape *tape, const tg_op *op, const void *attributes,
 {
     tg_node *node = tg_tape_alloc(tape, sizeof *node);
     if (!node) return NULL;
-    *node = (tg_node){.op = op, .tape = tape, .n_inputs = n_inputs};
+    *node = (tg_node){.op = op, .tape = tape, .n_inputs = n_inputs, .number = tape->length, .scope = tape->scope ? tape->scope->path : NULL};
     node->inputs = tg_tape_alloc(tape, (size_t)n_inputs * sizeof *inputs);
     node->attributes = tg_tape_alloc(tape, op->attribute_size);
     if (!node->inputs || !node->attributes) return NULL;
@@ -68,6 +68,7 @@ tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attributes, int 
     bool fits = op->shape(node);
     if (!fits && !tape->error.set) tg_node_fail(node, "the shape rule failed and did not say why");
     if (fits) op->forward(node);
+    if (tape->watch && !tape->error.set) tape->watch(node, false);
     tg_arena_reset(&tape->scratch);
     if (tape->error.set) return NULL;
     if (tape->recording) record(tape, node);

@@ -38,6 +38,8 @@ typedef struct tg_node {
     tg_tensor **inputs;              /* an optional input may be NULL */
     tg_tensor *outputs[TG_MAX_OUTPUTS];
     void *attributes;                /* the tape's copy of what was passed to tg_apply; the operator may write to it */
+    int64_t number;                  /* on the tape, from 0 */
+    const char *scope;               /* that the caller opened (tg_scope_begin), "a/b", or NULL */
 } tg_node;
 
 struct tg_op {
@@ -58,6 +60,7 @@ struct tg_op {
 
     bool reads_rows;                       /* its shape rule refuses rows that wait for steps (tg_params_defer) */
     bool stops_gradient;                   /* its outputs require no gradient, on purpose (detach) */
+    bool may_be_infinite;                  /* by its definition, as the logarithm of 0: tg_tape_watch looks for NaN only */
     double (*flops)(const tg_node *node);  /* floating-point operations of the forward pass; may be NULL */
 };
 

@@ -239,8 +239,8 @@ static bool where_shape(tg_node *node)
     return tg_keep_mask(node, &op->keep) && elementwise_shape(node);
 }
 
-TG_OP(where_op, "where", .attribute_size = sizeof(elementwise), .shape = where_shape, .forward = elementwise_forward,
-      .backward = elementwise_backward);
+TG_OP(where_op, "where", .may_be_infinite = true, .attribute_size = sizeof(elementwise), .shape = where_shape,
+      .forward = elementwise_forward, .backward = elementwise_backward);
 
 tg_tensor *tg_where(tg_tape *tape, tg_mask keep, tg_tensor *a, tg_tensor *b)
 {

@@ -111,6 +111,16 @@ tg_real *tg_param_state(tg_params *params, tg_param_entry *entry, const char *na
     return tg_fail(&params->error, "parameter %s holds the state of too many optimizers", entry->name);
 }
 
+tg_real *tg_params_state(tg_tensor *parameter, const char *name)
+{
+    tg_params *params = parameter ? parameter->params : NULL;
+    if (!params || params->error.set) return NULL;
+    if (!name || !*name || strlen(name) >= TG_STATE_NAME || strchr(name, '/'))
+        return tg_fail(&params->error, "parameter %s: a state's name has 1 to %d bytes, no slash among them", parameter->name,
+                       TG_STATE_NAME - 1);
+    return tg_param_state(params, (tg_param_entry *)parameter, name);
+}
+
 /* ---- asking ---- */
 
 int64_t tg_params_count(const tg_params *params) { return params ? params->count : 0; }

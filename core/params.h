@@ -77,6 +77,13 @@ TG_EXPORT bool tg_params_defer(tg_tensor *table);
 TG_EXPORT bool tg_params_prepare(tg_tensor *table, tg_ints ids);
 TG_EXPORT void tg_params_catch_up(tg_params *params);
 
+/* As many numbers as the parameter has, of its shape, that are kept beside it under `name` (at most 23 bytes, no slash): what an
+ * optimizer of one's own remembers, averages of the weights, the best of them. Zeros at first; owned by the parameter's tg_params
+ * and saved with TG_SAVE_STATE. A parameter has room for four; Adam takes "exp_avg" and "exp_avg_sq", SGD "momentum_buffer".
+ * Rows that wait (tg_params_defer) know nothing of it: let all catch up before it is combined with the values. NULL, with the error
+ * set, for another name, a fifth state or want of memory. */
+TG_EXPORT tg_real *tg_params_state(tg_tensor *parameter, const char *name);
+
 /* UTF-8 text that is saved with the parameters: vocabulary, labels, settings. The value is copied; NULL removes the key. The
  * value returned is owned by `params` and good until the key is set again; NULL where there is none. */
 TG_EXPORT bool tg_params_set_metadata(tg_params *params, const char *key, const char *value);

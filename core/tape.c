@@ -24,6 +24,7 @@ void tg_tape_reset(tg_tape *tape)
     tg_arena_reset(&tape->scratch);
     tape->first = tape->last = NULL;
     tape->length = 0;
+    tape->scope = NULL;
     tape->walked = false;
 }
 
@@ -121,6 +122,7 @@ tg_real *tg_tensor_grad(tg_tape *tape, tg_tensor *tensor, bool *add)
     }
     tg_deferred *deferred = tg_deferred_of(tensor);
     if (deferred) deferred->whole = true; /* and zero, if there is no gradient yet */
+    if (tensor->params) ((tg_param_entry *)tensor)->added++;
     *add = tensor->has_grad || deferred;
     tensor->has_grad = true;
     return tensor->grad;
@@ -162,6 +164,7 @@ bool tg_backward(tg_tape *tape, tg_tensor *loss)
     for (tg_node *node = tape->last; node && !tape->error.set; node = node->previous) {
         if (!node->op->backward || node->op->stops_gradient || !wants_backward(node)) continue;
         node->op->backward(node);
+        if (tape->watch && !tape->error.set) tape->watch(node, true);
         tg_arena_reset(&tape->scratch);
     }
     if (tape->error.set) spoil_parameters(tape);

@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "draw.h"
-#include "text_classifier/failure.h"
+#include "support/draw.h"
+#include "support/failure.h"
 
 enum { TILED, COMPOSED, LSTM, WAYS };
 enum { WIDTH = 64, LEAST = 128, SOME = 1024, MOST = 32768, MOST_ROWS = 9 };

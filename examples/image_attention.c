@@ -17,8 +17,8 @@
 #include <tapegrad.h>
 #include <unistd.h>
 
-#include "draw.h"
-#include "text_classifier/failure.h"
+#include "support/draw.h"
+#include "support/failure.h"
 
 enum { SIDE = 48, CELL = 4, WINDOW = 4 };                       /* pixels of a picture, of a cell; cells of a window */
 enum { GRID = SIDE / CELL - WINDOW + 1, PLACES = GRID * GRID }; /* of the feature map */

@@ -13,9 +13,9 @@
  * Writes the format of word2vec: a line of count and width, then a line for each word, of the word and its numbers. The same
  * seed writes the same file. Words are found as textclf finds them, so that its embedding can start from here. With the
  * made-up text, returns non-zero unless nine in ten of the words nearest to each are of its kind. */
-#include "text_classifier/failure.h"
-#include "text_classifier/names.h"
-#include "text_classifier/files.h"
+#include "support/failure.h"
+#include "support/names.h"
+#include "support/files.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -168,7 +168,7 @@ static bool read_text(corpus *c, const char *path)
 static bool number_words(corpus *c, const options *o)
 {
     int32_t unused;
-    if (!tc_vocabulary_build(&c->words, &c->tokens, (int64_t)o->least, &unused)) return false;
+    if (!tc_vocabulary_build(&c->words, &c->tokens, (int64_t)o->least, 0, &unused)) return false;
     const int32_t count = c->words.count;
     if (count < TC_FIRST_WORD + 2) return tc_fail("fewer than two words stand there %g times", o->least);
     c->ids = tc_allocate(NULL, c->tokens.count, sizeof *c->ids);

@@ -141,9 +141,9 @@ bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *par
                                   int64_t hidden, int64_t out)
 {
     char scope[TG_MAX_NAME];
-    return tg_linear_init(&layer->input, params, tg_scope(scope, name, "linear1"), in, hidden) &&
-           tg_linear_init_no_bias(&layer->score, params, tg_scope(scope, name, "attention"), hidden, 1) &&
-           tg_linear_init(&layer->output, params, tg_scope(scope, name, "linear2"), hidden, out);
+    return tg_linear_init(&layer->input, params, tg_join_scope(scope, name, "linear1"), in, hidden) &&
+           tg_linear_init_no_bias(&layer->score, params, tg_join_scope(scope, name, "attention"), hidden, 1) &&
+           tg_linear_init(&layer->output, params, tg_join_scope(scope, name, "linear2"), hidden, out);
 }
 
 tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,

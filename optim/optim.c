@@ -42,6 +42,12 @@ static double square_norm(const tg_param_entry *entry)
     return sum;
 }
 
+double tg_grad_norm(const tg_tensor *parameter)
+{
+    if (!parameter || !parameter->params || !parameter->has_grad) return 0;
+    return sqrt(square_norm((const tg_param_entry *)parameter));
+}
+
 double tg_clip_grad_norm(tg_params *params, double limit)
 {
     if (!tg_optim_ready(params, "clip_grad_norm", (const char *const[]){NULL})) return (double)NAN;

@@ -32,6 +32,9 @@ TG_EXPORT bool tg_adam_step(const tg_adam *adam, tg_params *params);
  * finite is an error that names the first parameter at fault. Returns the norm before, or NaN after an error. */
 TG_EXPORT double tg_clip_grad_norm(tg_params *params, double limit);
 
+/* The Euclidean norm of one parameter's gradient; 0 where it has none, or is no parameter. */
+TG_EXPORT double tg_grad_norm(const tg_tensor *parameter);
+
 /* Learning rates for step 0, 1, ..: a linear rise over `warmup` steps to `peak`, then constant; or then half a cosine down
  * to `floor` at step `total` and after (Loshchilov and Hutter, 2017). */
 TG_EXPORT double tg_rate_warmup(double peak, int64_t step, int64_t warmup);

@@ -1,6 +1,6 @@
 #include "batch.h"
 
-#include "failure.h"
+#include "../support/failure.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* textclf check: what is in the data, and what is odd about it. */
 #include "commands.h"
-#include "data.h"
-#include "failure.h"
+#include "material.h"
+#include "../support/failure.h"
 #include "view.h"
 
 #include <stdio.h>
@@ -249,22 +249,20 @@ static void print_unknown(const tc_names *words, const tc_names *others, const t
 /* ---- the command ---- */
 
 /* The vocabulary of all rows. */
-static bool words_of(tc_names *words, const tc_data *data)
+static bool words_of(tc_names *words, const tc_data *data, const tc_tokenizer *tokenizer)
 {
-    const tc_tokenizer plain = {0};
     tc_tokens tokens = {0};
     int32_t rare;
     bool good = true;
-    for (int32_t i = 0; good && i < data->count; i++) good = tc_tokenize(&plain, &tokens, data->rows[i].text);
-    good = good && tc_vocabulary_build(words, &tokens, 1, &rare);
+    for (int32_t i = 0; good && i < data->count; i++) good = tc_tokenize(tokenizer, &tokens, data->rows[i].text);
+    good = good && tc_vocabulary_build(words, &tokens, 1, 0, &rare);
     tc_tokens_free(&tokens);
     return good;
 }
 
-static bool check_data(tc_data *data, const tc_names *words)
+static bool check_data(tc_data *data, const tc_names *words, const tc_tokenizer *tokenizer)
 {
-    const tc_tokenizer plain = {0};
-    if (!tc_data_encode(data, &plain, words, INT32_MAX)) return false;
+    if (!tc_data_encode(data, tokenizer, words, INT32_MAX)) return false;
     printf("%s: ", data->name);
     tc_data_print(data, stdout);
     printf("rows:    %8d\n", data->count);
@@ -273,15 +271,17 @@ static bool check_data(tc_data *data, const tc_names *words)
     return print_lengths(data);
 }
 
-static bool check(tc_data data[2], tc_names words[2], const tc_options *options)
+static bool check(tc_data data[2], tc_names words[2], tc_tokenizer *tokenizer, const tc_options *options)
 {
     int32_t count = options->argument_count;
+    if (!tc_tokenizer_of(tokenizer, options)) return false;
     for (int32_t i = 0; i < count; i++) {
-        if (!tc_data_read(&data[i], options->arguments[i], &options->reading) || !words_of(&words[i], &data[i])) return false;
+        if (!tc_data_read(&data[i], options->arguments[i], &options->reading)) return false;
+        if (!words_of(&words[i], &data[i], tokenizer)) return false;
     }
     for (int32_t i = 0; i < count; i++) {
         if (i) putchar('\n');
-        if (!check_data(&data[i], &words[0])) return false;
+        if (!check_data(&data[i], &words[0], tokenizer)) return false;
     }
     if (count < 2) return true;
     putchar('\n');
@@ -294,7 +294,9 @@ int tc_check(const tc_options *options)
 {
     tc_data data[2] = {{0}};
     tc_names words[2] = {{0}};
-    bool good = check(data, words, options);
+    tc_tokenizer tokenizer = {0};
+    bool good = check(data, words, &tokenizer, options);
+    tc_tokenizer_free(&tokenizer);
     for (int i = 0; i < 2; i++) {
         tc_data_free(&data[i]);
         tc_names_free(&words[i]);

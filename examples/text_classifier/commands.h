@@ -15,5 +15,9 @@ int tc_check(const tc_options *options);
 int tc_eval(const tc_options *options);
 int tc_predict(const tc_options *options);
 int tc_attend(const tc_options *options);
+int tc_explain(const tc_options *options);
+
+/* What tc_explain shows, and when it says that its measures disagree: lines of text. */
+extern const char tc_explain_rule[];
 
 #endif

@@ -1,19 +1,12 @@
 #include "commands.h"
-#include "failure.h"
+#include "../support/failure.h"
 #include "material.h"
+#include "runs.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-/* What is measured of one kind of model. */
-typedef struct result {
-    double sum, squares; /* of the accuracies */
-    double seconds;
-    int64_t size;        /* numbers to learn */
-    int64_t runs;
-} result;
+enum { DEFAULT_SEEDS = 3 };
 
 /* Without a wish: every attention on the default encoder, and the other encoders with additive attention and without. */
 static bool wanted(tc_encoder encoder, tc_attention attention, const tc_options *options)
@@ -24,15 +17,8 @@ static bool wanted(tc_encoder encoder, tc_attention attention, const tc_options 
            attention == TC_NO_ATTENTION;
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* One training, from reading the data on; the accuracy is that of the test part, or of the validation part without one. */
-static int train_once(result *r, tc_settings settings, const tc_options *options)
+static int train_once(tc_runs *runs, int64_t *size, tc_settings settings, const tc_options *options)
 {
     tc_material m = {0};
     tc_model model = {.settings = settings};
@@ -42,40 +28,38 @@ static int train_once(result *r, tc_settings settings, const tc_options *options
     if (good && !m.valid_part.count && !m.test.count) good = tc_fail("there is nothing to measure on: give --valid or --test");
     tc_schedule schedule = tc_schedule_of(&m, options);
     schedule.quiet = true;
-    double start = seconds_now();
+    const double start = tc_seconds_now();
     good = good && tc_fit(&model, m.train_part, m.valid_part, &schedule, &outcome);
-    r->seconds += seconds_now() - start;
+    const double seconds = tc_seconds_now() - start;
     if (good && !outcome.interrupted) {
         double accuracy = outcome.accuracy;
         good = !m.test.count || tc_score_part(&score, &model, (tc_part){m.test.rows, m.test.count});
         if (good && m.test.count) accuracy = tc_accuracy(&score);
-        r->sum += accuracy;
-        r->squares += accuracy * accuracy;
-        r->size = tg_params_size(model.params);
-        r->runs++;
+        tc_runs_add(runs, accuracy, seconds);
+        *size = tg_params_size(model.params);
     }
     tc_score_free(&score);
+    tc_outcome_free(&outcome);
     tc_model_free(&model);
     tc_material_free(&m);
     return !good ? TC_FAILED : outcome.interrupted ? TC_INTERRUPTED : TC_DONE;
 }
 
-static void print_row(const result *r, tc_settings settings)
+static void print_row(const tc_runs *runs, int64_t size, tc_settings settings)
 {
-    double mean = r->sum / (double)r->runs;
-    double variance = r->runs > 1 ? (r->squares - r->sum * mean) / (double)(r->runs - 1) : 0;
-    printf("%-12s %-11s %8.4f  ", tc_encoder_names[settings.encoder], tc_attention_names[settings.attention], mean);
-    if (r->runs > 1) printf("%9.4f", sqrt(fmax(variance, 0)));
+    printf("%-12s %-11s %8.4f  ", tc_encoder_names[settings.encoder], tc_attention_names[settings.attention], tc_runs_mean(runs));
+    if (runs->count > 1) printf("%9.4f", tc_runs_deviation(runs));
     else printf("%9s", "-");
-    printf("  %9lld  %8.1f\n", (long long)r->size, r->seconds / (double)r->runs);
+    printf("  %9lld  %8.1f\n", (long long)size, runs->seconds / (double)runs->count);
     fflush(stdout);
 }
 
 int tc_compare(const tc_options *options)
 {
+    const int64_t seeds = options->seeds ? options->seeds : DEFAULT_SEEDS;
     const char *data = options->argument_count ? options->arguments[0] : "builtin:reviews";
-    printf("%s, %lld training%s of each kind, seeds from %lld on\n", data, (long long)options->seeds,
-           options->seeds == 1 ? "" : "s", (long long)options->seed);
+    printf("%s, %lld training%s of each kind, seeds from %lld on\n", data, (long long)seeds,
+           seeds == 1 ? "" : "s", (long long)options->seed);
     printf("encoder      attention    accuracy  deviation    numbers   seconds\n");
     fflush(stdout);
     bool told = false; /* how the data is read, once */
@@ -85,16 +69,17 @@ int tc_compare(const tc_options *options)
             tc_settings settings = tc_settings_of(options);
             settings.encoder = encoder;
             settings.attention = attention;
-            result r = {0};
-            for (int64_t i = 0; i < options->seeds; i++) {
+            tc_runs runs = {0};
+            int64_t size = 0;
+            for (int64_t i = 0; i < seeds; i++) {
                 tc_options run = *options;
                 run.seed += i;
                 run.reading.quiet = told;
                 told = true;
-                int status = train_once(&r, settings, &run);
+                int status = train_once(&runs, &size, settings, &run);
                 if (status != TC_DONE) return status;
             }
-            print_row(&r, settings);
+            print_row(&runs, size, settings);
         }
     }
     return TC_DONE;

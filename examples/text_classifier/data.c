@@ -1,7 +1,7 @@
 #include "data.h"
 
 #include "builtin.h"
-#include "failure.h"
+#include "../support/failure.h"
 #include "tapegrad.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "evaluate.h"
 
-#include "failure.h"
+#include "../support/failure.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,14 +1,19 @@
-#include "fit.h"
+#include "training.h"
 
-#include "failure.h"
+#include "../support/failure.h"
+#include "runs.h"
 
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+/* Steps from one look to the next: of the mean at the weights, and of the history at the gradients. */
+enum { AVERAGE_EVERY = 16, NORMS_EVERY = 16 };
+
+const char *const tc_layer_names[TC_LAYERS] = {"embedding", "encoder", "attention", "bag", "classify"};
 
 static volatile sig_atomic_t interrupted;
 
@@ -18,57 +23,91 @@ static void on_interrupt(int signal)
     interrupted = 1;
 }
 
-/* SA_RESETHAND: a second Ctrl-C ends the program at once. */
-static void catch_interrupt(struct sigaction *before)
+/* Ctrl-C, and what a machine sends that shuts down. SA_RESETHAND: a second one ends the program at once. */
+static const int signals[] = {SIGINT, SIGTERM};
+
+static void catch_interrupt(struct sigaction before[2])
 {
     struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
     interrupted = 0;
-    sigaction(SIGINT, &action, before);
+    for (int i = 0; i < 2; i++) sigaction(signals[i], &action, &before[i]);
 }
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/* ---- the best weights ---- */
-
-typedef struct best_epoch {
-    tg_real *weights; /* of all parameters, one after the other */
-    int64_t epoch;
-    double accuracy, loss;
-} best_epoch;
-
-static void copy_weights(tg_params *params, tg_real *copy, bool back)
-{
-    tg_params_catch_up(params);
-    for (int64_t i = 0; i < tg_params_count(params); i++) {
-        tg_tensor *p = tg_params_at(params, i);
-        size_t bytes = (size_t)p->size * sizeof *copy;
-        if (back) memcpy(p->data, copy, bytes);
-        else memcpy(copy, p->data, bytes);
-        copy += p->size;
-    }
-}
-
-/* ---- one epoch ---- */
 
 typedef struct training {
     tc_model *model;
+    tc_part valid;
     const tc_schedule *schedule;
     tg_tape *tape;
     tg_adam adam;
     tc_batches batches;
     tg_real *class_weights;  /* [C], or NULL */
-    int64_t steps;           /* taken so far */
     tg_random order, hiding; /* what the epochs' orders and the hidden words are drawn from */
+    tc_progress at;
+    int64_t epoch_order;     /* the counter of `order` before the epoch's was drawn */
+    double saved;            /* when the last checkpoint was written */
     bool terminal;           /* standard error is one: show progress */
-    double loss;             /* of the epoch, summed over its rows */
-    int64_t tokens;
 } training;
+
+/* ---- what is kept beside the weights ---- */
+
+typedef enum move { KEEP, RESTORE, EXCHANGE, AVERAGE } move;
+
+/* Between the weights and the numbers kept beside them under a name. AVERAGE: kept += share (weights - kept). */
+static bool move_weights(tg_params *params, const char *name, move what, tg_real share)
+{
+    tg_params_catch_up(params);
+    for (int64_t i = 0; i < tg_params_count(params); i++) {
+        tg_tensor *p = tg_params_at(params, i);
+        tg_real *kept = tg_params_state(p, name);
+        for (int64_t j = 0; kept && j < p->size; j++) {
+            const tg_real old = kept[j];
+            if (what == AVERAGE) kept[j] += share * (p->data[j] - old);
+            else if (what != RESTORE) kept[j] = p->data[j];
+            if (what == RESTORE || what == EXCHANGE) p->data[j] = old;
+        }
+    }
+    return !tg_params_error(params) || tc_fail("%s", tg_params_error(params));
+}
+
+/* The mean over all steps at first; then older ones count less and less. */
+static bool average(training *t)
+{
+    const int64_t wanted = t->schedule->average / AVERAGE_EVERY, taken = t->at.steps / AVERAGE_EVERY;
+    if (!t->schedule->average || t->at.steps % AVERAGE_EVERY) return true;
+    return move_weights(t->model->params, TC_MEAN, AVERAGE, (tg_real)(1.0 / (double)(taken < wanted || !wanted ? taken : wanted)));
+}
+
+/* Writes the checkpoint, if there is one and its time has come or `now` is. Without room for it training goes on all the same. */
+static void keep_checkpoint(training *t, bool now)
+{
+    const double time = tc_seconds_now();
+    if (!t->schedule->checkpoint || (!now && time - t->saved < t->schedule->every)) return;
+    t->saved = time;
+    t->at.order = t->epoch_order;
+    t->at.hiding = (int64_t)t->hiding.counter;
+    t->at.dropping = (int64_t)tg_tape_random(t->tape)->counter;
+    tc_checkpoint_save(t->model, &t->at, t->schedule);
+}
+
+static bool resume(training *t)
+{
+    bool found = false;
+    if (!t->schedule->resume) return true;
+    if (!tc_checkpoint_load(t->model, &t->at, t->schedule, &found)) return false;
+    if (!found) {
+        fprintf(stderr, "textclf: %s is not there: training starts from its beginning\n", t->schedule->checkpoint);
+        return true;
+    }
+    fprintf(stderr, "textclf: %s: training goes on in epoch %lld, after step %lld\n", t->schedule->checkpoint,
+            (long long)t->at.epoch, (long long)t->at.steps);
+    t->order.counter = (uint64_t)t->at.order;
+    t->hiding.counter = (uint64_t)t->at.hiding;
+    tg_tape_random(t->tape)->counter = (uint64_t)t->at.dropping;
+    return true;
+}
+
+/* ---- one epoch ---- */
 
 static void hide_words(tc_batch *batch, const tc_schedule *schedule, tg_random *random)
 {
@@ -91,121 +130,174 @@ static tg_real *balance(tc_part part, int32_t labels)
     return weights;
 }
 
+/* Adds the norm of each layer's gradient to the epoch's. */
+static void look_at_gradients(training *t)
+{
+    for (int l = 0; l < TC_LAYERS; l++) {
+        const size_t length = strlen(tc_layer_names[l]);
+        double squares = 0;
+        for (int64_t i = 0; i < tg_params_count(t->model->params); i++) {
+            const tg_tensor *p = tg_params_at(t->model->params, i);
+            if (strncmp(p->name, tc_layer_names[l], length) || p->name[length] != '.') continue;
+            squares += tg_grad_norm(p) * tg_grad_norm(p);
+        }
+        t->at.norms[l] += sqrt(squares);
+    }
+    t->at.looks++;
+}
+
 /* Predicts, compares, goes back, and takes one step. */
 static bool step(training *t, tc_batch *batch)
 {
     tg_params *params = t->model->params;
     hide_words(batch, t->schedule, &t->hiding);
-    tg_params_prepare(t->model->embedding.weight, tg_ints_2d(batch->tokens, batch->rows, batch->time));
+    tc_model_prepare(t->model, batch);
     tg_tensor *logits = tc_model_forward(t->tape, t->model, batch, NULL);
     tg_tensor *loss = tg_cross_entropy_weighted(t->tape, logits, tg_ints_1d(batch->labels, batch->rows), t->class_weights,
                                                 t->schedule->smoothing);
     tg_backward(t->tape, loss);
+    if (t->schedule->norms && (t->at.place - 1) % NORMS_EVERY == 0) look_at_gradients(t);
     tg_clip_grad_norm(params, 5);
-    t->adam.rate = tg_rate_warmup(t->schedule->rate, t->steps++, t->schedule->warmup);
+    t->adam.rate = tg_rate_warmup(t->schedule->rate, t->at.steps++, t->schedule->warmup);
     tg_adam_step(&t->adam, params);
 
     const char *error = tg_tape_error(t->tape);
     if (!error) error = tg_params_error(params);
     if (error) return tc_fail("training stops: %s", error);
-    t->loss += tg_item(loss) * batch->rows;
-    for (int32_t b = 0; b < batch->rows; b++) t->tokens += batch->lengths[b];
+    t->at.loss += tg_item(loss) * batch->rows;
+    for (int32_t b = 0; b < batch->rows; b++) t->at.tokens += batch->lengths[b];
     tg_tape_reset(t->tape);
-    if (!isfinite(t->loss)) return tc_fail("training stops: the loss is not a finite number; try a smaller --rate");
-    return true;
+    if (!isfinite(t->at.loss)) return tc_fail("training stops: the loss is not a finite number; try a smaller --rate");
+    return average(t);
 }
 
-static bool run_epoch(training *t, int64_t epoch)
+/* A line that is written over itself: how far the epoch is, how fast, and the time that it still takes. */
+static void show_progress(const training *t)
 {
-    t->loss = 0;
-    t->tokens = 0;
+    static const char bar[] = "==============================";
+    const double done = (double)t->at.place / t->batches.count;
+    const int width = sizeof bar - 1, full = (int)(done * width);
+    fprintf(stderr, "\repoch %lld [%.*s%*s] %3.0f %%  %.0f tokens/s  %.0f s left  ", (long long)t->at.epoch, full, bar,
+            width - full, "", 100 * done, (double)t->at.tokens / t->at.seconds, t->at.seconds / done - t->at.seconds);
+}
+
+static bool run_epoch(training *t)
+{
+    const double start = tc_seconds_now() - t->at.seconds;
+    t->epoch_order = (int64_t)t->order.counter;
     tc_batches_shuffle(&t->batches, &t->order);
-    for (int32_t i = 0; i < t->batches.count && !interrupted; i++) {
-        if (!step(t, tc_batches_get(&t->batches, i))) return false;
-        if (t->terminal && i % 16 == 0) {
-            fprintf(stderr, "\repoch %lld: %d of %d steps ", (long long)epoch, i + 1, t->batches.count);
-        }
+    while (t->at.place < t->batches.count && !interrupted) {
+        if (!step(t, tc_batches_get(&t->batches, (int32_t)t->at.place++))) return false;
+        t->at.seconds = tc_seconds_now() - start;
+        if (t->terminal && t->at.place % 8 == 0) show_progress(t);
+        keep_checkpoint(t, false);
     }
-    if (t->terminal) fprintf(stderr, "\r%40s\r", "");
+    if (t->terminal) fprintf(stderr, "\r%79s\r", "");
     return true;
 }
 
 /* ---- all epochs ---- */
 
-/* Measures the epoch and keeps its weights if it is the best; `seconds` is the time it took to train. */
-static bool finish_epoch(training *t, tc_part valid, best_epoch *best, int64_t epoch, double seconds)
+static void print_epoch(const training *t, const tc_epoch *epoch, bool better)
 {
+    if (t->schedule->quiet) return;
+    printf("%5lld  %10.4f", (long long)t->at.epoch, epoch->train_loss);
+    if (t->valid.count) printf("  %10.4f  %8.4f", epoch->valid_loss, epoch->accuracy);
+    printf("  %7.2f  %8.0f%s\n", t->at.seconds, t->at.seconds > 0 ? (double)t->at.tokens / t->at.seconds : 0.0,
+           better && t->valid.count ? "  *" : "");
+    fflush(stdout);
+}
+
+/* Measures the epoch, keeps its weights if it is the best, and turns to the next one. */
+static bool finish_epoch(training *t)
+{
+    tc_progress *at = &t->at;
+    tg_params *params = t->model->params;
     tc_score score = {0};
-    tg_params_catch_up(t->model->params);
-    if (valid.count && !tc_score_part(&score, t->model, valid)) return false;
-    double accuracy = valid.count ? tc_accuracy(&score) : 0;
-    bool better = !best->epoch || !valid.count || accuracy > best->accuracy ||
-                  (accuracy == best->accuracy && score.loss < best->loss);
-    if (better) {
-        copy_weights(t->model->params, best->weights, false);
-        best->epoch = epoch;
-        best->accuracy = accuracy;
-        best->loss = score.loss;
-    }
-    if (!t->schedule->quiet) {
-        printf("%5lld  %10.4f", (long long)epoch, t->loss / t->batches.part.count);
-        if (valid.count) printf("  %10.4f  %8.4f", score.loss, accuracy);
-        printf("  %7.2f  %8.0f%s\n", seconds, seconds > 0 ? (double)t->tokens / seconds : 0.0,
-               better && valid.count ? "  *" : "");
-        fflush(stdout);
-    }
+    const bool averaged = t->schedule->average > 0 && at->steps >= AVERAGE_EVERY;
+    tg_params_catch_up(params);
+    if (averaged && !move_weights(params, TC_MEAN, EXCHANGE, 0)) return false;
+    if (t->valid.count && !tc_score_part(&score, t->model, t->valid)) return false;
+    tc_epoch epoch = {.train_loss = at->loss / t->batches.part.count, .valid_loss = score.loss};
+    if (t->valid.count) epoch.accuracy = tc_accuracy(&score);
+    for (int l = 0; at->looks && l < TC_LAYERS; l++) epoch.norms[l] = at->norms[l] / (double)at->looks;
     tc_score_free(&score);
+
+    const bool better = !at->best_epoch || !t->valid.count || epoch.accuracy > at->best_accuracy ||
+                        (epoch.accuracy == at->best_accuracy && epoch.valid_loss < at->best_loss);
+    if (better) {
+        if (!move_weights(params, TC_BEST, KEEP, 0)) return false;
+        at->best_epoch = at->epoch;
+        at->best_accuracy = epoch.accuracy;
+        at->best_loss = epoch.valid_loss;
+    }
+    if (averaged && !move_weights(params, TC_MEAN, EXCHANGE, 0)) return false;
+    print_epoch(t, &epoch, better);
+    at->history[at->epoch++ - 1] = epoch;
+    at->place = at->tokens = at->looks = 0;
+    at->loss = at->seconds = 0;
+    memset(at->norms, 0, sizeof at->norms);
+    t->epoch_order = (int64_t)t->order.counter;
     return true;
 }
 
-static bool run_epochs(training *t, tc_part valid, best_epoch *best)
+static bool run_epochs(training *t)
 {
     const tc_schedule *schedule = t->schedule;
-    if (!schedule->quiet) printf("epoch  train loss%s  seconds  tokens/s\n", valid.count ? "  valid loss  accuracy" : "");
-    for (int64_t epoch = 1; epoch <= schedule->epochs; epoch++) {
-        double start = seconds_now();
-        if (!run_epoch(t, epoch)) return false;
-        if (interrupted) return true;
-        if (!finish_epoch(t, valid, best, epoch, seconds_now() - start)) return false;
-        if (interrupted) return true;
-        if (schedule->patience && epoch - best->epoch >= schedule->patience) {
+    if (!schedule->quiet) printf("epoch  train loss%s  seconds  tokens/s\n", t->valid.count ? "  valid loss  accuracy" : "");
+    while (t->at.epoch <= schedule->epochs) {
+        if (schedule->patience && t->at.epoch - 1 - t->at.best_epoch >= schedule->patience) {
             if (!schedule->quiet) printf("no better epoch in %lld: training ends\n", (long long)schedule->patience);
             return true;
         }
+        if (!run_epoch(t)) return false;
+        if (!interrupted && !finish_epoch(t)) return false;
+        keep_checkpoint(t, interrupted);
+        if (interrupted) return true;
     }
     return true;
+}
+
+static bool begin(training *t, tc_part train)
+{
+    const tc_schedule *schedule = t->schedule;
+    if (schedule->balanced && !(t->class_weights = balance(train, t->model->labels.count))) return false;
+    t->at.history = tc_allocate(NULL, (size_t)schedule->epochs, sizeof *t->at.history);
+    if (!t->at.history || !tc_batches_init(&t->batches, train, schedule->batch)) return false;
+    tg_params_no_decay(t->model->params, "embedding");
+    tg_params_no_decay(t->model->params, "bag");
+    t->tape = tg_tape_new(schedule->seed);
+    t->saved = tc_seconds_now();
+    return tc_model_defer(t->model) && resume(t);
 }
 
 bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *schedule, tc_outcome *outcome)
 {
     training t = {
         .model = model,
+        .valid = valid,
         .schedule = schedule,
         .adam = schedule->decay > 0 ? tg_adamw_default(schedule->rate) : tg_adam_default(schedule->rate),
         .order = tg_random_new(schedule->seed, "order of the rows"),
         .hiding = tg_random_new(schedule->seed, "hidden words"),
+        .at = {.epoch = 1},
         .terminal = isatty(STDERR_FILENO),
     };
-    best_epoch best = {.weights = tc_allocate(NULL, (size_t)tg_params_size(model->params), sizeof *best.weights)};
-    if (schedule->balanced) t.class_weights = balance(train, model->labels.count);
-    if (!best.weights || (schedule->balanced && !t.class_weights) || !tc_batches_init(&t.batches, train, schedule->batch)) {
-        free(best.weights);
-        free(t.class_weights);
-        return false;
-    }
     t.adam.decay = schedule->decay;
-    tg_params_no_decay(model->params, "embedding");
-    tg_params_defer(model->embedding.weight);
-    struct sigaction before;
-    catch_interrupt(&before);
-    t.tape = tg_tape_new(schedule->seed);
-    bool good = run_epochs(&t, valid, &best);
-    if (best.epoch) copy_weights(model->params, best.weights, true);
-    *outcome = (tc_outcome){best.epoch, best.accuracy, interrupted != 0};
-    sigaction(SIGINT, &before, NULL);
+    struct sigaction before[2];
+    catch_interrupt(before);
+    bool good = begin(&t, train) && run_epochs(&t);
+    if (good && t.at.best_epoch) good = move_weights(model->params, TC_BEST, RESTORE, 0);
+    *outcome = (tc_outcome){t.at.best_epoch, t.at.best_accuracy, interrupted != 0, t.at.history, t.at.epoch - 1};
+    for (int i = 0; i < 2; i++) sigaction(signals[i], &before[i], NULL);
     tg_tape_free(t.tape);
     tc_batches_free(&t.batches);
-    free(best.weights);
     free(t.class_weights);
     return good;
+}
+
+void tc_outcome_free(tc_outcome *outcome)
+{
+    free(outcome->history);
+    *outcome = (tc_outcome){0};
 }

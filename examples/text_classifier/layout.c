@@ -1,6 +1,6 @@
 #include "layout.h"
 
-#include "failure.h"
+#include "../support/failure.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* textclf: a text classifier on tapegrad. Results go to standard output, all else to standard error. */
 #include "commands.h"
-#include "failure.h"
+#include "../support/failure.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@ static int run(const tc_options *options)
     case TC_EVAL: return tc_eval(options);
     case TC_PREDICT: return tc_predict(options);
     case TC_ATTEND: return tc_attend(options);
+    case TC_EXPLAIN: return tc_explain(options);
     }
     return TC_USAGE;
 }

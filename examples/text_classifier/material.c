@@ -2,8 +2,11 @@
 
 #include "builtin.h"
 #include "commands.h"
-#include "failure.h"
+#include "../support/failure.h"
 #include "vectors.h"
+
+#include <jansson.h>
+#include <stdio.h>
 
 void tc_material_free(tc_material *m)
 {
@@ -44,7 +47,7 @@ static bool read_material(tc_material *m, tc_names *labels, const tc_options *op
 }
 
 /* The vocabulary of the rows that are trained on, not of those that validate. */
-static bool build_vocabulary(tc_model *model, tc_material *m, int64_t min_count)
+static bool build_vocabulary(tc_model *model, tc_material *m, int64_t min_count, int64_t most)
 {
     tc_tokens tokens = {0};
     bool good = true;
@@ -52,16 +55,24 @@ static bool build_vocabulary(tc_model *model, tc_material *m, int64_t min_count)
         good = tc_tokenize(&model->tokenizer, &tokens, m->train_part.rows[i].text);
     }
     m->min_count = min_count ? min_count : m->train_part.count >= 1000 ? 2 : 1;
-    good = good && tc_vocabulary_build(&model->words, &tokens, m->min_count, &m->rare);
+    good = good && tc_vocabulary_build(&model->words, &tokens, m->min_count, most, &m->rare);
     tc_tokens_free(&tokens);
     return good;
 }
 
+bool tc_tokenizer_of(tc_tokenizer *tokenizer, const tc_options *options)
+{
+    tokenizer->characters = options->tokens;
+    tokenizer->plain = options->no_punctuation;
+    return !options->stopwords || tc_tokenizer_set_stopwords(tokenizer, options->stopwords);
+}
+
 bool tc_material_prepare(tc_material *m, tc_model *model, const tc_options *options)
 {
-    model->tokenizer.characters = options->tokens;
-    if (options->stopwords && !tc_tokenizer_set_stopwords(&model->tokenizer, options->stopwords)) return false;
-    if (!read_material(m, &model->labels, options) || !build_vocabulary(model, m, options->min_count)) return false;
+    if (!tc_tokenizer_of(&model->tokenizer, options)) return false;
+    if (!read_material(m, &model->labels, options) || !build_vocabulary(model, m, options->min_count, options->max_vocab)) {
+        return false;
+    }
     if (!tc_model_encode(model, &m->train) || !tc_model_encode(model, &m->valid) || !tc_model_encode(model, &m->test) ||
         !tc_model_build(model, (uint64_t)options->seed) || (options->vectors && !tc_vectors_load(model, options->vectors))) {
         return false;
@@ -81,7 +92,35 @@ tc_settings tc_settings_of(const tc_options *options)
         .attention = options->attention < 0 ? TC_ADDITIVE : (tc_attention)options->attention,
         .dropout = options->dropout,
         .longest = (int32_t)options->longest,
+        .ngrams = (int32_t)options->ngrams,
+        .buckets = (int32_t)options->buckets,
+        .max_pool = options->max_pool,
     };
+}
+
+/* FNV-1a of what is learned from and what chooses the epoch, as the model sees it. */
+static uint64_t hash_part(uint64_t hash, tc_part part)
+{
+    for (int32_t i = 0; i < part.count; i++) {
+        const tc_row *row = &part.rows[i];
+        hash = (hash ^ (uint64_t)row->label) * 0x100000001B3u;
+        hash = (hash ^ (uint64_t)row->length) * 0x100000001B3u;
+        for (int32_t t = 0; t < row->length; t++) hash = (hash ^ (uint64_t)row->ids[t]) * 0x100000001B3u;
+    }
+    return hash;
+}
+
+char *tc_material_plan(const tc_material *m, const tc_options *options)
+{
+    char data[32];
+    json_t *plan = tc_options_plan(options);
+    snprintf(data, sizeof data, "%016llx", (unsigned long long)hash_part(hash_part(0xCBF29CE484222325u, m->train_part), m->valid_part));
+    json_object_set_new(plan, "data", json_string(data));
+    json_object_set_new(plan, "instruction set", json_string(tg_isa()));
+    char *text = json_dumps(plan, 0);
+    json_decref(plan);
+    if (!text) tc_fail("out of memory: the plan of a training");
+    return text;
 }
 
 static int64_t default_epochs(int32_t rows, int64_t batch)
@@ -104,5 +143,10 @@ tc_schedule tc_schedule_of(const tc_material *m, const tc_options *options)
         .balanced = options->class_weight == TC_BALANCED,
         .word_dropout = options->word_dropout,
         .rare = m->rare,
+        .average = options->average,
+        .norms = options->report != NULL,
+        .checkpoint = options->checkpoint,
+        .every = options->every,
+        .resume = options->resume,
     };
 }

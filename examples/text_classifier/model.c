@@ -1,8 +1,11 @@
 #include "model.h"
 
-#include "failure.h"
+#include "../support/failure.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+enum { BAG_WIDTH = 16 }; /* enough: all that comes of it is a number a label */
 
 const char *const tc_encoder_names[] = {"lstm", "bilstm", "transformer", "none", NULL};
 const char *const tc_attention_names[] = {"dot",    "scaled-dot", "bilinear",  "additive", "cosine",
@@ -56,7 +59,13 @@ bool tc_model_register(tc_model *model)
     } else if (settings->attention != TC_NO_ATTENTION) {
         tg_attention_pool_init(&model->attention, params, "attention", (tg_score)settings->attention, D, D);
     }
-    tg_linear_init(&model->classify, params, "classify", D, model->labels.count);
+    int64_t features = D;
+    if (settings->max_pool) features += D;
+    if (settings->ngrams) {
+        tc_bag_init(&model->bag, params, model->words.count, settings->buckets, settings->ngrams, BAG_WIDTH);
+        features += BAG_WIDTH;
+    }
+    tg_linear_init(&model->classify, params, "classify", features, model->labels.count);
     return !tg_params_error(params);
 }
 
@@ -66,6 +75,18 @@ bool tc_model_build(tc_model *model, uint64_t seed)
     if (!tc_model_register(model)) return tc_fail("%s", tg_params_error(model->params));
     scale_embedding(model->embedding.weight);
     return true;
+}
+
+bool tc_model_defer(tc_model *model)
+{
+    return (tg_params_defer(model->embedding.weight) && (!model->settings.ngrams || tg_params_defer(model->bag.embedding.weight))) ||
+           tc_fail("%s", tg_params_error(model->params));
+}
+
+bool tc_model_prepare(const tc_model *model, const tc_batch *batch)
+{
+    return tg_params_prepare(model->embedding.weight, tg_ints_2d(batch->tokens, batch->rows, batch->time)) &&
+           (!model->settings.ngrams || tc_bag_prepare(&model->bag, batch));
 }
 
 bool tc_model_encode(const tc_model *model, tc_data *data)
@@ -107,19 +128,40 @@ static tg_tensor *ask(tg_tape *tape, const tc_model *model, tg_tensor *h, tg_int
     return tg_reshape(tape, y, TG_SHAPE(rows, D));
 }
 
-tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tg_attention_detail *detail)
+/* The largest of each feature over the words: h [B, T, D] -> [B, D]. A text without a word has its first place, which is zeros. */
+static tg_tensor *largest(tg_tape *tape, tg_tensor *h, const tc_batch *batch)
+{
+    const size_t T = (size_t)batch->time;
+    uint8_t *keep = tc_allocate(NULL, (size_t)batch->rows, T);
+    for (int32_t b = 0; keep && b < batch->rows; b++) {
+        for (size_t t = 0; t < T; t++) keep[(size_t)b * T + t] = t == 0 || t < (size_t)batch->lengths[b];
+    }
+    tg_tensor *words = keep ? tg_masked_fill(tape, h, tg_mask_nd(keep, TG_SHAPE(batch->rows, batch->time, 1)), -1e30) : NULL;
+    free(keep);
+    return tg_max(tape, words, TG_AXES(1), false);
+}
+
+tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tc_look *look)
 {
     tg_ints tokens = tg_ints_2d(batch->tokens, batch->rows, batch->time);
     tg_ints lengths = tg_ints_1d(batch->lengths, batch->rows);
     double p = model->settings.dropout;
     tg_lstm_state final = {NULL, NULL};
+    tg_attention_detail *detail = look ? &look->attention : NULL;
 
-    tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &model->embedding, tokens), p);      /* [B, T, E] */
+    tg_tensor *words = tg_embedding_forward(tape, &model->embedding, tokens);                       /* [B, T, E] */
+    if (look) look->words = words;
+    tg_tensor *x = tg_dropout(tape, words, p);
     tg_tensor *h = encode(tape, model, x, lengths, &final);                                         /* [B, T, D] */
     tg_tensor *c;                                                                                   /* [B, D] */
     if (model->settings.attention == TC_NO_ATTENTION && final.h) c = last_state(tape, model, &final);
     else if (model->settings.attention >= TC_MULTIHEAD) c = ask(tape, model, h, lengths, detail);
     else c = tg_attention_pool_forward(tape, &model->attention, h, lengths, detail);
+    tg_tensor *features[3] = {c};                                                                   /* [B, D] each */
+    int count = 1;
+    if (model->settings.max_pool) features[count++] = largest(tape, h, batch);
+    if (model->settings.ngrams) features[count++] = tc_bag_forward(tape, &model->bag, batch);
+    if (count > 1) c = tg_concat(tape, count, features, 1);
     return tg_linear_forward(tape, &model->classify, tg_dropout(tape, c, p));                       /* [B, C] */
 }
 

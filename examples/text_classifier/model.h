@@ -2,9 +2,10 @@
 #ifndef TC_MODEL_H
 #define TC_MODEL_H
 
-#include "batch.h"
+#include "bag.h"
 
-enum { TC_MOST_WIDTH = 4096, TC_MOST_LENGTH = 100000 }; /* of embedding and hidden; of `longest` */
+/* Of embedding and hidden; of `longest`; of the bag's runs and buckets. */
+enum { TC_MOST_WIDTH = 4096, TC_MOST_LENGTH = 100000, TC_MOST_RUN = 5, TC_MOST_BUCKETS = 100000000 };
 
 /* What reads the words' vectors, [B, T, E] -> [B, T, D]. */
 typedef enum tc_encoder { TC_LSTM, TC_BILSTM, TC_TRANSFORMER, TC_NO_ENCODER, TC_ENCODERS } tc_encoder;
@@ -24,6 +25,8 @@ typedef struct tc_settings {
     tc_attention attention;
     double dropout;
     int32_t longest;           /* tokens of a text; the rest is cut */
+    int32_t ngrams, buckets;   /* words of the longest run in the bag beside the attention, 0: no bag; and where runs go */
+    bool max_pool;             /* the largest of each feature over time, beside the attention */
 } tc_settings;
 
 /* Start with {0}; tc_model_free works at any time after that. */
@@ -38,6 +41,7 @@ typedef struct tc_model {
     tg_attention_pool attention;
     tg_tensor *query;         /* [1, D] of multi-head attention */
     tg_multihead multihead;
+    tc_bag bag;
     tg_linear classify;
 } tc_model;
 
@@ -48,12 +52,22 @@ bool tc_model_build(tc_model *model, uint64_t seed);
  * error. For tc_model_build and tc_model_load. */
 bool tc_model_register(tc_model *model);
 
+/* From now on rows of the tables of words and runs take a step's change when they are next read; tc_model_prepare names those of
+ * a batch before its forward pass. False after tc_fail. */
+bool tc_model_defer(tc_model *model);
+bool tc_model_prepare(const tc_model *model, const tc_batch *batch);
+
 /* Turns each text into the ids that the model reads. False after tc_fail. */
 bool tc_model_encode(const tc_model *model, tc_data *data);
 
-/* The logits [B, C] of a batch; NULL after an error on the tape. `detail`, unless NULL, is for tg_attention_look, where there
- * is attention. */
-tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tg_attention_detail *detail);
+/* What a forward pass leaves to look at. */
+typedef struct tc_look {
+    tg_tensor *words;              /* [B, T, E] the embedded words that the encoder reads; a bag has vectors of its own */
+    tg_attention_detail attention; /* where there is attention */
+} tc_look;
+
+/* The logits [B, C] of a batch; NULL after an error on the tape. `look` may be NULL. */
+tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tc_look *look);
 
 /* One file for the weights and, in its metadata, vocabulary, labels and settings: all of it or, after tc_fail, none.
  * A file that is not such a model, or whose parts do not fit each other, is a failure. */

@@ -1,4 +1,4 @@
-#include "failure.h"
+#include "../support/failure.h"
 #include "model.h"
 
 #include <jansson.h>
@@ -14,10 +14,11 @@ static const char *const tokenizers[] = {"words", "characters", NULL};
 
 static char *settings_to_json(const tc_settings *settings, const tc_tokenizer *tokenizer)
 {
-    json_t *object = json_pack("{s:i, s:i, s:s, s:s, s:f, s:i, s:s}", "embedding", settings->embedding, "hidden",
+    json_t *object = json_pack("{s:i, s:i, s:s, s:s, s:f, s:i, s:s, s:b, s:i, s:i, s:b}", "embedding", settings->embedding, "hidden",
                                settings->hidden, "encoder", tc_encoder_names[settings->encoder], "attention",
                                tc_attention_names[settings->attention], "dropout", settings->dropout, "longest",
-                               settings->longest, "tokenizer", tokenizers[tokenizer->characters]);
+                               settings->longest, "tokenizer", tokenizers[tokenizer->characters], "no_punctuation", tokenizer->plain,
+                               "ngrams", settings->ngrams, "buckets", settings->buckets, "max_pool", settings->max_pool);
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
     if (!text) tc_fail("out of memory: the settings as JSON");
@@ -72,6 +73,14 @@ static bool read_size(const json_t *settings, const char *key, int32_t least, in
     return true;
 }
 
+/* True or false; a model from before there was a choice has none of it. */
+static bool read_flag(const json_t *settings, const char *key, bool *value, const char *path)
+{
+    const json_t *item = json_object_get(settings, key);
+    *value = json_is_true(item);
+    return !item || json_is_boolean(item) || tc_fail("%s: the model's setting \"%s\" is neither true nor false", path, key);
+}
+
 /* One of a list of names. */
 static bool read_kind(const json_t *settings, const char *key, const char *const *names, int *kind, const char *path)
 {
@@ -96,7 +105,11 @@ static bool read_fields(tc_settings *settings, tc_tokenizer *tokenizer, const js
     if (!json_is_number(dropout) || !(settings->dropout >= 0 && settings->dropout < 1)) {
         return tc_fail("%s: the model's setting \"dropout\" is not a number from 0 to below 1", path);
     }
-    return read_size(object, "embedding", 1, TC_MOST_WIDTH, &settings->embedding, path) &&
+    const bool bag = json_object_get(object, "ngrams");
+    return (!bag || read_size(object, "ngrams", 0, TC_MOST_RUN, &settings->ngrams, path)) &&
+           (!bag || read_size(object, "buckets", 1, TC_MOST_BUCKETS, &settings->buckets, path)) &&
+           read_flag(object, "no_punctuation", &tokenizer->plain, path) && read_flag(object, "max_pool", &settings->max_pool, path) &&
+           read_size(object, "embedding", 1, TC_MOST_WIDTH, &settings->embedding, path) &&
            read_size(object, "hidden", 1, TC_MOST_WIDTH, &settings->hidden, path) &&
            read_size(object, "longest", 1, TC_MOST_LENGTH, &settings->longest, path);
 }

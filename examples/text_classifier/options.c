@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -25,21 +26,23 @@ static const command_rule commands[] = {
     {TC_EVAL, "eval", "MODEL DATA", "measures a model on labelled data", 2, 2},
     {TC_PREDICT, "predict", "MODEL [TEXT]...", "labels each TEXT, or each line of standard input", 1, INT32_MAX},
     {TC_ATTEND, "attend", "MODEL TEXT...", "shows where the model looks in each TEXT", 2, INT32_MAX},
+    {TC_EXPLAIN, "explain", "MODEL TEXT...", "shows by three measures what each word does to the answer", 2, INT32_MAX},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-typedef enum kind { TEXT, INTEGER, NUMBER, FLAG, HELP, ENCODER, ATTENTION, FORMAT, HEADER, CLASS_WEIGHT, TOKENS } kind;
+typedef enum kind { HEADING, TEXT, INTEGER, NUMBER, FLAG, HELP, ENCODER, ATTENTION, FORMAT, HEADER, CLASS_WEIGHT, TOKENS } kind;
 
 static const char *const class_weights[] = {"balanced", NULL}, *const tokens[] = {"words", "characters", NULL};
 static const char *const *const choices[] = {[ENCODER] = tc_encoder_names, [ATTENTION] = tc_attention_names,
                                              [FORMAT] = tc_format_names, [HEADER] = tc_header_names,
                                              [CLASS_WEIGHT] = class_weights, [TOKENS] = tokens};
 
-enum { TC_LEARN = TC_TRAIN | TC_COMPARE, TC_READ = TC_LEARN | TC_EVAL | TC_CHECK };
+/* SHAPES marks what a training's result depends on, besides its data. */
+enum { TC_LEARN = TC_TRAIN | TC_COMPARE, TC_READ = TC_LEARN | TC_EVAL | TC_CHECK, SHAPES = 1 << 20, TC_SHAPE = TC_LEARN | SHAPES };
 
 typedef struct option_rule {
-    const char *name;
-    int letter;    /* of the short form; otherwise above 255 */
+    const char *name; /* of a HEADING, what stands over the options that follow */
+    char letter;   /* of the short form, or 0 */
     unsigned commands;
     kind kind;
     size_t field;  /* of tc_options */
@@ -50,42 +53,59 @@ typedef struct option_rule {
 #define FIELD(name) offsetof(tc_options, name)
 
 static const option_rule rules[] = {
-    {"text", 274, TC_READ, TEXT, FIELD(reading.text), 0, 0, "COLUMNS", "what is read, by name or number from 1; title,body are joined"},
-    {"label", 275, TC_READ, TEXT, FIELD(reading.label), 0, 0, "COLUMN", "what is to be told, by name or number"},
-    {"format", 276, TC_READ, FORMAT, FIELD(reading.format), 0, 0, "FORMAT", "auto, tsv, csv, fasttext, label-text, text-label (auto)"},
-    {"delimiter", 277, TC_READ, TEXT, FIELD(reading.delimiter), 0, 0, "CHAR", "between columns: a character, or the word tab"},
-    {"header", 278, TC_READ, HEADER, FIELD(reading.header), 0, 0, "WHETHER", "whether the first row is names: auto, yes, no (auto)"},
-    {"encoding", 279, TC_READ, TEXT, FIELD(reading.encoding), 0, 0, "NAME", "of the data: latin1, gb18030, utf-16 .. (utf-8)"},
-    {"valid", 256, TC_LEARN, TEXT, FIELD(valid), 0, 0, "DATA", "chooses the best epoch; else a tenth of the rows, from 20 rows on"},
-    {"test", 257, TC_LEARN, TEXT, FIELD(test), 0, 0, "DATA", "measures the finished model"},
-    {"vectors", 272, TC_LEARN, TEXT, FIELD(vectors), 0, 0, "FILE", "word vectors to start from: word2vec's, text or binary, or GloVe's, of --embedding's width"},
-    {"tokens", 298, TC_LEARN, TOKENS, FIELD(tokens), 0, 0, "KIND", "words (and characters of Chinese and Japanese), or characters (words)"},
-    {"frozen", 297, TC_LEARN, FLAG, FIELD(frozen), 0, 0, NULL, "leaves the words' vectors as they are"},
-    {"stopwords", 273, TC_LEARN, TEXT, FIELD(stopwords), 0, 0, "LIST", "leaves words out: en or zh, words of grammar; or a file of words"},
+    {"Data", 0, TC_READ, HEADING, 0, 0, 0, NULL, NULL},
+    {"text", 0, TC_READ, TEXT, FIELD(reading.text), 0, 0, "COLUMNS", "what is read, by name or number from 1; title,body are joined"},
+    {"label", 0, TC_READ, TEXT, FIELD(reading.label), 0, 0, "COLUMN", "what is to be told, by name or number"},
+    {"format", 0, TC_READ, FORMAT, FIELD(reading.format), 0, 0, "FORMAT", "auto, tsv, csv, fasttext, label-text, text-label (auto)"},
+    {"delimiter", 0, TC_READ, TEXT, FIELD(reading.delimiter), 0, 0, "CHAR", "between columns: a character, or the word tab"},
+    {"header", 0, TC_READ, HEADER, FIELD(reading.header), 0, 0, "WHETHER", "whether the first row is names: auto, yes, no (auto)"},
+    {"encoding", 0, TC_READ, TEXT, FIELD(reading.encoding), 0, 0, "NAME", "of the data: latin1, gb18030, utf-16 .. (utf-8)"},
+    {"valid", 0, TC_LEARN, TEXT, FIELD(valid), 0, 0, "DATA", "chooses the best epoch; else a tenth of the rows, from 20 rows on"},
+    {"test", 0, TC_LEARN, TEXT, FIELD(test), 0, 0, "DATA", "measures the finished model"},
+    {"Words", 0, TC_LEARN | TC_CHECK, HEADING, 0, 0, 0, NULL, NULL},
+    {"tokens", 0, TC_SHAPE | TC_CHECK, TOKENS, FIELD(tokens), 0, 0, "KIND", "words (and characters of Chinese and Japanese), or characters (words)"},
+    {"stopwords", 0, TC_SHAPE | TC_CHECK, TEXT, FIELD(stopwords), 0, 0, "LIST", "leaves words out: en or zh, words of grammar; or a file of words"},
+    {"no-punctuation", 0, TC_SHAPE | TC_CHECK, FLAG, FIELD(no_punctuation), 0, 0, NULL, "leaves punctuation and symbols out"},
+    {"min-count", 0, TC_SHAPE, INTEGER, FIELD(min_count), 1, 1e9, "N", "how often a word must occur (2 from 1000 rows on, else 1)"},
+    {"max-vocab", 0, TC_SHAPE, INTEGER, FIELD(max_vocab), 1, 1e9, "N", "words at most, the most frequent (all)"},
+    {"longest", 0, TC_SHAPE, INTEGER, FIELD(longest), 1, TC_MOST_LENGTH, "N", "tokens of a text, the rest is cut (1000)"},
+    {"vectors", 0, TC_SHAPE, TEXT, FIELD(vectors), 0, 0, "FILE", "word vectors to start from: word2vec's, text or binary, or GloVe's, of --embedding's width"},
+    {"frozen", 0, TC_SHAPE, FLAG, FIELD(frozen), 0, 0, NULL, "leaves the words' vectors as they are"},
+    {"Model", 0, TC_LEARN, HEADING, 0, 0, 0, NULL, NULL},
+    {"encoder", 0, TC_SHAPE, ENCODER, FIELD(encoder), 0, 0, "KIND", "lstm, bilstm, transformer or none (bilstm)"},
+    {"attention", 0, TC_SHAPE, ATTENTION, FIELD(attention), 0, 0, "KIND", "additive, dot, scaled-dot, bilinear, cosine, euclidean, multihead or none (additive)"},
+    {"embedding", 0, TC_SHAPE, INTEGER, FIELD(embedding), 1, TC_MOST_WIDTH, "N", "width of a word's vector (128)"},
+    {"hidden", 0, TC_SHAPE, INTEGER, FIELD(hidden), 1, TC_MOST_WIDTH, "N", "width of each direction of the LSTM (128)"},
+    {"max-pool", 0, TC_SHAPE, FLAG, FIELD(max_pool), 0, 0, NULL, "beside the attention, the largest of each feature over the words"},
+    {"ngrams", 0, TC_SHAPE, INTEGER, FIELD(ngrams), 0, TC_MOST_RUN, "N", "beside the attention, a bag of words and of runs of up to N words (0: none)"},
+    {"buckets", 0, TC_SHAPE, INTEGER, FIELD(buckets), 1, TC_MOST_BUCKETS, "N", "that the bag's runs are hashed into (131072)"},
+    {"Training", 0, TC_LEARN, HEADING, 0, 0, 0, NULL, NULL},
+    {"seed", 0, TC_SHAPE, INTEGER, FIELD(seed), 0, 9e15, "N", "of all that is random (1); the same seed, the same model"},
+    {"seeds", 0, TC_LEARN, INTEGER, FIELD(seeds), 1, 1000, "N", "trainings, with seeds from --seed on: mean and deviation (train 1, compare 3 of a kind)"},
+    {"epochs", 0, TC_SHAPE, INTEGER, FIELD(epochs), 1, 1e6, "N", "passes over the data"},
+    {"patience", 0, TC_SHAPE, INTEGER, FIELD(patience), 0, 1e6, "N", "stops after N epochs without a better one (10; 0: never)"},
+    {"batch", 0, TC_SHAPE, INTEGER, FIELD(batch), 1, 65536, "N", "rows of a step (32)"},
+    {"rate", 0, TC_SHAPE, NUMBER, FIELD(rate), 1e-9, 1, "X", "Adam's learning rate (0.001)"},
+    {"warmup", 0, TC_SHAPE, INTEGER, FIELD(warmup), 0, 1e9, "N", "steps in which the rate rises to its height (0)"},
+    {"dropout", 0, TC_SHAPE, NUMBER, FIELD(dropout), 0, 0.99, "X", "of embeddings and of what is classified (0.5)"},
+    {"word-dropout", 0, TC_SHAPE, NUMBER, FIELD(word_dropout), 0, 0.99, "X", "how often a word is shown as unknown (0)"},
+    {"decay", 0, TC_SHAPE, NUMBER, FIELD(decay), 0, 1, "X", "AdamW's decay of all weights but the tables of words (0)"},
+    {"smoothing", 0, TC_SHAPE, NUMBER, FIELD(smoothing), 0, 1, "X", "of the labels: the share that goes to all alike (0)"},
+    {"class-weight", 0, TC_SHAPE, CLASS_WEIGHT, FIELD(class_weight), 0, 0, "KIND", "balanced: every label weighs as much, however rare it is"},
+    {"average", 0, TC_SHAPE, INTEGER, FIELD(average), 0, 1e9, "N", "measures and keeps the mean of the weights over about N steps (0: the weights)"},
+    {"Files", 0, TC_TRAIN, HEADING, 0, 0, 0, NULL, NULL},
     {"output", 'o', TC_TRAIN, TEXT, FIELD(output), 0, 0, "MODEL", "the file to write (textclf.safetensors)"},
+    {"report", 0, TC_TRAIN, TEXT, FIELD(report), 0, 0, "FILE.html", "a page to write: curves, confusions, attention, settings"},
+    {"checkpoint", 0, TC_TRAIN, TEXT, FIELD(checkpoint), 0, 0, "FILE", "holds the training under way; it is gone once that has ended"},
+    {"every", 0, TC_TRAIN, NUMBER, FIELD(every), 0, 1e6, "X", "seconds from one checkpoint to the next (30)"},
+    {"resume", 0, TC_TRAIN, FLAG, FIELD(resume), 0, 0, NULL, "goes on where the checkpoint stands, to the same bits"},
+    {"Options", 0, TC_EVAL | TC_PREDICT | TC_ATTEND | TC_EXPLAIN, HEADING, 0, 0, 0, NULL, NULL},
     {"output", 'o', TC_ATTEND, TEXT, FIELD(output), 0, 0, "FILE", "also draws a picture, FILE.png, or writes a page of all texts, FILE.html"},
-    {"font", 258, TC_ATTEND, TEXT, FIELD(font), 0, 0, "FILE.ttf", "the first font to look for a character in"},
-    {"seed", 259, TC_LEARN, INTEGER, FIELD(seed), 0, 9e15, "N", "of all that is random (1); the same seed, the same model"},
-    {"seeds", 271, TC_COMPARE, INTEGER, FIELD(seeds), 1, 1000, "N", "trainings of each kind (3), with seeds from --seed on"},
-    {"epochs", 260, TC_LEARN, INTEGER, FIELD(epochs), 1, 1e6, "N", "passes over the data"},
-    {"patience", 261, TC_LEARN, INTEGER, FIELD(patience), 0, 1e6, "N", "stops after N epochs without a better one (10; 0: never)"},
-    {"batch", 262, TC_LEARN, INTEGER, FIELD(batch), 1, 65536, "N", "rows of a step (32)"},
-    {"rate", 263, TC_LEARN, NUMBER, FIELD(rate), 1e-9, 1, "X", "Adam's learning rate (0.001)"},
-    {"dropout", 264, TC_LEARN, NUMBER, FIELD(dropout), 0, 0.99, "X", "of embeddings and of what is classified (0.5)"},
-    {"embedding", 265, TC_LEARN, INTEGER, FIELD(embedding), 1, TC_MOST_WIDTH, "N", "width of a word's vector (128)"},
-    {"hidden", 266, TC_LEARN, INTEGER, FIELD(hidden), 1, TC_MOST_WIDTH, "N", "width of each direction of the LSTM (128)"},
-    {"encoder", 270, TC_LEARN, ENCODER, FIELD(encoder), 0, 0, "KIND", "lstm, bilstm, transformer or none (bilstm)"},
-    {"attention", 267, TC_LEARN, ATTENTION, FIELD(attention), 0, 0, "KIND", "additive, dot, scaled-dot, bilinear, cosine, euclidean, multihead or none (additive)"},
-    {"min-count", 268, TC_LEARN, INTEGER, FIELD(min_count), 1, 1e9, "N", "how often a word must occur (2 from 1000 rows on, else 1)"},
-    {"longest", 269, TC_LEARN, INTEGER, FIELD(longest), 1, TC_MOST_LENGTH, "N", "tokens of a text, the rest is cut (1000)"},
-    {"warmup", 292, TC_LEARN, INTEGER, FIELD(warmup), 0, 1e9, "N", "steps in which the rate rises to its height (0)"},
-    {"decay", 293, TC_LEARN, NUMBER, FIELD(decay), 0, 1, "X", "AdamW's decay of all weights but the words' vectors (0)"},
-    {"smoothing", 294, TC_LEARN, NUMBER, FIELD(smoothing), 0, 1, "X", "of the labels: the share that goes to all alike (0)"},
-    {"class-weight", 295, TC_LEARN, CLASS_WEIGHT, FIELD(class_weight), 0, 0, "KIND", "balanced: every label weighs as much, however rare it is"},
-    {"word-dropout", 296, TC_LEARN, NUMBER, FIELD(word_dropout), 0, 0.99, "X", "how often a word is shown as unknown in training (0)"},
-    {"top", 290, TC_PREDICT, INTEGER, FIELD(top), 1, 1e9, "K", "shows the K likeliest labels, the likeliest first (all, in order)"},
-    {"json", 291, TC_EVAL | TC_PREDICT, FLAG, FIELD(json), 0, 0, NULL, "prints JSON, an object on a line"},
-    {"help", 'h', TC_READ | TC_PREDICT | TC_ATTEND, HELP, 0, 0, 0, NULL, "shows this"},
+    {"output", 'o', TC_EXPLAIN, TEXT, FIELD(output), 0, 0, "FILE.html", "also writes a page of all texts"},
+    {"font", 0, TC_ATTEND, TEXT, FIELD(font), 0, 0, "FILE.ttf", "the first font to look for a character in"},
+    {"top", 0, TC_PREDICT, INTEGER, FIELD(top), 1, 1e9, "K", "shows the K likeliest labels, the likeliest first (all, in order)"},
+    {"json", 0, TC_EVAL | TC_PREDICT, FLAG, FIELD(json), 0, 0, NULL, "prints JSON, an object on a line"},
+    {"help", 'h', TC_READ | TC_PREDICT | TC_ATTEND | TC_EXPLAIN, HELP, 0, 0, 0, NULL, "shows this"},
 };
 enum { RULES = sizeof rules / sizeof *rules };
 
@@ -106,9 +126,9 @@ static void show_command_help(const command_rule *command)
     printf("textclf %s [OPTION]... %s: %s\n\n", command->name, command->arguments, command->about);
     for (const option_rule *r = rules; r < rules + RULES; r++) {
         if (!(r->commands & command->command)) continue;
-        char letter[8] = "";
-        if (r->letter < 256) snprintf(letter, sizeof letter, "-%c,", r->letter);
-        printf("  %3s --%-13s%-9s %s\n", letter, r->name, r->argument ? r->argument : "", r->about);
+        if (r->kind == HEADING) printf("%s\n", r->name);
+        else printf("  %c%c%c --%-15s%-9s %s\n", r->letter ? '-' : ' ', r->letter ? r->letter : ' ', r->letter ? ',' : ' ', r->name,
+                    r->argument ? r->argument : "", r->about);
     }
     if (command->command & TC_READ) {
         printf("\nDATA is a file in UTF-8, or - for standard input: TSV (without a header the label follows the last tab), CSV with\n"
@@ -117,6 +137,7 @@ static void show_command_help(const command_rule *command)
                "call, but not for what is built in:\n");
         for (size_t i = 0; i < tc_builtin_count; i++) printf("  %-22s %s\n", tc_builtins[i].name, tc_builtins[i].about);
     }
+    if (command->command == TC_EXPLAIN) printf("\n%s", tc_explain_rule);
     if (command->command == TC_COMPARE) {
         printf("\nWithout --encoder and --attention: every attention on bilstm, and each other encoder with additive attention\n"
                "and without. With one of them or both: all kinds that agree with it.\n");
@@ -176,28 +197,52 @@ static tc_parsed store(tc_options *options, const command_rule *command, const o
     return TC_RUN;
 }
 
-static const option_rule *find_rule(const command_rule *command, int letter)
+/* What getopt_long is told of a rule, and tells of what it found. */
+static int code_of(const option_rule *rule)
+{
+    return rule->letter ? rule->letter : 256 + (int)(rule - rules);
+}
+
+static const option_rule *find_rule(const command_rule *command, int code)
 {
     for (const option_rule *r = rules; r < rules + RULES; r++) {
-        if (r->letter == letter && (r->commands & command->command)) return r;
+        if (r->kind != HEADING && code_of(r) == code && (r->commands & command->command)) return r;
     }
     return NULL;
+}
+
+json_t *tc_options_plan(const tc_options *options)
+{
+    json_t *plan = json_object();
+    for (const option_rule *r = rules; r < rules + RULES; r++) {
+        const void *field = (const char *)options + r->field;
+        char number[64];
+        const char *text = number;
+        if (!(r->commands & SHAPES)) continue;
+        if (r->kind == TEXT) text = *(const char *const *)field;
+        else if (r->kind == INTEGER) snprintf(number, sizeof number, "%lld", (long long)*(const int64_t *)field);
+        else if (r->kind == NUMBER) snprintf(number, sizeof number, "%.17g", *(const double *)field);
+        else if (r->kind == FLAG) text = *(const bool *)field ? "on" : "off";
+        else text = *(const int *)field < 0 ? NULL : choices[r->kind][*(const int *)field];
+        json_object_set_new(plan, r->name, json_string(text ? text : "not given"));
+    }
+    return plan;
 }
 
 /* Reads the options of `command`; argv[0] is its name. */
 static tc_parsed parse_options(tc_options *options, const command_rule *command, int argc, char **argv)
 {
     struct option known[RULES + 1] = {{0}};
-    int count = 0, letter;
+    int count = 0, code;
     for (const option_rule *r = rules; r < rules + RULES; r++) {
-        if (r->commands & command->command) {
-            known[count++] = (struct option){r->name, r->argument ? required_argument : no_argument, NULL, r->letter};
+        if (r->kind != HEADING && (r->commands & command->command)) {
+            known[count++] = (struct option){r->name, r->argument ? required_argument : no_argument, NULL, code_of(r)};
         }
     }
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":ho:", known, NULL)) != -1) {
-        const option_rule *rule = find_rule(command, letter);
-        if (letter == ':') return usage(command->name, "%s needs a value", argv[optind - 1]);
+    while ((code = getopt_long(argc, argv, ":ho:", known, NULL)) != -1) {
+        const option_rule *rule = find_rule(command, code);
+        if (code == ':') return usage(command->name, "%s needs a value", argv[optind - 1]);
         if (!rule) return usage(command->name, "%s %s: no such option", command->name, argv[optind - 1]);
         if (rule->kind == HELP) {
             show_command_help(command);
@@ -213,8 +258,8 @@ static tc_parsed parse_options(tc_options *options, const command_rule *command,
 
 tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
 {
-    *options = (tc_options){.seed = 1, .seeds = 3, .batch = 32, .patience = 10, .embedding = 128, .hidden = 128, .longest = 1000, .rate = 1e-3,
-                            .dropout = 0.5, .encoder = -1, .attention = -1, .class_weight = -1};
+    *options = (tc_options){.seed = 1, .batch = 32, .patience = 10, .embedding = 128, .hidden = 128, .longest = 1000, .buckets = 131072, .rate = 1e-3,
+                            .dropout = 0.5, .every = 30, .encoder = -1, .attention = -1, .class_weight = -1};
     if (argc < 2) return usage(NULL, "no command");
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         show_help();
@@ -226,6 +271,7 @@ tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
     }
     if (!command) return usage(NULL, "%s: no such command", argv[1]);
     options->command = command->command;
+    options->words = argv;
     tc_parsed parsed = parse_options(options, command, argc - 1, argv + 1);
     if (parsed != TC_RUN) return parsed;
     if (options->argument_count < command->least || options->argument_count > command->most) {

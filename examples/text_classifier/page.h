@@ -1,4 +1,4 @@
-/* A web page of texts and where the model looked in them: one file that needs nothing else. */
+/* A web page about a model: one file that needs nothing else, in light and dark, on a phone and on a desk. */
 #ifndef TC_PAGE_H
 #define TC_PAGE_H
 
@@ -6,16 +6,27 @@
 
 #include <stdio.h>
 
-/* Start with {0}; tc_page_free works at any time after that. */
+/* Start with {0}; tc_page_free works at any time after that. What fails while it is filled, tc_page_save reports. */
 typedef struct tc_page {
     FILE *stream; /* writes to `text` */
     char *text;
     size_t size;
 } tc_page;
 
+/* Whether a file's name says that it is a page. */
+bool tc_page_named(const char *path);
+
 /* False after tc_fail: there is no memory. */
-bool tc_page_begin(tc_page *page, const char *model);
-void tc_page_add(tc_page *page, const tc_view *view);
+bool tc_page_begin(tc_page *page, const char *title);
+
+/* Markup in printf's manner, of the conversions %s, %.*s, %d, %lld and %f alone. What stands for %s is text: it is escaped. */
+void tc_page_put(tc_page *page, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
+
+/* A text with its words marked: blue for a value above 0, orange for one below, the more the larger. NULL: no marks. */
+void tc_page_words(tc_page *page, const tc_view *view, const double *values);
+
+/* A section: the answer to a text, its words marked by their weights, and the probabilities of a few labels. */
+void tc_page_view(tc_page *page, const tc_view *view);
 
 /* Writes the file whole or not at all. False after tc_fail. */
 bool tc_page_save(tc_page *page, const char *path);

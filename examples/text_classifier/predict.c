@@ -1,5 +1,5 @@
 #include "commands.h"
-#include "failure.h"
+#include "../support/failure.h"
 #include "results.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 #include "read.h"
 
-#include "failure.h"
-#include "files.h"
-#include "text.h"
+#include "../support/failure.h"
+#include "../support/files.h"
+#include "../support/text.h"
 
 #include <iconv.h>
 #include <stdlib.h>

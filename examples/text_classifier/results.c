@@ -1,6 +1,6 @@
 #include "results.h"
 
-#include "failure.h"
+#include "../support/failure.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <utf8proc.h>
 
-enum { MATRIX_LABELS = 10, MOST_CONFUSED = 10, CELL = 10 };
+enum { MATRIX_LABELS = 10, CELL = 10 };
 
 /* ---- to people ---- */
 
@@ -46,21 +46,26 @@ static void print_matrix(const tc_score *score, const tc_names *labels)
     }
 }
 
-/* The most frequent mistakes, the most frequent first. */
-static void print_confused(const tc_score *score, const tc_names *labels)
+bool tc_results_confused(const tc_score *score, tc_confused *last)
 {
     const int32_t C = score->labels;
-    int32_t below = INT32_MAX, after = -1; /* of the mistake that was shown last: its count and its place */
+    const int64_t before = last->rows ? (int64_t)last->label * C + last->answer : -1;
+    tc_confused next = {0};
+    for (int64_t i = 0; i < (int64_t)C * C; i++) {
+        const int32_t n = score->confusion[i], below = last->rows ? last->rows : INT32_MAX;
+        if (i / C == i % C || n <= next.rows || n > below || (n == below && i <= before)) continue;
+        next = (tc_confused){(int32_t)(i / C), (int32_t)(i % C), n};
+    }
+    *last = next;
+    return next.rows > 0;
+}
+
+static void print_confused(const tc_score *score, const tc_names *labels)
+{
+    tc_confused next = {0};
     printf("\nmost confused: true label, answer, rows\n");
-    for (int shown = 0; shown < MOST_CONFUSED; shown++) {
-        int32_t best = 0, at = -1;
-        for (int32_t i = 0; i < C * C; i++) {
-            const int32_t n = score->confusion[i];
-            if (i / C != i % C && n > best && (n < below || (n == below && i > after))) best = n, at = i;
-        }
-        if (at < 0) break;
-        printf("  %s -> %s  %d\n", labels->items[at / C], labels->items[at % C], best);
-        below = best, after = at;
+    for (int shown = 0; shown < TC_MOST_CONFUSED && tc_results_confused(score, &next); shown++) {
+        printf("  %s -> %s  %d\n", labels->items[next.label], labels->items[next.answer], next.rows);
     }
 }
 

@@ -1,7 +1,7 @@
 #include "tokenizer.h"
 
-#include "failure.h"
-#include "files.h"
+#include "../support/failure.h"
+#include "../support/files.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name)
     bool good = words || tc_text_valid(bytes, size, &bad) || tc_fail("%s: byte %zu is not UTF-8 text", name, bad + 1);
     good = good && tc_tokens_add(&tokens, words ? words : bytes);
     if (good && !tokens.count) good = tc_fail("%s: there is no stop word in it: give en, zh, or a file of words", name);
-    good = good && tc_vocabulary_build(&tokenizer->stopwords, &tokens, 1, &rare);
+    good = good && tc_vocabulary_build(&tokenizer->stopwords, &tokens, 1, 0, &rare);
     tc_tokens_free(&tokens);
     free(bytes);
     return good;
@@ -41,6 +41,7 @@ bool tc_tokenize(const tc_tokenizer *tokenizer, tc_tokens *tokens, const char *t
 {
     size_t kept = tokens->count;
     tokens->characters = tokenizer->characters;
+    tokens->plain = tokenizer->plain;
     if (!tc_tokens_add(tokens, text)) return false;
     for (size_t i = kept; i < tokens->count; i++) {
         if (tc_names_find(&tokenizer->stopwords, tc_token_word(tokens, i)) < 0) tokens->items[kept++] = tokens->items[i];

@@ -2,11 +2,12 @@
 #ifndef TC_TOKENIZER_H
 #define TC_TOKENIZER_H
 
-#include "names.h"
+#include "../support/names.h"
 
-/* Start with {0}: words, none of them a stop word. */
+/* Start with {0}: words and punctuation, none of them a stop word. */
 typedef struct tc_tokenizer {
     bool characters;    /* every character is a token; otherwise words are, and the characters of Chinese and Japanese */
+    bool plain;         /* punctuation and symbols are no tokens */
     tc_names stopwords; /* like a vocabulary, whose first two names no token has */
 } tc_tokenizer;
 

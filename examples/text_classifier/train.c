@@ -1,10 +1,13 @@
 #include "commands.h"
-#include "failure.h"
-#include "material.h"
+#include "../support/failure.h"
+#include "report.h"
 #include "results.h"
-#include "files.h"
+#include "runs.h"
+#include "../support/files.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 /* ---- what is said before training ---- */
 
@@ -56,46 +59,111 @@ static void print_plan(const tc_material *m, const tc_model *model, int64_t epoc
 
 /* ---- the command ---- */
 
-static bool print_test(const tc_model *model, const tc_data *test)
+/* What the trainings of one command come to. */
+typedef struct totals {
+    tc_runs valid, test;
+    double best; /* accuracy on the validation part */
+} totals;
+
+static bool measure(const tc_model *model, const tc_data *test, bool several, totals *all, double seconds)
 {
     tc_score score;
     if (!test->count) return true;
     if (!tc_score_part(&score, model, (tc_part){test->rows, test->count})) return false;
-    printf("test:       ");
-    tc_results_line(&score);
-    printf("\n");
+    tc_runs_add(&all->test, tc_accuracy(&score), seconds);
+    if (several) printf("  test %.4f", tc_accuracy(&score));
+    else printf("test:       ");
+    if (!several) tc_results_line(&score);
+    if (!several) printf("\n");
     tc_score_free(&score);
     return true;
 }
 
-static int train_and_save(tc_model *model, tc_material *m, const char *path, const tc_options *options)
+static int stopped(const char *path, const tc_options *options, bool saved)
 {
-    if (!tc_output_check(path) || !tc_material_prepare(m, model, options)) return TC_FAILED;
-    tc_schedule schedule = tc_schedule_of(m, options);
-    print_plan(m, model, schedule.epochs, options);
+    if (options->checkpoint) tc_fail("interrupted: the same command with --resume goes on from %s", options->checkpoint);
+    else if (saved) tc_fail("interrupted: %s holds the best epoch so far; with --checkpoint FILE it could have gone on", path);
+    else tc_fail("interrupted before the first epoch was done: no model is saved; with --checkpoint FILE it could have gone on");
+    return TC_INTERRUPTED;
+}
 
-    tc_outcome outcome;
-    if (!tc_fit(model, m->train_part, m->valid_part, &schedule, &outcome)) return TC_FAILED;
-    if (!outcome.best_epoch) {
-        tc_fail("interrupted before the first epoch was done: no model is saved");
-        return TC_INTERRUPTED;
+/* Trains the model that is prepared, saves it if it is the best so far, and measures it. */
+static int train_one(tc_model *model, const tc_material *m, tc_schedule *schedule, totals *all, const tc_options *options)
+{
+    const char *path = options->output ? options->output : "textclf.safetensors";
+    const bool several = options->seeds > 1;
+    tc_outcome outcome = {0};
+    const double start = tc_seconds_now();
+    bool good = tc_fit(model, m->train_part, m->valid_part, schedule, &outcome);
+    const double seconds = tc_seconds_now() - start, accuracy = outcome.accuracy;
+    const bool better = good && outcome.best_epoch && (!all->valid.count || accuracy > all->best) && !(several && outcome.interrupted);
+    if (better) good = tc_model_save(model, path);
+    if (better && good) all->best = accuracy;
+    if (good && outcome.interrupted) return tc_outcome_free(&outcome), stopped(path, options, better || all->valid.count);
+    if (good && options->checkpoint) remove(options->checkpoint);
+    if (good) tc_runs_add(&all->valid, accuracy, seconds);
+    if (good && several) {
+        printf("seed %-6lld  epoch %lld, validation %.4f", (long long)schedule->seed, (long long)outcome.best_epoch, accuracy);
+    } else if (good) {
+        printf("saved:      epoch %lld in %s\n", (long long)outcome.best_epoch, path);
     }
-    if (!tc_model_save(model, path)) return TC_FAILED;
-    printf("saved:      epoch %lld in %s\n", (long long)outcome.best_epoch, path);
-    if (outcome.interrupted) {
-        tc_fail("interrupted: %s holds the best epoch so far, %lld", path, (long long)outcome.best_epoch);
-        return TC_INTERRUPTED;
+    good = good && measure(model, &m->test, several, all, seconds);
+    if (good && options->report) {
+        good = tc_report_write(options->report, model, m, schedule, &outcome, options) &&
+               printf("report:     %s\n", options->report) > 0;
     }
-    return print_test(model, &m->test) ? TC_DONE : TC_FAILED;
+    if (good && several) printf("%s\n", better ? "  *" : "");
+    fflush(stdout);
+    tc_outcome_free(&outcome);
+    return good ? TC_DONE : TC_FAILED;
+}
+
+static int train_seed(int64_t number, totals *all, const tc_options *options)
+{
+    tc_options run = *options;
+    run.seed += number;
+    run.reading.quiet = number > 0;
+    tc_material m = {0};
+    tc_model model = {.settings = tc_settings_of(options)};
+    char *plan = NULL;
+    int status = TC_FAILED;
+    if (tc_material_prepare(&m, &model, &run) && (plan = tc_material_plan(&m, &run))) {
+        tc_schedule schedule = tc_schedule_of(&m, &run);
+        schedule.plan = plan;
+        schedule.quiet = options->seeds > 1;
+        if (!number) print_plan(&m, &model, schedule.epochs, options);
+        status = train_one(&model, &m, &schedule, all, &run);
+    }
+    free(plan);
+    tc_model_free(&model);
+    tc_material_free(&m);
+    return status;
+}
+
+static bool check_files(const tc_options *options)
+{
+    const char *checkpoint = options->checkpoint;
+    if (options->resume && !checkpoint) return tc_fail("--resume goes on from a checkpoint: name it with --checkpoint FILE");
+    if (options->seeds > 1 && (checkpoint || options->report)) {
+        return tc_fail("a checkpoint and a report are of one training: leave --seeds out");
+    }
+    if (checkpoint && !options->resume && !access(checkpoint, F_OK)) {
+        return tc_fail("%s: there is a training in it: go on with --resume, or remove the file", checkpoint);
+    }
+    return tc_output_check(options->output ? options->output : "textclf.safetensors") &&
+           (!checkpoint || tc_output_check(checkpoint)) && (!options->report || tc_output_check(options->report));
 }
 
 int tc_train(const tc_options *options)
 {
-    tc_material m = {0};
-    tc_model model = {.settings = tc_settings_of(options)};
-    const char *path = options->output ? options->output : "textclf.safetensors";
-    int status = train_and_save(&model, &m, path, options);
-    tc_model_free(&model);
-    tc_material_free(&m);
+    totals all = {0};
+    int status = check_files(options) ? TC_DONE : TC_FAILED;
+    for (int64_t i = 0; status == TC_DONE && i < (options->seeds ? options->seeds : 1); i++) status = train_seed(i, &all, options);
+    if (status != TC_DONE || options->seeds < 2) return status;
+    if (all.best > 0) {
+        printf("validation: mean %.4f, deviation %.4f\n", tc_runs_mean(&all.valid), tc_runs_deviation(&all.valid));
+    }
+    if (all.test.count) printf("test:       mean %.4f, deviation %.4f\n", tc_runs_mean(&all.test), tc_runs_deviation(&all.test));
+    printf("saved:      the best on the validation part, %s\n", options->output ? options->output : "textclf.safetensors");
     return status;
 }

@@ -1,14 +1,14 @@
 #include "vectors.h"
 
-#include "failure.h"
-#include "files.h"
+#include "../support/failure.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_WORD = 1000 }; /* bytes of a word in a binary file, and the 0 */
+enum { MOST_WORD = 1000, LOOKED_AT = 4096 }; /* bytes of a word in a binary file, and the 0; and those that tell it from text */
 
 /* A file of vectors on its way into the embedding. */
 typedef struct loader {
@@ -93,39 +93,44 @@ static bool take_line(loader *l, char *line, long number, bool first)
                            (long long)l->width);
 }
 
-static bool read_text(loader *l, char *bytes)
+static bool read_text(loader *l, FILE *file)
 {
-    long number = 1;
+    char *line = NULL;
+    size_t room = 0;
     long long count, width;
-    bool first = true;
-    for (char *line = bytes, *next; line; line = next, number++) {
-        next = strchr(line, '\n');
-        if (next) *next++ = 0;
-        line[strcspn(line, "\r")] = 0;
+    bool good = true, first = true;
+    for (long number = 1; good && getline(&line, &room, file) >= 0; number++) {
+        line[strcspn(line, "\r\n")] = 0;
         for (char *c = line; *c; c++) *c = *c == '\t' ? ' ' : *c;
         if (!line[strspn(line, " ")] || (number == 1 && is_header(line, &count, &width))) continue;
-        if (!take_line(l, line, number, first)) return false;
+        good = take_line(l, line, number, first);
         first = false;
     }
-    return true;
+    free(line);
+    return good;
 }
 
 /* ---- word2vec's binary format: after the header a word, a blank and its numbers as little-endian floats ---- */
 
-static bool read_binary(loader *l, const char *bytes, size_t size, long long count)
+/* Without the line ends that some writers put after each vector. False where no blank follows. */
+static bool read_word(FILE *file, char word[MOST_WORD])
 {
-    const char *stop = bytes + size, *at = bytes + strcspn(bytes, "\n");
+    int c = getc(file), length = 0;
+    while (c == '\n') c = getc(file);
+    for (; c != EOF && c != ' ' && length < MOST_WORD - 1; c = getc(file)) word[length++] = (char)c;
+    word[length] = 0;
+    return c == ' ';
+}
+
+static bool read_binary(loader *l, FILE *file, long long count)
+{
     char word[MOST_WORD];
+    for (int c = getc(file); c != EOF && c != '\n';) c = getc(file); /* the header */
     for (long long i = 0; i < count; i++) {
-        size_t length = 0;
-        while (at < stop && *at == '\n') at++; /* some writers end each vector with one */
-        while (at < stop && *at != ' ' && length < sizeof word - 1) word[length++] = *at++;
-        word[length] = 0;
-        if (stop - at < 1 + l->width * (ptrdiff_t)sizeof *l->row || *at != ' ') {
-            return tc_fail("%s: it says that it has %lld words and ends or is damaged at number %lld", l->path, count, i + 1);
+        if (!read_word(file, word) || fread(l->row, sizeof *l->row, (size_t)l->width, file) != (size_t)l->width) {
+            return ferror(file) || tc_fail("%s: it says that it has %lld words and ends or is damaged at number %lld", l->path, count,
+                                           i + 1);
         }
-        memcpy(l->row, at + 1, (size_t)l->width * sizeof *l->row);
-        at += 1 + l->width * (ptrdiff_t)sizeof *l->row;
         for (int64_t j = 0; j < l->width; j++) {
             if (!isfinite(l->row[j])) return tc_fail("%s: the vector of \"%.40s\" has a number that is not finite", l->path, word);
         }
@@ -135,39 +140,44 @@ static bool read_binary(loader *l, const char *bytes, size_t size, long long cou
 }
 
 /* After the header of text comes text. */
-static bool is_binary(const char *bytes, size_t size)
+static bool is_binary(const char *start, size_t size)
 {
-    const size_t looked_at = size < 4096 ? size : 4096;
     size_t bad;
     long long count, width;
-    if (!is_header(bytes, &count, &width) || tc_text_valid(bytes, looked_at, &bad)) return false;
-    return size == looked_at || bad + 4 < looked_at; /* else a character may be cut there */
+    if (!is_header(start, &count, &width) || tc_text_valid(start, size, &bad)) return false;
+    return size < LOOKED_AT || bad + 4 < size; /* else a character may be cut there */
 }
 
-static bool read_file(loader *l, char *bytes, size_t size)
+static bool read_file(loader *l, FILE *file)
 {
+    char start[LOOKED_AT + 1];
+    const size_t size = fread(start, 1, LOOKED_AT, file);
     long long count, width;
-    bytes[size] = 0;
-    if (!is_binary(bytes, size)) return read_text(l, bytes);
-    is_header(bytes, &count, &width);
-    return width == l->width ? read_binary(l, bytes, size, count) : wrong_width(l, width);
+    start[size] = 0;
+    if (fseek(file, 0, SEEK_SET)) return tc_fail("%s: it is read twice, and has to be a file, not a pipe", l->path);
+    if (!is_binary(start, size)) return read_text(l, file);
+    is_header(start, &count, &width);
+    return width == l->width ? read_binary(l, file, count) : wrong_width(l, width);
 }
 
 bool tc_vectors_load(tc_model *model, const char *path)
 {
     const int32_t words = model->words.count;
-    size_t size;
     loader l = {.model = model, .path = path, .width = model->settings.embedding};
     l.row = tc_allocate(NULL, (size_t)l.width, sizeof *l.row);
     l.seen = tc_allocate(NULL, (size_t)words, sizeof *l.seen);
-    char *bytes = l.row && l.seen ? tc_file_read(path, &size) : NULL;
-    if (bytes) memset(l.seen, 0, (size_t)words * sizeof *l.seen);
-    bool good = bytes && read_file(&l, bytes, size);
+    FILE *file = fopen(path, "rb");
+    bool good = l.row && l.seen && (file || tc_fail("%s: %s", path, strerror(errno)));
+    if (good) {
+        memset(l.seen, 0, (size_t)words * sizeof *l.seen);
+        good = read_file(&l, file);
+        if (ferror(file)) good = tc_fail("%s: %s", path, strerror(errno));
+    }
     if (good) {
         fprintf(stderr, "vectors:    %d of %d words (%.1f %%) found in %s\n", l.found, words - TC_FIRST_WORD,
                 words > TC_FIRST_WORD ? 100.0 * l.found / (words - TC_FIRST_WORD) : 0.0, path);
     }
-    free(bytes);
+    if (file) fclose(file);
     free(l.row);
     free(l.seen);
     return good;

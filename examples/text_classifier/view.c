@@ -1,12 +1,14 @@
 #include "view.h"
 
-#include "canvas.h"
-#include "failure.h"
+#include "../support/canvas.h"
+#include "../support/failure.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <utf8proc.h>
 
 /* Pixels. The picture is large enough to be sharp on a dense screen. */
 enum {
@@ -37,9 +39,9 @@ static tc_colour tint(double share)
 }
 
 /* A weight in percent, as it stands under the word. */
-static size_t weight_text(char *text, size_t room, float weight)
+static size_t weight_text(char *text, size_t room, double weight)
 {
-    double percent = 100 * (double)weight;
+    double percent = 100 * weight;
     int length = snprintf(text, room, percent >= 9.95 ? "%.0f %%" : "%.1f %%", percent);
     return length > 0 ? (size_t)length : 0;
 }
@@ -106,7 +108,7 @@ static void draw_head(const tc_view *view, tc_canvas *canvas, tc_fonts *fonts)
 static void draw_word(const tc_view *view, int32_t i, const box *place, double most, tc_canvas *canvas, tc_fonts *fonts)
 {
     const char *word = view->text + view->tokens[i].start;
-    double share = most > 0 ? (double)view->weights[i] / most : 0, middle = place->x + place->width / 2;
+    double share = view->weights[i] / most, middle = place->x + place->width / 2;
     tc_colour colour = share > 0.75 ? white : ink; /* about where both contrast equally with the tint */
     size_t length = fitting(fonts, word, view->tokens[i].length, WORD, place->width);
     tc_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
@@ -121,8 +123,7 @@ static bool draw(const tc_view *view, tc_fonts *fonts, const char *path)
 {
     box *boxes = tc_allocate(NULL, (size_t)view->count, sizeof *boxes);
     if (!boxes) return false;
-    double height = lay_out(view, fonts, boxes), most = 0;
-    for (int32_t i = 0; i < view->count; i++) most = fmax(most, (double)view->weights[i]);
+    const double height = lay_out(view, fonts, boxes), most = tc_view_most(view->weights, view->count);
     tc_canvas canvas = {0};
     bool good = height <= MOST_HEIGHT ? tc_canvas_init(&canvas, WIDTH, (int)height)
                                       : tc_fail("the text has %d words: too many for a picture", view->count);
@@ -150,14 +151,65 @@ bool tc_view_draw(const tc_view *view, const char *font, const char *path)
 
 /* ---- in a terminal ---- */
 
-enum { BAR = 40 }; /* cells of the longest bar, drawn in eighths of a cell */
+bool tc_view_colour(void)
+{
+    return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+}
+
+int tc_view_columns(const char *text, size_t length)
+{
+    int sum = 0, c;
+    for (size_t at = 0; at < length; sum += utf8proc_charwidth(c)) at += tc_text_next(text + at, &c);
+    return sum;
+}
+
+int tc_view_widest(const tc_view *view)
+{
+    int widest = 0;
+    for (int32_t i = 0; i < view->count; i++) {
+        const int width = tc_view_columns(view->text + view->tokens[i].start, view->tokens[i].length);
+        if (width > widest) widest = width;
+    }
+    return widest;
+}
+
+void tc_view_head(const tc_view *view, bool colour)
+{
+    printf("%s%s %.4f%s\n", colour ? "\033[1m" : "", view->labels->items[view->best], view->probabilities[view->best],
+           colour ? "\033[0m" : "");
+}
+
+bool tc_view_word(const tc_view *view, int32_t i, int widest)
+{
+    const tc_token *token = &view->tokens[i];
+    const char *word = view->text + token->start;
+    const bool known = view->ids[i] != TC_UNKNOWN;
+    printf("  %.*s%*s %s ", (int)token->length, word, widest - tc_view_columns(word, token->length), "", known ? " " : "?");
+    return known;
+}
+
+double tc_view_most(const double *values, int32_t count)
+{
+    double most = 0;
+    for (int32_t i = 0; i < count; i++) most = fmax(most, fabs(values[i]));
+    return most > 0 ? most : 1;
+}
+
+/* Drawn in eighths of a cell; of the 256 colours, grey to blue, or to orange below zero. */
+int tc_view_cells(double share, int cells, bool colour)
+{
+    static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    static const int shades[2][6] = {{250, 153, 111, 69, 33, 27}, {250, 223, 216, 209, 208, 202}};
+    const double size = fabs(share);
+    const int eighths = (int)lround(size * cells * 8);
+    if (colour) printf("\033[38;5;%dm", shades[share < 0][(int)lround(size * 5)]);
+    for (int i = 0; i < eighths / 8; i++) printf("█");
+    printf("%s%s", parts[eighths % 8], colour ? "\033[0m" : "");
+    return (eighths + 7) / 8;
+}
 
 void tc_view_bar(double share, bool colour)
 {
-    static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-    static const int shades[] = {250, 153, 111, 69, 33, 27}; /* of the 256 colours: grey to blue */
-    int eighths = (int)lround(share * BAR * 8);
-    if (colour) printf("\033[38;5;%dm", shades[(int)lround(share * 5)]);
-    for (int i = 0; i < eighths / 8; i++) printf("█");
-    printf("%s%s\n", parts[eighths % 8], colour ? "\033[0m" : "");
+    tc_view_cells(share, 40, colour);
+    printf("\n");
 }

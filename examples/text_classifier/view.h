@@ -8,7 +8,7 @@ typedef struct tc_view {
     const char *text;
     const tc_token *tokens;  /* [count], their places in the text */
     const int32_t *ids;      /* [count] */
-    const float *weights;    /* [count], their sum is 1 */
+    const double *weights;   /* [count], their sum is 1; NULL of a model without attention */
     int32_t count;
     const tc_names *labels;
     const double *probabilities; /* by label */
@@ -19,7 +19,28 @@ typedef struct tc_view {
  * system. False after tc_fail. */
 bool tc_view_draw(const tc_view *view, const char *font, const char *path);
 
-/* Prints a bar and ends the line; share 1 is 40 cells. With colour it turns from grey to blue. */
+/* What values are measured by where they are shown: the largest of their magnitudes, or 1 where all are 0. */
+double tc_view_most(const double *values, int32_t count);
+
+/* ---- in a terminal ---- */
+
+/* Whether standard output is a terminal that is to have colours. */
+bool tc_view_colour(void);
+
+/* Columns that a piece of text takes (Han characters take two), and that the widest word of a view takes. */
+int tc_view_columns(const char *text, size_t length);
+int tc_view_widest(const tc_view *view);
+
+/* Prints the line of label and probability; and the start of a word's line, in which its first number follows. False for a
+ * word that is not in the vocabulary, which has a question mark. */
+void tc_view_head(const tc_view *view, bool colour);
+bool tc_view_word(const tc_view *view, int32_t i, int widest);
+
+/* Prints a bar, of `cells` cells for share 1 or -1, and returns the cells that it takes. With colour it turns from grey to
+ * blue, or to orange where the share is negative. */
+int tc_view_cells(double share, int cells, bool colour);
+
+/* A bar of up to 40 cells, and the end of the line. */
 void tc_view_bar(double share, bool colour);
 
 #endif

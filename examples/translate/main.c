@@ -9,8 +9,8 @@
  * The decoder of the documents' translator never meets the encoder; here it does. A thousand days of the calendar are held
  * out: the model sees them in no form, and is measured on them. translate.png shows where each character of an answer came
  * from. The same seed prints the same numbers, times aside. */
-#include "../text_classifier/failure.h"
-#include "../text_classifier/files.h"
+#include "../support/failure.h"
+#include "../support/files.h"
 #include "model.h"
 #include "picture.h"
 

@@ -1,6 +1,6 @@
 #include "picture.h"
 
-#include "../draw.h"
+#include "../support/draw.h"
 #include "dates.h"
 
 #include <math.h>

@@ -200,6 +200,9 @@ START_TEST(gradients_of_rows)
             const int64_t row = i / 3;
             ck_assert_msg((w.table.weight->grad[i] != 0) == (row == 7 + step || row == 20), "step %d, row %d", step, (int)row);
         }
+        double sum = 0;
+        for (int64_t i = 0; i < V * 3; i++) sum += (double)w.table.weight->grad[i] * (double)w.table.weight->grad[i];
+        ck_assert(test_near(tg_grad_norm(w.table.weight), sqrt(sum), TEST_TOLERANCE));
         if (step == 1) tg_params_clear_grads(w.params);
         else ck_assert(tg_adam_step(&optimizers[ADAM].adam, w.params));
     }

@@ -135,6 +135,39 @@ START_TEST(a_state_file_is_a_model_too)
 }
 END_TEST
 
+/* What a program keeps beside a parameter goes with it, into a file with state and out of it. */
+START_TEST(a_state_of_ones_own)
+{
+    test_folder_begin();
+    model m = {0}, reader = {0};
+    build(&m);
+    train(&m, &optimizers[ADAM], 0, 2);
+    tg_tensor *p = tg_params_at(m.params, 0);
+    tg_real *mean = tg_params_state(p, "mean");
+    for (int64_t i = 0; i < p->size; i++) {
+        ck_assert(mean[i] == 0);
+        mean[i] = (tg_real)i + (tg_real)0.5;
+    }
+    ck_assert_ptr_eq(tg_params_state(p, "mean"), mean);
+    ck_assert(tg_params_save(m.params, test_path("state"), TG_SAVE_STATE));
+    build(&reader);
+    ck_assert(tg_params_load(reader.params, test_path("state")) && tg_params_loaded(reader.params));
+    tg_tensor *q = tg_params_at(reader.params, 0);
+    test_assert_same_bits("mean", tg_params_state(q, "mean"), mean, p->size);
+    ck_assert(tg_params_state(q, "exp_avg") != NULL && tg_params_state(q, "fourth") != NULL);
+    ck_assert_ptr_null(tg_params_state(q, "fifth"));
+    test_expect_params_error(reader.params, q->name, NULL);
+    for (const char *const *name = (const char *const[]){"", "a/b", "a name of 24 bytes or so", NULL}; *name; name++) {
+        ck_assert_ptr_null(tg_params_state(q, *name));
+        test_expect_params_error(reader.params, q->name, "name", NULL);
+    }
+    ck_assert_ptr_null(tg_params_state(NULL, "mean"));
+    end(&m);
+    end(&reader);
+    test_folder_end();
+}
+END_TEST
+
 Suite *resume_suite(void);
 Suite *resume_suite(void)
 {
@@ -144,6 +177,7 @@ Suite *resume_suite(void)
     tcase_add_loop_test(tc, loaded_over_an_older_state, 0, OPTIMIZERS);
     tcase_add_test(tc, a_model_file_holds_no_state);
     tcase_add_test(tc, a_state_file_is_a_model_too);
+    tcase_add_test(tc, a_state_of_ones_own);
     suite_add_tcase(suite, tc);
     return suite;
 }

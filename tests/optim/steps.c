@@ -174,6 +174,7 @@ START_TEST(clipping_at_the_edges)
     const tg_real three[] = {3}, four[] = {-4};
     give_gradient(tape, a, three);
     give_gradient(tape, b, four);
+    ck_assert(tg_grad_norm(a) == 3 && tg_grad_norm(b) == 4 && tg_grad_norm(unused) == 0 && tg_grad_norm(NULL) == 0);
     ck_assert(test_near(tg_clip_grad_norm(params, 6), 5, TEST_TOLERANCE));
     ck_assert(a->grad[0] == 3 && b->grad[0] == -4); /* below the limit not a bit is changed */
     ck_assert(test_near(tg_clip_grad_norm(params, INF), 5, TEST_TOLERANCE) && a->grad[0] == 3);
@@ -239,6 +240,7 @@ START_TEST(the_norm_of_many)
     tg_tape *tape = tg_tape_new(1);
     give_gradient(tape, p, g);
     ck_assert(test_near(tg_clip_grad_norm(params, INF), sqrt(sum), TEST_TOLERANCE / 10 * sqrt(sum)));
+    ck_assert(test_near(tg_grad_norm(p), sqrt(sum), TEST_TOLERANCE / 10 * sqrt(sum)));
     free(g);
     test_end(tape, params);
 }

@@ -2,57 +2,18 @@
 # What textclf does at its command line: results, messages, exit statuses, and that nothing half-written stays behind.
 # Usage: test_cli.sh TEXTCLF. Prints a line for each check that fails, and a summary; exits with 1 if one failed.
 
-[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: $0 TEXTCLF" >&2; exit 2; }
-textclf=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
-examples=$(cd "$(dirname "$0")/../../.." && pwd)/shared/data
-. "$(dirname "$0")/../checks.sh"
-tab=$(printf '\t')
-
-skip()
-{
-    echo "skipped: $1"
-}
-
-# run ARGUMENT...: textclf, its output in out and err, its exit status in $status
-run()
-{
-    "$textclf" "$@" >out 2>err </dev/null
-    status=$?
-}
-
-# ran STATUS WHAT: run ended with this status
-ran()
-{
-    check "$2: status $status, not $1: $(head -n 3 err)" [ "$status" -eq "$1" ]
-}
-
-# refused STATUS PATTERN ARGUMENT...: textclf ends with this status and one line, which PATTERN (a grep expression) matches
-refused()
-{
-    wanted=$1
-    pattern=$2
-    shift 2
-    run "$@"
-    ran "$wanted" "$*"
-    check "$*: more or less than one line: $(cat err)" [ "$(wc -l <err)" -eq 1 ]
-    check "$*: the line is \"$(cat err)\", not \"$pattern\"" grep -q "^textclf: $pattern" err
-}
-
-says()
-{
-    check "$1: \"$2\" is not in: $(cat "$3")" grep -q -- "$2" "$3"
-}
+. "$(dirname "$0")/commands.sh"
 
 # ---- usage ----
 
 for arguments in '' 'fly' 'train a b' 'train --epochs' 'train --epochs 0' 'train --epochs 1x' 'train --rate nan' \
     'train --dropout 1' 'train --seed -1' 'train --attention both' 'train --no-such' 'train -x' 'train --font f' 'eval m' \
-    'eval m d e' 'predict' 'attend m' 'check' 'check a b c' 'train --format xml' 'eval m d --header perhaps' 'predict m --text 1' \
+    'eval m d e' 'predict' 'attend m' 'explain m' 'check' 'check a b c' 'train --format xml' 'eval m d --header perhaps' 'predict m --text 1' \
     'train --valid=' 'train --batch 99999999999999999999'; do
     # shellcheck disable=SC2086 # words are meant to split
     refused 2 '.*--help$' $arguments
 done
-for command in '' train compare check eval predict attend; do
+for command in '' train compare check eval predict attend explain; do
     # shellcheck disable=SC2086
     run $command --help
     ran 0 "$command --help"

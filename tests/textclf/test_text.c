@@ -2,7 +2,7 @@
  * splitting, batches. Linked with all of examples/text_classifier but main.c, and with the library. */
 
 #include "../../examples/text_classifier/batch.h"
-#include "../../examples/text_classifier/failure.h"
+#include "../../examples/support/failure.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -112,7 +112,7 @@ static void build(tc_names *words, const char *text, int64_t least, int32_t *rar
 {
     tc_tokens tokens = {0};
     ck_assert(tc_tokens_add(&tokens, text));
-    ck_assert(tc_vocabulary_build(words, &tokens, least, rare));
+    ck_assert(tc_vocabulary_build(words, &tokens, least, 0, rare));
     tc_tokens_free(&tokens);
 }
 
@@ -466,7 +466,7 @@ START_TEST(encoding)
     build(&words, "a b a", 1, &rare);
     WRITE("a x b\tp\n\tn\nb b b b\tp\n");
     ck_assert(tc_data_read(&data, path, NULL));
-    ck_assert(tc_data_encode(&data, &(tc_tokenizer){false, {0, NULL, NULL}}, &words, 3));
+    ck_assert(tc_data_encode(&data, &(tc_tokenizer){0}, &words, 3));
     ck_assert_int_eq(data.rows[0].length, 3);
     ck_assert_int_eq(data.rows[0].ids[0], 2);
     ck_assert_int_eq(data.rows[0].ids[1], TC_UNKNOWN);
@@ -507,7 +507,7 @@ static void read_builtin(tc_data *data, tc_names *labels, tc_names *words)
     int32_t rare;
     ck_assert(tc_data_read(data, "builtin:reviews", NULL) && tc_data_labels(labels, data) && tc_data_number_labels(data, labels));
     build(words, "the a \u4E86", 1, &rare);
-    ck_assert(tc_data_encode(data, &(tc_tokenizer){false, {0, NULL, NULL}}, words, 1000));
+    ck_assert(tc_data_encode(data, &(tc_tokenizer){0}, words, 1000));
 }
 
 START_TEST(split)

@@ -24,6 +24,7 @@ typedef struct tc_tokens {
     char *words;
     size_t words_used, words_room;
     bool characters; /* every character is a token */
+    bool plain;      /* punctuation and symbols are none */
 } tc_tokens;
 
 /* Appends the tokens of `text`, which is valid UTF-8 ending in 0. False after tc_fail, when there is no memory. */

@@ -172,6 +172,7 @@ bool tc_tokens_add(tc_tokens *tokens, const char *text)
         enum kind kind = kind_of(c);
         if (kind == BLANK || kind == EXTEND) continue;
         end = token_end(text, c, end, tokens->characters);
+        if (kind == SIGN && tokens->plain) continue;
         if (!tokens_push(tokens, text, start, end, kind)) return false;
     }
     return true;

@@ -32,9 +32,9 @@ char *tc_names_to_json(const tc_names *names);
 bool tc_names_from_json(tc_names *names, const char *json, const char *what);
 
 /* The vocabulary of `tokens`: id 0 "<padding>", 1 "<unknown>", then the words that stand there at least `least` times, the
- * most frequent first, equally frequent ones in the order of their first appearance. *rare is the first id of the words
+ * most frequent first, equally frequent ones in the order of their first appearance, `most` of them or (0) all. *rare is the first id of the words
  * that stand there once. */
-bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int32_t *rare);
+bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most, int32_t *rare);
 
 /* Whether the names start as a vocabulary does. */
 bool tc_vocabulary_valid(const tc_names *words);

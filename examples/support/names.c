@@ -134,7 +134,7 @@ static size_t merge_equal(word_count *entries, size_t count)
     return words;
 }
 
-static bool build(tc_names *words, const tc_tokens *tokens, int64_t least, int32_t *rare, word_count *entries,
+static bool build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most, int32_t *rare, word_count *entries,
                   const char **strings)
 {
     for (size_t i = 0; i < tokens->count; i++) entries[i] = (word_count){tc_token_word(tokens, i), i, 1};
@@ -142,7 +142,7 @@ static bool build(tc_names *words, const tc_tokens *tokens, int64_t least, int32
     qsort(entries, distinct, sizeof *entries, by_count);
     strings[TC_PADDING] = padding_name;
     strings[TC_UNKNOWN] = unknown_name;
-    for (; kept < distinct && entries[kept].count >= least; kept++) {
+    for (; kept < distinct && entries[kept].count >= least && (!most || kept < (size_t)most); kept++) {
         strings[TC_FIRST_WORD + kept] = entries[kept].word;
         if (entries[kept].count > 1) frequent++;
     }
@@ -150,12 +150,12 @@ static bool build(tc_names *words, const tc_tokens *tokens, int64_t least, int32
     return tc_names_set(words, strings, TC_FIRST_WORD + kept);
 }
 
-bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int32_t *rare)
+bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most, int32_t *rare)
 {
     *words = (tc_names){0};
     word_count *entries = tc_allocate(NULL, tokens->count, sizeof *entries);
     const char **strings = tc_allocate(NULL, tokens->count + TC_FIRST_WORD, sizeof *strings);
-    bool good = entries && strings && build(words, tokens, least, rare, entries, strings);
+    bool good = entries && strings && build(words, tokens, least, most, rare, entries, strings);
     free(entries);
     free(strings);
     return good;

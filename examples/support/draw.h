@@ -1,8 +1,8 @@
-/* What the examples' pictures have in common, over the canvas and the fonts of text_classifier/canvas.h. */
+/* What the examples' pictures have in common, over the canvas and the fonts of canvas.h. */
 #ifndef DRAW_H
 #define DRAW_H
 
-#include "text_classifier/canvas.h"
+#include "canvas.h"
 
 static const tc_colour draw_ink = {0.10, 0.12, 0.16}, draw_grey = {0.45, 0.48, 0.54}, draw_pale = {0.88, 0.89, 0.91},
                        draw_white = {1, 1, 1};

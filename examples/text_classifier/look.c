@@ -1,0 +1,119 @@
+#include "look.h"
+
+#include "evaluate.h"
+#include "../support/failure.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The sum of the probabilities of all labels but one. */
+static double others(const float *log_probabilities, int32_t count, int32_t label)
+{
+    double sum = 0;
+    for (int32_t c = 0; c < count; c++) sum += c == label ? 0 : exp((double)log_probabilities[c]);
+    return sum;
+}
+
+double tc_log_odds(const float *log_probabilities, int32_t count, int32_t label)
+{
+    return (double)log_probabilities[label] - log(others(log_probabilities, count, label));
+}
+
+static bool take_weights(tc_seen *seen, tg_tape *tape, const tg_attention_detail *detail)
+{
+    const int32_t count = seen->view.count;
+    const tg_tensor *all = tg_attention_look(tape, detail, TG_LOOK_WEIGHTS); /* [1, heads, 1, T] */
+    if (!all) return tc_fail("%s", tg_tape_error(tape));
+    seen->view.weights = seen->weights = tc_allocate(NULL, (size_t)count, sizeof *seen->weights);
+    for (int32_t i = 0; seen->weights && i < count; i++) {
+        seen->weights[i] = 0;
+        for (int64_t n = 0; n < all->shape[1]; n++) {
+            seen->weights[i] += (double)all->data[n * all->shape[3] + i] / (double)all->shape[1];
+        }
+    }
+    return seen->weights != NULL;
+}
+
+/* With z the logits, o = z_best - log sum over the others of exp z_c, so that do/dz is 1 for the best label and
+ * -p_c / (1 - p_best) for each other one. As constants they make a sum that has o's gradient. */
+static bool take_gradient(tc_seen *seen, tg_tape *tape, tg_tensor *logits, const float *answer, const tg_tensor *words,
+                          tg_params *params)
+{
+    const int32_t C = seen->view.labels->count, best = seen->view.best;
+    tg_tensor *slopes = tg_constant(tape, NULL, TG_SHAPE(1, C));
+    const double rest = others(answer, C, best);
+    for (int32_t c = 0; slopes && c < C; c++) {
+        slopes->data[c] = c == best ? 1 : (tg_real)(-exp((double)answer[c]) / rest);
+    }
+    const bool walked = tg_backward(tape, tg_sum(tape, tg_mul(tape, logits, slopes), TG_ALL_AXES, false));
+    tg_params_clear_grads(params);
+    if (!walked) return tc_fail("%s", tg_tape_error(tape));
+    seen->gradient = tc_allocate(NULL, (size_t)seen->view.count, sizeof *seen->gradient);
+    const int64_t E = words->shape[2];
+    for (int32_t i = 0; seen->gradient && i < seen->view.count; i++) {
+        seen->gradient[i] = 0;
+        for (int64_t e = i * E; e < (i + 1) * E; e++) seen->gradient[i] += (double)words->grad[e] * (double)words->data[e];
+    }
+    return seen->gradient != NULL;
+}
+
+static bool run(tc_seen *seen, tg_tape *tape, const tc_model *model, bool gradient)
+{
+    const int32_t C = model->labels.count;
+    tc_batches batches;
+    tc_look look = {0};
+    if (!tc_batches_init(&batches, (tc_part){seen->data.rows, 1}, 1)) return false;
+    tg_tensor *logits = tc_model_forward(tape, model, tc_batches_get(&batches, 0), &look);
+    const tg_tensor *answer = tg_log_softmax(tape, logits);
+    tc_batches_free(&batches);
+    if (!answer) return tc_fail("%s", tg_tape_error(tape));
+    seen->probabilities = tc_allocate(NULL, (size_t)C, sizeof *seen->probabilities);
+    if (!seen->probabilities) return false;
+    for (int32_t c = 0; c < C; c++) seen->probabilities[c] = exp((double)answer->data[c]);
+    seen->view = (tc_view){
+        .text = seen->data.rows[0].text,
+        .tokens = seen->tokens.items,
+        .ids = seen->data.rows[0].ids,
+        .count = seen->data.rows[0].length,
+        .labels = &model->labels,
+        .probabilities = seen->probabilities,
+        .best = tc_best_label(answer->data, C),
+    };
+    seen->log_odds = tc_log_odds(answer->data, C, seen->view.best);
+    return (model->settings.attention == TC_NO_ATTENTION || take_weights(seen, tape, &look.attention)) &&
+           (!gradient || take_gradient(seen, tape, logits, answer->data, look.words, model->params));
+}
+
+bool tc_see(tc_seen *seen, const tc_model *model, const char *text, bool gradient)
+{
+    const tc_tokenizer *tokenizer = &model->tokenizer;
+    size_t bad;
+    if (!tc_text_valid(text, strlen(text), &bad)) {
+        return tc_fail("TEXT: byte %zu, 0x%02X, is not UTF-8", bad + 1, (unsigned)(unsigned char)text[bad]);
+    }
+    seen->data.name = "TEXT";
+    if (!tc_data_add_text(&seen->data, text) || !tc_model_encode(model, &seen->data) ||
+        !tc_tokenize(tokenizer, &seen->tokens, text)) {
+        return false;
+    }
+    if (!seen->data.rows[0].length) {
+        return tc_fail("TEXT: there is no word in it to look at%s", tokenizer->stopwords.count ? " but stop words" : "");
+    }
+    tg_tape *tape = tg_tape_new(0);
+    tg_tape_set_training(tape, false);
+    tg_tape_set_recording(tape, gradient);
+    const bool good = run(seen, tape, model, gradient);
+    tg_tape_free(tape);
+    return good;
+}
+
+void tc_seen_free(tc_seen *seen)
+{
+    tc_tokens_free(&seen->tokens);
+    tc_data_free(&seen->data);
+    free(seen->weights);
+    free(seen->probabilities);
+    free(seen->gradient);
+    *seen = (tc_seen){0};
+}

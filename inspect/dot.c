@@ -1,0 +1,98 @@
+/* The tape as a graph for Graphviz. */
+#include "graph.h"
+#include "inspect.h"
+
+enum { LONGEST_PERIOD = 64, LEAST_REPEATS = 3 };
+
+/* Whether two operators do the same to the same shapes in the same scope. */
+static bool alike(const tg_graph *graph, int64_t a, int64_t b)
+{
+    const tg_node *x = graph->rows[a].node, *y = graph->rows[b].node;
+    return x->op == y->op && x->n_inputs == y->n_inputs && x->outputs[0]->ndim == y->outputs[0]->ndim &&
+           tg_has_shape(x->outputs[0], y->outputs[0]->ndim, y->outputs[0]->shape) &&
+           strcmp(tg_graph_scope(graph, a).text, tg_graph_scope(graph, b).text) == 0;
+}
+
+/* How often the `period` operators from `at` on are repeated, one group after the other. */
+static int64_t repeats(const tg_graph *graph, int64_t at, int64_t period)
+{
+    int64_t same = 0;
+    while (at + same + period < graph->count && alike(graph, at + same, at + same + period)) same++;
+    return 1 + same / period;
+}
+
+/* For each operator the one that is drawn in its place, and of those that stand for others how often they do. */
+static void fold(const tg_graph *graph, int64_t *drawn, int64_t *times)
+{
+    for (int64_t at = 0; at < graph->count;) {
+        int64_t period = 1, best = 1;
+        for (int64_t p = 1; p <= LONGEST_PERIOD && at + p < graph->count; p++) {
+            const int64_t n = repeats(graph, at, p);
+            if (n >= LEAST_REPEATS && n * p > best * period) best = n, period = p;
+        }
+        for (int64_t i = 0; i < best * period; i++) {
+            drawn[at + i] = at + i % period;
+            times[at + i] = best;
+        }
+        at += best * period;
+    }
+}
+
+/* Clusters open and close as the scope changes from one operator to the next; they nest by the parts of its name. */
+static void draw_operators(const tg_graph *graph, const int64_t *drawn, const int64_t *times, FILE *stream)
+{
+    for (int64_t i = 0; i < graph->count; i++) {
+        if (drawn[i] != i) continue;
+        const tg_node *node = graph->rows[i].node;
+        const tg_tensor *y = node->outputs[0];
+        tg_text scope = tg_graph_scope(graph, i);
+        int depth = 0;
+        for (char *at = scope.text; *at; depth++) {
+            char *end = at + strcspn(at, "/");
+            fprintf(stream, "  subgraph \"cluster_%.*s\" { label=\"%.*s\";", (int)(end - scope.text), scope.text, (int)(end - at), at);
+            at = *end ? end + 1 : end;
+        }
+        fprintf(stream, "  n%lld [label=\"%s\\n%s", (long long)i, node->op->name, tg_text_of(y->ndim, y->shape).text);
+        if (times[i] > 1) fprintf(stream, "\\n%lld times", (long long)times[i]);
+        for (int k = 0; k < node->n_inputs; k++) {
+            const tg_tensor *input = node->inputs[k];
+            if (input && input->params) fprintf(stream, "\\n%s %s", input->name, tg_text_of(input->ndim, input->shape).text);
+        }
+        fprintf(stream, "\"%s];", y->has_grad ? ", fillcolor=\"#dbe9f6\"" : "");
+        while (depth--) fprintf(stream, " }");
+        fprintf(stream, "\n");
+    }
+}
+
+/* Graphviz draws an edge once ("strict"), however many of the operators that are drawn as one have it. */
+static void draw_edges(const tg_graph *graph, const int64_t *drawn, FILE *stream)
+{
+    for (int64_t i = 0; i < graph->count; i++) {
+        const tg_node *node = graph->rows[i].node;
+        for (int k = 0; k < node->n_inputs; k++) {
+            const tg_tensor *input = node->inputs[k];
+            if (!input || !input->node) continue;
+            const int64_t from = drawn[input->node->number];
+            const char *style = from >= drawn[i] ? " [style=dashed, constraint=false]" : ""; /* from a step to the next one */
+            fprintf(stream, "  n%lld -> n%lld%s;\n", (long long)from, (long long)drawn[i], style);
+        }
+    }
+}
+
+bool tg_tape_write_dot(const tg_tape *tape, FILE *stream)
+{
+    tg_graph graph;
+    if (!tape || !tg_graph_of(&graph, tape)) return false;
+    int64_t *drawn = tg_realloc(NULL, (size_t)(2 * graph.count + 1) * sizeof *drawn), *times = drawn + graph.count;
+    if (drawn) {
+        fold(&graph, drawn, times);
+        fprintf(stream, "strict digraph tape {\n  node [shape=box, style=\"rounded,filled\", fillcolor=white, "
+                        "fontname=\"sans-serif\", fontsize=11];\n  graph [fontname=\"sans-serif\", color=gray];\n");
+        draw_operators(&graph, drawn, times, stream);
+        draw_edges(&graph, drawn, stream);
+        fprintf(stream, "}\n");
+    }
+    tg_free(graph.rows);
+    tg_free(drawn);
+    return drawn && !ferror(stream);
+}

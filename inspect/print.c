@@ -1,0 +1,98 @@
+/* The tape as a table. */
+#include "graph.h"
+#include "inspect.h"
+
+enum { READS = 26 }; /* width of a column */
+
+typedef struct text { char text[192]; } text;
+
+/* 1536 as "1.5K" with a `unit` of 1024. */
+static text short_number(double number, double unit)
+{
+    static const char letters[] = " KMGTP";
+    text t;
+    int power = 0;
+    for (; number >= 999.5 && letters[power + 1]; power++) number /= unit;
+    snprintf(t.text, sizeof t.text, power && number < 9.95 ? "%.1f%c" : "%.0f%c", number, letters[power]);
+    return t;
+}
+
+/* "-0.31 .. 2.4", or how many of the numbers are none. */
+static text range_of(const tg_real *data, int64_t size)
+{
+    text t = {"-"};
+    double least = INFINITY, most = -INFINITY;
+    int64_t odd = 0;
+    for (int64_t i = 0; data && i < size; i++) {
+        const double x = (double)data[i];
+        if (x - x == 0) least = fmin(least, x), most = fmax(most, x);
+        else odd++;
+    }
+    if (odd) snprintf(t.text, sizeof t.text, "%lld not finite", (long long)odd);
+    else if (least <= most) snprintf(t.text, sizeof t.text, "%.3g .. %.3g", least, most);
+    return t;
+}
+
+/* "#3" of what an operator made, the last part of a parameter's name, and of a constant its shape. */
+static text input_text(const tg_tensor *input)
+{
+    text t = {""};
+    const char *dot = input->name ? strrchr(input->name, '.') : NULL;
+    if (input->params) snprintf(t.text, sizeof t.text, "%s", dot ? dot + 1 : input->name);
+    else if (input->node) snprintf(t.text, sizeof t.text, "#%lld", (long long)input->node->number);
+    else snprintf(t.text, sizeof t.text, "%s", tg_text_of(input->ndim, input->shape).text);
+    return t;
+}
+
+/* As many of them as a column has room for. */
+static text inputs_of(const tg_node *node)
+{
+    text t = {""};
+    for (int i = 0; i < node->n_inputs; i++) {
+        const size_t used = strlen(t.text);
+        if (!node->inputs[i]) continue;
+        const text input = input_text(node->inputs[i]);
+        if (used && used + strlen(input.text) + 2 > READS - 3) {
+            strcat(t.text, " ..");
+            break;
+        }
+        snprintf(t.text + used, sizeof t.text - used, "%s%s", used ? ", " : "", input.text);
+    }
+    return t;
+}
+
+typedef struct sums {
+    double bytes, flops;
+} sums;
+
+static void print_row(const tg_graph *graph, int64_t i, sums *all, FILE *stream)
+{
+    const tg_node *node = graph->rows[i].node;
+    const double flops = node->op->flops ? node->op->flops(node) : 0;
+    all->flops += flops;
+    for (int k = 0; k < node->n_outputs; k++) {
+        const tg_tensor *y = node->outputs[k];
+        const bool view = node->n_inputs && node->inputs[0] && y->data == node->inputs[0]->data;
+        const double bytes = view ? 0 : (double)y->size * sizeof *y->data;
+        all->bytes += bytes;
+        if (k) fprintf(stream, "%5s %-20s %-26s", "", "", "");
+        else fprintf(stream, "%5lld %-20s %-26s", (long long)i, node->op->name, tg_graph_scope(graph, i).text);
+        fprintf(stream, " %-18s %-*s %6s %6s  %-18s  %s\n", tg_text_of(y->ndim, y->shape).text, READS, k ? "" : inputs_of(node).text,
+                short_number(bytes, 1024).text, k || !node->op->flops ? "-" : short_number(flops, 1000).text,
+                range_of(y->data, y->size).text, range_of(y->has_grad ? y->grad : NULL, y->size).text);
+    }
+}
+
+bool tg_tape_print(const tg_tape *tape, FILE *stream)
+{
+    tg_graph graph;
+    sums all = {0, 0};
+    if (!tape || !tg_graph_of(&graph, tape)) return false;
+    fprintf(stream, "%5s %-20s %-26s %-18s %-*s %6s %6s  %-18s  %s\n", "#", "operator", "scope", "result", READS, "reads", "bytes", "FLOPs",
+            "values", "gradients");
+    for (int64_t i = 0; i < graph.count; i++) print_row(&graph, i, &all, stream);
+    fprintf(stream, "%lld operators, results of %sB, %sB of the tape in use, %sFLOPs forward\n", (long long)graph.count,
+            short_number(all.bytes, 1024).text, short_number((double)tape->arena.used, 1024).text, short_number(all.flops, 1000).text);
+    tg_free(graph.rows);
+    return !ferror(stream);
+}

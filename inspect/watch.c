@@ -1,0 +1,86 @@
+/* Where the first NaN or infinity began, and what is likely a mistake. */
+#include "graph.h"
+#include "inspect.h"
+
+enum { MANY_PASSES = 1000, MANY_LOGITS = 16 };
+
+/* The place of the first number that is none, or -1. */
+static int64_t first_odd(const tg_real *data, int64_t size, bool infinity_too)
+{
+    for (int64_t i = 0; data && i < size; i++)
+        if (infinity_too ? !(data[i] - data[i] == 0) : data[i] != data[i]) return i;
+    return -1;
+}
+
+/* "encoder/self_attn": of an operator that nothing reads yet, by its own parameters. */
+static tg_text scope_of(const tg_node *node)
+{
+    tg_graph graph;
+    tg_text text = {"no scope"};
+    if (!tg_graph_of(&graph, node->tape)) return text;
+    if (node->number < graph.count && graph.rows[node->number].node == node) text = tg_graph_scope(&graph, node->number);
+    tg_free(graph.rows);
+    return text;
+}
+
+static void complain(tg_node *node, const char *what, const tg_tensor *tensor, const tg_real *data, int64_t at)
+{
+    int64_t place[TG_MAX_DIMS];
+    for (int64_t d = tensor->ndim, rest = at; d-- > 0; rest /= tensor->shape[d]) place[d] = rest % tensor->shape[d];
+    tg_node_fail(node, "%s %s is %g at %s (operator %lld, scope \"%s\")", what, tg_tensor_text(node, tensor), (double)data[at],
+                 tg_shape_text(node, tensor->ndim, place), (long long)node->number, scope_of(node).text);
+}
+
+/* Whether every row of the last axis lies in 0 .. 1 and has the sum 1, as no logits do. */
+static bool like_probabilities(const tg_tensor *x)
+{
+    const int64_t width = x->ndim ? x->shape[x->ndim - 1] : 0;
+    double sum = 0;
+    for (int64_t i = 0; width > 1 && i < x->size; i++) {
+        if (!(x->data[i] >= 0 && x->data[i] <= 1)) return false;
+        sum += (double)x->data[i];
+        if (i % width == width - 1 && fabs(sum - (double)(i / width + 1)) > 1e-3) return false;
+    }
+    return width > 1 && x->size > 0;
+}
+
+static void warn(tg_tape *tape, const char *format, const char *name, const char *text)
+{
+    if (!tape->warning[0]) snprintf(tape->warning, sizeof tape->warning, format, name, text);
+}
+
+static void look_for_mistakes(tg_node *node)
+{
+    const char *name = node->op->name;
+    if (strcmp(name, "cross_entropy") == 0 && like_probabilities(node->inputs[0]))
+        warn(node->tape, "%s: the rows of its input %s lie in 0 .. 1 and have the sum 1: they look like probabilities, and it wants "
+             "logits", name, tg_tensor_text(node, node->inputs[0]));
+    for (int i = 0; i < node->n_inputs; i++) {
+        const tg_tensor *input = node->inputs[i];
+        if (input && input->params && ((const tg_param_entry *)input)->added > MANY_PASSES)
+            warn(node->tape, "the gradient of %s was added to %s times without a step: clear it by tg_params_clear_grads, if that "
+                 "was not the intention", input->name, "1000");
+    }
+}
+
+static void watch(tg_node *node, bool backward)
+{
+    for (int k = 0; !backward && k < node->n_outputs; k++) {
+        const tg_tensor *y = node->outputs[k];
+        const int64_t at = first_odd(y->data, y->size, !node->op->may_be_infinite);
+        if (at >= 0) complain(node, "the result", y, y->data, at);
+    }
+    for (int i = 0; backward && i < node->n_inputs; i++) {
+        const tg_tensor *x = node->inputs[i];
+        const int64_t at = x && x->has_grad ? first_odd(x->grad, x->size, true) : -1;
+        if (at >= 0) complain(node, x->params ? "the gradient of a parameter" : "the gradient of an input", x, x->grad, at);
+    }
+    if (!backward) look_for_mistakes(node);
+}
+
+void tg_tape_watch(tg_tape *tape, bool on)
+{
+    if (tape) tape->watch = on ? watch : NULL;
+}
+
+const char *tg_tape_warning(const tg_tape *tape) { return tape && tape->warning[0] ? tape->warning : NULL; }

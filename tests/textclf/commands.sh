@@ -1,0 +1,43 @@
+# commands.sh: what the tests of textclf's command line share. It is read by them, with TEXTCLF as $1: goes to a temporary folder
+# (checks.sh), and runs textclf.
+[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: $0 TEXTCLF" >&2; exit 2; }
+textclf=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+source=$(cd "$(dirname "$0")/../.." && pwd)
+examples=$source/../shared/data
+. "$source/tests/checks.sh"
+tab=$(printf '\t')
+
+skip()
+{
+    echo "skipped: $1"
+}
+
+# run ARGUMENT...: textclf, its output in out and err, its exit status in $status
+run()
+{
+    "$textclf" "$@" >out 2>err </dev/null
+    status=$?
+}
+
+# ran STATUS WHAT: run ended with this status
+ran()
+{
+    check "$2: status $status, not $1: $(head -n 3 err)" [ "$status" -eq "$1" ]
+}
+
+# refused STATUS PATTERN ARGUMENT...: textclf ends with this status and one line, which PATTERN (a grep expression) matches
+refused()
+{
+    wanted=$1
+    pattern=$2
+    shift 2
+    run "$@"
+    ran "$wanted" "$*"
+    check "$*: more or less than one line: $(cat err)" [ "$(wc -l <err)" -eq 1 ]
+    check "$*: the line is \"$(cat err)\", not \"$pattern\"" grep -q "^textclf: $pattern" err
+}
+
+says()
+{
+    check "$1: \"$2\" is not in: $(cat "$3")" grep -q -- "$2" "$3"
+}
