@@ -148,8 +148,9 @@ static inline char *tg_join_scope(char text[TG_MAX_NAME], const char *name, cons
 
 /* A tensor of a loaded file that waits for its parameter. */
 typedef struct tg_loaded {
-    tg_tensor tensor;
-    uint64_t begin, end; /* its bytes in the file's data */
+    tg_tensor tensor;                        /* without data */
+    const struct tg_number_format *format;
+    const unsigned char *begin, *end;        /* of its bytes */
     bool claimed;
 } tg_loaded;
 
@@ -189,9 +190,9 @@ static inline tg_tensor *tg_apply_1(tg_tape *tape, const tg_op *op, const void *
     return tg_apply(tape, op, attributes, 1, &x, NULL);
 }
 
-/* Axes of the first input, counted from 0 where they were counted from the end; false with the error set where one is not
- * there or is named twice. */
-bool tg_node_axes(tg_node *node, int count, int *axes);
+/* Counts axes of x from 0 where they were counted from the end; false with the error set, in the operator's name, where one
+ * is not there or is named twice. */
+bool tg_axes_fit(tg_tape *tape, const char *name, const tg_tensor *x, int count, int *axes);
 
 /* C [m, n] (+)= A B, with B packed into scratch memory where it has to be; nothing after an error. In op_matmul.c. */
 struct tg_matrix;

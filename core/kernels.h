@@ -44,10 +44,28 @@ static inline int64_t tg_threads(bool worth_while)
 #endif
 }
 
+/* Philox4x32-10 (Salmon et al., SC 2011): ten rounds of two 32 x 32 bit products over a 128-bit counter.
+ *     round:  (x0, x1, x2, x3) -> (hi(M1 x2) ^ x1 ^ k0, lo(M1 x2), hi(M0 x0) ^ x3 ^ k1, lo(M0 x0)),  k += W
+ * Of `lanes` blocks in a row, the four words of the block with counter first + l are x0[l] .. x3[l]. */
+static inline void tg_philox(uint64_t key, uint64_t first, int lanes, uint32_t *x0, uint32_t *x1, uint32_t *x2,
+                             uint32_t *x3)
+{
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    for (int l = 0; l < lanes; l++) {
+        x0[l] = (uint32_t)(first + (uint64_t)l), x1[l] = (uint32_t)((first + (uint64_t)l) >> 32);
+        x2[l] = x3[l] = 0;
+    }
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
+        for (int l = 0; l < lanes; l++) {
+            uint64_t p0 = (uint64_t)0xD2511F53u * x0[l], p1 = (uint64_t)0xCD9E8D57u * x2[l];
+            x0[l] = (uint32_t)(p1 >> 32) ^ x1[l] ^ k0, x1[l] = (uint32_t)p1;
+            x2[l] = (uint32_t)(p0 >> 32) ^ x3[l] ^ k1, x3[l] = (uint32_t)p0;
+        }
+}
+
 /* ---- element by element, y may be x ----
  * Largest errors over all floats, in units of the last place (swept in tests/kernels): exp 1.1, tanh 6.5, sigmoid 2.5. In the
  * double build they are the C library's. */
-TG_KERNEL_DECLARE(void, tg_k_exp, int64_t n, const tg_real *x, tg_real *y);
 TG_KERNEL_DECLARE(void, tg_k_tanh, int64_t n, const tg_real *x, tg_real *y);
 TG_KERNEL_DECLARE(void, tg_k_sigmoid, int64_t n, const tg_real *x, tg_real *y);
 

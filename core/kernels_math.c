@@ -2,12 +2,6 @@
  * `omp simd` promises the compiler that rows do not overlap, other than one being the other; it asks for no OpenMP. */
 #include "simd.h"
 
-void TG_KERNEL(tg_k_exp)(int64_t n, const tg_real *x, tg_real *y)
-{
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++) y[i] = real_exp(x[i]);
-}
-
 void TG_KERNEL(tg_k_exp_shifted)(int64_t n, const tg_real *x, tg_real shift, tg_real factor, tg_real *y)
 {
 #pragma omp simd
@@ -47,30 +41,25 @@ static inline tg_real add_lanes(tg_real lanes[LANES])
     return lanes[0];
 }
 
-tg_real TG_KERNEL(tg_k_sum)(int64_t n, const tg_real *x)
+/* sum_i x_i y_i; y NULL is all ones, by which a fused multiply-add just adds. */
+static inline tg_real sum_products(int64_t n, const tg_real *x, const tg_real *y)
 {
     vec sum[PARTS] = {{0}};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (int p = 0; p < PARTS; p++) sum[p] += vec_load(x + i + p * VEC_WIDTH);
+        for (int p = 0; p < PARTS; p++) {
+            const int64_t at = i + p * VEC_WIDTH;
+            sum[p] = vec_fma(vec_load(x + at), y ? vec_load(y + at) : vec_of(1), sum[p]);
+        }
     tg_real lanes[LANES];
     memcpy(lanes, sum, sizeof lanes);
-    for (int l = 0; i < n; i++, l++) lanes[l] += x[i];
+    for (int l = 0; i < n; i++, l++) lanes[l] = real_fma(x[i], y ? y[i] : 1, lanes[l]);
     return add_lanes(lanes);
 }
 
-tg_real TG_KERNEL(tg_k_dot)(int64_t n, const tg_real *x, const tg_real *y)
-{
-    vec sum[PARTS] = {{0}};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int p = 0; p < PARTS; p++)
-            sum[p] = vec_fma(vec_load(x + i + p * VEC_WIDTH), vec_load(y + i + p * VEC_WIDTH), sum[p]);
-    tg_real lanes[LANES];
-    memcpy(lanes, sum, sizeof lanes);
-    for (int l = 0; i < n; i++, l++) lanes[l] = real_fma(x[i], y[i], lanes[l]);
-    return add_lanes(lanes);
-}
+tg_real TG_KERNEL(tg_k_sum)(int64_t n, const tg_real *x) { return sum_products(n, x, NULL); }
+
+tg_real TG_KERNEL(tg_k_dot)(int64_t n, const tg_real *x, const tg_real *y) { return sum_products(n, x, y); }
 
 /* What comparing vectors gives: all bits set where it holds. */
 #ifdef TG_DOUBLE
@@ -115,32 +104,13 @@ void TG_KERNEL(tg_k_add_rows)(int64_t rows, int64_t n, const tg_real *x, int64_t
 
 /* ---- dropout ---- */
 
-/* Sixteen blocks of Philox4x32-10 at a time, the rounds as in random.c. */
-static void philox_blocks(uint64_t key, uint64_t first, uint32_t words[4][LANES])
-{
-    uint32_t *x0 = words[0], *x1 = words[1], *x2 = words[2], *x3 = words[3];
-    for (int l = 0; l < LANES; l++) {
-        x0[l] = (uint32_t)(first + (uint64_t)l), x1[l] = (uint32_t)((first + (uint64_t)l) >> 32);
-        x2[l] = x3[l] = 0;
-    }
-    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-    for (int round = 0; round < 10; round++) {
-        for (int l = 0; l < LANES; l++) {
-            uint64_t p0 = (uint64_t)0xD2511F53u * x0[l], p1 = (uint64_t)0xCD9E8D57u * x2[l];
-            x0[l] = (uint32_t)(p1 >> 32) ^ x1[l] ^ k0, x1[l] = (uint32_t)p1;
-            x2[l] = (uint32_t)(p0 >> 32) ^ x3[l] ^ k1, x3[l] = (uint32_t)p0;
-        }
-        k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
-    }
-}
-
 void TG_KERNEL(tg_k_dropout_mask)(int64_t n, uint64_t key, uint64_t start, uint32_t threshold, tg_real scale,
                                   tg_real *mask)
 {
     uint32_t words[4][LANES];
     uint64_t first = start / 4 * 4; /* the word that the sixteen blocks begin with */
     for (; first < start + (uint64_t)n; first += 4 * LANES) {
-        philox_blocks(key, first / 4, words);
+        tg_philox(key, first / 4, LANES, words[0], words[1], words[2], words[3]);
         for (int w = 0; w < 4; w++)
             for (int l = 0; l < LANES; l++) {
                 int64_t i = (int64_t)(first + 4 * (uint64_t)l + (uint64_t)w - start);

@@ -168,16 +168,17 @@ bool tg_keep_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t tim
     return true;
 }
 
-bool tg_node_axes(tg_node *node, int count, int *axes)
+bool tg_axes_fit(tg_tape *tape, const char *name, const tg_tensor *x, int count, int *axes)
 {
-    const tg_tensor *x = node->inputs[0];
+    const tg_text shape = tg_text_of(x->ndim, x->shape);
     for (int k = 0; k < count; k++) {
         const int axis = axes[k] < 0 ? axes[k] + x->ndim : axes[k];
         if (axis < 0 || axis >= x->ndim)
-            return tg_node_fail(node, "axis %d of %s is not there", axes[k], tg_tensor_text(node, x));
+            return tg_fail(&tape->error, "%s: axis %d of %s is not there", name, axes[k], shape.text);
         axes[k] = axis;
         for (int before = 0; before < k; before++)
-            if (axes[before] == axis) return tg_node_fail(node, "axis %d of %s is named twice", axis, tg_tensor_text(node, x));
+            if (axes[before] == axis)
+                return tg_fail(&tape->error, "%s: axis %d of %s is named twice", name, axis, shape.text);
     }
     return true;
 }

@@ -1,17 +1,13 @@
-/* Losses: one number, the mean over what counts.
+/* Cross-entropy: one number, the mean over what counts. (Losses of two tensors of one shape are in op_elementwise.c.)
  *
  *     cross_entropy  l_r = -sum_c q_c w_c ln p_c,  p = softmax(x),  q = (1 - s) [c = label] + s / C,
  *                    y = sum_r l_r / sum_r w_label
  *                    dx_c = (p_c sum_k q_k w_k - q_c w_c) dy / sum_r w_label
- *     binary_cross_entropy  y = mean(max(x, 0) - x t + ln(1 + e^-|x|))      dx = (sigmoid(x) - t) dy / n
- *     mean_squared_error    y = mean((a - b)^2)                              da = 2 (a - b) dy / n,  db = -da
  *
- * The first gradient: with g_c = q_c w_c, l = -sum_c g_c x_c + (sum_c g_c) ln sum e^x, and d(ln sum e^x)/dx_c = p_c. Sums over
+ * The gradient: with g_c = q_c w_c, l = -sum_c g_c x_c + (sum_c g_c) ln sum e^x, and d(ln sum e^x)/dx_c = p_c. Sums over
  * rows run in double, in their order. */
 #include "internal.h"
 #include "kernels.h"
-
-/* ---- cross-entropy ---- */
 
 typedef struct cross_entropy_attributes {
     tg_ints labels;
@@ -112,72 +108,4 @@ tg_tensor *tg_cross_entropy_weighted(tg_tape *tape, tg_tensor *logits, tg_ints l
 tg_tensor *tg_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_ints labels)
 {
     return tg_cross_entropy_weighted(tape, logits, labels, NULL, 0);
-}
-
-/* ---- losses on two tensors of one shape ---- */
-
-static bool pair_shape(tg_node *node)
-{
-    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
-    if (!tg_has_shape(a, b->ndim, b->shape))
-        return tg_node_fail(node, "%s and %s differ", tg_tensor_text(node, a), tg_tensor_text(node, b));
-    if (a->size == 0) return tg_node_fail(node, "the mean over nothing: %s", tg_tensor_text(node, a));
-    return tg_output(node, TG_SCALAR) != NULL;
-}
-
-static void mean_forward(tg_node *node, double (*loss)(double a, double b))
-{
-    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
-    double total = 0;
-    for (int64_t i = 0; i < a->size; i++) total += loss((double)a->data[i], (double)b->data[i]);
-    node->outputs[0]->data[0] = (tg_real)(total / (double)a->size);
-}
-
-static double binary_loss(double x, double t) { return (x > 0 ? x : 0) - x * t + log1p(exp(-fabs(x))); }
-
-static void binary_cross_entropy_forward(tg_node *node) { mean_forward(node, binary_loss); }
-
-static void binary_cross_entropy_backward(tg_node *node)
-{
-    const tg_tensor *x = node->inputs[0];
-    const tg_real *t = node->inputs[1]->data;
-    tg_real scale = node->outputs[0]->grad[0] / (tg_real)x->size, *dx = tg_grad(node, 0);
-    tg_real *p = tg_scratch(node, x->size);
-    if (!p) return;
-    TG_RUN(tg_k_sigmoid)(x->size, x->data, p);
-    for (int64_t i = 0; dx && i < x->size; i++) dx[i] += (p[i] - t[i]) * scale;
-}
-
-TG_OP(binary_cross_entropy_op, "binary_cross_entropy", .shape = pair_shape, .forward = binary_cross_entropy_forward,
-      .backward = binary_cross_entropy_backward);
-
-tg_tensor *tg_binary_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_tensor *targets)
-{
-    if (tape && targets && targets->requires_grad)
-        return tg_fail(&tape->error, "binary_cross_entropy: the targets require a gradient, and take none; detach them");
-    return tg_apply(tape, &binary_cross_entropy_op, NULL, 2, (tg_tensor *[]){logits, targets}, NULL);
-}
-
-static double square_loss(double a, double b) { return (a - b) * (a - b); }
-
-static void mean_squared_error_forward(tg_node *node) { mean_forward(node, square_loss); }
-
-static void mean_squared_error_backward(tg_node *node)
-{
-    const tg_tensor *a = node->inputs[0], *b = node->inputs[1];
-    tg_real scale = 2 * node->outputs[0]->grad[0] / (tg_real)a->size;
-    tg_real *da = tg_grad(node, 0), *db = tg_grad(node, 1);
-    for (int64_t i = 0; i < a->size; i++) {
-        tg_real d = (a->data[i] - b->data[i]) * scale;
-        if (da) da[i] += d;
-        if (db) db[i] -= d;
-    }
-}
-
-TG_OP(mean_squared_error_op, "mean_squared_error", .shape = pair_shape, .forward = mean_squared_error_forward,
-      .backward = mean_squared_error_backward);
-
-tg_tensor *tg_mean_squared_error(tg_tape *tape, tg_tensor *x, tg_tensor *y)
-{
-    return tg_apply(tape, &mean_squared_error_op, NULL, 2, (tg_tensor *[]){x, y}, NULL);
 }

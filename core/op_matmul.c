@@ -10,7 +10,7 @@
 typedef struct matmul_attributes {
     bool transpose[2];
     int64_t m, n, k;
-    int batch_ndim; /* the leading axes of the result */
+    int batch_ndim; /* the leading axes of the result, and one of size 1 for each matrix */
     int64_t batch_shape[TG_MAX_DIMS], batch_strides[3][TG_MAX_DIMS]; /* of a, b and y, in numbers */
 } matmul_attributes;
 
@@ -36,7 +36,8 @@ static bool matmul_shape(tg_node *node)
         return fail_shapes(node, text);
     }
     tg_tensor a_batch = *a, b_batch = *b;
-    a_batch.ndim -= 2, b_batch.ndim -= 2;
+    a_batch.shape[--a_batch.ndim - 1] = 1;
+    b_batch.shape[--b_batch.ndim - 1] = 1;
     if (!tg_broadcast(2, (const tg_tensor *[]){&a_batch, &b_batch}, &op->batch_ndim, op->batch_shape, op->batch_strides))
         return fail_shapes(node, "the leading axes do not broadcast");
     const int64_t matrix[3] = {op->m * op->k, op->k * op->n, op->m * op->n};
@@ -45,25 +46,14 @@ static bool matmul_shape(tg_node *node)
         for (int i = 0; i < 3; i++) op->batch_strides[i][d] *= matrix[i];
     int64_t shape[TG_MAX_DIMS];
     memcpy(shape, op->batch_shape, sizeof shape);
-    shape[op->batch_ndim] = op->m, shape[op->batch_ndim + 1] = op->n;
-    return tg_output(node, op->batch_ndim + 2, shape) != NULL;
+    shape[op->batch_ndim - 1] = op->m, shape[op->batch_ndim] = op->n;
+    return tg_output(node, op->batch_ndim + 1, shape) != NULL;
 }
 
 static double matmul_flops(const tg_node *node)
 {
     const matmul_attributes *op = node->attributes;
     return 2.0 * (double)node->outputs[0]->size * (double)op->k;
-}
-
-/* The offset of matrix number `index` of the batch. */
-static int64_t offset(const matmul_attributes *op, int which, int64_t index)
-{
-    int64_t at = 0;
-    for (int d = op->batch_ndim - 1; d >= 0; d--) {
-        at += index % op->batch_shape[d] * op->batch_strides[which][d];
-        index /= op->batch_shape[d];
-    }
-    return at;
 }
 
 /* One of the three operands, 0, 1, 2 for a, b, y: how the batch's first matrix of it is read. */
@@ -82,10 +72,10 @@ static operand input(const tg_node *node, int which)
 
 static operand transposed(operand x) { return (operand){x.which, tg_matrix_transposed(x.first)}; }
 
-/* Matrix number `index` of the batch. */
-static tg_matrix matrix(const matmul_attributes *op, operand x, int64_t index)
+/* The matrix of the batch at which the walk over it stands. */
+static tg_matrix matrix(operand x, const tg_rows *at)
 {
-    return (tg_matrix){x.first.data + offset(op, x.which, index), x.first.row, x.first.column};
+    return (tg_matrix){x.first.data + at->offset[x.which], x.first.row, x.first.column};
 }
 
 void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *c, int64_t c_row, bool add)
@@ -101,15 +91,16 @@ static void run_batch(tg_node *node, int64_t m, int64_t n, int64_t k, operand le
                       bool add)
 {
     const matmul_attributes *op = node->attributes;
-    int64_t batch = tg_shape_size(op->batch_ndim, op->batch_shape);
-    const bool shared = batch > 0 && offset(op, right.which, batch - 1) == 0; /* one right side, packed once */
     const bool in_place = tg_gemm_in_place(n, right.first);
     tg_real *packed = in_place ? NULL : tg_scratch(node, tg_gemm_pack_size(k, n));
-    for (int64_t i = 0; i < batch && (packed || in_place); i++) {
-        const tg_matrix b = matrix(op, right, i);
-        if (packed && (i == 0 || !shared)) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
-        TG_RUN(tg_k_gemm)(m, n, k, matrix(op, left, i), packed ? packed : b.data, packed ? 0 : b.row,
-                          c + offset(op, which, i), n, add);
+    const tg_real *in_packed = NULL; /* a right side that several products share is packed once */
+    tg_rows rows = tg_rows_start(op->batch_ndim, op->batch_shape, 3, op->batch_strides);
+    while ((packed || in_place) && tg_rows_next(&rows)) {
+        const tg_matrix b = matrix(right, &rows);
+        if (packed && b.data != in_packed) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
+        in_packed = b.data;
+        TG_RUN(tg_k_gemm)(m, n, k, matrix(left, &rows), packed ? packed : b.data, packed ? 0 : b.row,
+                          c + rows.offset[which], n, add);
     }
 }
 

@@ -1,9 +1,8 @@
-/* Layer normalisation, unit vectors and dropout.
+/* Layer normalisation and unit vectors.
  *
  *     normalize  h = (x - mean) / s,  s = sqrt(variance + epsilon),  y = h w + b
  *                dx = (g - mean(g) - h mean(g h)) / s,  g = dy w       dw = sum dy h       db = sum dy
  *     unit       y = x / |x|                                          dx = (dy - y (y . dy)) / |x|
- *     dropout    y = x mask,  mask 0 or 1 / (1 - p)                   dx = dy mask
  *
  * Derivation of the first, over a row of n numbers: dh_i/dx_k = ([i = k] - 1/n) / s - h_i h_k / (n s), as dmean/dx_k = 1/n and
  * ds/dx_k = h_k / n. So dx_k = sum_i g_i dh_i/dx_k = (g_k - mean(g) - h_k mean(g h)) / s. */
@@ -135,54 +134,3 @@ TG_OP(unit_op, "unit", .attribute_size = sizeof(unit_attributes), .shape = unit_
       .backward = unit_backward);
 
 tg_tensor *tg_unit(tg_tape *tape, tg_tensor *x) { return tg_apply_1(tape, &unit_op, NULL, x); }
-
-/* ---- dropout ---- */
-
-typedef struct dropout_attributes {
-    double p;
-    tg_real *mask;
-} dropout_attributes;
-
-static bool dropout_shape(tg_node *node)
-{
-    dropout_attributes *op = node->attributes;
-    const tg_tensor *x = node->inputs[0];
-    if (!(op->p >= 0 && op->p < 1)) return tg_node_fail(node, "the probability %g is outside 0 <= p < 1", op->p);
-    op->mask = tg_save(node, x->size);
-    return op->mask && tg_output_like(node, x) != NULL;
-}
-
-static void dropout_forward(tg_node *node)
-{
-    const dropout_attributes *op = node->attributes;
-    const tg_tensor *x = node->inputs[0];
-    tg_random *random = &node->tape->random;
-    uint32_t threshold = (uint32_t)(op->p * 0x1p32);
-    tg_real scale = (tg_real)(1 / (1 - op->p));
-    enum { RUN = 4096 };
-#pragma omp parallel for if (x->size > TG_PARALLEL_WORK)
-    for (int64_t i = 0; i < x->size; i += RUN) {
-        int64_t n = x->size - i < RUN ? x->size - i : RUN;
-        TG_RUN(tg_k_dropout_mask)(n, random->key, random->counter + (uint64_t)i, threshold, scale, op->mask + i);
-        for (int64_t j = i; j < i + n; j++) node->outputs[0]->data[j] = x->data[j] * op->mask[j];
-    }
-    random->counter += (uint64_t)x->size;
-}
-
-static void dropout_backward(tg_node *node)
-{
-    const dropout_attributes *op = node->attributes;
-    const tg_real *dy = node->outputs[0]->grad;
-    bool add;
-    tg_real *dx = tg_grad_target(node, 0, &add);
-    for (int64_t i = 0; dx && i < node->inputs[0]->size; i++) dx[i] = (add ? dx[i] : 0) + dy[i] * op->mask[i];
-}
-
-TG_OP(dropout_op, "dropout", .attribute_size = sizeof(dropout_attributes), .shape = dropout_shape,
-      .forward = dropout_forward, .backward = dropout_backward);
-
-tg_tensor *tg_dropout(tg_tape *tape, tg_tensor *x, double p)
-{
-    const bool nothing = p == 0 || (p > 0 && p < 1 && !tg_tape_training(tape)); /* is dropped */
-    return nothing ? x : tg_apply_1(tape, &dropout_op, &(dropout_attributes){.p = p}, x);
-}

@@ -5,83 +5,69 @@
  *     max         y = max_j x_j               dx_j = dy / k where x_j = y, k the number of such j; else 0
  *     logsumexp   y = m + ln sum_j e^(x_j-m)  dx_j = dy e^(x_j - y),   m = max_j x_j
  *
- * The axes that stay are brought to the front and the reduced ones to the back, each group in its order: then every
- * result is a function of one row of n numbers. Where the reduced axes are the last ones already, nothing is moved. */
+ * The axes to reduce are brought to the back by a permutation first, where they are not there already: then every result is
+ * a function of one row of n numbers. */
 #include "internal.h"
 #include "kernels.h"
 
 typedef struct reduction {
-    tg_axes axes;
-    bool keep;
     tg_real (*reduce)(int64_t n, const tg_real *x);
     void (*gradient)(int64_t n, const tg_real *x, tg_real y, tg_real dy, tg_real *dx); /* writes dx */
-    bool needs_some;      /* nothing to reduce is an error */
-    bool reduced[TG_MAX_DIMS];
-    int64_t n, rows;
-    int64_t shape[TG_MAX_DIMS], in_x[TG_MAX_DIMS], in_rows[TG_MAX_DIMS]; /* reordered: sizes, strides */
-    bool in_place;        /* nothing is to be moved */
+    bool needs_some; /* nothing to reduce is an error */
+    int64_t n;       /* numbers of a row */
+    int ndim;        /* of the result, and its shape */
+    int64_t shape[TG_MAX_DIMS];
 } reduction;
 
 static bool reduce_shape(tg_node *node)
 {
-    reduction *op = node->attributes;
-    const tg_tensor *x = node->inputs[0];
-    if (op->axes.count > TG_MAX_DIMS) return tg_node_fail(node, "%d axes are too many", op->axes.count);
-    if (!tg_node_axes(node, op->axes.count, op->axes.axis)) return false;
-    for (int k = 0; k < op->axes.count; k++) op->reduced[op->axes.axis[k]] = true;
-    int ndim = 0;
-    int64_t shape[TG_MAX_DIMS], natural[TG_MAX_DIMS];
-    op->n = op->rows = 1;
-    for (int d = 0; d < x->ndim; d++) {
-        if (op->axes.count < 0) op->reduced[d] = true;
-        if (op->reduced[d]) op->n *= x->shape[d];
-        else op->rows *= x->shape[d];
-        if (!op->reduced[d]) shape[ndim++] = x->shape[d];
-        else if (op->keep) shape[ndim++] = 1;
-    }
-    if (op->n == 0 && op->rows > 0 && op->needs_some)
-        return tg_node_fail(node, "the axes to reduce of %s hold nothing", tg_tensor_text(node, x));
-    int at = 0;
-    tg_natural_strides(x->ndim, x->shape, natural);
-    for (int last = 0; last < 2; last++)
-        for (int d = 0; d < x->ndim; d++)
-            if (op->reduced[d] == last) op->shape[at] = x->shape[d], op->in_x[at++] = natural[d];
-    tg_natural_strides(x->ndim, op->shape, op->in_rows);
-    op->in_place = memcmp(op->in_x, op->in_rows, sizeof op->in_x) == 0;
-    return tg_output(node, ndim, shape) != NULL;
-}
-
-static const tg_real *input_rows(tg_node *node)
-{
     const reduction *op = node->attributes;
-    const tg_tensor *x = node->inputs[0];
-    if (op->in_place) return x->data;
-    tg_real *rows = tg_scratch(node, x->size);
-    if (rows) tg_copy_strided(x->ndim, op->shape, x->data, op->in_x, rows, op->in_rows, false);
-    return rows;
+    return tg_output(node, op->ndim, op->shape) != NULL;
 }
 
 static void reduce_forward(tg_node *node)
 {
     const reduction *op = node->attributes;
-    const tg_real *x = input_rows(node);
-    if (!x) return;
-    tg_real *y = node->outputs[0]->data;
-#pragma omp parallel for if (op->rows > 1 && op->rows * op->n > TG_PARALLEL_WORK)
-    for (int64_t r = 0; r < op->rows; r++) y[r] = op->reduce(op->n, x + r * op->n);
+    const tg_real *x = node->inputs[0]->data;
+    const tg_tensor *y = node->outputs[0];
+#pragma omp parallel for if (y->size > 1 && y->size * op->n > TG_PARALLEL_WORK)
+    for (int64_t r = 0; r < y->size; r++) y->data[r] = op->reduce(op->n, x + r * op->n);
 }
 
 static void reduce_backward(tg_node *node)
 {
     const reduction *op = node->attributes;
+    const tg_real *x = node->inputs[0]->data;
     const tg_tensor *y = node->outputs[0];
-    tg_real *dx = tg_grad(node, 0);
-    if (!dx) return;
-    const tg_real *x = input_rows(node);
-    tg_real *rows = tg_scratch(node, node->inputs[0]->size);
-    if (!x || !rows) return;
-    for (int64_t r = 0; r < op->rows; r++) op->gradient(op->n, x + r * op->n, y->data[r], y->grad[r], rows + r * op->n);
-    tg_copy_strided(node->inputs[0]->ndim, op->shape, rows, op->in_rows, dx, op->in_x, true);
+    tg_real *dx = tg_grad(node, 0), *row = tg_scratch(node, op->n);
+    for (int64_t r = 0; dx && row && r < y->size; r++) {
+        op->gradient(op->n, x + r * op->n, y->data[r], y->grad[r], row);
+        TG_RUN(tg_k_add_rows)(1, op->n, row, 0, dx + r * op->n);
+    }
+}
+
+static tg_tensor *reduce(tg_tape *tape, const tg_op *op, reduction how, tg_tensor *x, tg_axes axes, bool keep)
+{
+    if (!tape || tape->error.set || !x) return tg_apply_1(tape, op, &how, x);
+    if (axes.count > TG_MAX_DIMS) return tg_fail(&tape->error, "%s: %d axes are too many", op->name, axes.count);
+    if (!tg_axes_fit(tape, op->name, x, axes.count, axes.axis)) return NULL;
+    bool reduced[TG_MAX_DIMS] = {false}, in_order = true;
+    int order[TG_MAX_DIMS], at = 0;
+    how.n = 1;
+    for (int d = 0; d < x->ndim; d++) reduced[d] = axes.count < 0;
+    for (int k = 0; k < axes.count; k++) reduced[axes.axis[k]] = true;
+    for (int d = 0; d < x->ndim; d++) {
+        if (reduced[d]) how.n *= x->shape[d];
+        else order[at++] = d;
+        if (keep || !reduced[d]) how.shape[how.ndim++] = reduced[d] ? 1 : x->shape[d];
+    }
+    for (int d = 0; d < x->ndim; d++)
+        if (reduced[d]) order[at++] = d;
+    for (int d = 0; d < x->ndim; d++) in_order = in_order && order[d] == d;
+    if (how.n == 0 && how.needs_some && tg_shape_size(how.ndim, how.shape) > 0)
+        return tg_fail(&tape->error, "%s: the axes to reduce of %s hold nothing", op->name,
+                       tg_text_of(x->ndim, x->shape).text);
+    return tg_apply_1(tape, op, &how, in_order ? x : tg_permute(tape, x, order));
 }
 
 /* Pieces are summed over lanes and the pieces in double, so that a long sum keeps its digits. */
@@ -150,9 +136,8 @@ static void logsumexp_gradient(int64_t n, const tg_real *x, tg_real y, tg_real d
           .forward = reduce_forward, .backward = reduce_backward);                                           \
     tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep)                         \
     {                                                                                                        \
-        reduction op = {.axes = axes, .keep = keep, .needs_some = some};                                     \
-        op.reduce = identifier##_row, op.gradient = identifier##_gradient;                                   \
-        return tg_apply_1(tape, &identifier##_op, &op, x);                                                        \
+        reduction how = {.reduce = identifier##_row, .gradient = identifier##_gradient, .needs_some = some}; \
+        return reduce(tape, &identifier##_op, how, x, axes, keep);                                           \
     }
 
 REDUCE_OP(sum, false)

@@ -1,9 +1,9 @@
-/* Operators that move numbers and change none: reshape, permute, concat, stack, slice. Each number of y is one of x, so the
- * gradient dx is dy brought back to its place. */
+/* Operators that move numbers and change none: reshape, detach, permute, slice, concat, stack. Each number of y is one of x, so
+ * the gradient dx is dy brought back to its place. */
 #include "internal.h"
 #include "kernels.h"
 
-/* ---- reshape: a view ---- */
+/* ---- views: reshape, and detach, which stops the gradient ---- */
 
 typedef struct reshape_attributes {
     int ndim;
@@ -51,6 +51,16 @@ tg_tensor *tg_reshape(tg_tape *tape, tg_tensor *x, int ndim, const int64_t *shap
     return tg_apply_1(tape, &reshape_op, &op, x);
 }
 
+static bool detach_shape(tg_node *node)
+{
+    tg_tensor *x = node->inputs[0];
+    return tg_output_view(node, x, x->ndim, x->shape) != NULL;
+}
+
+TG_OP(detach_op, "detach", .shape = detach_shape, .forward = no_forward, .stops_gradient = true);
+
+tg_tensor *tg_detach(tg_tape *tape, tg_tensor *x) { return tg_apply_1(tape, &detach_op, NULL, x); }
+
 /* ---- permute and slice: x read in another layout ---- */
 
 typedef struct layout {
@@ -83,7 +93,7 @@ static bool permute_shape(tg_node *node)
     permute_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0];
     int64_t shape[TG_MAX_DIMS], natural[TG_MAX_DIMS];
-    if (!tg_node_axes(node, x->ndim, op->order)) return false;
+    if (!tg_axes_fit(node->tape, "permute", x, x->ndim, op->order)) return false;
     tg_natural_strides(x->ndim, x->shape, natural);
     for (int d = 0; d < x->ndim; d++) shape[d] = x->shape[op->order[d]], op->layout.in_x[d] = natural[op->order[d]];
     tg_natural_strides(x->ndim, shape, op->layout.in_y);
@@ -110,7 +120,7 @@ static bool slice_shape(tg_node *node)
 {
     slice_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0];
-    if (!tg_node_axes(node, 1, &op->axis)) return false;
+    if (!tg_axes_fit(node->tape, "slice", x, 1, &op->axis)) return false;
     int64_t size = x->shape[op->axis], start = op->start < 0 ? op->start + size : op->start;
     int64_t stop = op->stop < 0 ? op->stop + size : op->stop;
     if (start < 0 || stop < start || stop > size)
@@ -140,7 +150,7 @@ static bool concat_shape(tg_node *node)
 {
     int *axis = node->attributes;
     const tg_tensor *first = node->inputs[0];
-    if (!tg_node_axes(node, 1, axis)) return false;
+    if (!tg_axes_fit(node->tape, "concat", first, 1, axis)) return false;
     int64_t shape[TG_MAX_DIMS] = {0};
     memcpy(shape, first->shape, sizeof shape);
     for (int i = 1; i < node->n_inputs; i++) {

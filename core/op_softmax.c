@@ -89,7 +89,7 @@ static void backward_row(tg_node *node, int64_t row, int64_t count, const int64_
     for (int64_t i = 0; i < count; i++) dy[i] = out->grad[row * op->n + at[i]], y[i] = out->data[row * op->n + at[i]];
     const tg_real sum = op->logarithm ? TG_RUN(tg_k_sum)(count, dy) : TG_RUN(tg_k_dot)(count, dy, y);
     if (op->logarithm) {
-        TG_RUN(tg_k_exp)(count, y, y);
+        TG_RUN(tg_k_exp_shifted)(count, y, 0, 1, y);
         for (int64_t i = 0; i < count; i++) dy[i] -= y[i] * sum;
     } else {
         TG_RUN(tg_k_softmax_backward)(1, count, count, y, &sum, 1, dy);

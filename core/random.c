@@ -1,20 +1,6 @@
-/* Philox4x32-10 (Salmon et al., SC 2011): ten rounds of two 32 x 32 bit products over a 128-bit counter.
- *     round:  (x0, x1, x2, x3) -> (hi(M1 x2) ^ x1 ^ k0, lo(M1 x2), hi(M0 x0) ^ x3 ^ k1, lo(M0 x0)),  k += W
- * Word i of a stream is element i mod 4 of the block with counter i / 4. */
+/* Word i of a stream is element i mod 4 of the block of Philox (kernels.h) with the counter i / 4. */
 #include "internal.h"
-
-static void philox(uint64_t key, uint64_t block, uint32_t x[4])
-{
-    const uint64_t m0 = 0xD2511F53u, m1 = 0xCD9E8D57u;
-    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-    x[0] = (uint32_t)block, x[1] = (uint32_t)(block >> 32), x[2] = 0, x[3] = 0;
-    for (int round = 0; round < 10; round++) {
-        uint64_t p0 = m0 * x[0], p1 = m1 * x[2];
-        uint32_t y0 = (uint32_t)(p1 >> 32) ^ x[1] ^ k0, y2 = (uint32_t)(p0 >> 32) ^ x[3] ^ k1;
-        x[0] = y0, x[1] = (uint32_t)p1, x[2] = y2, x[3] = (uint32_t)p0;
-        k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
-    }
-}
+#include "kernels.h"
 
 /* FNV-1a over the stream's name, then the finaliser of SplitMix64 (Steele, Lea and Flood, 2014), so that near seeds get
  * far keys. */
@@ -31,7 +17,7 @@ tg_random tg_random_new(uint64_t seed, const char *stream)
 uint32_t tg_random_bits(tg_random *random)
 {
     uint32_t words[4];
-    philox(random->key, random->counter / 4, words);
+    tg_philox(random->key, random->counter / 4, 1, words, words + 1, words + 2, words + 3);
     return words[random->counter++ % 4];
 }
 

@@ -20,7 +20,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors are littl
 
 /* ---- number formats ---- */
 
-typedef struct number_format {
+typedef struct tg_number_format {
     const char *name;
     size_t bytes;
     double (*read)(const unsigned char *bytes);
@@ -167,8 +167,8 @@ bool tg_params_save(tg_params *params, const char *path, tg_save_what what)
 typedef struct reader {
     tg_params *params;
     const char *path;
-    FILE *file;
-    uint64_t data_start, data_size;
+    const unsigned char *data; /* of the tensors */
+    uint64_t size;             /* bytes of it */
     tg_loaded_file found;
 } reader;
 
@@ -197,21 +197,6 @@ static bool read_shape(const reader *r, const json_t *sizes, tg_tensor *tensor)
     return tensor->size >= 0 || bad_file(r, "its shape is too large", tensor->name);
 }
 
-static bool read_numbers(reader *r, const number_format *format, uint64_t begin, tg_tensor *tensor)
-{
-    unsigned char block[4096];
-    const int64_t in_block = (int64_t)(sizeof block / format->bytes);
-    tensor->data = reader_alloc(r, (size_t)tensor->size * sizeof(tg_real), tensor->name);
-    if (!tensor->data) return false;
-    if (fseeko(r->file, (off_t)(r->data_start + begin), SEEK_SET) != 0) return bad_file(r, strerror(errno), tensor->name);
-    for (int64_t i = 0; i < tensor->size; i += in_block) {
-        const size_t n = (size_t)(tensor->size - i < in_block ? tensor->size - i : in_block);
-        if (fread(block, format->bytes, n, r->file) != n) return bad_file(r, "the file ends early", tensor->name);
-        for (size_t k = 0; k < n; k++) tensor->data[i + (int64_t)k] = (tg_real)format->read(block + k * format->bytes);
-    }
-    return true;
-}
-
 static bool read_tensor(reader *r, const char *name, json_t *entry)
 {
     const char *dtype;
@@ -227,28 +212,29 @@ static bool read_tensor(reader *r, const char *name, json_t *entry)
     if (!kept) return false;
     tg_tensor tensor = {.name = strcpy(kept, name)};
     if (!read_shape(r, shape, &tensor)) return false;
-    if (from < 0 || to < from || (uint64_t)to > r->data_size) return bad_file(r, "its data lie outside the file", name);
+    if (from < 0 || to < from || (uint64_t)to > r->size) return bad_file(r, "its data lie outside the file", name);
     if ((uint64_t)(to - from) != (uint64_t)tensor.size * format->bytes)
         return bad_file(r, "its data_offsets do not fit its shape", name);
-    if (!read_numbers(r, format, (uint64_t)from, &tensor)) return false;
-    r->found.tensors[r->found.count++] = (tg_loaded){tensor, (uint64_t)from, (uint64_t)to, false};
+    r->found.tensors[r->found.count++] = (tg_loaded){tensor, format, r->data + from, r->data + to, false};
     return true;
 }
 
-static bool read_header(reader *r, json_t **header)
+/* The whole file into memory, and its header. */
+static bool read_file(reader *r, FILE *file, json_t **header)
 {
     struct stat status;
     uint64_t length;
-    if (fstat(fileno(r->file), &status) != 0) return bad_file(r, strerror(errno), NULL);
+    if (fstat(fileno(file), &status) != 0) return bad_file(r, strerror(errno), NULL);
     if (!S_ISREG(status.st_mode)) return bad_file(r, "it is no regular file", NULL);
-    uint64_t size = (uint64_t)status.st_size;
-    if (size < 8 || fread(&length, 8, 1, r->file) != 1 || length > size - 8 || length > 100u << 20)
+    const uint64_t size = (uint64_t)status.st_size;
+    if (size < 8 || fread(&length, 8, 1, file) != 1 || length > size - 8 || length > 100u << 20)
         return bad_file(r, "it is no safetensors file (the length of its header is wrong)", NULL);
-    r->data_start = 8 + length;
-    r->data_size = size - r->data_start;
-    char *text = reader_alloc(r, length, r->path);
+    char *text = reader_alloc(r, size - 8, r->path);
     if (!text) return false;
-    if (fread(text, 1, length, r->file) == length) *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    if (fread(text, 1, size - 8, file) != size - 8) return bad_file(r, "it ends early", NULL);
+    r->data = (const unsigned char *)text + length;
+    r->size = size - 8 - length;
+    *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
     return json_is_object(*header) || bad_file(r, "it is no safetensors file (its header is no JSON object)", NULL);
 }
 
@@ -268,14 +254,14 @@ static bool read_tensors(reader *r, json_t *header)
     if (!r->found.tensors) return false;
     json_object_foreach(header, name, entry)
         if (strcmp(name, "__metadata__") != 0 && !read_tensor(r, name, entry)) return false;
-    uint64_t end = 0;
+    const unsigned char *end = r->data;
     qsort(r->found.tensors, r->found.count, sizeof *r->found.tensors, by_place);
     for (size_t i = 0; i < r->found.count; i++) {
         const tg_loaded *next = &r->found.tensors[i];
         if (next->begin != end) return bad_file(r, "its data overlap others or leave a hole", next->tensor.name);
         end = next->end;
     }
-    return end == r->data_size || bad_file(r, "its tensors do not fill its data", NULL);
+    return end == r->data + r->size || bad_file(r, "its tensors do not fill its data", NULL);
 }
 
 static bool check_metadata(const reader *r, json_t *metadata)
@@ -292,15 +278,8 @@ static bool check_metadata(const reader *r, json_t *metadata)
 
 /* ---- giving ---- */
 
-static bool check_shape(tg_params *params, const tg_tensor *a, const tg_tensor *b)
-{
-    return tg_has_shape(a, b->ndim, b->shape) ||
-           tg_fail(&params->error, "parameter %s: the model wants the shape %s, the file holds %s", a->name,
-                   tg_text_of(a->ndim, a->shape).text, tg_text_of(b->ndim, b->shape).text);
-}
-
-/* optimizer/exp_avg/encoder.weight: whether the name is of that form and ends in the entry's name; then its middle, otherwise
- * (the values themselves) "". False for what belongs to another parameter. */
+/* optimizer/exp_avg/encoder.weight: whether the name is of that form and ends in the entry's name; then its middle,
+ * otherwise (the values themselves) "". False for what belongs to another parameter. */
 static bool belongs_to(const tg_param_entry *entry, const char *name, char state[TG_STATE_NAME])
 {
     state[0] = 0;
@@ -315,16 +294,21 @@ static bool belongs_to(const tg_param_entry *entry, const char *name, char state
 /* Whether the tensors of a file fit a parameter and its states: all have its shape, but the steps, one whole number. */
 static bool check_entry(tg_params *params, const tg_param_entry *entry, const tg_loaded_file *file)
 {
+    const tg_tensor *wanted = &entry->tensor;
     char state[TG_STATE_NAME];
     bool found = false;
-    for (size_t i = 0; i < file->count; i++) {
-        const tg_tensor *tensor = &file->tensors[i].tensor;
+    for (const tg_loaded *loaded = file->tensors; loaded < file->tensors + file->count; loaded++) {
+        const tg_tensor *tensor = &loaded->tensor;
         if (!belongs_to(entry, tensor->name, state)) continue;
         if (!state[0]) found = true;
-        if (strcmp(state, STEPS) != 0 && !check_shape(params, &entry->tensor, tensor)) return false;
-        const double steps = tensor->size == 1 ? (double)tensor->data[0] : -1;
-        if (strcmp(state, STEPS) == 0 && !(steps >= 0 && steps < 0x1p53 && steps == floor(steps)))
-            return tg_fail(&params->error, "parameter %s: the file's count of steps is no whole number", entry->name);
+        if (strcmp(state, STEPS) == 0) {
+            const double steps = tensor->size == 1 ? loaded->format->read(loaded->begin) : -1;
+            if (!(steps >= 0 && steps < 0x1p53 && steps == floor(steps)))
+                return tg_fail(&params->error, "parameter %s: the file's count of steps is no whole number", entry->name);
+        } else if (!tg_has_shape(wanted, tensor->ndim, tensor->shape)) {
+            return tg_fail(&params->error, "parameter %s: the model wants the shape %s, the file holds %s", entry->name,
+                           tg_text_of(wanted->ndim, wanted->shape).text, tg_text_of(tensor->ndim, tensor->shape).text);
+        }
     }
     return found || tg_fail(&params->error, "the file holds no parameter %s", entry->name);
 }
@@ -344,11 +328,12 @@ bool tg_param_claim(tg_params *params, tg_param_entry *entry)
         if (!belongs_to(entry, loaded->tensor.name, state)) continue;
         loaded->claimed = true;
         if (strcmp(state, STEPS) == 0) {
-            entry->steps = (int64_t)loaded->tensor.data[0];
+            entry->steps = (int64_t)loaded->format->read(loaded->begin);
             continue;
         }
         to = state[0] ? tg_param_state(params, entry, state) : entry->tensor.data;
-        if (to && bytes) memcpy(to, loaded->tensor.data, bytes);
+        for (int64_t k = 0; to && k < entry->tensor.size; k++)
+            to[k] = (tg_real)loaded->format->read(loaded->begin + (size_t)k * loaded->format->bytes);
     }
     tg_deferred_restart(entry);
     return to != NULL;
@@ -373,16 +358,17 @@ static bool take_over(reader *r, json_t *metadata)
 bool tg_params_load(tg_params *params, const char *path)
 {
     if (!params || params->error.set) return false;
-    reader r = {.params = params, .path = path, .file = fopen(path, "rb")};
-    if (!r.file) return bad_file(&r, strerror(errno), NULL);
+    reader r = {.params = params, .path = path};
+    FILE *file = fopen(path, "rb");
+    if (!file) return bad_file(&r, strerror(errno), NULL);
     json_t *header = NULL;
-    bool good = read_header(&r, &header) && check_metadata(&r, json_object_get(header, "__metadata__")) &&
+    bool good = read_file(&r, file, &header) && check_metadata(&r, json_object_get(header, "__metadata__")) &&
                 read_tensors(&r, header);
     for (int64_t i = 0; good && i < params->count; i++) good = check_entry(params, params->entries[i], &r.found);
     good = good && take_over(&r, json_object_get(header, "__metadata__"));
     json_decref(header);
     tg_arena_free(&r.found.arena);
-    fclose(r.file);
+    fclose(file);
     return good;
 }
 

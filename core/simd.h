@@ -65,6 +65,14 @@ static inline tg_real real_exp(tg_real x) { return exp(x); }
 static inline tg_real real_tanh(tg_real x) { return tanh(x); }
 #else
 
+/* c[0] x^(n-1) + .. + c[n-1] by Horner's rule. */
+static inline float polynomial(float x, int n, const float *c)
+{
+    float sum = c[0];
+    for (int i = 1; i < n; i++) sum = real_fma(sum, x, c[i]);
+    return sum;
+}
+
 /* 2^n for -126 <= n <= 127 */
 static inline float power_of_two(uint32_t n)
 {
@@ -86,12 +94,8 @@ static inline float real_exp(float x)
     float n = shifted - to_integer;
     float r = real_fma(n, -0x1.62ep-1f, clamped);
     r = real_fma(n, -0x1.0bfbe8p-15f, r);
-    float p = 0.00138144662f;
-    p = real_fma(p, r, 0.00836878049f);
-    p = real_fma(p, r, 0.0416683942f);
-    p = real_fma(p, r, 0.166665201f);
-    p = real_fma(p, r, 0.499999934f);
-    p = real_fma(p * r, r, r) + 1.0f;
+    static const float c[] = {0.00138144662f, 0.00836878049f, 0.0416683942f, 0.166665201f, 0.499999934f};
+    float p = real_fma(polynomial(r, 5, c) * r, r, r) + 1.0f;
     uint32_t whole;
     memcpy(&whole, &shifted, sizeof whole);
     whole -= to_integer_bits;
@@ -106,18 +110,9 @@ static inline float real_tanh(float x)
     float a = x < -9.02f ? -9.02f : x;
     a = a > 9.02f ? 9.02f : a;
     float z = a * a;
-    float p = -1.22036203e-11f;
-    p = real_fma(p, z, 3.05852446e-08f);
-    p = real_fma(p, z, 2.80075554e-05f);
-    p = real_fma(p, z, 0.00386833263f);
-    p = real_fma(p, z, 0.13679919f);
-    p = real_fma(p, z, 1.0f);
-    float q = 1.28737322e-06f;
-    q = real_fma(q, z, 0.000393863966f);
-    q = real_fma(q, z, 0.0272458568f);
-    q = real_fma(q, z, 0.470132511f);
-    q = real_fma(q, z, 1.0f);
-    return a * p / q;
+    static const float p[] = {-1.22036203e-11f, 3.05852446e-08f, 2.80075554e-05f, 0.00386833263f, 0.13679919f, 1.0f};
+    static const float q[] = {1.28737322e-06f, 0.000393863966f, 0.0272458568f, 0.470132511f, 1.0f};
+    return a * polynomial(z, 6, p) / polynomial(z, 5, q);
 }
 #endif
 

@@ -34,7 +34,7 @@ tg_tensor *tg_clean(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 }
 
 static tg_tensor *forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,
-                          const tg_attention_mask *mask, bool one_query, tg_attention_detail *detail)
+                          const tg_attention_mask *mask, bool one_query)
 {
     tg_attention_how how = {layer->score, layer->raw, layer->times_score, 1, layer->dropout, one_query};
     q = tg_clean(tape, q, mask ? mask->query_lengths : tg_full_length());
@@ -46,15 +46,15 @@ static tg_tensor *forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q
         q = tg_linear_forward(tape, &(tg_linear){layer->query_weight, NULL}, q);
         k = tg_linear_forward(tape, &(tg_linear){layer->key_weight, layer->bias}, k);
     }
-    tg_tensor *y = tg_attend(tape, q, k, v, layer->score_weight, 1, how, mask);
-    if (detail) *detail = (tg_attention_detail){y};
-    return y;
+    return tg_attend(tape, q, k, v, layer->score_weight, 1, how, mask);
 }
 
 tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,
                                 const tg_attention_mask *mask, tg_attention_detail *detail)
 {
-    return forward(tape, layer, q, k, v, mask, false, detail);
+    tg_tensor *y = forward(tape, layer, q, k, v, mask, false);
+    if (detail) detail->result = y;
+    return y;
 }
 
 tg_tensor *tg_dot_attention(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, int64_t heads, double scale,
@@ -97,8 +97,12 @@ static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_
                    axis == 2 ? "[B, T, in]" : "[B, in, R]");
 }
 
-/* [B, 1, D] -> [B, D], once it is known what to look at. */
-static tg_tensor *pooled(tg_tape *tape, tg_tensor *y) { return y ? tg_reshape(tape, y, TG_SHAPE(y->shape[0], y->shape[2])) : NULL; }
+/* What attention with one query gave, [B, 1, D] -> [B, D]; it can be looked at. */
+static tg_tensor *pooled(tg_tape *tape, tg_tensor *y, tg_attention_detail *detail)
+{
+    if (detail) detail->result = y;
+    return y ? tg_reshape(tape, y, TG_SHAPE(y->shape[0], y->shape[2])) : NULL;
+}
 
 tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
                                          tg_ints lengths, tg_attention_detail *detail)
@@ -109,9 +113,7 @@ tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attent
     x = tg_clean(tape, x, lengths);
     tg_tensor *k = tg_linear_forward(tape, &(tg_linear){layer->proj_weight, layer->proj_bias}, x);
     tg_tensor *q = k ? tg_constant(tape, NULL, TG_SHAPE(k->shape[0], 1, k->shape[2])) : NULL; /* what is learned is in k's bias */
-    tg_tensor *y = tg_attend(tape, q, k, x, layer->score_weight, 1, how, &mask);
-    if (detail) detail->result = y;
-    return pooled(tape, y);
+    return pooled(tape, tg_attend(tape, q, k, x, layer->score_weight, 1, how, &mask), detail);
 }
 
 /* One query [1, D] for every sequence: [B, 1, D]. */
@@ -130,7 +132,7 @@ tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *lay
     if (!fits(tape, "attention_pool", x, layer->query, 2, detail)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_tensor *q = same_query(tape, layer->query, x->shape[0]);
-    return pooled(tape, forward(tape, &layer->attention, q, x, x, &mask, true, detail));
+    return pooled(tape, forward(tape, &layer->attention, q, x, x, &mask, true), detail);
 }
 
 /* ---- the documents' modules ---- */
@@ -152,8 +154,7 @@ tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_at
     tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &layer->input, tg_clean(tape, x, lengths))); /* [B, T, hidden] */
     tg_attention_how how = {.score = TG_SCORE_DOT, .scale = 1, .one_query = true};
     tg_tensor *y = tg_attend(tape, same_query(tape, layer->score.weight, x->shape[0]), h, h, NULL, 1, how, &mask);
-    if (detail) detail->result = y;
-    return pooled(tape, tg_linear_forward(tape, &layer->output, y)); /* [B, 1, out] */
+    return tg_linear_forward(tape, &layer->output, pooled(tape, y, detail));
 }
 
 tg_tensor *tg_parallel_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,

@@ -16,33 +16,29 @@ bool tg_optim_ready(tg_params *params, const char *caller, const char *const *st
     return fresh || tg_fail(&params->error, "%s: a step without a fresh gradient; call tg_backward first", caller);
 }
 
-enum { PIECE = 1024 };
-
-/* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter overflows or loses digits. */
-static double add_pieces(double sum, const tg_tensor *p, int64_t first, int64_t end)
+/* The size of the next piece of a gradient, from *at on, that may hold anything but zeros, or 0 at the end: of a table
+ * whose rows are touched one by one, pieces without such a row are passed over. */
+static int64_t next_piece(const tg_param_entry *entry, int64_t *at)
 {
-    for (int64_t i = first * PIECE; i < end * PIECE && i < p->size; i += PIECE) {
-        int64_t n = p->size - i < PIECE ? p->size - i : PIECE;
-        sum += (double)TG_RUN(tg_k_dot)(n, p->grad + i, p->grad + i);
-    }
-    return sum;
-}
-
-/* Pieces in which no row was touched are zero. */
-static double square_norm(const tg_param_entry *entry)
-{
+    enum { PIECE = 1024 };
     const tg_tensor *p = &entry->tensor;
     const tg_deferred *d = entry->deferred;
-    int64_t done = 0;
-    double sum = 0;
-    if (!d || d->whole) return add_pieces(0, p, 0, (p->size + PIECE - 1) / PIECE);
-    const bool *rows = d->is_touched, *stop = rows + p->shape[0];
-    for (const bool *row = rows; (row = memchr(row, true, (size_t)(stop - row))); row++) {
-        const int64_t width = p->shape[1], at = (row - rows) * width;
-        const int64_t first = at / PIECE > done ? at / PIECE : done, end = (at + width + PIECE - 1) / PIECE;
-        sum = add_pieces(sum, p, first, end);
-        done = end > done ? end : done;
+    if (d && !d->whole && *at < p->size) {
+        const int64_t width = p->shape[1], row = *at / width;
+        const bool *touched = memchr(d->is_touched + row, true, (size_t)(p->shape[0] - row));
+        const int64_t piece = touched ? (touched - d->is_touched) * width / PIECE * PIECE : p->size;
+        *at = piece > *at ? piece : *at;
     }
+    return p->size - *at < PIECE ? p->size - *at : PIECE;
+}
+
+/* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter overflows or loses
+ * digits. */
+static double square_norm(const tg_param_entry *entry)
+{
+    const tg_real *grad = entry->tensor.grad;
+    double sum = 0;
+    for (int64_t i = 0, n; (n = next_piece(entry, &i)); i += n) sum += (double)TG_RUN(tg_k_dot)(n, grad + i, grad + i);
     return sum;
 }
 
@@ -68,15 +64,9 @@ double tg_clip_grad_norm(tg_params *params, double limit)
     }
     double norm = sqrt(sum), factor = limit / (norm + 1e-6); /* PyTorch's guard against 0 */
     for (int64_t i = 0; factor < 1 && i < params->count; i++) {
-        const tg_tensor *p = &params->entries[i]->tensor;
-        const tg_deferred *d = params->entries[i]->deferred;
-        if (!tg_optim_takes_step(params->entries[i])) continue;
-        const bool by_rows = d && !d->whole;
-        const int64_t parts = by_rows ? d->n_touched : 1, width = by_rows ? p->shape[1] : p->size;
-        for (int64_t j = 0; j < parts; j++) {
-            tg_real *grad = p->grad + (by_rows ? d->touched[j] * width : 0);
-            for (int64_t k = 0; k < width; k++) grad[k] *= (tg_real)factor;
-        }
+        const tg_param_entry *entry = params->entries[i];
+        for (int64_t at = 0, n; tg_optim_takes_step(entry) && (n = next_piece(entry, &at)); at += n)
+            for (int64_t k = at; k < at + n; k++) entry->tensor.grad[k] *= (tg_real)factor;
     }
     return norm;
 }

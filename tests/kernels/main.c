@@ -45,8 +45,16 @@ typedef struct kernel_set {
     void (*adam)(int64_t, const tg_adam_constants *, const tg_real *, tg_real *, tg_real *, tg_real *);
 } kernel_set;
 
+/* e^x itself, by the kernel that shifts and scales it. */
+#define EXP(suffix) static void exp_##suffix(int64_t n, const tg_real *x, tg_real *y) { tg_k_exp_shifted_##suffix(n, x, 0, 1, y); }
+EXP(baseline)
+#ifdef TG_HAS_ISA_LEVELS
+EXP(avx2)
+EXP(avx512)
+#endif
+
 #define SET(suffix, level)                                                                                            \
-    {#suffix, level, tg_k_exp_##suffix, tg_k_tanh_##suffix, tg_k_sigmoid_##suffix, tg_k_exp_shifted_##suffix,         \
+    {#suffix, level, exp_##suffix, tg_k_tanh_##suffix, tg_k_sigmoid_##suffix, tg_k_exp_shifted_##suffix,         \
      tg_k_softmax_backward_##suffix, tg_k_sum_##suffix, tg_k_dot_##suffix, tg_k_max_##suffix, tg_k_axpy_##suffix, tg_k_add_rows_##suffix,             \
      tg_k_dropout_mask_##suffix, tg_k_gemm_pack_##suffix, tg_k_gemm_##suffix, tg_k_gemm_once_##suffix,               \
      tg_k_lstm_gates_##suffix,  \
