@@ -32,8 +32,8 @@
 #include "layers/dropout.h"
 #include "optim/optim.h"    /* SGD, Adam, AdamW, clipping, learning rates */
 #include "core/op.h"        /* an operator of one's own */
-#include "core/gradcheck.h" /* is its gradient right? */
-#include "inspect/inspect.h" /* the tape in words and as a graph; where a NaN began */
+#include "inspect/gradcheck.h" /* is its gradient right? */
+#include "inspect/inspect.h"   /* the tape in words and as a graph; where a NaN began */
 #include "core/random.h"    /* the generator */
 
 #endif

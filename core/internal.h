@@ -98,7 +98,7 @@ typedef struct tg_param_entry {
     char name[TG_MAX_NAME];
     bool no_decay;
     int64_t steps; /* that Adam has taken with this parameter */
-    int64_t added; /* times that something was added to its gradient since it was used up */
+    int64_t added; /* times that a watched tape added to its gradient since it was used up (inspect/watch.c) */
     struct tg_deferred *deferred; /* of a table whose rows take their steps late; otherwise NULL */
     struct {
         char name[TG_STATE_NAME]; /* "exp_avg", ...; empty where unused */

@@ -131,16 +131,17 @@ static void logsumexp_gradient(int64_t n, const tg_real *x, tg_real y, tg_real d
     for (int64_t j = 0; j < n; j++) dx[j] *= dy;
 }
 
-#define REDUCE_OP(identifier, some)                                                                          \
+/* some: there must be something to reduce; infinite: over nothing it is -infinity. */
+#define REDUCE_OP(identifier, some, infinite)                                                                \
     TG_OP(identifier##_op, #identifier, .attribute_size = sizeof(reduction), .shape = reduce_shape,          \
-          .forward = reduce_forward, .backward = reduce_backward);                                           \
+          .forward = reduce_forward, .backward = reduce_backward, .may_be_infinite = infinite);              \
     tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep)                         \
     {                                                                                                        \
         reduction how = {.reduce = identifier##_row, .gradient = identifier##_gradient, .needs_some = some}; \
         return reduce(tape, &identifier##_op, how, x, axes, keep);                                           \
     }
 
-REDUCE_OP(sum, false)
-REDUCE_OP(mean, true)
-REDUCE_OP(max, true)
-REDUCE_OP(logsumexp, false)
+REDUCE_OP(sum, false, false)
+REDUCE_OP(mean, true, false)
+REDUCE_OP(max, true, false)
+REDUCE_OP(logsumexp, false, true)

@@ -122,7 +122,6 @@ tg_real *tg_tensor_grad(tg_tape *tape, tg_tensor *tensor, bool *add)
     }
     tg_deferred *deferred = tg_deferred_of(tensor);
     if (deferred) deferred->whole = true; /* and zero, if there is no gradient yet */
-    if (tensor->params) ((tg_param_entry *)tensor)->added++;
     *add = tensor->has_grad || deferred;
     tensor->has_grad = true;
     return tensor->grad;

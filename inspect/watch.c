@@ -2,7 +2,7 @@
 #include "graph.h"
 #include "inspect.h"
 
-enum { MANY_PASSES = 1000, MANY_LOGITS = 16 };
+enum { MANY_PASSES = 1000 };
 
 /* The place of the first number that is none, or -1. */
 static int64_t first_odd(const tg_real *data, int64_t size, bool infinity_too)
@@ -48,33 +48,29 @@ static void warn(tg_tape *tape, const char *format, const char *name, const char
     if (!tape->warning[0]) snprintf(tape->warning, sizeof tape->warning, format, name, text);
 }
 
-static void look_for_mistakes(tg_node *node)
+static void watch_result(tg_node *node, const tg_tensor *y)
 {
-    const char *name = node->op->name;
-    if (strcmp(name, "cross_entropy") == 0 && like_probabilities(node->inputs[0]))
-        warn(node->tape, "%s: the rows of its input %s lie in 0 .. 1 and have the sum 1: they look like probabilities, and it wants "
-             "logits", name, tg_tensor_text(node, node->inputs[0]));
-    for (int i = 0; i < node->n_inputs; i++) {
-        const tg_tensor *input = node->inputs[i];
-        if (input && input->params && ((const tg_param_entry *)input)->added > MANY_PASSES)
-            warn(node->tape, "the gradient of %s was added to %s times without a step: clear it by tg_params_clear_grads, if that "
-                 "was not the intention", input->name, "1000");
-    }
+    const int64_t at = first_odd(y->data, y->size, !node->op->may_be_infinite);
+    if (at >= 0) complain(node, "the result", y, y->data, at);
+}
+
+static void watch_gradient(tg_node *node, tg_tensor *x)
+{
+    const int64_t at = first_odd(x->grad, x->size, true);
+    if (at >= 0) complain(node, x->params ? "the gradient of a parameter" : "the gradient of an input", x, x->grad, at);
+    if (x->params && ++((tg_param_entry *)x)->added > MANY_PASSES)
+        warn(node->tape, "the gradient of %s was added to %s times without a step: clear it by tg_params_clear_grads, if that was "
+             "not the intention", x->name, "1000");
 }
 
 static void watch(tg_node *node, bool backward)
 {
-    for (int k = 0; !backward && k < node->n_outputs; k++) {
-        const tg_tensor *y = node->outputs[k];
-        const int64_t at = first_odd(y->data, y->size, !node->op->may_be_infinite);
-        if (at >= 0) complain(node, "the result", y, y->data, at);
-    }
-    for (int i = 0; backward && i < node->n_inputs; i++) {
-        const tg_tensor *x = node->inputs[i];
-        const int64_t at = x && x->has_grad ? first_odd(x->grad, x->size, true) : -1;
-        if (at >= 0) complain(node, x->params ? "the gradient of a parameter" : "the gradient of an input", x, x->grad, at);
-    }
-    if (!backward) look_for_mistakes(node);
+    for (int k = 0; !backward && k < node->n_outputs; k++) watch_result(node, node->outputs[k]);
+    for (int i = 0; backward && i < node->n_inputs; i++)
+        if (node->inputs[i] && node->inputs[i]->has_grad) watch_gradient(node, node->inputs[i]);
+    if (!backward && strcmp(node->op->name, "cross_entropy") == 0 && like_probabilities(node->inputs[0]))
+        warn(node->tape, "%s: the rows of its input %s lie in 0 .. 1 and have the sum 1: they look like probabilities, and it wants "
+             "logits", node->op->name, tg_tensor_text(node, node->inputs[0]));
 }
 
 void tg_tape_watch(tg_tape *tape, bool on)

@@ -4,7 +4,7 @@
  * In float, where rounding rules, h is larger and the tolerance wide. */
 #include "gradcheck.h"
 
-#include "internal.h"
+#include "../core/internal.h"
 
 #ifdef TG_DOUBLE
 static const double STEP = 1e-3, TOLERANCE = 1e-6, ROUNDING = 0;

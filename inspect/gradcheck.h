@@ -2,8 +2,8 @@
 #ifndef TG_GRADCHECK_H
 #define TG_GRADCHECK_H
 
-#include "params.h"
-#include "tape.h"
+#include "../core/params.h"
+#include "../core/tape.h"
 
 TG_BEGIN_DECLS
 
