@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,6 +99,7 @@ typedef struct tg_param_entry {
     char name[TG_MAX_NAME];
     bool no_decay;
     int64_t steps; /* that Adam has taken with this parameter */
+    _Atomic(const tg_real *) packed; /* see tg_held */
     int64_t added; /* times that a watched tape added to its gradient since it was used up (inspect/watch.c) */
     struct tg_deferred *deferred; /* of a table whose rows take their steps late; otherwise NULL */
     struct {
@@ -168,6 +170,9 @@ struct tg_params {
     struct json_t *metadata; /* an object of strings, or NULL */
     tg_loaded_file loaded; /* from tg_params_load to tg_params_loaded */
     bool from_file; /* a parameter that the file lacks is an error */
+    bool held;          /* nobody writes: what is packed of the weights is kept (held.c) */
+    tg_arena packed;
+    atomic_flag packing; /* by one thread at a time */
     tg_error error;
     char taken[512];
 };
@@ -198,6 +203,13 @@ bool tg_axes_fit(tg_tape *tape, const char *name, const tg_tensor *x, int count,
 struct tg_matrix;
 void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, struct tg_matrix a, struct tg_matrix b, tg_real *c,
                 int64_t c_row, bool add);
+
+/* C [m, out] (+)= A W^T for a weight [out, in]. */
+void tg_product_transposed(tg_node *node, int64_t m, struct tg_matrix a, const tg_tensor *weight, tg_real *c, bool add);
+
+/* W^T of a parameter [out, in] as products read it, packed once and kept while the parameters are held (tg_params_hold); NULL
+ * when they are not. In held.c. */
+const tg_real *tg_held(const tg_tensor *weight);
 
 /* sum_j e^(x_j - m), in op_reduce.c. */
 double tg_sum_exp(int64_t n, const tg_real *x, tg_real m);

@@ -86,6 +86,14 @@ void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_
     else if (packed) TG_RUN(tg_k_gemm_once)(m, n, k, a, b, packed, c, c_row, add);
 }
 
+void tg_product_transposed(tg_node *node, int64_t m, tg_matrix a, const tg_tensor *weight, tg_real *c, bool add)
+{
+    const int64_t n = weight->shape[0], k = weight->shape[1];
+    const tg_real *packed = tg_held(weight);
+    if (packed) TG_RUN(tg_k_gemm)(m, n, k, a, packed, 0, c, n, add);
+    else tg_product(node, m, n, k, a, (tg_matrix){weight->data, 1, k}, c, n, add);
+}
+
 /* C [m, n] += A B over the whole batch. Where C is broadcast, `add` makes each product but the first add to it. */
 static void run_batch(tg_node *node, int64_t m, int64_t n, int64_t k, operand left, operand right, int which, tg_real *c,
                       bool add)

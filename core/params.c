@@ -18,6 +18,7 @@ void tg_params_free(tg_params *params)
         if (params->entries[i]->deferred) tg_free(params->entries[i]->deferred->notes);
     tg_free(params->entries);
     tg_arena_free(&params->loaded.arena);
+    tg_arena_free(&params->packed);
     tg_arena_free(&params->arena);
     tg_free(params);
 }

@@ -77,6 +77,12 @@ TG_EXPORT bool tg_params_defer(tg_tensor *table);
 TG_EXPORT bool tg_params_prepare(tg_tensor *table, tg_ints ids);
 TG_EXPORT void tg_params_catch_up(tg_params *params);
 
+/* While parameters are held, the caller promises that nobody writes them, and passes keep what they make of them: weights in the
+ * order in which products read them, which the first pass packs and the later ones find. It pays where little is computed at a
+ * time, a sentence say, takes as much memory again as the weights, and changes no bit. An optimizer's step and a load are
+ * errors meanwhile. Call it with `held` false, while no tape uses the parameters, before they are written again. */
+TG_EXPORT void tg_params_hold(tg_params *params, bool held);
+
 /* As many numbers as the parameter has, of its shape, that are kept beside it under `name` (at most 23 bytes, no slash): what an
  * optimizer of one's own remembers, averages of the weights, the best of them. Zeros at first; owned by the parameter's tg_params
  * and saved with TG_SAVE_STATE. A parameter has room for four; Adam takes "exp_avg" and "exp_avg_sq", SGD "momentum_buffer".

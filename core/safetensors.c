@@ -358,6 +358,7 @@ static bool take_over(reader *r, json_t *metadata)
 bool tg_params_load(tg_params *params, const char *path)
 {
     if (!params || params->error.set) return false;
+    if (params->held) return tg_fail(&params->error, "%s: the parameters are held; end that by tg_params_hold", path);
     reader r = {.params = params, .path = path};
     FILE *file = fopen(path, "rb");
     if (!file) return bad_file(&r, strerror(errno), NULL);

@@ -3,15 +3,16 @@
 
 #include "../core/simd.h"
 
-void TG_KERNEL(tg_k_lstm_gates)(int64_t hidden, tg_real *gates, const tg_real *c_before, tg_real *c, tg_real *h)
+void TG_KERNEL(tg_k_lstm_gates)(int64_t hidden, tg_real *gates, const tg_real *bias, const tg_real *c_before, tg_real *c,
+                                tg_real *h)
 {
     tg_real *i = gates, *f = i + hidden, *g = f + hidden, *o = g + hidden;
 #pragma omp simd
     for (int64_t j = 0; j < hidden; j++) {
-        i[j] = real_sigmoid(i[j]);
-        f[j] = real_sigmoid(f[j]);
-        g[j] = real_tanh(g[j]);
-        o[j] = real_sigmoid(o[j]);
+        i[j] = real_sigmoid(i[j] + bias[j]);
+        f[j] = real_sigmoid(f[j] + bias[hidden + j]);
+        g[j] = real_tanh(g[j] + bias[2 * hidden + j]);
+        o[j] = real_sigmoid(o[j] + bias[3 * hidden + j]);
         c[j] = real_fma(f[j], c_before[j], i[j] * g[j]);
         h[j] = o[j] * real_tanh(c[j]);
     }

@@ -4,9 +4,11 @@
 
 #include "../core/kernels.h"
 
-/* One row of one LSTM step. gates [4H] holds the sums of i, f, g, o and receives their activations; c_before, c, h are [H]:
+/* One row of one LSTM step. gates [4H] holds the sums of i, f, g, o without the bias [4H] and receives their activations;
+ * c_before, c, h are [H]:
  *     i, f, o = sigmoid(..),  g = tanh(..),  c = f c_before + i g,  h = o tanh c */
-TG_KERNEL_DECLARE(void, tg_k_lstm_gates, int64_t hidden, tg_real *gates, const tg_real *c_before, tg_real *c, tg_real *h);
+TG_KERNEL_DECLARE(void, tg_k_lstm_gates, int64_t hidden, tg_real *gates, const tg_real *bias, const tg_real *c_before,
+                  tg_real *c, tg_real *h);
 
 /* Its derivative. gates holds the activations and receives dL/d(sums); dh is dL/dh; dc holds what later steps gave to dL/dc
  * and receives dL/dc_before. */

@@ -40,8 +40,7 @@ static void linear_forward(tg_node *node)
     tg_real *y = node->outputs[0]->data;
     for (int64_t r = 0; b && op->out && r < op->rows; r++)
         memcpy(y + r * op->out, b->data, (size_t)op->out * sizeof *y);
-    tg_product(node, op->rows, op->out, op->in, (tg_matrix){node->inputs[0]->data, op->in, 1},
-               (tg_matrix){node->inputs[1]->data, 1, op->in}, y, op->out, b != NULL);
+    tg_product_transposed(node, op->rows, (tg_matrix){node->inputs[0]->data, op->in, 1}, node->inputs[1], y, b != NULL);
 }
 
 static void linear_backward(tg_node *node)

@@ -28,6 +28,8 @@ typedef struct direction {
     tg_real *c;      /* [n, H] c_t */
     tg_real *c0;     /* [B, H] by rank */
     tg_real *packed; /* W_hh, packed for the pass that runs */
+    const tg_real *held; /* or kept of an earlier one */
+    tg_real *bias;   /* [4H] the sum of both, in the forward pass */
     tg_real *dh, *dc; /* [B, H] by rank: carried in the backward pass */
 } direction;
 
@@ -157,7 +159,7 @@ static void pack(const tg_node *node, int d, bool back)
     const lstm_attributes *op = node->attributes;
     const tg_matrix w = {weight(node, d, W_HH)->data, op->hidden, 1};
     if (back) TG_RUN(tg_k_gemm_pack)(4 * op->hidden, op->hidden, w, op->d[d].packed);
-    else TG_RUN(tg_k_gemm_pack)(op->hidden, 4 * op->hidden, tg_matrix_transposed(w), op->d[d].packed);
+    else if (!op->d[d].held) TG_RUN(tg_k_gemm_pack)(op->hidden, 4 * op->hidden, tg_matrix_transposed(w), op->d[d].packed);
 }
 
 /* A direction's weights are packed by the thread that reads them, if it is one alone. */
@@ -176,7 +178,7 @@ static void each_block(const tg_node *node, bool back, block_function function)
 
 /* ---- forward ---- */
 
-/* z of all steps but for the recurrent part: biases, then one product. */
+/* z of all steps but for the recurrent part and the biases, which the gates add: one product. */
 static void project_input(tg_node *node, int k)
 {
     const lstm_attributes *op = node->attributes;
@@ -184,10 +186,8 @@ static void project_input(tg_node *node, int k)
     const int64_t width = 4 * op->hidden;
     const tg_real *b_ih = weight(node, k, B_IH)->data, *b_hh = weight(node, k, B_HH)->data;
     gather_input(op, k, node->inputs[X]->data, d->x);
-    for (int64_t j = 0; op->n && j < width; j++) d->gates[j] = b_ih[j] + b_hh[j];
-    for (int64_t i = 1; width && i < op->n; i++) memcpy(d->gates + i * width, d->gates, (size_t)width * sizeof *d->gates);
-    tg_product(node, op->n, width, op->input, (tg_matrix){d->x, op->input, 1},
-               (tg_matrix){weight(node, k, W_IH)->data, 1, op->input}, d->gates, width, true);
+    for (int64_t j = 0; j < width; j++) d->bias[j] = b_ih[j] + b_hh[j];
+    tg_product_transposed(node, op->n, (tg_matrix){d->x, op->input, 1}, weight(node, k, W_IH), d->gates, false);
 }
 
 /* Where h of a step goes besides y: to the next step, or to the final state. */
@@ -213,12 +213,12 @@ static void forward_block(const tg_node *node, int k, int64_t first, int64_t las
         int64_t end = last < op->active[t] ? last : op->active[t], row = op->offset[t] + first;
         if (t > 0 || node->inputs[H0])
             TG_RUN(tg_k_gemm)(end - first, 4 * hidden, hidden, (tg_matrix){d->before + row * hidden, hidden, 1},
-                              d->packed, 0, d->gates + row * 4 * hidden, 4 * hidden, true);
+                              d->held ? d->held : d->packed, 0, d->gates + row * 4 * hidden, 4 * hidden, true);
         for (int64_t rank = first; rank < end; rank++, row++) {
             tg_real *h = node->outputs[Y]->data + (token(op, k, rank, t) * op->directions + k) * hidden;
             tg_real *c = d->c + row * hidden;
             const tg_real *c_before = t ? d->c + (op->offset[t - 1] + rank) * hidden : d->c0 + rank * hidden;
-            TG_RUN(tg_k_lstm_gates)(hidden, d->gates + row * 4 * hidden, c_before, c, h);
+            TG_RUN(tg_k_lstm_gates)(hidden, d->gates + row * 4 * hidden, d->bias, c_before, c, h);
             pass_on(node, k, t, rank, h, c);
         }
     }
@@ -254,8 +254,10 @@ static void lstm_forward(tg_node *node)
         d->before = memory(node, op->n * op->hidden);
         d->c = memory(node, op->n * op->hidden);
         d->c0 = memory(node, op->batch * op->hidden);
-        d->packed = tg_scratch(node, tg_gemm_pack_size(op->hidden, 4 * op->hidden));
-        if (!d->x || !d->gates || !d->before || !d->c || !d->c0 || !d->packed) return;
+        d->bias = tg_scratch(node, 4 * op->hidden);
+        d->held = tg_held(weight(node, k, W_HH));
+        d->packed = tg_scratch(node, d->held ? 0 : tg_gemm_pack_size(op->hidden, 4 * op->hidden));
+        if (!d->x || !d->gates || !d->before || !d->c || !d->c0 || !d->bias || !d->packed) return;
         project_input(node, k);
         gather_state(op, k, node->outputs[H_FINAL]->data, op->time ? op->active[0] : 0, d->before);
         gather_state(op, k, node->outputs[C_FINAL]->data, op->batch, d->c0);

@@ -6,6 +6,7 @@
 bool tg_optim_ready(tg_params *params, const char *caller, const char *const *states)
 {
     if (!params || params->error.set) return false;
+    if (params->held) return tg_fail(&params->error, "%s: the parameters are held; end that by tg_params_hold", caller);
     bool fresh = false;
     for (int64_t i = 0; i < params->count; i++) {
         if (!tg_optim_takes_step(params->entries[i])) continue;

@@ -69,7 +69,8 @@ typedef struct tc_look {
 /* The logits [B, C] of a batch; NULL after an error on the tape. `look` may be NULL. */
 tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tc_look *look);
 
-/* One file for the weights and, in its metadata, vocabulary, labels and settings: all of it or, after tc_fail, none.
+/* One file for the weights and, in its metadata, vocabulary, labels and settings: all of it or, after tc_fail, none. What is
+ * loaded is to be asked, not to be trained: its parameters are held.
  * A file that is not such a model, or whose parts do not fit each other, is a failure. */
 bool tc_model_save(tc_model *model, const char *path);
 bool tc_model_load(tc_model *model, const char *path);

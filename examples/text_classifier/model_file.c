@@ -155,5 +155,6 @@ bool tc_model_load(tc_model *model, const char *path)
     if (!tg_params_loaded(model->params)) {
         return tc_fail("%s: settings and weights do not fit: %s", path, tg_params_error(model->params));
     }
+    tg_params_hold(model->params, true);
     return true;
 }

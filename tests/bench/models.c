@@ -105,6 +105,7 @@ static bool run_classifier(const bench *b, const char *name, classifier_sizes si
     classifier c;
     bool good = classifier_init(&c, size);
     if (!train) {
+        tg_params_hold(c.params, true);
         tg_tape_set_recording(c.tape, false);
         tg_tape_set_training(c.tape, false);
     }

@@ -32,7 +32,7 @@ typedef struct kernel_set {
     void (*gemm_pack)(int64_t, int64_t, tg_matrix, tg_real *);
     void (*gemm)(int64_t, int64_t, int64_t, tg_matrix, const tg_real *, int64_t, tg_real *, int64_t, bool);
     void (*gemm_once)(int64_t, int64_t, int64_t, tg_matrix, tg_matrix, tg_real *, tg_real *, int64_t, bool);
-    void (*lstm_gates)(int64_t, tg_real *, const tg_real *, tg_real *, tg_real *);
+    void (*lstm_gates)(int64_t, tg_real *, const tg_real *, const tg_real *, tg_real *, tg_real *);
     void (*lstm_gates_backward)(int64_t, tg_real *, const tg_real *, const tg_real *, const tg_real *, tg_real *);
     tg_real (*additive_score)(int64_t, const tg_real *, const tg_real *, const tg_real *);
     void (*additive_score_backward)(int64_t, tg_real, const tg_real *, const tg_real *, const tg_real *, tg_real *, tg_real *,
@@ -248,18 +248,20 @@ END_TEST
 
 START_TEST(lstm_rows)
 {
-    tg_real gates[4 * MOST], activations[4 * MOST], cell[MOST], h[MOST], dc[MOST];
+    tg_real gates[4 * MOST], bias[4 * MOST], activations[4 * MOST], cell[MOST], h[MOST], dc[MOST];
     fill_all();
+    test_fill(bias, 4 * MOST, 9, -1, 1);
     EACH_SET(set)
     for (int64_t n = 1; n <= MOST; n++) {
         memcpy(gates, a, sizeof gates);
-        set->lstm_gates(n, gates, b, cell, h);
+        set->lstm_gates(n, gates, bias, b, cell, h);
         memcpy(activations, gates, sizeof gates);
         memcpy(dc, b + MOST, sizeof dc);
         set->lstm_gates_backward(n, gates, b, cell, h, dc);
         for (int64_t j = 0; j < n; j++) {
-            double i = sigmoid((double)a[j]), f = sigmoid((double)a[n + j]), g = tanh((double)a[2 * n + j]);
-            double o = sigmoid((double)a[3 * n + j]), now = f * (double)b[j] + i * g, t = tanh(now);
+            double z[4]; /* the sums of the gates */
+            for (int64_t k = 0; k < 4; k++) z[k] = (double)a[k * n + j] + (double)bias[k * n + j];
+            double i = sigmoid(z[0]), f = sigmoid(z[1]), g = tanh(z[2]), o = sigmoid(z[3]), now = f * (double)b[j] + i * g, t = tanh(now);
             double dh = (double)h[j], d = (double)b[MOST + j] + dh * o * (1 - t * t), few = 1e-6;
             expect(test_near((double)cell[j], now, few) && test_near((double)h[j], o * t, few), "%s, size %d", set->name, (int)n);
             expect(test_near((double)activations[3 * n + j], o, few), "%s, size %d", set->name, (int)n);
@@ -387,7 +389,7 @@ static uint64_t fingerprint(const kernel_set *set, int64_t n)
     set->gemm(MOST, MOST, n, (tg_matrix){a, MOST, 1}, packed, 0, c, MOST, false);
     h = hash(h, c, sizeof(tg_real) * MOST * MOST);
     memcpy(p, b, sizeof p);
-    set->lstm_gates(n, a, b, c, c + MOST), h = hash(hash(h, a, sizeof a), c, (size_t)n * sizeof *c);
+    set->lstm_gates(n, a, b, b, c, c + MOST), h = hash(hash(h, a, sizeof a), c, (size_t)n * sizeof *c);
     set->lstm_gates_backward(n, a, b, c, c + MOST, p), h = hash(h, a, sizeof a);
     memcpy(p, b, sizeof p), memcpy(m, b + MOST, sizeof m);
     for (int i = 0; i < MOST; i++) v[i] = b[i] * b[i];

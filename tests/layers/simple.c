@@ -220,6 +220,48 @@ START_TEST(dropout_layer)
 }
 END_TEST
 
+/* ---- held parameters ---- */
+
+/* What is packed once changes no bit, is packed anew after the weights have changed, and whoever writes is refused. */
+START_TEST(held_parameters)
+{
+    enum { B = 2, T = 3, I = 5, H = 7 };
+    test_folder_begin();
+    tg_params *params = tg_params_new(1);
+    tg_tape *tape = tg_tape_new(1);
+    tg_lstm lstm;
+    tg_linear linear;
+    tg_lstm_init(&lstm, params, "lstm", I, H, 2, true);
+    tg_linear_init(&linear, params, "linear", 2 * H, 3);
+    tg_real plain[B * T * 3];
+    const tg_adam adam = tg_adam_default(0.1);
+    for (int pass = 0; pass < 6; pass++) { /* free, held, held, then the same with other weights */
+        if (pass == 3) {
+            ck_assert(!tg_adam_step(&adam, params));
+            test_expect_params_error(params, "adam", "held", NULL);
+            ck_assert(tg_params_save(params, test_path("model"), TG_SAVE_MODEL));
+            ck_assert(!tg_params_load(params, test_path("model")));
+            test_expect_params_error(params, "held", NULL);
+            tg_params_hold(params, false);
+            for (int64_t i = 0; i < tg_params_count(params); i++)
+                test_fill(tg_params_at(params, i)->data, tg_params_at(params, i)->size, (uint64_t)i, -1, 1);
+        }
+        if (pass % 3 == 1) tg_params_hold(params, true);
+        tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(B, T, I));
+        tg_tensor *y = tg_linear_forward(tape, &linear, tg_lstm_forward(tape, &lstm, x, tg_full_length()));
+        ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false))); /* gradients may be taken meanwhile */
+        if (pass % 3) test_assert_same_bits("held", y->data, plain, COUNT(plain));
+        else memcpy(plain, y->data, sizeof plain);
+        tg_tape_reset(tape);
+    }
+    tg_params_hold(params, false);
+    ck_assert(tg_adam_step(&adam, params));
+    tg_params_hold(NULL, true);
+    test_end(tape, params);
+    test_folder_end();
+}
+END_TEST
+
 Suite *simple_suite(void);
 Suite *simple_suite(void)
 {
@@ -234,6 +276,7 @@ Suite *simple_suite(void)
     tcase_add_test(tc, the_padding_row_stays_zero);
     tcase_add_test(tc, norm_starts);
     tcase_add_test(tc, dropout_layer);
+    tcase_add_test(tc, held_parameters);
     suite_add_tcase(suite, tc);
     return suite;
 }
