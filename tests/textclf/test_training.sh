@@ -64,6 +64,8 @@ sed 's/\\"steps\\":/\\"stegs\\":/' int.ck >damaged.ck
 run train builtin:english --epochs 900 --embedding 8 --hidden 8 --patience 0 --checkpoint damaged.ck --resume -o int.st
 says 'a damaged checkpoint' 'damaged.ck: the checkpoint is damaged' err
 refused 1 '--resume goes on from a checkpoint' train builtin:english --resume
+refused 1 'a.st: two files of the same name' train builtin:english --checkpoint a.st -o a.st
+refused 1 'a.html: two files of the same name' train builtin:english --checkpoint a.html --report a.html
 refused 1 'nowhere/a.ck: ' train builtin:english --checkpoint nowhere/a.ck
 check 'what was refused left a model' [ ! -e int.st ]
 
@@ -90,7 +92,7 @@ run train builtin:english --epochs 4 --embedding 16 --hidden 16 --rate 0.01 --se
 ran 0 'train --seeds'
 check '--seeds: not a line each' [ "$(grep -c '^seed ' out)" -eq 3 ]
 check '--seeds: not the mean and deviation of its lines' [ "$(awk '
-    /^seed/ { n++; v = $7; sub(",", "", $6); t = $8; valid[n] = $6; test[n] = t == "" ? v : t }
+    /^seed/ { n++; test[n] = $8 }
     /^test: / { mean = $3 + 0; deviation = $5 }
     END {
         for (i = 1; i <= n; i++) sum += test[i]
