@@ -1,6 +1,6 @@
 #!/bin/sh
 # readme.sh XOR: the program in README.md is examples/xor.c, what README.md says that it prints is what XOR prints, and the tests
-# that its table of the documents names are there.
+# that its table of the documents names are there; the guides name files that are there.
 set -eu
 xor=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 cd "$(dirname "$0")/.."
@@ -27,3 +27,10 @@ while IFS=: read -r suite names; do
     *) for name in $(echo "$names" | tr -d ,); do grep -q "^START_TEST($name)" "tests/$suite"/*.c || missing "$name"; done ;;
     esac
 done <"$work/proofs"
+
+# Files that the guides name.
+for guide in README.md */README.md; do
+    for file in $(grep -o '`[a-z]*/[a-z_0-9/]*\.[a-z]*`' "$guide" | tr -d '`'); do
+        [ -e "$file" ] || { echo "$guide names $file, which is not there"; exit 1; }
+    done
+done

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* ---- what is said before training ---- */
@@ -65,59 +66,65 @@ typedef struct totals {
     double best; /* accuracy on the validation part */
 } totals;
 
-static bool measure(const tc_model *model, const tc_data *test, bool several, totals *all, double seconds)
+static const char *model_path(const tc_options *options)
+{
+    return options->output ? options->output : "textclf.safetensors";
+}
+
+static bool measure(const tc_model *model, const tc_data *test, totals *all, const tc_options *options)
 {
     tc_score score;
     if (!test->count) return true;
     if (!tc_score_part(&score, model, (tc_part){test->rows, test->count})) return false;
-    tc_runs_add(&all->test, tc_accuracy(&score), seconds);
-    if (several) printf("  test %.4f", tc_accuracy(&score));
-    else printf("test:       ");
-    if (!several) tc_results_line(&score);
-    if (!several) printf("\n");
+    tc_runs_add(&all->test, tc_accuracy(&score), 0);
+    if (options->seeds > 1) {
+        printf(", test %.4f", tc_accuracy(&score));
+    } else {
+        printf("test:       ");
+        tc_results_line(&score);
+        printf("\n");
+    }
     tc_score_free(&score);
     return true;
 }
 
-static int stopped(const char *path, const tc_options *options, bool saved)
+/* After Ctrl-C: what there is of a single training is saved, of several only what was finished. */
+static int stop(tc_model *model, const tc_outcome *outcome, const totals *all, const tc_options *options)
 {
-    if (options->checkpoint) tc_fail("interrupted: the same command with --resume goes on from %s", options->checkpoint);
-    else if (saved) tc_fail("interrupted: %s holds the best epoch so far; with --checkpoint FILE it could have gone on", path);
-    else tc_fail("interrupted before the first epoch was done: no model is saved; with --checkpoint FILE it could have gone on");
+    const bool save = options->seeds < 2 && outcome->best_epoch, saved = save || all->valid.count;
+    if (save && !tc_model_save(model, model_path(options))) return TC_FAILED;
+    if (options->checkpoint) {
+        tc_fail("interrupted: the same command with --resume goes on from %s", options->checkpoint);
+    } else if (saved) {
+        tc_fail("interrupted: %s holds the best epoch so far; with --checkpoint FILE it could have gone on", model_path(options));
+    } else {
+        tc_fail("interrupted before the first epoch was done: no model is saved; with --checkpoint FILE it could have gone on");
+    }
     return TC_INTERRUPTED;
 }
 
-/* Trains the model that is prepared, saves it if it is the best so far, and measures it. */
-static int train_one(tc_model *model, const tc_material *m, tc_schedule *schedule, totals *all, const tc_options *options)
+/* Saves the model if it is the best so far, and measures it. */
+static int finish(tc_model *model, const tc_material *m, const tc_schedule *schedule, const tc_outcome *outcome, totals *all,
+                  const tc_options *options)
 {
-    const char *path = options->output ? options->output : "textclf.safetensors";
-    const bool several = options->seeds > 1;
-    tc_outcome outcome = {0};
-    const double start = tc_seconds_now();
-    bool good = tc_fit(model, m->train_part, m->valid_part, schedule, &outcome);
-    const double seconds = tc_seconds_now() - start, accuracy = outcome.accuracy;
-    const bool better = good && outcome.best_epoch && (!all->valid.count || accuracy > all->best) && !(several && outcome.interrupted);
-    if (better) good = tc_model_save(model, path);
-    if (better && good) all->best = accuracy;
-    if (good && outcome.interrupted) return tc_outcome_free(&outcome), stopped(path, options, better || all->valid.count);
-    if (good && options->checkpoint) remove(options->checkpoint);
-    if (good) tc_runs_add(&all->valid, accuracy, seconds);
-    if (good && several) {
-        printf("seed %-6lld  epoch %lld, validation %.4f", (long long)schedule->seed, (long long)outcome.best_epoch, accuracy);
-    } else if (good) {
-        printf("saved:      epoch %lld in %s\n", (long long)outcome.best_epoch, path);
-    }
-    good = good && measure(model, &m->test, several, all, seconds);
-    if (good && options->report) {
-        good = tc_report_write(options->report, model, m, schedule, &outcome, options) &&
-               printf("report:     %s\n", options->report) > 0;
-    }
-    if (good && several) printf("%s\n", better ? "  *" : "");
+    const bool several = options->seeds > 1, better = !all->valid.count || outcome->accuracy > all->best;
+    if (better && !tc_model_save(model, model_path(options))) return TC_FAILED;
+    if (better) all->best = outcome->accuracy;
+    if (options->checkpoint) remove(options->checkpoint);
+    tc_runs_add(&all->valid, outcome->accuracy, 0);
+    const long long epoch = (long long)outcome->best_epoch;
+    if (several) printf("seed %-6lld epoch %lld, validation %.4f", (long long)schedule->seed, epoch, outcome->accuracy);
+    else printf("saved:      epoch %lld in %s\n", epoch, model_path(options));
+    if (!measure(model, &m->test, all, options)) return TC_FAILED;
+    if (several) printf("%s\n", better ? "  *" : "");
     fflush(stdout);
-    tc_outcome_free(&outcome);
-    return good ? TC_DONE : TC_FAILED;
+    if (!options->report) return TC_DONE;
+    if (!tc_report_write(options->report, model, m, schedule, outcome, options)) return TC_FAILED;
+    printf("report:     %s\n", options->report);
+    return TC_DONE;
 }
 
+/* One training from reading the data on. */
 static int train_seed(int64_t number, totals *all, const tc_options *options)
 {
     tc_options run = *options;
@@ -125,6 +132,7 @@ static int train_seed(int64_t number, totals *all, const tc_options *options)
     run.reading.quiet = number > 0;
     tc_material m = {0};
     tc_model model = {.settings = tc_settings_of(options)};
+    tc_outcome outcome = {0};
     char *plan = NULL;
     int status = TC_FAILED;
     if (tc_material_prepare(&m, &model, &run) && (plan = tc_material_plan(&m, &run))) {
@@ -132,9 +140,12 @@ static int train_seed(int64_t number, totals *all, const tc_options *options)
         schedule.plan = plan;
         schedule.quiet = options->seeds > 1;
         if (!number) print_plan(&m, &model, schedule.epochs, options);
-        status = train_one(&model, &m, &schedule, all, &run);
+        if (tc_fit(&model, m.train_part, m.valid_part, &schedule, &outcome)) {
+            status = outcome.interrupted ? stop(&model, &outcome, all, &run) : finish(&model, &m, &schedule, &outcome, all, &run);
+        }
     }
     free(plan);
+    tc_outcome_free(&outcome);
     tc_model_free(&model);
     tc_material_free(&m);
     return status;
@@ -150,7 +161,11 @@ static bool check_files(const tc_options *options)
     if (checkpoint && !options->resume && !access(checkpoint, F_OK)) {
         return tc_fail("%s: there is a training in it: go on with --resume, or remove the file", checkpoint);
     }
-    return tc_output_check(options->output ? options->output : "textclf.safetensors") &&
+    const char *const files[] = {model_path(options), checkpoint ? checkpoint : "", options->report ? options->report : ""};
+    for (int i = 0; i < 3; i++) {
+        if (*files[i] && !strcmp(files[i], files[(i + 1) % 3])) return tc_fail("%s: two files of the same name are to be written", files[i]);
+    }
+    return tc_output_check(model_path(options)) &&
            (!checkpoint || tc_output_check(checkpoint)) && (!options->report || tc_output_check(options->report));
 }
 
@@ -164,6 +179,6 @@ int tc_train(const tc_options *options)
         printf("validation: mean %.4f, deviation %.4f\n", tc_runs_mean(&all.valid), tc_runs_deviation(&all.valid));
     }
     if (all.test.count) printf("test:       mean %.4f, deviation %.4f\n", tc_runs_mean(&all.test), tc_runs_deviation(&all.test));
-    printf("saved:      the best on the validation part, %s\n", options->output ? options->output : "textclf.safetensors");
+    printf("saved:      the best on the validation part, %s\n", model_path(options));
     return status;
 }

@@ -14,15 +14,21 @@ run train "$@" -o whole.st
 ran 0 'a training that is not stopped'
 check 'the best epoch is the last one: this run proves nothing of the best weights' [ "$(awk '$1 == 5 { print $NF }' out)" != '*' ]
 
-# Killed again and again, wherever it is, it ends in the same bits.
+# Killed again and again, wherever it is, it ends in the same bits; each file is whole at any time. KILLS=500 takes some minutes.
 kills=0
-for wait in 0.05 0.1 0.15 0.2 0.25 0.3 0.35 0.4 0.08 0.13 0.18 0.23 0.28 0.33 0.38 0.43; do
+ends=0
+for wait in $(awk -v n="${KILLS:-16}" 'BEGIN { srand(1); for (i = 0; i < n; i++) print 0.03 + 0.37 * rand() }'); do
     "$textclf" train "$@" --checkpoint kill.ck --every 0 --resume -o killed.st >/dev/null 2>&1 &
     sleep "$wait"
     if kill -KILL $! 2>/dev/null; then kills=$((kills + 1)); fi
     wait $! 2>/dev/null
+    [ -e killed.st ] || continue
+    ends=$((ends + 1))
+    check "after $kills kills a training ends in other bits" cmp -s whole.st killed.st
+    rm -f killed.st
 done
 check 'no training was killed' [ $kills -gt 0 ]
+echo "killed $kills times; $ends trainings ended in between"
 run train "$@" --checkpoint kill.ck --every 0 --resume -o killed.st
 ran 0 'a training that was killed'
 check 'a training that was killed ends in other bits' cmp -s whole.st killed.st
@@ -64,6 +70,8 @@ sed 's/\\"steps\\":/\\"stegs\\":/' int.ck >damaged.ck
 run train builtin:english --epochs 900 --embedding 8 --hidden 8 --patience 0 --checkpoint damaged.ck --resume -o int.st
 says 'a damaged checkpoint' 'damaged.ck: the checkpoint is damaged' err
 refused 1 '--resume goes on from a checkpoint' train builtin:english --resume
+refused 1 'a.st: two files of the same name' train builtin:english --checkpoint a.st -o a.st
+refused 1 'a.html: two files of the same name' train builtin:english --checkpoint a.html --report a.html
 refused 1 'nowhere/a.ck: ' train builtin:english --checkpoint nowhere/a.ck
 check 'what was refused left a model' [ ! -e int.st ]
 
@@ -90,7 +98,7 @@ run train builtin:english --epochs 4 --embedding 16 --hidden 16 --rate 0.01 --se
 ran 0 'train --seeds'
 check '--seeds: not a line each' [ "$(grep -c '^seed ' out)" -eq 3 ]
 check '--seeds: not the mean and deviation of its lines' [ "$(awk '
-    /^seed/ { n++; v = $7; sub(",", "", $6); t = $8; valid[n] = $6; test[n] = t == "" ? v : t }
+    /^seed/ { n++; test[n] = $8 }
     /^test: / { mean = $3 + 0; deviation = $5 }
     END {
         for (i = 1; i <= n; i++) sum += test[i]
