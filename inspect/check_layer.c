@@ -1,8 +1,11 @@
 /* Is a layer right? One function a check; each ends in say(), with what was found and where. All but the check of threads
- * run on one thread, so that a sum whose order depends on their number fails that check and no other. */
+ * run on one thread, so that a sum whose order depends on their number fails that check and no other, and in a process of
+ * their own, so that a crash fails a check, too. (A process forked off has no threads but one.) */
 #include "check_layer.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -21,6 +24,7 @@ typedef struct check {
     const tg_checked_layer *layer;
     tg_params *params;
     tg_layer_report *report;
+    int out; /* of a process of its own: where its line goes; otherwise -1 */
 } check;
 
 /* Sequences `first` .. of a fixed set: what stands at (sequence, time, feature) is the same in every batch. */
@@ -46,6 +50,41 @@ TG_PRINTF(4, 5) static bool say(check *c, tg_layer_check which, bool passed, con
     va_end(arguments);
     line->verdict = passed ? TG_LAYER_PASSED : TG_LAYER_FAILED;
     return passed;
+}
+
+static void end(check *c)
+{
+    tg_params_free(c->params);
+    c->params = NULL;
+}
+
+/* What is known already, should the process end here. */
+static void about_to(const check *c, const char *what)
+{
+    struct tg_layer_line line = {.verdict = TG_LAYER_FAILED};
+    snprintf(line.text, sizeof line.text, "%s: crashed", what);
+    if (c->out >= 0 && write(c->out, &line, sizeof line) < 0) _exit(1);
+}
+
+/* Runs a check in a process of its own, if there can be one. Returns whether it passed. */
+static bool run_check(check *c, tg_layer_check which, void (*function)(check *))
+{
+    struct tg_layer_line *line = &c->report->lines[which];
+    int ends[2] = {-1, -1};
+    const pid_t child = pipe(ends) == 0 ? fork() : -1;
+    if (child <= 0) {
+        c->out = child == 0 ? ends[1] : -1;
+        about_to(c, "at first");
+        function(c);
+        if (child == 0) _exit(write(ends[1], line, sizeof *line) < 0);
+        end(c);
+    }
+    close(ends[1]);
+    ssize_t got = child > 0;
+    while (got > 0 || (got < 0 && errno == EINTR)) got = read(ends[0], line, sizeof *line); /* the last line counts */
+    close(ends[0]);
+    if (child > 0) waitpid(child, NULL, 0);
+    return line->verdict != TG_LAYER_FAILED;
 }
 
 __attribute__((unused)) static void leave_out(check *c, tg_layer_check which, const char *why)
@@ -77,12 +116,6 @@ static void draw(tg_tensor *x, const batch *in, uint64_t seed, double padding)
         double number = (2 * tg_random_uniform(&random) - 1) / 1.01;
         x->data[i] = (tg_real)(x->ndim == 2 || t < in->lengths[in->first + row] ? number : padding);
     }
-}
-
-static void end(check *c)
-{
-    tg_params_free(c->params);
-    c->params = NULL;
 }
 
 /* A fresh layer, off its start; from a file, unless that is NULL. False, with the error on c->params. */
@@ -139,9 +172,10 @@ static bool step(check *c, const batch *in, run *r)
     return !tg_tape_error(r->tape);
 }
 
-static run pass(check *c, const batch *in)
+static run pass(check *c, const batch *in, const char *when)
 {
     run r = {.tape = tg_tape_new(1)};
+    about_to(c, when);
     step(c, in, &r);
     return r;
 }
@@ -177,10 +211,10 @@ static bool same_row(check *c, tg_layer_check which, const char *when, const cha
     return true;
 }
 
-/* Run b, of the sequences from b_first on, has what run a has. Ends b. */
-static bool same_run(check *c, tg_layer_check which, const char *when, const run *a, const batch *in, run b,
-                     const batch *in_b)
+/* A pass over batch `in_b` gives what run a, over batch `in`, gave. */
+static bool same_run(check *c, tg_layer_check which, const char *when, const run *a, const batch *in, const batch *in_b)
 {
+    run b = pass(c, in_b, when);
     const char *error = tg_tape_error(b.tape);
     bool same = !error || say(c, which, false, "%s: %s", when, error);
     for (int64_t k = 0; same && k < in_b->rows; k++) {
@@ -210,11 +244,15 @@ static bool is_read(const tg_tape *tape, const tg_tensor *p)
     return false;
 }
 
-static bool check_runs(check *c)
+static void check_runs(check *c)
 {
     const tg_layer_check me = TG_LAYER_RUNS;
-    if (!begin(c, 1, NULL)) return say(c, me, false, "init: %s", tg_params_error(c->params));
-    run r = pass(c, &ordinary);
+    about_to(c, "init");
+    if (!begin(c, 1, NULL)) {
+        say(c, me, false, "init: %s", tg_params_error(c->params));
+        return;
+    }
+    run r = pass(c, &ordinary, "forward or backward pass");
     const char *error = tg_tape_error(r.tape);
     bool fine = !error || say(c, me, false, "%s", error);
     for (int64_t k = 0; fine && k < tg_params_count(c->params); k++) {
@@ -229,25 +267,24 @@ static bool check_runs(check *c)
             tg_text_of(r.y->ndim, r.y->shape).text, (long long)tg_params_count(c->params),
             (long long)tg_params_size(c->params));
     tg_tape_free(r.tape);
-    return fine;
 }
 
-static bool check_repeats(check *c)
+static void check_repeats(check *c)
 {
     const batch other = {2, 3, 1, 0, {0, 0, 3}, ALL};
     batch constant = ordinary, frozen = ordinary;
     constant.wanted = BUT_X, frozen.wanted = X_ALONE;
-    run first = pass(c, &ordinary);
-    bool same = same_run(c, TG_LAYER_REPEATS, "once more", &first, &ordinary, pass(c, &ordinary), &ordinary);
-    tg_tape_free(pass(c, &other).tape);
-    same = same && same_run(c, TG_LAYER_REPEATS, "after another batch", &first, &ordinary, pass(c, &ordinary), &ordinary) &&
-           same_run(c, TG_LAYER_REPEATS, "with frozen parameters", &first, &ordinary, pass(c, &frozen), &frozen) &&
-           (!tg_params_size(c->params) ||
-            same_run(c, TG_LAYER_REPEATS, "with x a constant", &first, &ordinary, pass(c, &constant), &constant)) &&
-           say(c, TG_LAYER_REPEATS, true,
-               "the same bits each time, after another batch, and where x or the parameters take no gradient");
+    begin(c, 1, NULL);
+    run first = pass(c, &ordinary, "at first");
+    bool same = same_run(c, TG_LAYER_REPEATS, "once more", &first, &ordinary, &ordinary);
+    tg_tape_free(pass(c, &other, "with another batch").tape);
+    same = same && same_run(c, TG_LAYER_REPEATS, "after another batch", &first, &ordinary, &ordinary) &&
+           same_run(c, TG_LAYER_REPEATS, "with frozen parameters", &first, &ordinary, &frozen) &&
+           (!tg_params_size(c->params) || same_run(c, TG_LAYER_REPEATS, "with x a constant", &first, &ordinary, &constant));
+    if (same)
+        say(c, TG_LAYER_REPEATS, true,
+            "the same bits each time, after another batch, and where x or the parameters take no gradient");
     tg_tape_free(first.tape);
-    return same;
 }
 
 #ifdef _OPENMP
@@ -257,18 +294,18 @@ static void check_threads(check *c)
     for (int row = 0; row < MANY_ROWS; row++) many.lengths[row] = (int32_t)(row * 37 % (MANY + 1));
     bool same = true;
     char when[64];
-    run one = pass(c, &many);
+    begin(c, 1, NULL);
+    run one = pass(c, &many, "at first");
     const char *error = tg_tape_error(one.tape);
     if (error)
         same = say(c, TG_LAYER_THREADS, false, "x %s: %s", tg_text_of(TG_SHAPE(many.rows, many.time, c->layer->input)).text,
                    error);
     for (int threads = 2; same && threads <= MOST_THREADS; threads++)
         for (int again = 0; same && again < 2; again++) {
-            set_threads(threads);
-            run more = pass(c, &many);
-            set_threads(1);
             snprintf(when, sizeof when, "with %d threads, not one", threads);
-            same = same_run(c, TG_LAYER_THREADS, when, &one, &many, more, &many);
+            set_threads(threads);
+            same = same_run(c, TG_LAYER_THREADS, when, &one, &many, &many);
+            set_threads(1);
         }
     if (same) say(c, TG_LAYER_THREADS, true, "the same bits with 1, 2, 3 and 4 threads");
     tg_tape_free(one.tape);
@@ -340,7 +377,7 @@ static void check_files(check *c)
     begin(c, 1, NULL);
     const int file = mkstemp(path);
     if (file >= 0) close(file);
-    run before = pass(c, &ordinary);
+    run before = pass(c, &ordinary, "before saving");
     for (int64_t k = 0; k < tg_params_count(c->params) && used < sizeof list; k++) {
         const tg_tensor *p = tg_params_at(c->params, k);
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s %s", k ? ", " : "", p->name,
@@ -350,7 +387,7 @@ static void check_files(check *c)
         tg_params_save(c->params, path, TG_SAVE_MODEL) || say(c, me, false, "saving: %s", tg_params_error(c->params));
     same = same && (begin(c, 2, path) || say(c, me, false, "loading: %s", tg_params_error(c->params)));
     unlink(path);
-    if (same && same_run(c, me, when, &before, &ordinary, pass(c, &ordinary), &ordinary))
+    if (same && same_run(c, me, when, &before, &ordinary, &ordinary))
         say(c, me, true, "saved and loaded, the same bits: %s", *list ? list : "no parameters");
     tg_tape_free(before.tape);
 }
@@ -372,16 +409,16 @@ static void check_padding(check *c)
     const tg_layer_check me = TG_LAYER_PADDING;
     const char *dirt = c->layer->pointwise ? "with 1000 past the lengths" : "with NaN past the lengths";
     begin(c, 1, NULL);
-    run clean = pass(c, &ordinary);
+    run clean = pass(c, &ordinary, "at first");
     batch dirty = ordinary, longer = ordinary;
     dirty.padding = longer.padding = c->layer->pointwise ? 1000 : (double)NAN;
     longer.time += MORE;
-    bool same = same_run(c, me, dirt, &clean, &ordinary, pass(c, &dirty), &dirty) &&
-                same_run(c, me, "with more padding", &clean, &ordinary, pass(c, &longer), &longer);
+    bool same = same_run(c, me, dirt, &clean, &ordinary, &dirty) &&
+                same_run(c, me, "with more padding", &clean, &ordinary, &longer);
     for (int row = 0; same && row < ROWS; row++) {
         batch alone = ordinary;
         alone.rows = 1, alone.first = row, alone.time = ordinary.lengths[row] ? ordinary.lengths[row] : 2;
-        same = same_run(c, me, "without the sequences beside it", &clean, &ordinary, pass(c, &alone), &alone);
+        same = same_run(c, me, "without the sequences beside it", &clean, &ordinary, &alone);
     }
     same = same && (c->layer->open_padding || c->layer->pointwise || zeros_past(c, "the result", clean.y, clean.y->data)) &&
            zeros_past(c, "dL/dx", clean.x, clean.x->grad);
@@ -395,7 +432,7 @@ static void check_padding(check *c)
 static double bytes_at(check *c, int32_t time)
 {
     const batch full = {2, time, 0, 0, {time, time}, ALL};
-    run r = pass(c, &full);
+    run r = pass(c, &full, "with longer sequences");
     const double bytes = tg_tape_error(r.tape) ? 0 : (double)r.bytes;
     tg_tape_free(r.tape);
     return bytes;
@@ -430,6 +467,7 @@ static void check_memory(check *c)
 /* Whether an input is refused; the error's text goes to `text`. */
 static bool refused(check *c, const char *what, int ndim, const int64_t *shape, const batch *in, char text[200])
 {
+    about_to(c, what);
     tg_tape *tape = tg_tape_new(1);
     tg_tensor *x = tg_constant(tape, NULL, ndim, shape);
     tg_tensor *y = c->layer->forward(tape, c->layer->layer, x,
@@ -456,6 +494,7 @@ static void check_errors(check *c)
                refused(c, "a length above T", TG_SHAPE(ROWS, TIME, I), &too_long, text) &&
                refused(c, "a length below 0", TG_SHAPE(ROWS, TIME, I), &negative, text) &&
                refused(c, "one length too many", TG_SHAPE(ROWS, TIME, I), &too_many, text);
+    about_to(c, "after an error, x NULL");
     tg_tape *tape = tg_tape_new(1);
     if (tape) tg_fail(&tape->error, "an earlier error");
     if (forward(c, tape, NULL, &ordinary)) fine = say(c, TG_LAYER_ERRORS, false, "after an error, x NULL gives a result");
@@ -470,17 +509,17 @@ bool tg_check_layer(const tg_checked_layer *layer, tg_layer_report *report)
     if (!report) return false;
     *report = (tg_layer_report){.passed = true};
     for (int k = 0; k < TG_LAYER_CHECKS; k++) snprintf(report->lines[k].text, sizeof report->lines[k].text, "left out");
-    check c = {.layer = layer, .report = report};
+    check c = {.layer = layer, .report = report, .out = -1};
     const int threads = set_threads(1);
-    if (check_runs(&c)) {
-        if (check_repeats(&c)) {
+    if (run_check(&c, TG_LAYER_RUNS, check_runs)) {
+        if (run_check(&c, TG_LAYER_REPEATS, check_repeats)) {
             check_threads(&c);
-            check_gradients(&c);
-            check_files(&c);
-            check_padding(&c);
+            run_check(&c, TG_LAYER_GRADIENTS, check_gradients);
+            run_check(&c, TG_LAYER_FILES, check_files);
+            run_check(&c, TG_LAYER_PADDING, check_padding);
         }
-        check_memory(&c);
-        check_errors(&c);
+        run_check(&c, TG_LAYER_MEMORY, check_memory);
+        run_check(&c, TG_LAYER_ERRORS, check_errors);
     }
     end(&c);
     set_threads(threads);

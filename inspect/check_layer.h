@@ -47,8 +47,8 @@ typedef struct tg_layer_report {
  * is moved a little off its start, so that no bias hides at 0. Returns report->passed; `report` may be NULL. Gradients are
  * compared in the double library only, at up to three points, for one may lie at a kink: the text says so where it took
  * more. All other passes are in evaluation mode. Sets the number of OpenMP threads and puts it back; an operator that
- * another OpenMP runtime runs is not reached. Memory that the layer takes from elsewhere than the tape is not seen, and a
- * crash is not caught: a sanitizer shows both. */
+ * another OpenMP runtime runs is not reached. All checks but that of threads run in a process forked off, so that a crash
+ * fails a check, with what it was about. Memory that the layer takes from elsewhere than the tape is not seen. */
 TG_EXPORT bool tg_check_layer(const tg_checked_layer *layer, tg_layer_report *report);
 
 /* Writes the report, a line for each check and one for the whole. False when the stream failed. */

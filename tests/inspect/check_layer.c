@@ -37,11 +37,16 @@ typedef enum fault {
     WRONG_SHAPE,
     NO_INIT,
     NOT_LOADED,
-    NO_EMPTY
+    NO_EMPTY,
+    CRASH_DX,
+    CRASH_DW,
+    CRASH_NULL,
+    CRASH_AXES,
+    CRASH_INIT
 } fault;
 
 static fault planted;
-static int64_t calls;
+static int64_t calls;  /* of one check: each has a process of its own */
 static tg_params *own; /* of the layer that runs now */
 static tg_real carried;
 
@@ -54,6 +59,7 @@ static bool test_mean_shape(tg_node *node)
 {
     mean_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0], *w = node->inputs[1];
+    if (planted == CRASH_AXES && x->ndim < 3) abort();
     if (x->ndim != 3) {
         if (planted == ANY_AXES) return tg_output_like(node, x) != NULL;
         return tg_node_fail(node, "x has %d axes", x->ndim);
@@ -125,12 +131,12 @@ static void test_mean_backward(tg_node *node)
             if (planted == SCALE) g *= (tg_real)1.00001;
             if (planted == ONE_ELEMENT && i == 1) g *= 2;
             if (planted == COUNTER_BACK && b == 0) g += (tg_real)++calls;
-            if (dw) dw[i] = planted == SET_DW && b == 0 ? g : dw[i] + g;
+            if (dw || planted == CRASH_DW) dw[i] = planted == SET_DW && b == 0 ? g : dw[i] + g;
             if (planted == NEIGHBOUR && dw && length && x->shape[0] > 1)
                 dw[i] += dy[b * I + i] * x->data[(b ? 0 : x->shape[0] - 1) * T * I];
             if (planted == NEIGHBOUR && dx && length && x->shape[0] > 1)
                 dx[(b ? 0 : x->shape[0] - 1) * T * I] += dy[b * I + i] * w->data[i];
-            for (int64_t t = 0; dx && t < length; t++) {
+            for (int64_t t = 0; (dx || planted == CRASH_DX) && t < length; t++) {
                 tg_real *to = dx + (b * T + (planted == LATE_DX && t ? t - 1 : t)) * I + i;
                 const tg_real part = dy[b * I + i] * w->data[i] * share;
                 *to = planted == SET_DX ? part : *to + part;
@@ -150,6 +156,7 @@ static bool mean_init(void *self, tg_params *params, const char *name)
     mean_layer *layer = self;
     own = params;
     if (planted == NO_INIT) return false;
+    if (planted == CRASH_INIT) abort();
     layer->weight = tg_param(params, planted == WRONG_NAME ? "mean" : name, "weight", TG_SHAPE(3), tg_init_uniform(1));
     if (planted == UNREAD) tg_param(params, name, "bias", TG_SHAPE(3), tg_init_uniform(1));
     if (planted == NOT_LOADED && layer->weight) layer->weight->data[2] = 1; /* whatever the file says */
@@ -159,6 +166,7 @@ static bool mean_init(void *self, tg_params *params, const char *name)
 static tg_tensor *mean_forward(tg_tape *tape, const void *self, tg_tensor *x, tg_ints lengths)
 {
     const mean_layer *layer = self;
+    if (planted == CRASH_NULL && x->ndim < 1) return NULL;
     if (planted == SILENT && x && x->shape[x->ndim - 1] != 3) return NULL;
     if (planted == REGISTERS && calls < 100) {
         char name[32];
@@ -239,6 +247,11 @@ static const struct {
     {"a wrong rank is taken", ANY_AXES, TG_LAYER_ERRORS, {"a wrong number of axes, x [4, 3], is accepted"}, false, false},
     {"a wrong length is taken", ANY_LENGTH, TG_LAYER_ERRORS, {"a length above T", "is accepted"}, false, false},
     {"no word of an error", SILENT, TG_LAYER_ERRORS, {"a wrong width", "no error on the tape"}, false, false},
+    {"dx that nobody wants", CRASH_DX, TG_LAYER_REPEATS, {"with x a constant: crashed"}, false, false},
+    {"dw that nobody wants", CRASH_DW, TG_LAYER_REPEATS, {"with frozen parameters: crashed"}, false, false},
+    {"no look at NULL", CRASH_NULL, TG_LAYER_ERRORS, {"after an error, x NULL: crashed"}, false, false},
+    {"a wrong rank crashes", CRASH_AXES, TG_LAYER_ERRORS, {"a wrong number of axes: crashed"}, false, false},
+    {"init crashes", CRASH_INIT, TG_LAYER_RUNS, {"init: crashed"}, false, false},
     {"a name of its own", WRONG_NAME, TG_LAYER_RUNS, {"\"mean.weight\"", "layer.*"}, false, false},
     {"a parameter for nothing", UNREAD, TG_LAYER_RUNS, {"layer.bias is read by no operator"}, false, false},
     {"a strange result", WRONG_SHAPE, TG_LAYER_RUNS, {"x [4, 7, 3] gave [3, 4]"}, false, false},
