@@ -508,7 +508,7 @@ bool tg_check_layer(const tg_checked_layer *layer, tg_layer_report *report)
     if (!report) report = own = tg_realloc(NULL, sizeof *own);
     if (!report) return false;
     *report = (tg_layer_report){.passed = true};
-    for (int k = 0; k < TG_LAYER_CHECKS; k++) snprintf(report->lines[k].text, sizeof report->lines[k].text, "left out");
+    for (int k = 0; k < TG_LAYER_CHECKS; k++) snprintf(report->lines[k].text, sizeof report->lines[k].text, "left out: it rests on what failed");
     check c = {.layer = layer, .report = report, .out = -1};
     const int threads = set_threads(1);
     if (run_check(&c, TG_LAYER_RUNS, check_runs)) {

@@ -159,6 +159,7 @@ static bool mean_init(void *self, tg_params *params, const char *name)
     if (planted == CRASH_INIT) abort();
     layer->weight = tg_param(params, planted == WRONG_NAME ? "mean" : name, "weight", TG_SHAPE(3), tg_init_uniform(1));
     if (planted == UNREAD) tg_param(params, name, "bias", TG_SHAPE(3), tg_init_uniform(1));
+    if (planted == RIGHT && layer->weight && !tg_params_from_file(params)) layer->weight->data[2] = 1;
     if (planted == NOT_LOADED && layer->weight) layer->weight->data[2] = 1; /* whatever the file says */
     return layer->weight != NULL;
 }
