@@ -187,6 +187,18 @@ static void put_data(FILE *to, const char *key, const stepper_item *item, const 
     fprintf(to, ",\"%sn\":%.9g", key, sqrt(squares));
 }
 
+/* One of the next tensors that has the same gradient, as both sides of a sum have that of the sum; or -1. */
+static int64_t same_gradient(const stepper *page, int64_t at)
+{
+    const tg_tensor *x = page->items[at].tensor;
+    for (int64_t i = at + 1; i < page->count && i <= at + 3 && page->items[at].row < 0; i++) {
+        const tg_tensor *y = page->items[i].tensor;
+        if (!y->has_grad || y->size != x->size || page->items[i].row >= 0) continue;
+        if (!memcmp(x->grad, y->grad, (size_t)x->size * sizeof *x->grad)) return i;
+    }
+    return -1;
+}
+
 static void put_tensor(const stepper *page, FILE *to, int64_t at)
 {
     const stepper_item *item = &page->items[at];
@@ -200,7 +212,9 @@ static void put_tensor(const stepper *page, FILE *to, int64_t at)
     fprintf(to, ",\"axes\":%d,\"unit\":%lld", item->axes, (long long)page->items[features(page, at)].unit);
     if (item->row >= 0) fprintf(to, ",\"row\":%lld,\"column\":%lld", (long long)item->row, (long long)item->column);
     put_data(to, "v", item, x->data);
-    if (x->has_grad) put_data(to, "g", item, x->grad);
+    const int64_t same = x->has_grad ? same_gradient(page, at) : -1;
+    if (same >= 0) fprintf(to, ",\"g\":%lld", (long long)same);
+    else if (x->has_grad) put_data(to, "g", item, x->grad);
     fputc('}', to);
 }
 

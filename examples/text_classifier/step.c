@@ -77,7 +77,7 @@ static bool compare(stepper *page, tg_tensor *const loss[2], tg_tensor *const lo
     page->agreed = agreed;
     for (int i = 0; i < COMPARED; i++) {
         const double share = page->agreement[i] = gaps[i].differs / fmax(gaps[i].most, 1e-30);
-        if (!(share <= agreed)) return tc_fail("step by step, the %s differ from the fused ones by %.2g", names[i], share);
+        if (!(share <= agreed)) return tc_fail("the %s of single operators and of fused ones differ by %.2g", names[i], share);
     }
     return true;
 }

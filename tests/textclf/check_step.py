@@ -19,7 +19,8 @@ def near(what, got, want, scale):
 page = open(sys.argv[1], encoding="utf-8").read()
 D = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S).group(1))
 T, N, words, ids = D["tensors"], D["nodes"], D["words"], D["ids"]
-for t in T:
+for t in reversed(T):
+    if isinstance(t.get("g"), int): t["g"] = T[t["g"]]["g"] # the same as a later one's
     t["C"] = t["shape"][-1] if t["shape"] else 1
     t["size"] = math.prod(t["shape"])
     t["R"] = t["size"] // t["C"]

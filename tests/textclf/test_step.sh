@@ -93,6 +93,11 @@ python3 "$check_step" page.html model.st "$textclf" "$twelve" >out
 check "numbers of the page: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
 shows page.html
 
+# With all that a classifier may have.
+run train builtin:english --epochs 1 --attention multihead --max-pool --ngrams 2 -o most.st
+run step most.st "$twelve" -o most.html
+check "a page of twelve words and the largest classifier has $(wc -c <most.html) bytes" [ "$(wc -c <most.html)" -lt 3000000 ]
+
 # The other label: the loss is its -log p.
 for label in negative positive; do
     run step model.st "$twelve" --label $label -o label.html
