@@ -1,12 +1,15 @@
 /* Attention by hand: the worked numbers of five articles on attention, step by step, forward and backward. Every gradient
  * stands beside its formula and its finite difference, and a line with a ! wherever an article prints what does not hold.
  * Best built on the library in double, where a finite difference proves something; in float fewer digits agree.
+ * With -o FILE.html it also writes a page to step through the third example.
  * Returns non-zero if anything that it prints is not so. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tapegrad.h>
+
+#include "stepper/stepper.h"
 
 enum { DOUBLE = sizeof(tg_real) == sizeof(double), MOST = 9 /* numbers in a matrix */ };
 static const double tolerance = DOUBLE ? 1e-8 : 5e-3, nudge = DOUBLE ? 1e-4 : 1e-2;
@@ -343,12 +346,74 @@ static void other_formulas(void)
     tg_params_free(params);
 }
 
-int main(void)
+/* ---- a page to step through ---- */
+
+/* L, the sum of z + q, by the one operator that does all of it. */
+static double fused_loss(void *context)
 {
+    attention *m = context;
+    tg_tape_reset(m->tape);
+    tg_tensor *q = tg_reshape(m->tape, m->q, TG_SHAPE(1, m->q->shape[0], -1));
+    tg_tensor *k = tg_reshape(m->tape, m->k, TG_SHAPE(1, m->k->shape[0], -1));
+    m->z = tg_add(m->tape, tg_dot_attention(m->tape, q, k, k, 1, 1, 0, NULL), m->q);
+    m->out = tg_sum(m->tape, m->z, TG_ALL_AXES, false);
+    return tg_item(m->out);
+}
+
+static tg_tensor *named_loss(attention *m, stepper *page)
+{
+    tg_tensor *s = tg_matmul_transposed(m->tape, m->q, false, m->k, true);
+    stepper_name(page, s, STEPPER_COLUMNS_ARE_WORDS, "s");
+    tg_tensor *a = stepper_name(page, tg_softmax(m->tape, s), STEPPER_COLUMNS_ARE_WORDS, "a");
+    tg_tensor *z = stepper_name(page, tg_matmul(m->tape, a, m->k), 0, "z");
+    tg_tensor *y = stepper_name(page, tg_add(m->tape, z, m->q), 0, "y");
+    stepper_name(page, m->q, 0, "q");
+    stepper_name(page, m->k, STEPPER_ROWS_ARE_WORDS, "k");
+    return stepper_name(page, tg_sum(m->tape, y, TG_ALL_AXES, false), 0, "L");
+}
+
+/* The third example once more, without what is there to be nudged. False after an error, which is printed. */
+static bool write_page(const char *path)
+{
+    static const char *const vectors[] = {"k₁", "k₂", "k₃", "k₄"};
+    attention m = begin(1, Y, 4, FOUR, 2, true), fused = begin(1, Y, 4, FOUR, 2, true);
+    stepper page = {.title = "Attention by hand", .words = vectors, .word_count = 4, .rate = 0.1, .again = fused_loss,
+                    .about = "One target q, four vectors k: s = q kᵀ, a = softmax(s), z = a k, y = z + q",
+                    .context = &m, .agreed = 1e-5};
+    tg_params_clear_grads(m.params);
+    tg_params_clear_grads(fused.params);
+    tg_tape_reset(m.tape);
+    const double fused_sum = fused_loss(&fused);
+    const tg_tensor *sum = named_loss(&m, &page);
+    bool good = tg_backward(fused.tape, fused.out) && tg_backward(m.tape, (tg_tensor *)sum);
+    page.agreement[0] = fabs(tg_item(sum) / fused_sum - 1);
+    for (int i = 0; good && i < 10; i++) {
+        const tg_real a = i < 2 ? m.q->grad[i] : m.k->grad[i - 2], b = i < 2 ? fused.q->grad[i] : fused.k->grad[i - 2];
+        page.agreement[2] = fmax(page.agreement[2], fabs((double)(a - b)));
+    }
+    holds(good && page.agreement[0] <= 1e-5 && page.agreement[2] <= 1e-5, "the page agrees with tg_dot_attention");
+    FILE *stream = good ? fopen(path, "w") : NULL;
+    good = stream && stepper_write(&page, stream, sum, m.params);
+    if (stream && fclose(stream)) good = false;
+    if (good) printf("written: %s\n", path);
+    else fprintf(stderr, "attention_by_hand: %s: it cannot be written\n", path);
+    stepper_free(&page);
+    end(&m);
+    end(&fused);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 1 && (argc != 3 || strcmp(argv[1], "-o"))) {
+        fprintf(stderr, "attention_by_hand takes nothing, or -o FILE.html\n");
+        return 2;
+    }
     as_one_query();
     as_three_queries();
     one_target();
     other_formulas();
+    if (argc == 3 && !write_page(argv[2])) return 1;
     printf("\n%s\n", all_hold ? "Every number above holds." : "Something above does not hold.");
     return all_hold ? 0 : 1;
 }

@@ -4,7 +4,8 @@
 
 #include "read.h"
 
-typedef enum tc_command { TC_TRAIN = 1, TC_EVAL = 2, TC_PREDICT = 4, TC_ATTEND = 8, TC_COMPARE = 16, TC_CHECK = 32, TC_EXPLAIN = 64 } tc_command;
+typedef enum tc_command { TC_TRAIN = 1, TC_EVAL = 2, TC_PREDICT = 4, TC_ATTEND = 8, TC_COMPARE = 16, TC_CHECK = 32, TC_EXPLAIN = 64,
+                         TC_STEP = 128 } tc_command;
 
 typedef struct tc_options {
     tc_command command;
@@ -12,7 +13,7 @@ typedef struct tc_options {
     char **arguments; /* what is no option */
     int32_t argument_count;
     tc_reading reading;     /* of all data of the call */
-    const char *valid, *test, *output, *font, *vectors, *stopwords, *checkpoint, *report; /* NULL: not given */
+    const char *valid, *test, *output, *font, *vectors, *stopwords, *checkpoint, *report, *step_label; /* NULL: not given */
     int encoder, attention; /* of tc_encoder and tc_attention; -1: not given */
     int class_weight;       /* TC_BALANCED; -1: not given */
     int tokens;             /* 0: words, 1: characters */

@@ -1,0 +1,168 @@
+#!/bin/sh
+# The pages of textclf step and attention_by_hand: every number on them against what is computed otherwise (check_step.py), and all
+# steps in a browser, at the width of a desk and of a phone. Usage: test_step.sh TEXTCLF. Prints a line for each check that fails,
+# and a summary; exits with 1 if one failed.
+
+. "$(dirname "$0")/commands.sh"
+check_step=$source/tests/textclf/check_step.py
+twelve='The movie is amazing, but the ending is a little slow'
+
+# walk PAGE WIDTH: steps through all of it by clicks, in a frame of this width, each hundredth step with a click into a picture; then
+# lets it work out every number. What is said: "STEPS steps by clicks, WIDER wider than the window, CHECK".
+walk()
+{
+    cat >walk.html <<END
+<!DOCTYPE html><html><body><iframe id="frame" src="$1" style="width: $2px; height: 740px"></iframe><script>
+const frame = document.getElementById("frame");
+frame.onload = () => {
+  frame.onload = null;
+  const page = frame.contentDocument, byId = id => page.getElementById(id);
+  let steps = 1, wider = 0;
+  byId("tour").checked = false;
+  byId("tour").dispatchEvent(new Event("change"));
+  for (; !byId("next").disabled && steps < 20000; steps++) {
+    byId("next").click();
+    if (page.documentElement.scrollWidth > frame.contentWindow.innerWidth) wider++;
+    const picture = steps % 100 === 0 && page.querySelector("main canvas");
+    if (picture) {
+      const box = picture.getBoundingClientRect();
+      for (const kind of ["pointermove", "click"])
+        picture.dispatchEvent(new PointerEvent(kind, {clientX: box.left + box.width / 2, clientY: box.top + box.height / 2, bubbles: true}));
+    }
+  }
+  frame.onload = () => { document.body.dataset.said = steps + " steps by clicks, " + wider + " wider than the window, " +
+    frame.contentDocument.body.dataset.check; };
+  frame.src = "$1?again#check";
+};
+</script></body></html>
+END
+    timeout 300 chromium --headless --no-sandbox --disable-gpu --allow-file-access-from-files --window-size=1300,800 \
+        --virtual-time-budget=100000 --enable-logging=stderr --log-net-log="$work/net.json" --net-log-capture-mode=Everything \
+        --dump-dom "file://$work/walk.html" >dom 2>log
+    said=$(sed -n 's/.*data-said="\([^"]*\)".*/\1/p' dom)
+}
+
+# shows PAGE: whole, asks for nothing, and a browser steps through it without complaint
+shows()
+{
+    check "$1: not whole" [ "$(head -n 1 "$1") $(tail -n 1 "$1")" = '<!DOCTYPE html> </html>' ]
+    check "$1: it asks for something from elsewhere" [ "$(grep -c -i 'http\|src=\|url(\|<link\|@import\|fetch(\|import(' "$1")" -eq 0 ]
+    if ! command -v chromium >/dev/null; then
+        skip "$1 in a browser: there is no chromium"
+        return
+    fi
+    steps=$(python3 -c 'import json, re, sys
+D = json.loads(re.search(r"id=\"data\">(.*?)</script>", open(sys.argv[1], encoding="utf-8").read(), re.S).group(1))
+grads = sum("g" in t or "gr" in t for t in (D["tensors"][n["out"][0]] for n in D["nodes"]))
+print(3 + len(D["nodes"]) + grads)' "$1")
+    for width in 1200 360; do
+        walk "$1" $width
+        check "$1 at $width px: $said" [ -n "$(echo "$said" | grep "^$steps steps by clicks, 0 wider than the window, $steps steps, [1-9][0-9]* numbers worked out, 0 differ, worst [0-9.e-]* at step [0-9]*$")" ]
+        check "$1 at $width px: a browser complains: $(grep CONSOLE log)" [ "$(grep -c CONSOLE log)" -eq 0 ]
+        check "$1 at $width px: it asks the network for something" [ "$(grep -c '"initiator":"null"' net.json)" -eq 0 ]
+    done
+}
+
+# ---- what cannot be ----
+
+run train builtin:english --epochs 1 --embedding 8 --hidden 8 -o small.st
+refused 2 '.*--help$' step
+refused 2 '.*--help$' step small.st
+refused 2 '.*--help$' step small.st 'one text' 'and another'
+refused 1 'TEXT: there is no word in it' step small.st '  '
+refused 1 'TEXT: byte 2, 0xFF, is not UTF-8' step small.st "$(printf 'a\377')"
+refused 1 '--label nobody: the model has no such label' step small.st "$twelve" --label nobody
+refused 1 'nowhere/page.html: ' step small.st "$twelve" -o nowhere/page.html
+refused 1 'page.png: step writes a page' step small.st "$twelve" -o page.png
+refused 1 'cannot load missing.st: ' step missing.st "$twelve"
+refused 1 'cannot load .*test_step.sh: it is no safetensors file' step "$source/tests/textclf/test_step.sh" "$twelve"
+refused 1 'TEXT: 65 words are too many' step small.st "$(yes word | head -n 65 | tr '\n' ' ')"
+check 'what was refused left a page' [ ! -e step.html ]
+run step small.st "$(yes word | head -n 64 | tr '\n' ' ')"
+ran 0 'step with as many words as there may be, and no -o'
+check 'without -o there is no step.html' [ -s step.html ]
+
+# ---- the model as it is by default ----
+
+run train builtin:english --epochs 2 --rate 0.003 -o model.st
+run step model.st "$twelve" -o page.html
+ran 0 step
+says 'step' 'the fused operators agree: loss [0-9.e-]*, logits [0-9.e-]*, gradients [0-9.e-]*$' out
+check "a page of twelve words has $(wc -c <page.html) bytes" [ "$(wc -c <page.html)" -lt 3000000 ]
+python3 "$check_step" page.html model.st "$textclf" "$twelve" >out
+check "numbers of the page: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
+shows page.html
+
+# With all that a classifier may have.
+run train builtin:english --epochs 1 --attention multihead --max-pool --ngrams 2 -o most.st
+run step most.st "$twelve" -o most.html
+check "a page of twelve words and the largest classifier has $(wc -c <most.html) bytes" [ "$(wc -c <most.html)" -lt 3000000 ]
+
+# The other label: the loss is its -log p.
+for label in negative positive; do
+    run step model.st "$twelve" --label $label -o label.html
+    ran 0 "step --label $label"
+    python3 "$check_step" label.html model.st "$textclf" "$twelve" >out
+    check "numbers of the page of $label: $(cat out)" grep -q ', 0 differ$' out
+done
+
+# The tests can fail: one gradient, one weight of the attention and one formula of the page changed.
+python3 - <<'END'
+import re
+page = open("page.html", encoding="utf-8").read()
+def change(name, key, path):
+    at = page.index(f'"{key}":[', page.index(f'"name":"{name}"')) + len(key) + 4
+    number = re.compile(r"[^,\]]+").match(page, at)
+    open(path, "w", encoding="utf-8").write(page[:at] + repr(float(number[0]) * 1.01 + 1e-3) + page[number.end():])
+change("c→_3", "g", "gradient.html")
+change("a", "v", "weight.html")
+assert "1 - y * y" in page
+open("formula.html", "w", encoding="utf-8").write(page.replace("1 - y * y", "1 + y * y"))
+END
+for changed in gradient weight; do
+    check "check_step.py takes a page with another $changed" [ "$(python3 "$check_step" $changed.html | grep -c ' 0 differ')" -eq 0 ]
+done
+if command -v chromium >/dev/null; then
+    walk formula.html 1200
+    check "a page with a wrong formula: $said" [ "$(echo "$said" | grep -c 'out, [1-9][0-9]* differ')" -eq 1 ]
+fi
+
+# ---- every kind of model, and texts that markup or JSON could stumble over ----
+
+for encoder in bilstm lstm transformer none; do
+    for attention in additive dot scaled-dot bilinear cosine euclidean multihead none; do
+        beside=
+        case $attention in dot | multihead | none) beside='--max-pool --ngrams 2 --buckets 100' ;; esac
+        # shellcheck disable=SC2086 # words are meant to split
+        run train builtin:english --epochs 2 --embedding 12 --hidden 8 --rate 0.01 --encoder $encoder --attention $attention $beside -o kind.st
+        run step kind.st "$twelve" -o kind.html
+        ran 0 "step, $encoder and $attention"
+        python3 "$check_step" kind.html kind.st "$textclf" "$twelve" >out
+        check "$encoder and $attention: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
+        case $encoder-$attention in
+        lstm-none | transformer-multihead | none-euclidean) cp kind.html "$encoder-$attention.html" && shows "$encoder-$attention.html" ;;
+        esac
+    done
+done
+run train builtin:english --epochs 1 --embedding 8 --encoder none --attention bilinear -o few.st
+run step few.st '</script><b>"the" \ & <!-- 菜很好吃 é' -o odd.html
+ran 0 'step with odd characters'
+shows odd.html
+run step small.st 'one' -o one.html
+ran 0 'step with one word'
+python3 "$check_step" one.html >out
+check "one word: $(cat out)" grep -q ', 0 differ$' out
+shows one.html
+
+# ---- attention by hand ----
+
+hand=$(dirname "$textclf")/attention_by_hand
+if [ -x "$hand" ]; then
+    check 'attention_by_hand -o' "$hand" -o hand.html >/dev/null
+    python3 "$check_step" hand.html >out
+    check "attention by hand: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
+    shows hand.html
+    check 'attention_by_hand takes a folder that is not there' [ "$("$hand" -o nowhere/hand.html 2>&1 >/dev/null)" = 'attention_by_hand: nowhere/hand.html: it cannot be written' ]
+fi
+
+end_checks
