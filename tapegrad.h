@@ -33,6 +33,7 @@
 #include "optim/optim.h"    /* SGD, Adam, AdamW, clipping, learning rates */
 #include "core/op.h"        /* an operator of one's own */
 #include "inspect/gradcheck.h" /* is its gradient right? */
+#include "inspect/check_layer.h" /* is a layer right? */
 #include "inspect/inspect.h"   /* the tape in words and as a graph; where a NaN began */
 #include "core/random.h"    /* the generator */
 

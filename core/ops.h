@@ -73,6 +73,9 @@ TG_EXPORT tg_tensor *tg_gather(tg_tape *tape, tg_tensor *table, tg_ints ids, int
 TG_EXPORT tg_tensor *tg_where(tg_tape *tape, tg_mask keep, tg_tensor *a, tg_tensor *b);
 /* x where keep, elsewhere `value`; the mask is broadcast to x. */
 TG_EXPORT tg_tensor *tg_masked_fill(tg_tape *tape, tg_tensor *x, tg_mask keep, double value);
+/* x [B, T, ..] with zeros past each length, whatever stands there: what a layer composed of operators that know no lengths, such
+ * as Linear, does first, for in a gradient 0 times NaN is NaN. lengths [B], each 0 .. T; with tg_full_length() it is x itself. */
+TG_EXPORT tg_tensor *tg_zero_padding(tg_tape *tape, tg_tensor *x, tg_ints lengths);
 
 /* ---- normalised exponentials, over the last axis ----
  * _lengths: x [B, .., T], lengths [B]: of each row the first lengths[b] positions take part. _masked: a mask that

@@ -124,6 +124,8 @@ tg_real *tg_params_state(tg_tensor *parameter, const char *name)
 
 /* ---- asking ---- */
 
+bool tg_params_from_file(const tg_params *params) { return params && params->from_file; }
+
 int64_t tg_params_count(const tg_params *params) { return params ? params->count : 0; }
 
 tg_tensor *tg_params_at(const tg_params *params, int64_t index)

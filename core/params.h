@@ -109,6 +109,10 @@ TG_EXPORT bool tg_params_save(tg_params *params, const char *path, tg_save_what 
  * read, is no safetensors file, or holds a name in another shape. */
 TG_EXPORT bool tg_params_load(tg_params *params, const char *path);
 
+/* Whether parameters that are registered now take a loaded file's values. A layer that starts some of its numbers in a way of its own
+ * writes them after tg_param, and only where this is false. */
+TG_EXPORT bool tg_params_from_file(const tg_params *params);
+
 /* Ends a load: an error names a tensor of the file that no parameter asked for. */
 TG_EXPORT bool tg_params_loaded(tg_params *params);
 

@@ -21,7 +21,7 @@ static text short_number(double number, double unit)
 static text range_of(const tg_real *data, int64_t size)
 {
     text t = {"-"};
-    double least = INFINITY, most = -INFINITY;
+    double least = (double)INFINITY, most = -least;
     int64_t odd = 0;
     for (int64_t i = 0; data && i < size; i++) {
         const double x = (double)data[i];

@@ -25,12 +25,10 @@ bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name,
 
 tg_tensor *tg_clean(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
-    if (!x || !lengths.data || x->ndim != 3 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0]) return x;
-    const int64_t rows = x->shape[0] * x->shape[1];
-    uint8_t *keep = tg_tape_alloc(tape, (size_t)rows);
-    if (!keep) return x;
-    for (int64_t i = 0; i < rows; i++) keep[i] = i % x->shape[1] < lengths.data[i / x->shape[1]];
-    return tg_masked_fill(tape, x, tg_mask_nd(keep, TG_SHAPE(x->shape[0], x->shape[1], 1)), 0);
+    if (!x || x->ndim != 3 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0]) return x;
+    for (int64_t b = 0; b < x->shape[0]; b++)
+        if (lengths.data[b] < 0 || lengths.data[b] > x->shape[1]) return x;
+    return tg_zero_padding(tape, x, lengths);
 }
 
 static tg_tensor *forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,

@@ -17,8 +17,9 @@ typedef struct tg_attention_how {
 tg_tensor *tg_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, tg_tensor *score_weight, int64_t heads,
                      tg_attention_how how, const tg_attention_mask *mask);
 
-/* x [B, T, D] with zeros past each length: a projection multiplies what stands there by 0, and must not meet NaN or infinity.
- * Done whatever stands there, so that the graph, and with it the order of every sum, is the same. */
+/* tg_zero_padding, which leaves lengths that do not fit to the operator that reads them: a projection multiplies what stands in the
+ * padding by 0, and must not meet NaN or infinity. Done whatever stands there, so that the graph, and with it the order of every sum, is
+ * the same. */
 tg_tensor *tg_clean(tg_tape *tape, tg_tensor *x, tg_ints lengths);
 
 #endif

@@ -1,0 +1,46 @@
+#!/bin/sh
+# guides.sh FOLDER, with the built programs: what the pages of the folders show is what there is. A fence "```c FILE" holds lines of
+# FILE as they stand there, "```text PROGRAM" what FOLDER/PROGRAM prints, "```diff" a change that applies. The line about threads is
+# left out where the build has none.
+set -eu
+built=$(cd "$1" && pwd)
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+LC_ALL=C
+export LC_ALL
+fail() { echo "$1"; exit 1; }
+
+# one file a fence: NUMBER.block, and in the list "NUMBER KIND NAME"
+for page in core/README.md layers/README.md examples/README.md tests/README.md; do
+    awk -v work="$work" -v page="$page" '
+        /^```/ && on { on = 0; close(file); next }
+        /^```/ { on = 1; file = work "/" ++n ".block"; printf "" >file; print n, substr($1, 4), ($2 == "" ? "-" : $2) >>(work "/list"); next }
+        on { print >file }' "$page"
+    [ -f "$work/list" ] || continue
+    while read -r n kind name; do
+        case $kind:$name in
+        c:-|text:-|:-) ;;
+        c:*)
+            awk 'FNR == NR { block = block $0 "\n"; next } { all = all $0 "\n" } END { exit !index("\n" all, "\n" block) }' \
+                "$work/$n.block" "$name" || fail "$page: block $n is not in $name as it stands: $(head -n 1 "$work/$n.block")" ;;
+        text:*)
+            "$built/$name" >"$work/printed" || fail "$page: $name fails: $(cat "$work/printed")"
+            if grep -q 'built without OpenMP' "$work/printed"; then
+                for file in "$work/printed" "$work/$n.block"; do sed -i '/^threads /d' "$file"; done
+            fi
+            diff -u "$work/$n.block" "$work/printed" || fail "$page: block $n is not what $name prints" ;;
+        diff:*)
+            for file in $(sed -n 's/^+++ b\///p' "$work/$n.block"); do
+                mkdir -p "$work/tree/$(dirname "$file")"
+                cp "$file" "$work/tree/$file"
+            done
+            (cd "$work/tree" && GIT_CEILING_DIRECTORIES="$work" git apply --check "$work/$n.block") || fail "$page: block $n does not apply" ;;
+        *) ;;
+        esac
+        echo "$kind" >>"$work/kinds"
+    done <"$work/list"
+    rm "$work/list"
+done
+[ "$(grep -c '^c$' "$work/kinds")" -ge 10 ] && grep -q '^text$' "$work/kinds" && grep -q '^diff$' "$work/kinds" ||
+    fail "the pages show less than they did"
