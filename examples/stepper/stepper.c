@@ -106,16 +106,17 @@ static void choose_slices(stepper *page, const tg_node *node, int input)
 {
     const tg_tensor *w = node->inputs[input];
     stepper_item *item = &page->items[place_of(page, w)];
-    if (!of_parameter(w) || w->size <= STEPPER_LARGE || w->ndim > 2 || item->row >= 0) return;
+    if (!of_parameter(w) || w->size <= STEPPER_LARGE || w->ndim != 2 || w->shape[0] == 1 || item->row >= 0) return;
     const int64_t width = width_of(w), in = page->items[features(page, place_of(page, node->inputs[0]))].unit;
     const int64_t out = page->items[features(page, place_of(page, node->outputs[0]))].unit;
     int64_t best = 0;
     for (int64_t k = 0; w->has_grad && k < w->size; k++)
         if (fabs((double)w->grad[k]) > fabs((double)w->grad[best])) best = k;
     item->row = best / width, item->column = best % width;
-    if (!strcmp(node->op->name, "linear")) item->row = out, item->column = in;
-    if (!strcmp(node->op->name, "matmul")) item->row = in, item->column = out;
     if (!strcmp(node->op->name, "gather")) item->column = out;
+    const bool linear = !strcmp(node->op->name, "linear"), product = !strcmp(node->op->name, "matmul");
+    const int64_t row = linear ? out : in, column = linear ? in : out;
+    if ((linear || product) && row < w->shape[0] && column < width) item->row = row, item->column = column;
 }
 
 /* ---- JSON ---- */
@@ -149,12 +150,8 @@ static void put_texts(FILE *to, const char *key, const char *const *texts, int c
 /* With as many digits as it takes to read the same bits again. */
 static void put_number(FILE *to, tg_real x)
 {
-    char text[40];
-    if (!(x - x == 0)) {
-        fputs("null", to);
-        return;
-    }
-    for (int digits = sizeof(tg_real) == sizeof(float) ? 6 : 15;; digits++) {
+    char text[40] = "null"; /* no number */
+    for (int digits = sizeof(tg_real) == sizeof(float) ? 6 : 15; x - x == 0; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, (double)x);
         if ((tg_real)strtod(text, NULL) == x || digits == 17) break;
     }

@@ -34,8 +34,8 @@ static tg_tensor *fused_loss(stepping *s, tg_tensor **logits)
 
 static double loss_again(void *context) { return tg_item(fused_loss(context, NULL)); }
 
-/* The largest difference so far, NaN once there was one, and the largest number, by which it is measured: of all gradients, for
- * one that is the sum of many others may be small by cancellation. */
+/* The largest difference so far, NaN once there was one, and the largest number, by which it is measured: of all gradients,
+ * for one that is the sum of many others may be small by cancellation. */
 typedef struct gap {
     double differs, most;
 } gap;
@@ -77,7 +77,7 @@ static bool compare(stepper *page, tg_tensor *const loss[2], tg_tensor *const lo
     page->agreed = agreed;
     for (int i = 0; i < COMPARED; i++) {
         const double share = page->agreement[i] = gaps[i].differs / fmax(gaps[i].most, 1e-30);
-        if (!(share <= agreed)) return tc_fail("the %s of single operators and of fused ones differ by %.2g", names[i], share);
+        if (!(share <= agreed)) return tc_fail("the %s of single and of fused operators differ by %.2g", names[i], share);
     }
     return true;
 }
