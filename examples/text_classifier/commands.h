@@ -17,6 +17,7 @@ int tc_predict(const tc_options *options);
 int tc_attend(const tc_options *options);
 int tc_explain(const tc_options *options);
 int tc_step(const tc_options *options);
+int tc_tape(const tc_options *options);
 
 /* What tc_explain shows, and when it says that its measures disagree: lines of text. */
 extern const char tc_explain_rule[];

@@ -17,6 +17,7 @@ static int run(const tc_options *options)
     case TC_ATTEND: return tc_attend(options);
     case TC_EXPLAIN: return tc_explain(options);
     case TC_STEP: return tc_step(options);
+    case TC_TAPE: return tc_tape(options);
     }
     return TC_USAGE;
 }

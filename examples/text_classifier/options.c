@@ -28,6 +28,7 @@ static const command_rule commands[] = {
     {TC_ATTEND, "attend", "MODEL TEXT...", "shows where the model looks in each TEXT", 2, INT32_MAX},
     {TC_EXPLAIN, "explain", "MODEL TEXT...", "shows by three measures what each word does to the answer", 2, INT32_MAX},
     {TC_STEP, "step", "MODEL TEXT", "writes a page to step through the network, forward and backward", 2, 2},
+    {TC_TAPE, "tape", "MODEL TEXT", "prints the operators of the network with their values and gradients", 2, 2},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -100,15 +101,16 @@ static const option_rule rules[] = {
     {"checkpoint", 0, TC_TRAIN, TEXT, FIELD(checkpoint), 0, 0, "FILE", "holds the training under way; it is gone once that has ended"},
     {"every", 0, TC_TRAIN, NUMBER, FIELD(every), 0, 1e6, "X", "seconds from one checkpoint to the next (30)"},
     {"resume", 0, TC_TRAIN, FLAG, FIELD(resume), 0, 0, NULL, "goes on where the checkpoint stands, to the same bits"},
-    {"Options", 0, TC_EVAL | TC_PREDICT | TC_ATTEND | TC_EXPLAIN | TC_STEP, HEADING, 0, 0, 0, NULL, NULL},
+    {"Options", 0, TC_EVAL | TC_PREDICT | TC_ATTEND | TC_EXPLAIN | TC_STEP | TC_TAPE, HEADING, 0, 0, 0, NULL, NULL},
     {"output", 'o', TC_ATTEND, TEXT, FIELD(output), 0, 0, "FILE", "also draws a picture, FILE.png, or writes a page of all texts, FILE.html"},
     {"output", 'o', TC_EXPLAIN, TEXT, FIELD(output), 0, 0, "FILE.html", "also writes a page of all texts"},
     {"output", 'o', TC_STEP, TEXT, FIELD(output), 0, 0, "FILE.html", "the page (step.html)"},
+    {"output", 'o', TC_TAPE, TEXT, FIELD(output), 0, 0, "FILE.dot", "also writes a graph for Graphviz's dot"},
     {"label", 0, TC_STEP, TEXT, FIELD(step_label), 0, 0, "NAME", "the label whose loss is taken (the model's answer)"},
     {"font", 0, TC_ATTEND, TEXT, FIELD(font), 0, 0, "FILE.ttf", "the first font to look for a character in"},
     {"top", 0, TC_PREDICT, INTEGER, FIELD(top), 1, 1e9, "K", "shows the K likeliest labels, the likeliest first (all, in order)"},
     {"json", 0, TC_EVAL | TC_PREDICT, FLAG, FIELD(json), 0, 0, NULL, "prints JSON, an object on a line"},
-    {"help", 'h', TC_READ | TC_PREDICT | TC_ATTEND | TC_EXPLAIN | TC_STEP, HELP, 0, 0, 0, NULL, "shows this"},
+    {"help", 'h', TC_READ | TC_PREDICT | TC_ATTEND | TC_EXPLAIN | TC_STEP | TC_TAPE, HELP, 0, 0, 0, NULL, "shows this"},
 };
 enum { RULES = sizeof rules / sizeof *rules };
 

@@ -5,7 +5,7 @@
 #include "read.h"
 
 typedef enum tc_command { TC_TRAIN = 1, TC_EVAL = 2, TC_PREDICT = 4, TC_ATTEND = 8, TC_COMPARE = 16, TC_CHECK = 32, TC_EXPLAIN = 64,
-                         TC_STEP = 128 } tc_command;
+                         TC_STEP = 128, TC_TAPE = 256 } tc_command;
 
 typedef struct tc_options {
     tc_command command;

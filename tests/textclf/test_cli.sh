@@ -13,7 +13,7 @@ for arguments in '' 'fly' 'train a b' 'train --epochs' 'train --epochs 0' 'train
     # shellcheck disable=SC2086 # words are meant to split
     refused 2 '.*--help$' $arguments
 done
-for command in '' train compare check eval predict attend explain; do
+for command in '' train compare check eval predict attend explain step tape; do
     # shellcheck disable=SC2086
     run $command --help
     ran 0 "$command --help"

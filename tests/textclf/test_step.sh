@@ -165,4 +165,20 @@ if [ -x "$hand" ]; then
     check 'attention_by_hand takes a folder that is not there' [ "$("$hand" -o nowhere/hand.html 2>&1 >/dev/null)" = 'attention_by_hand: nowhere/hand.html: it cannot be written' ]
 fi
 
+# ---- the tape ----
+
+run tape small.st 'a good film' -o tape.dot
+ran 0 tape
+says 'tape: the encoder' '^ *[0-9]* lstm  *encoder ' out
+says 'tape: gradients' '^ *[0-9]* cross_entropy .* 1 \.\. 1$' out
+says 'tape: sums' '^[0-9]* operators, results of ' out
+says 'tape: the graph' 'subgraph "cluster_attention' tape.dot
+if command -v dot >/dev/null; then
+    check 'tape: dot does not take the graph' dot -Tsvg -o tape.svg tape.dot
+else
+    skip 'tape, the graph: there is no dot'
+fi
+refused 1 'TEXT: there is no word' tape small.st ' '
+refused 1 'nowhere/tape.dot: ' tape small.st good -o nowhere/tape.dot
+
 end_checks

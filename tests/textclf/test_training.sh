@@ -145,7 +145,7 @@ check '--no-punctuation is not kept in the model' [ "$(grep -c '[,()!]' out)" -e
 # ---- the man page ----
 
 page=$source/examples/text_classifier/textclf.1
-for command in train compare check eval predict attend explain step; do
+for command in train compare check eval predict attend explain step tape; do
     "$textclf" $command --help | sed -n 's/^ .\{5\}--\([a-z-]*\) .*/\1/p' >>options
     check "the man page lacks the command $command" grep -q "^\.B.* $command" "$page"
 done
