@@ -87,7 +87,7 @@ static bool run_check(check *c, tg_layer_check which, void (*function)(check *))
     return line->verdict != TG_LAYER_FAILED;
 }
 
-__attribute__((unused)) static void leave_out(check *c, tg_layer_check which, const char *why)
+static void leave_out(check *c, tg_layer_check which, const char *why)
 {
     snprintf(c->report->lines[which].text, sizeof c->report->lines[which].text, "left out: %s", why);
 }
@@ -508,8 +508,8 @@ bool tg_check_layer(const tg_checked_layer *layer, tg_layer_report *report)
     if (!report) report = own = tg_realloc(NULL, sizeof *own);
     if (!report) return false;
     *report = (tg_layer_report){.passed = true};
-    for (int k = 0; k < TG_LAYER_CHECKS; k++) snprintf(report->lines[k].text, sizeof report->lines[k].text, "left out: it rests on what failed");
     check c = {.layer = layer, .report = report, .out = -1};
+    for (int k = 0; k < TG_LAYER_CHECKS; k++) leave_out(&c, (tg_layer_check)k, "it rests on what failed");
     const int threads = set_threads(1);
     if (run_check(&c, TG_LAYER_RUNS, check_runs)) {
         if (run_check(&c, TG_LAYER_REPEATS, check_repeats)) {

@@ -122,6 +122,7 @@ static void test_mean_backward(tg_node *node)
     const tg_real *dy = node->outputs[0]->grad;
     tg_real *dx = planted == NO_DX ? NULL : tg_grad(node, 0), *dw = tg_grad(node, 1);
     const int64_t T = x->shape[1], I = x->shape[2];
+    if ((planted == CRASH_DX && !dx) || (planted == CRASH_DW && !dw)) abort(); /* as who writes without a look */
     for (int64_t b = 0; b < x->shape[0]; b++)
         for (int64_t i = 0; i < I; i++) {
             const int64_t length = read_length(node, b), n = planted == MEAN_OVER_T ? T : length;
@@ -131,12 +132,12 @@ static void test_mean_backward(tg_node *node)
             if (planted == SCALE) g *= (tg_real)1.00001;
             if (planted == ONE_ELEMENT && i == 1) g *= 2;
             if (planted == COUNTER_BACK && b == 0) g += (tg_real)++calls;
-            if (dw || planted == CRASH_DW) dw[i] = planted == SET_DW && b == 0 ? g : dw[i] + g;
+            if (dw) dw[i] = planted == SET_DW && b == 0 ? g : dw[i] + g;
             if (planted == NEIGHBOUR && dw && length && x->shape[0] > 1)
                 dw[i] += dy[b * I + i] * x->data[(b ? 0 : x->shape[0] - 1) * T * I];
             if (planted == NEIGHBOUR && dx && length && x->shape[0] > 1)
                 dx[(b ? 0 : x->shape[0] - 1) * T * I] += dy[b * I + i] * w->data[i];
-            for (int64_t t = 0; (dx || planted == CRASH_DX) && t < length; t++) {
+            for (int64_t t = 0; dx && t < length; t++) {
                 tg_real *to = dx + (b * T + (planted == LATE_DX && t ? t - 1 : t)) * I + i;
                 const tg_real part = dy[b * I + i] * w->data[i] * share;
                 *to = planted == SET_DX ? part : *to + part;
@@ -167,7 +168,7 @@ static bool mean_init(void *self, tg_params *params, const char *name)
 static tg_tensor *mean_forward(tg_tape *tape, const void *self, tg_tensor *x, tg_ints lengths)
 {
     const mean_layer *layer = self;
-    if (planted == CRASH_NULL && x->ndim < 1) return NULL;
+    if (planted == CRASH_NULL && !x) abort();
     if (planted == SILENT && x && x->shape[x->ndim - 1] != 3) return NULL;
     if (planted == REGISTERS && calls < 100) {
         char name[32];
