@@ -1,5 +1,7 @@
 #include "unfused.h"
 
+#include "../support/failure.h"
+
 #include <math.h>
 
 enum { T_ROWS = STEPPER_ROWS_ARE_WORDS, T_COLUMNS = STEPPER_COLUMNS_ARE_WORDS };
@@ -212,6 +214,10 @@ static tg_tensor *encode(const walk *w, const tc_batch *batch, tg_tensor **last)
     stepper_name(w->page, x, T_ROWS, "x");
     tg_scope_end(tape);
     if (kind == TC_NO_ENCODER) return x;
+    if (kind != TC_LSTM && kind != TC_BILSTM && kind != TC_TRANSFORMER) {
+        tc_fail("the encoder %s is not written in single operators", tc_encoder_names[kind]); /* one of a reader's own */
+        return NULL;
+    }
     tg_scope_begin(tape, "encoder");
     tg_tensor *h = kind == TC_TRANSFORMER ? run_transformer(w, x) : run_lstm(w, x, last);
     tg_scope_end(tape);
