@@ -35,24 +35,25 @@ check 'a training that was killed ends in other bits' cmp -s whole.st killed.st
 check 'the checkpoint outlives its training' [ ! -e kill.ck ]
 
 # Ctrl-C: the checkpoint is there and named.
-timeout -s INT 0.6 "$textclf" train builtin:english --epochs 900 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck -o int.st >out 2>err
+# --foreground: else the signal comes twice, and the second ends the program at once
+timeout --foreground -s INT 2 "$textclf" train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck -o int.st >out 2>err
 says 'Ctrl-C with a checkpoint' '^textclf: interrupted: the same command with --resume goes on from int.ck$' err
 check 'Ctrl-C leaves no checkpoint' [ -s int.ck ]
-run train builtin:english --epochs 900 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck -o int.st
+run train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck -o int.st
 ran 1 'a checkpoint that is there, without --resume'
 says 'a checkpoint that is there' '^textclf: int.ck: there is a training in it: go on with --resume, or remove the file$' err
 cp int.ck before.ck
 rm -f int.st
-for other in '--rate 0.002' '--seed 2' '--hidden 9' '--epochs 901' '--average 32' '--attention dot'; do
+for other in '--rate 0.002' '--seed 2' '--hidden 9' '--epochs 90001' '--average 32' '--attention dot'; do
     # shellcheck disable=SC2086 # words are meant to split
-    run train builtin:english --epochs 900 --embedding 8 --hidden 8 --patience 0 $other --checkpoint int.ck --resume -o int.st
+    run train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 $other --checkpoint int.ck --resume -o int.st
     ran 1 "--resume with $other"
     says "--resume with $other" 'int.ck: the checkpoint is of another training: ' err
 done
 says 'what differs' 'attention was not given and is dot;' err
-run train builtin:chinese --epochs 900 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --resume -o int.st
+run train builtin:chinese --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --resume -o int.st
 says '--resume with other data' 'another training: data was [0-9a-f]* and is [0-9a-f]*;' err
-if [ "$(TG_ISA=baseline "$textclf" train builtin:english --epochs 900 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --resume \
+if [ "$(TG_ISA=baseline "$textclf" train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --resume \
     -o int.st 2>&1 >out | grep -c 'instruction set was')" -eq 0 ]; then
     skip '--resume on another instruction set: the machine has one only'
 fi
@@ -67,7 +68,7 @@ sed 's/"textclf.checkpoint":"1"/"textclf.checkpoint":"7"/' int.ck >newer.ck
 run train builtin:english --checkpoint newer.ck --resume -o int.st
 says 'a checkpoint of a newer program' 'newer.ck: the checkpoint has format 7' err
 sed 's/\\"steps\\":/\\"stegs\\":/' int.ck >damaged.ck
-run train builtin:english --epochs 900 --embedding 8 --hidden 8 --patience 0 --checkpoint damaged.ck --resume -o int.st
+run train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint damaged.ck --resume -o int.st
 says 'a damaged checkpoint' 'damaged.ck: the checkpoint is damaged' err
 refused 1 '--resume goes on from a checkpoint' train builtin:english --resume
 refused 1 'a.st: two files of the same name' train builtin:english --checkpoint a.st -o a.st
