@@ -2,27 +2,17 @@
 
 #include <string.h>
 
-#define EMBEDDED(name)                             \
-    extern const unsigned char textclf_##name[];   \
-    extern const size_t textclf_##name##_size
-
-EMBEDDED(documents);
-EMBEDDED(english_train);
-EMBEDDED(english_test);
-EMBEDDED(chinese_train);
-EMBEDDED(chinese_test);
-
-#define PART(name) {textclf_##name, &textclf_##name##_size}
+extern const unsigned char textclf_documents[], textclf_reviews[], textclf_reviews_test[], textclf_english[],
+    textclf_english_test[], textclf_chinese[], textclf_chinese_test[];
 
 const tc_builtin tc_builtins[] = {
-    {"builtin:reviews", "builtin:reviews-test", "short reviews, English and Chinese",
-     {PART(english_train), PART(chinese_train)}},
-    {"builtin:reviews-test", NULL, "their held-out part", {PART(english_test), PART(chinese_test)}},
-    {"builtin:english", "builtin:english-test", "the English ones", {PART(english_train)}},
-    {"builtin:english-test", NULL, "their held-out part", {PART(english_test)}},
-    {"builtin:chinese", "builtin:chinese-test", "the Chinese ones", {PART(chinese_train)}},
-    {"builtin:chinese-test", NULL, "their held-out part", {PART(chinese_test)}},
-    {"builtin:documents", NULL, "the four sentences of the documents", {PART(documents)}},
+    {"builtin:reviews", "builtin:reviews-test", "short reviews, English and Chinese", textclf_reviews},
+    {"builtin:reviews-test", NULL, "their held-out part", textclf_reviews_test},
+    {"builtin:english", "builtin:english-test", "the English ones", textclf_english},
+    {"builtin:english-test", NULL, "their held-out part", textclf_english_test},
+    {"builtin:chinese", "builtin:chinese-test", "the Chinese ones", textclf_chinese},
+    {"builtin:chinese-test", NULL, "their held-out part", textclf_chinese_test},
+    {"builtin:documents", NULL, "the four sentences of the documents", textclf_documents},
 };
 
 const size_t tc_builtin_count = sizeof tc_builtins / sizeof *tc_builtins;

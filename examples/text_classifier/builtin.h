@@ -1,17 +1,16 @@
-/* The data that the program carries, so that it needs no other: examples/data, turned into arrays by embed.py. */
+/* The data that the program carries, so that it needs no other: files, turned by embed.py into texts that end in 0. */
 #ifndef TC_BUILTIN_H
 #define TC_BUILTIN_H
 
 #include <stddef.h>
 
+extern const unsigned char textclf_page[], textclf_stopwords_en[], textclf_stopwords_zh[]; /* page: its style, in CSS */
+
 typedef struct tc_builtin {
     const char *name;  /* "builtin:reviews" */
     const char *test;  /* the name of its held-out part, or NULL */
     const char *about;
-    struct {
-        const unsigned char *bytes;
-        const size_t *size;
-    } parts[2];        /* one file after the other; the second may be absent */
+    const unsigned char *text; /* TSV */
 } tc_builtin;
 
 extern const tc_builtin tc_builtins[];

@@ -11,7 +11,8 @@ typedef struct tc_tokenizer {
     tc_names stopwords; /* like a vocabulary, whose first two names no token has */
 } tc_tokenizer;
 
-/* Takes the stop words "en", "zh" (characters, as Chinese is cut into), or all the words of a text file. False after tc_fail. */
+/* Takes the stop words "en", "zh" (characters, as Chinese is cut into), or all the words of a text file. The first two are words of
+ * grammar without negations (not, never, don't, 不, 没), which turn a text's meaning round. False after tc_fail. */
 bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name);
 
 /* Appends the tokens of a text; see tc_tokens_add. `tokens` is new or was filled by the same tokenizer. */
