@@ -85,8 +85,8 @@ ALWAYS_INLINE void tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_rea
     UNROLL for (int i = 0; i < rows; i++) {
         UNROLL for (int j = 0; j < vecs; j++) {
             sum[i][j] = (vec){0};
-            if (!add) continue;
-            if (j < vecs - 1 || last == VEC_WIDTH) sum[i][j] = vec_load(c + i * c_row + j * VEC_WIDTH);
+            if (!add) __builtin_prefetch(c + i * c_row + j * VEC_WIDTH, 1); /* to be there when it is written */
+            else if (j < vecs - 1 || last == VEC_WIDTH) sum[i][j] = vec_load(c + i * c_row + j * VEC_WIDTH);
             else memcpy(&sum[i][j], c + i * c_row + j * VEC_WIDTH, (size_t)last * sizeof(tg_real));
         }
     }

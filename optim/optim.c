@@ -21,7 +21,7 @@ bool tg_optim_ready(tg_params *params, const char *caller, const char *const *st
  * whose rows are touched one by one, pieces without such a row are passed over. */
 static int64_t next_piece(const tg_param_entry *entry, int64_t *at)
 {
-    enum { PIECE = 1024 };
+    enum { PIECE = 256 };
     const tg_tensor *p = &entry->tensor;
     const tg_deferred *d = entry->deferred;
     if (d && !d->whole && *at < p->size) {
