@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+#include <initializer_list>
 #define TG_BEGIN_DECLS extern "C" {
 #define TG_END_DECLS }
 #else
@@ -44,7 +45,11 @@ enum {
 
 /* TG_SHAPE(2, 3) passes a shape as the two arguments `int ndim, const int64_t *shape`; TG_SCALAR passes that of a
  * single number. */
+#ifdef __cplusplus
+#define TG_SHAPE(...) static_cast<int>(std::initializer_list<int64_t>{__VA_ARGS__}.size()), std::initializer_list<int64_t>{__VA_ARGS__}.begin()
+#else
 #define TG_SHAPE(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
+#endif
 #define TG_SCALAR 0, NULL
 
 TG_BEGIN_DECLS

@@ -38,8 +38,13 @@ typedef struct tg_axes {
     int count; /* -1: all axes */
     int axis[TG_MAX_DIMS];
 } tg_axes;
+#ifdef __cplusplus
+#define TG_AXES(...) (tg_axes{static_cast<int>(std::initializer_list<int>{__VA_ARGS__}.size()), {__VA_ARGS__}})
+#define TG_ALL_AXES (tg_axes{-1, {0}})
+#else
 #define TG_AXES(...) ((tg_axes){(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {__VA_ARGS__}})
 #define TG_ALL_AXES ((tg_axes){-1, {0}})
+#endif
 
 TG_EXPORT tg_tensor *tg_sum(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);
 TG_EXPORT tg_tensor *tg_mean(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);

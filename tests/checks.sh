@@ -20,6 +20,11 @@ check()
     echo "failed: $what"
 }
 
+skip()
+{
+    echo "skipped: $1"
+}
+
 # end_checks: the summary; false if a check failed
 end_checks()
 {

@@ -1,16 +1,33 @@
 #!/bin/sh
-# symbols.sh LIBRARY ...: every symbol that a library defines for others starts with tg_.
+# symbols.sh HEADER ... LIBRARY ...: every symbol that a library defines for others starts with tg_, and a shared one exports what
+# the headers declare, nothing else. The library in double has three functions under another name (core/base.h).
 set -eu
 status=0
-for library in "$@"; do
-    case $library in
-        *.a) symbols=$(nm -g --defined-only "$library" 2>/dev/null) ;;
-        *) symbols=$(nm -D --defined-only "$library") ;;
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+LC_ALL=C
+export LC_ALL
+for file in "$@"; do
+    case $file in
+        *.h)
+            sed -n '/^TG_EXPORT/s/^[^(]*[ *]\(tg_[a-z0-9_]*\)(.*/\1/p' "$file" >>"$work/declared"
+            ! grep -nE '^[a-z].*[ *]tg_[a-z0-9_]+\(' "$file" | grep -vE '^[0-9]+:(static inline|typedef)' || { echo "$file: no TG_EXPORT"; status=1; }
+            continue ;;
+        *.a) nm -g --defined-only "$file" >"$work/symbols" 2>/dev/null ;;
+        *) nm -D --defined-only "$file" >"$work/symbols" ;;
     esac
-    names=$(printf '%s\n' "$symbols" | awk 'NF == 3 { print $3 }')
-    [ -n "$names" ] || { echo "$library defines nothing"; status=1; }
     # What sanitizers and coverage tools add to a build is not ours.
-    strange=$(printf '%s\n' "$names" | grep -vE '^(tg_|__odr_asan|__asan_|__gcov|_init$|_fini$)' || true)
-    [ -z "$strange" ] || { echo "$library defines: $strange"; status=1; }
+    awk 'NF == 3 { print $3 }' "$work/symbols" | grep -vE '^(__odr_asan|__asan_|__gcov|_init$|_fini$)' | sort -u >"$work/names" || true
+    [ -s "$work/names" ] || { echo "$file defines nothing"; status=1; }
+    strange=$(grep -v '^tg_' "$work/names" | tr '\n' ' ')
+    [ -z "$strange" ] || { echo "$file defines: $strange"; status=1; }
+    case $file in
+        *.a) ;;
+        *)
+            sed 's/^\(tg_tape_new\|tg_params_new\|tg_apply\)_double$/\1/' "$work/names" | sort >"$work/exported"
+            sort "$work/declared" | diff - "$work/exported" || { echo "$file: not what the headers declare (<) is exported (>)"; status=1; }
+            ;;
+    esac
 done
+[ "$(wc -l <"$work/declared")" -gt 100 ] || { echo "the headers declare next to nothing"; status=1; }
 exit $status

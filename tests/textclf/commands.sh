@@ -7,11 +7,6 @@ examples=$source/../shared/data
 . "$source/tests/checks.sh"
 tab=$(printf '\t')
 
-skip()
-{
-    echo "skipped: $1"
-}
-
 # run ARGUMENT...: textclf, its output in out and err, its exit status in $status
 run()
 {
