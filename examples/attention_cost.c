@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tapegrad.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "support/clock.h"
 #include "support/draw.h"
 #include "support/failure.h"
 
@@ -55,13 +55,6 @@ static void *counting(void *memory, size_t size)
 
 /* ---- one measurement ---- */
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 /* numbers [3, T, d] */
 static tg_tensor *forward(tg_tape *tape, int way, const tg_lstm *lstm, const tg_real *numbers, int64_t time, int64_t d)
 {
@@ -94,13 +87,13 @@ static cost measure(int way, const tg_real *numbers, int64_t time, int64_t d, co
     if (way == LSTM) tg_lstm_init(&lstm, params, "lstm", d, d, 1, false);
     const size_t before = held;
     peak = before;
-    const double start = now();
-    for (int pass = 0; pass < 2 || (pass < 20 && now() - start < 100); pass++) {
-        const double from = now();
+    const double start = tc_seconds_now();
+    for (int pass = 0; pass < 2 || (pass < 20 && tc_seconds_now() - start < 0.1); pass++) {
+        const double from = tc_seconds_now();
         tg_tensor *y = forward(tape, way, &lstm, numbers, time, d);
         c.operations = operations(y);
         tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false));
-        c.ms = fmin(c.ms, now() - from);
+        c.ms = fmin(c.ms, 1e3 * (tc_seconds_now() - from));
         if (pass == 0) c.mb = (double)(peak - before) / 1e6;
         tg_tape_reset(tape);
     }

@@ -14,11 +14,11 @@
  * seed writes the same file. Words are found as textclf finds them, so that its embedding can start from here. With the
  * made-up text, returns non-zero unless nine in ten of the words nearest to each are of its kind. */
 #include "support/failure.h"
+#include "support/option.h"
 #include "support/names.h"
 #include "support/files.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,8 @@ typedef struct options {
     const char *input, *output;
     char **words; /* to show neighbours of */
     int count;
-    double width, window, negatives, epochs, least, rate, sample, seed;
+    int64_t width, window, negatives, epochs, least, seed;
+    double rate, sample;
 } options;
 
 /* ---- a made-up text ---- */
@@ -168,9 +169,9 @@ static bool read_text(corpus *c, const char *path)
 static bool number_words(corpus *c, const options *o)
 {
     int32_t unused;
-    if (!tc_vocabulary_build(&c->words, &c->tokens, (int64_t)o->least, 0, &unused)) return false;
+    if (!tc_vocabulary_build(&c->words, &c->tokens, o->least, 0, &unused)) return false;
     const int32_t count = c->words.count;
-    if (count < TC_FIRST_WORD + 2) return tc_fail("fewer than two words stand there %g times", o->least);
+    if (count < TC_FIRST_WORD + 2) return tc_fail("fewer than two words stand there %lld times", (long long)o->least);
     c->ids = tc_allocate(NULL, c->tokens.count, sizeof *c->ids);
     c->counts = tc_allocate(NULL, (size_t)count, sizeof *c->counts);
     c->drawn = tc_allocate(NULL, (size_t)count, sizeof *c->drawn);
@@ -217,7 +218,7 @@ typedef struct trainer {
 
 static bool step(trainer *t)
 {
-    const int64_t B = t->pairs, K = (int64_t)t->o->negatives, E = (int64_t)t->o->width;
+    const int64_t B = t->pairs, K = t->o->negatives, E = t->o->width;
     tg_real truth[1 + MOST_NEGATIVES] = {1};
     if (!B) return true;
     tg_tensor *v = tg_reshape(t->tape, tg_gather(t->tape, t->in, tg_ints_1d(t->words, B), -1), TG_SHAPE(B, 1, E));
@@ -286,7 +287,7 @@ static bool learn(trainer *t, int32_t *order, int32_t *kept)
         for (int32_t i = 0; i < c->lines; i++) {
             size_t start = order[i] ? c->ends[order[i] - 1] : 0;
             size_t left = thin_out(t, c->ids + start, c->ends[order[i]] - start, kept);
-            double done = ((epoch - 1) + (double)i / c->lines) / t->o->epochs;
+            double done = ((epoch - 1) + (double)i / c->lines) / (double)t->o->epochs;
             t->adam.rate = t->o->rate * fmax(1 - done, 1e-3);
             if (!learn_sentence(t, kept, left)) return false;
         }
@@ -467,7 +468,7 @@ static bool run(corpus *c, const options *o)
     const uint64_t seed = (uint64_t)o->seed;
     if (!tc_output_check(o->output) || !(o->input ? read_text(c, o->input) : make_up(c, seed))) return false;
     if (!number_words(c, o)) return false;
-    const int64_t V = c->words.count, E = (int64_t)o->width;
+    const int64_t V = c->words.count, E = o->width;
     printf("%d sentences, %.0f words, %lld different\n", c->lines, c->total, (long long)V - TC_FIRST_WORD);
     trainer t = {.text = c, .o = o, .params = tg_params_new(seed), .tape = tg_tape_new(seed),
                  .adam = tg_adam_default(o->rate), .random = tg_random_new(seed, "skip-gram")};
@@ -484,69 +485,38 @@ static bool run(corpus *c, const options *o)
 
 /* ---- the command line ---- */
 
-typedef struct rule {
-    const char *name, *about;
-    size_t field;
-    double least, most;
-} rule;
+#define INTEGER(field, least, most) TC_INTEGER, offsetof(options, field), least, most, NULL, "N"
+#define NUMBER(field, least, most) TC_NUMBER, offsetof(options, field), least, most, NULL, "X"
 
-static const rule rules[] = {
-    {"width", "numbers of a vector (32)", offsetof(options, width), 1, MOST_WIDTH},
-    {"window", "how far apart words are near (5)", offsetof(options, window), 1, 100},
-    {"negatives", "words drawn for each that is near (5)", offsetof(options, negatives), 1, MOST_NEGATIVES},
-    {"epochs", "passes over the text (20)", offsetof(options, epochs), 1, 1e6},
-    {"min-count", "how often a word must stand there (2)", offsetof(options, least), 1, 1e9},
-    {"sample", "the share from which on a word is thinned out (0.001)", offsetof(options, sample), 1e-9, 1},
-    {"rate", "Adam's learning rate at first (0.005)", offsetof(options, rate), 1e-9, 1},
-    {"seed", "of all that is random (1)", offsetof(options, seed), 0, 1e9},
+static const tc_option rules[] = {
+    {"width", 0, 1, INTEGER(width, 1, MOST_WIDTH), "numbers of a vector (32)"},
+    {"window", 0, 1, INTEGER(window, 1, 100), "how far apart words are near (5)"},
+    {"negatives", 0, 1, INTEGER(negatives, 1, MOST_NEGATIVES), "words drawn for each that is near (5)"},
+    {"epochs", 0, 1, INTEGER(epochs, 1, 1e6), "passes over the text (20)"},
+    {"min-count", 0, 1, INTEGER(least, 1, 1e9), "how often a word must stand there (2)"},
+    {"sample", 0, 1, NUMBER(sample, 1e-9, 1), "the share from which on a word is thinned out (0.001)"},
+    {"rate", 0, 1, NUMBER(rate, 1e-9, 1), "Adam's learning rate at first (0.005)"},
+    {"seed", 0, 1, INTEGER(seed, 0, 1e9), "of all that is random (1)"},
+    {"output", 'o', 1, TC_TEXT, offsetof(options, output), 0, 0, NULL, "FILE", "where they are written (vectors.txt)"},
+    {.name = NULL},
 };
-enum { RULES = sizeof rules / sizeof *rules };
-
-static int show_help(void)
-{
-    printf("word_vectors [OPTION]... [FILE [WORD]...]: learns word vectors from FILE, and shows the nearest to each WORD\n\n"
-           "  -o FILE         where they are written (vectors.txt)\n");
-    for (const rule *r = rules; r < rules + RULES; r++) printf("  --%-9s N   %s\n", r->name, r->about);
-    return 0;
-}
-
-static bool parse(options *o, int argc, char **argv)
-{
-    struct option known[RULES + 1] = {{0}};
-    for (int i = 0; i < RULES; i++) known[i] = (struct option){rules[i].name, required_argument, NULL, 256 + i};
-    opterr = 0;
-    for (int letter; (letter = getopt_long(argc, argv, ":o:", known, NULL)) != -1;) {
-        if (letter == 'o') {
-            o->output = optarg;
-            continue;
-        }
-        if (letter == ':') return tc_fail("%s needs a value; see --help", argv[optind - 1]);
-        if (letter < 256) return tc_fail("%s: no such option; see --help", argv[optind - 1]);
-        const rule *r = &rules[letter - 256];
-        char *end;
-        double number = strtod(optarg, &end);
-        if (end == optarg || *end || !(number >= r->least && number <= r->most))
-            return tc_fail("--%s %s: it takes a number from %g to %g", r->name, optarg, r->least, r->most);
-        *(double *)(void *)((char *)o + r->field) = r->most > 1 ? floor(number) : number;
-    }
-    if (optind < argc) o->input = argv[optind++];
-    o->words = argv + optind;
-    o->count = argc - optind;
-    return true;
-}
 
 int main(int argc, char **argv)
 {
     options o = {.output = "vectors.txt", .width = 32, .window = 5, .negatives = 5, .epochs = 20, .least = 2, .rate = 0.005,
                  .sample = 1e-3, .seed = 1};
     corpus c = {0};
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return show_help();
+    const tc_parsed parsed = tc_options_read(&o, rules, 1, &argc, &argv);
+    if (parsed == TC_WRONG) return tc_end("word_vectors", 2, "; see word_vectors --help");
+    if (parsed == TC_HELP) {
+        printf("word_vectors [OPTION]... [FILE [WORD]...]: learns word vectors from FILE, and shows the nearest to each WORD\n\n");
+        tc_options_show(rules, 1);
+        return tc_end("word_vectors", 0, NULL);
     }
-    const bool usage = !parse(&o, argc, argv);
-    bool good = !usage && run(&c, &o);
+    if (argc > 0) o.input = argv[0];
+    o.words = argv + (argc > 0);
+    o.count = argc - (argc > 0);
+    const bool good = run(&c, &o);
     corpus_free(&c);
-    if (good && (fflush(stdout) || ferror(stdout))) good = tc_fail("standard output: %s", strerror(errno));
-    if (tc_failure()) fprintf(stderr, "word_vectors: %s\n", tc_failure());
-    return usage ? 2 : good ? 0 : 1;
+    return tc_end("word_vectors", good ? 0 : 1, NULL);
 }

@@ -58,13 +58,9 @@ static void write_bytes(void *stream, void *bytes, int size) { fwrite(bytes, 1, 
 
 bool tc_canvas_save(const tc_canvas *canvas, const char *path)
 {
-    char *bytes = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&bytes, &size);
-    bool good = stream && stbi_write_png_to_func(write_bytes, stream, canvas->width, canvas->height, 3, canvas->pixels, 0);
-    if (stream && ferror(stream)) good = false;
-    if (stream && fclose(stream)) good = false;
-    good = good ? tc_file_write(path, bytes, size) : tc_fail("%s: out of memory: a picture", path);
-    free(bytes);
-    return good;
+    tc_output output;
+    FILE *stream = tc_output_open(&output, path);
+    const bool drawn = stream && stbi_write_png_to_func(write_bytes, stream, canvas->width, canvas->height, 3, canvas->pixels, 0);
+    if (stream && !drawn) tc_fail("%s: out of memory: a picture", path);
+    return tc_output_close(&output, drawn);
 }

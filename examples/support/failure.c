@@ -1,5 +1,6 @@
 #include "failure.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,6 +29,16 @@ void tc_failure_clear(void)
     text[0] = 0;
 }
 
+int tc_end(const char *program, int status, const char *help)
+{
+    if ((fflush(stdout) || ferror(stdout)) && !status) {
+        tc_fail("standard output: %s", strerror(errno));
+        status = 1;
+    }
+    if (text[0]) fprintf(stderr, "%s: %s%s\n", program, text, help ? help : "");
+    return status;
+}
+
 void tc_append(char *string, size_t size, const char *format, ...)
 {
     size_t used = strlen(string);
@@ -42,5 +53,14 @@ void *tc_allocate(void *block, size_t count, size_t size)
     if (!count) count = 1;
     void *larger = count <= SIZE_MAX / size ? realloc(block, count * size) : NULL;
     if (!larger) tc_fail("out of memory: %zu times %zu bytes", count, size);
+    return larger;
+}
+
+void *tc_grow(void *block, size_t used, size_t more, size_t *room, size_t size)
+{
+    if (*room - used >= more) return block;
+    const size_t wanted = *room <= SIZE_MAX / 4 && more <= SIZE_MAX / 4 ? 2 * *room + more + 64 : SIZE_MAX;
+    void *larger = tc_allocate(block, wanted, size);
+    if (larger) *room = wanted;
     return larger;
 }

@@ -14,12 +14,9 @@ static char *read_stream(FILE *file, const char *name, size_t *size)
     char *bytes = NULL;
     size_t used = 0, room = 0;
     for (;;) {
-        if (room - used < 2) {
-            room = 2 * room + 65536;
-            char *larger = tc_allocate(bytes, room, 1);
-            if (!larger) break;
-            bytes = larger;
-        }
+        char *larger = tc_grow(bytes, used, 65536, &room, 1);
+        if (!larger) break;
+        bytes = larger;
         size_t got = fread(bytes + used, 1, room - used - 1, file);
         used += got;
         if (got) continue;
@@ -65,7 +62,7 @@ static int write_all(FILE *file, const char *bytes, size_t size)
     return reason;
 }
 
-bool tc_file_write(const char *path, const char *bytes, size_t size)
+static bool write_file(const char *path, const char *bytes, size_t size)
 {
     const size_t length = strlen(path) + sizeof ".partial";
     char *partial = tc_allocate(NULL, length, 1);
@@ -79,6 +76,26 @@ bool tc_file_write(const char *path, const char *bytes, size_t size)
     }
     free(partial);
     return !reason;
+}
+
+FILE *tc_output_open(tc_output *output, const char *path)
+{
+    *output = (tc_output){.path = path};
+    if (!tc_output_check(path)) return NULL;
+    output->stream = open_memstream(&output->bytes, &output->size);
+    if (!output->stream) tc_fail("%s: out of memory", path);
+    return output->stream;
+}
+
+bool tc_output_close(tc_output *output, bool good)
+{
+    if (!output->stream) return false;
+    const bool whole = !fflush(output->stream) && !ferror(output->stream), closed = !fclose(output->stream);
+    if (good && (!whole || !closed)) good = tc_fail("%s: out of memory", output->path);
+    good = good && write_file(output->path, output->bytes, output->size);
+    free(output->bytes);
+    *output = (tc_output){0};
+    return good;
 }
 
 /* Permission bits do not tell (root, read-only file systems): a file is made beside the place, and removed. */

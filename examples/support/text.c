@@ -101,13 +101,9 @@ static utf8proc_int32_t plain_apostrophe(utf8proc_int32_t c, void *unused)
 /* Appends bytes and a final 0 to the words. */
 static bool words_append(tc_tokens *tokens, const char *bytes, size_t length)
 {
-    if (tokens->words_room - tokens->words_used < length + 1) {
-        size_t room = 2 * tokens->words_room + length + 256;
-        char *words = tc_allocate(tokens->words, room, 1);
-        if (!words) return false;
-        tokens->words = words;
-        tokens->words_room = room;
-    }
+    char *words = tc_grow(tokens->words, tokens->words_used, length + 1, &tokens->words_room, 1);
+    if (!words) return false;
+    tokens->words = words;
     memcpy(tokens->words + tokens->words_used, bytes, length);
     tokens->words[tokens->words_used + length] = 0;
     tokens->words_used += length + 1;
@@ -149,13 +145,9 @@ static void cut_word(tc_tokens *tokens, size_t word, int characters)
 
 static bool tokens_push(tc_tokens *tokens, const char *text, size_t start, size_t end, enum kind kind)
 {
-    if (tokens->count == tokens->room) {
-        size_t room = 2 * tokens->room + 64;
-        tc_token *items = tc_allocate(tokens->items, room, sizeof *items);
-        if (!items) return false;
-        tokens->items = items;
-        tokens->room = room;
-    }
+    tc_token *items = tc_grow(tokens->items, tokens->count, 1, &tokens->room, sizeof *items);
+    if (!items) return false;
+    tokens->items = items;
     size_t word = tokens->words_used;
     if (!fold(tokens, text + start, end - start)) return false;
     if (kind == SIGN) cut_word(tokens, word, 3);

@@ -1,6 +1,5 @@
 #include "commands.h"
 #include "../support/failure.h"
-#include "../support/files.h"
 #include "look.h"
 #include "page.h"
 
@@ -21,46 +20,30 @@ static void print_view(const tc_view *view)
     if (!known) printf("? marks words that are not in the vocabulary\n");
 }
 
-/* Where it goes besides the terminal: a page of all texts, or (no page) a picture of one. */
-static bool show(const tc_view *view, tc_page *page, const tc_options *options)
-{
-    print_view(view);
-    if (page) tc_page_view(page, view);
-    if (page || !options->output) return true;
-    return tc_view_draw(view, options->font, options->output) && printf("drawn: %s\n", options->output) > 0;
-}
-
-static bool attend(tc_model *model, tc_page *page, const tc_options *options)
+bool tc_attend(tc_model *model, const tc_options *options)
 {
     const char *path = options->arguments[0], *output = options->output;
-    if (!tc_model_load(model, path)) return false;
+    const bool picture = output && !tc_page_named(output);
+    tc_page page = {0};
     if (model->settings.attention == TC_NO_ATTENTION) {
         return tc_fail("%s: the model was trained with --attention none: it has no weights to show", path);
     }
-    if (output && !tc_page_named(output)) page = NULL;
-    if (output && !page && options->argument_count > 2) {
+    if (picture && options->argument_count > 2) {
         return tc_fail("%s: a picture shows one text: give one, or -o FILE.html for a page of all", output);
     }
-    if ((output && !tc_output_check(output)) || (page && !tc_page_begin(page, "Where the attention went"))) return false;
-    if (page) {
-        tc_page_put(page, "<p class=\"quiet\">Model: %s. The bluer a word, the more of the attention it got; a dotted line: "
-                          "not in the vocabulary.</p>\n", path);
-    }
-    bool good = true;
-    for (int32_t i = 1; good && i < options->argument_count; i++) {
+    bool good = picture ? tc_output_check(output) : tc_page_begin(&page, output, "Where the attention went");
+    tc_page_put(&page, "<p class=\"quiet\">Model: %s. The bluer a word, the more of the attention it got; a dotted line: not in the "
+                       "vocabulary.</p>\n", path);
+    for (int i = 1; good && i < options->argument_count; i++) {
         tc_seen seen = {0};
-        good = tc_see(&seen, model, options->arguments[i], false) && show(&seen.view, page, options);
+        good = tc_see(&seen, model, options->arguments[i], false);
+        if (good) print_view(&seen.view);
+        if (good) tc_page_view(&page, &seen.view);
+        if (good && picture) good = tc_view_draw(&seen.view, options->font, output);
         tc_seen_free(&seen);
     }
-    return good && (!page || (tc_page_save(page, output) && printf("written: %s\n", output) > 0));
-}
-
-int tc_attend(const tc_options *options)
-{
-    tc_model model = {0};
-    tc_page page = {0};
-    bool good = attend(&model, options->output ? &page : NULL, options);
+    good = good && tc_page_save(&page);
+    if (good && output) printf("%s: %s\n", picture ? "drawn" : "written", output);
     tc_page_free(&page);
-    tc_model_free(&model);
-    return good ? TC_DONE : TC_FAILED;
+    return good;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool tc_bag_init(tc_bag *bag, tg_params *params, int32_t words, int32_t buckets, int32_t longest, int32_t width)
+bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets, int64_t longest, int64_t width)
 {
     *bag = (tc_bag){.words = words, .buckets = buckets, .longest = longest};
     bag->embedding.padding = TC_PADDING;
@@ -17,7 +17,7 @@ bool tc_bag_init(tc_bag *bag, tg_params *params, int32_t words, int32_t buckets,
 /* The rows of a batch's words and runs, [B, M], M the most that a text has. The caller frees them; NULL after tc_fail. */
 static int32_t *rows_of(const tc_bag *bag, const tc_batch *batch, int64_t *most)
 {
-    *most = (int64_t)bag->longest * batch->time;
+    *most = bag->longest * batch->time;
     int32_t *rows = tc_allocate(NULL, (size_t)batch->rows, (size_t)*most * sizeof *rows), *row = rows;
     for (int32_t b = 0; rows && b < batch->rows; b++, row = rows + b * *most) {
         const int32_t *words = batch->tokens + (int64_t)b * batch->time;
@@ -25,7 +25,7 @@ static int32_t *rows_of(const tc_bag *bag, const tc_batch *batch, int64_t *most)
             uint64_t hash = 0;
             for (int32_t n = 0; n < bag->longest && start + n < batch->lengths[b]; n++) {
                 hash = (hash ^ (uint64_t)words[start + n]) * 0x9E3779B97F4A7C15u;
-                *row++ = n ? bag->words + (int32_t)((hash >> 32) % (uint64_t)bag->buckets) : words[start];
+                *row++ = n ? (int32_t)(bag->words + (int64_t)(hash >> 32) % bag->buckets) : words[start];
             }
         }
         while (row < rows + (b + 1) * *most) *row++ = TC_PADDING;

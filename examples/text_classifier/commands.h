@@ -1,4 +1,4 @@
-/* What the program can be told to do. Each returns the exit status, TC_FAILED after tc_fail. */
+/* What the program can be told to do. Each command returns the exit status, or whether it is done, after tc_fail where it is not. */
 #ifndef TC_COMMANDS_H
 #define TC_COMMANDS_H
 
@@ -12,12 +12,14 @@ enum { TC_DEFAULT_STEPS = 1000, TC_LEAST_EPOCHS = 8, TC_MOST_EPOCHS = 60 };
 int tc_train(const tc_options *options);
 int tc_compare(const tc_options *options);
 int tc_check(const tc_options *options);
-int tc_eval(const tc_options *options);
-int tc_predict(const tc_options *options);
-int tc_attend(const tc_options *options);
-int tc_explain(const tc_options *options);
-int tc_step(const tc_options *options);
-int tc_tape(const tc_options *options);
+
+/* These ask a model, which is the first of the arguments, and loaded. */
+bool tc_eval(tc_model *model, const tc_options *options);
+bool tc_predict(tc_model *model, const tc_options *options);
+bool tc_attend(tc_model *model, const tc_options *options);
+bool tc_explain(tc_model *model, const tc_options *options);
+bool tc_step(tc_model *model, const tc_options *options);
+bool tc_tape(tc_model *model, const tc_options *options);
 
 /* What tc_explain shows, and when it says that its measures disagree: lines of text. */
 extern const char tc_explain_rule[];

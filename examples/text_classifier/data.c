@@ -19,14 +19,10 @@ static char *copy_builtin(const tc_builtin *builtin, size_t *size)
 
 static bool add_row(tc_data *data, tc_row row)
 {
-    if (data->count == data->room) {
-        if (data->room > INT32_MAX / 2 - 1024) return tc_fail("%s: more than 2^30 rows", data->name);
-        int32_t room = 2 * data->room + 1024;
-        tc_row *rows = tc_allocate(data->rows, (size_t)room, sizeof *rows);
-        if (!rows) return false;
-        data->rows = rows;
-        data->room = room;
-    }
+    if (data->count == INT32_MAX) return tc_fail("%s: more than 2^31 rows", data->name);
+    tc_row *rows = tc_grow(data->rows, (size_t)data->count, 1, &data->room, sizeof *rows);
+    if (!rows) return false;
+    data->rows = rows;
     data->rows[data->count++] = row;
     return true;
 }
@@ -44,13 +40,9 @@ typedef struct assembly {
 
 static bool put_field(assembly *out, const tc_field *field)
 {
-    if (out->room - out->used < field->length + 2) {
-        size_t room = 2 * out->room + field->length + 256;
-        char *bytes = tc_allocate(out->bytes, room, 1);
-        if (!bytes) return false;
-        out->bytes = bytes;
-        out->room = room;
-    }
+    char *bytes = tc_grow(out->bytes, out->used, field->length + 2, &out->room, 1);
+    if (!bytes) return false;
+    out->bytes = bytes;
     for (size_t i = 0; i < field->length; i++) {
         out->bytes[out->used++] = field->start[i];
         if (field->quoted && field->start[i] == '"') i++; /* two stand for one */
@@ -225,19 +217,15 @@ bool tc_data_number_labels(tc_data *data, const tc_names *labels)
 /* ---- ids ---- */
 
 /* Appends one row's ids to the pool, of which `used` are taken. */
-static bool encode_row(tc_data *data, tc_row *row, const tc_tokens *tokens, const tc_names *words, int32_t longest,
+static bool encode_row(tc_data *data, tc_row *row, const tc_tokens *tokens, const tc_names *words, int64_t longest,
                        size_t used, size_t *room)
 {
     bool cut = tokens->count > (size_t)longest;
-    row->length = cut ? longest : (int32_t)tokens->count;
+    row->length = (int32_t)(cut ? longest : (int64_t)tokens->count);
     data->cut += cut;
-    if (*room - used < (size_t)row->length) {
-        size_t more = 2 * *room + (size_t)row->length + 1024;
-        int32_t *ids = tc_allocate(data->ids, more, sizeof *ids);
-        if (!ids) return false;
-        data->ids = ids;
-        *room = more;
-    }
+    int32_t *ids = tc_grow(data->ids, used, (size_t)row->length, room, sizeof *ids);
+    if (!ids) return false;
+    data->ids = ids;
     for (int32_t i = 0; i < row->length; i++) {
         int32_t id = tc_names_find(words, tc_token_word(tokens, (size_t)i));
         data->ids[used + (size_t)i] = id < TC_FIRST_WORD ? TC_UNKNOWN : id;
@@ -247,7 +235,7 @@ static bool encode_row(tc_data *data, tc_row *row, const tc_tokens *tokens, cons
     return true;
 }
 
-bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words, int32_t longest)
+bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words, int64_t longest)
 {
     tc_tokens tokens = {0};
     size_t used = 0, room = 1024;

@@ -22,7 +22,8 @@ typedef struct tc_data {
     tc_layout layout;
     char *bytes;
     tc_row *rows;
-    int32_t count, room;
+    int32_t count;
+    size_t room;
     int32_t *ids;
     int32_t cut;      /* rows that were longer than allowed */
     int32_t no_label, no_label_line, no_text, no_text_line; /* how many, and the line of the first one */
@@ -62,7 +63,7 @@ bool tc_data_labels(tc_names *labels, tc_data *data);
 bool tc_data_number_labels(tc_data *data, const tc_names *labels);
 
 /* Turns each text into ids, at most `longest` of them. */
-bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words, int32_t longest);
+bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words, int64_t longest);
 
 /* Shuffles the rows and puts a tenth of them, which are to validate, at the end: *held_out is their number, 0 where there
  * are fewer than 20 rows. No label loses its last row to them. Labels are numbered before. */

@@ -2,7 +2,6 @@
 #include "commands.h"
 #include "evaluate.h"
 #include "../support/failure.h"
-#include "../support/files.h"
 #include "look.h"
 #include "page.h"
 
@@ -150,44 +149,29 @@ static bool explain_text(const tc_model *model, tc_page *page, const char *text)
         explanation e = {&seen.view, {seen.weights, seen.gradient, left}, {0}};
         for (int m = 0; m < MEASURES; m++) e.most[m] = e.values[m] ? tc_view_most(e.values[m], seen.view.count) : 1;
         print_explanation(&e);
-        if (page) put_explanation(page, &e);
+        put_explanation(page, &e);
     }
     free(left);
     tc_seen_free(&seen);
     return good;
 }
 
-static bool explain(tc_model *model, tc_page *page, const tc_options *options)
+bool tc_explain(tc_model *model, const tc_options *options)
 {
     const char *path = options->arguments[0], *output = options->output;
-    if (output && !tc_page_named(output)) return tc_fail("%s: explain writes a page: give -o FILE.html", output);
-    if (!tc_model_load(model, path) || (output && !tc_output_check(output)) ||
-        (page && !tc_page_begin(page, "What each word does to the answer"))) {
-        return false;
-    }
-    if (page) {
-        tc_page_put(page, "<p class=\"quiet\">Model: <bdi>%s</bdi>. Blue speaks for the answer, orange against it; a "
-                          "dotted line: not in the vocabulary.</p>\n", path);
-    }
-    bool good = true;
-    for (int32_t i = 1; good && i < options->argument_count; i++) good = explain_text(model, page, options->arguments[i]);
-    const char *attention =
-        model->settings.attention == TC_NO_ATTENTION ? "The model has no attention (--attention none).\n" : "";
+    const char *attention = model->settings.attention == TC_NO_ATTENTION ? "The model has no attention (--attention none).\n" : "";
     const char *bag = model->settings.ngrams ? "gradient x input leaves the bag of --ngrams out.\n" : "";
-    if (good) printf("\n%s%s%s", tc_explain_rule, attention, bag);
-    if (good && page) {
-        tc_page_put(page, "<section>\n<h2>How to read this</h2>\n<p class=\"lines\">%s%s%s</p>\n</section>\n",
-                    tc_explain_rule, attention, bag);
-    }
-    return good && (!page || (tc_page_save(page, output) && printf("written: %s\n", output) > 0));
-}
-
-int tc_explain(const tc_options *options)
-{
-    tc_model model = {0};
     tc_page page = {0};
-    bool good = explain(&model, options->output ? &page : NULL, options);
+    if (output && !tc_page_named(output)) return tc_fail("%s: explain writes a page: give -o FILE.html", output);
+    bool good = tc_page_begin(&page, output, "What each word does to the answer");
+    tc_page_put(&page, "<p class=\"quiet\">Model: <bdi>%s</bdi>. Blue speaks for the answer, orange against it; a "
+                       "dotted line: not in the vocabulary.</p>\n", path);
+    for (int i = 1; good && i < options->argument_count; i++) good = explain_text(model, &page, options->arguments[i]);
+    if (good) printf("\n%s%s%s", tc_explain_rule, attention, bag);
+    tc_page_put(&page, "<section>\n<h2>How to read this</h2>\n<p class=\"lines\">%s%s%s</p>\n</section>\n", tc_explain_rule, attention,
+                bag);
+    good = good && tc_page_save(&page);
+    if (good && output) printf("written: %s\n", output);
     tc_page_free(&page);
-    tc_model_free(&model);
-    return good ? TC_DONE : TC_FAILED;
+    return good;
 }

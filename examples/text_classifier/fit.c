@@ -1,7 +1,7 @@
 #include "training.h"
 
+#include "../support/clock.h"
 #include "../support/failure.h"
-#include "runs.h"
 
 #include <math.h>
 #include <signal.h>
@@ -13,6 +13,7 @@
 /* Steps from one look to the next: of the mean at the weights, and of the history at the gradients. */
 enum { AVERAGE_EVERY = 16, NORMS_EVERY = 16 };
 
+const char *const tc_class_weight_names[] = {"none", "balanced", NULL};
 const char *const tc_layer_names[TC_LAYERS] = {"embedding", "encoder", "attention", "bag", "classify"};
 
 static volatile sig_atomic_t interrupted;
@@ -261,12 +262,12 @@ static bool run_epochs(training *t)
 static bool begin(training *t, tc_part train)
 {
     const tc_schedule *schedule = t->schedule;
-    if (schedule->balanced && !(t->class_weights = balance(train, t->model->labels.count))) return false;
+    if (schedule->class_weight == TC_BALANCED && !(t->class_weights = balance(train, t->model->labels.count))) return false;
     t->at.history = tc_allocate(NULL, (size_t)schedule->epochs, sizeof *t->at.history);
-    if (!t->at.history || !tc_batches_init(&t->batches, train, schedule->batch)) return false;
+    if (!t->at.history || !tc_batches_init(&t->batches, train, (int32_t)schedule->batch)) return false;
     tg_params_no_decay(t->model->params, "embedding");
     tg_params_no_decay(t->model->params, "bag");
-    t->tape = tg_tape_new(schedule->seed);
+    t->tape = tg_tape_new((uint64_t)schedule->seed);
     t->saved = tc_seconds_now();
     return tc_model_defer(t->model) && resume(t);
 }
@@ -278,8 +279,8 @@ bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *sc
         .valid = valid,
         .schedule = schedule,
         .adam = schedule->decay > 0 ? tg_adamw_default(schedule->rate) : tg_adam_default(schedule->rate),
-        .order = tg_random_new(schedule->seed, "order of the rows"),
-        .hiding = tg_random_new(schedule->seed, "hidden words"),
+        .order = tg_random_new((uint64_t)schedule->seed, "order of the rows"),
+        .hiding = tg_random_new((uint64_t)schedule->seed, "hidden words"),
         .at = {.epoch = 1},
         .terminal = isatty(STDERR_FILENO),
     };

@@ -4,15 +4,19 @@
 
 #include "evaluate.h"
 
+/* Every row weighs as much, or every label, however rare it is. */
+enum { TC_EVEN, TC_BALANCED };
+extern const char *const tc_class_weight_names[]; /* NULL at the end */
+
 typedef struct tc_schedule {
-    uint64_t seed;
+    int64_t seed;
     int64_t epochs, patience; /* patience 0: none */
-    int32_t batch;
+    int64_t batch;
     double rate;
     int64_t warmup;       /* steps in which the rate rises to its height */
     double decay;         /* AdamW's, of all weights but the words' vectors */
     double smoothing;     /* of the labels */
-    bool balanced;        /* every label weighs as much, however rare it is */
+    int class_weight;     /* TC_EVEN or TC_BALANCED */
     double word_dropout;  /* how often a word is shown as unknown */
     int64_t average;      /* what is measured and kept is the mean of the weights over about as many steps; 0: the weights */
     int32_t rare; /* words from this id on occur once: half of the time they are shown as unknown, so that there is

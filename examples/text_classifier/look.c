@@ -61,12 +61,11 @@ static bool take_gradient(tc_seen *seen, tg_tape *tape, tg_tensor *logits, const
 static bool run(tc_seen *seen, tg_tape *tape, const tc_model *model, bool gradient)
 {
     const int32_t C = model->labels.count;
-    tc_batches batches;
     tc_look look = {0};
-    if (!tc_batches_init(&batches, (tc_part){seen->data.rows, 1}, 1)) return false;
-    tg_tensor *logits = tc_model_forward(tape, model, tc_batches_get(&batches, 0), &look);
+    if (!tc_batches_init(&seen->batches, (tc_part){seen->data.rows, 1}, 1)) return false;
+    seen->batch = tc_batches_get(&seen->batches, 0);
+    tg_tensor *logits = tc_model_forward(tape, model, seen->batch, &look);
     const tg_tensor *answer = tg_log_softmax(tape, logits);
-    tc_batches_free(&batches);
     if (!answer) return tc_fail("%s", tg_tape_error(tape));
     seen->probabilities = tc_allocate(NULL, (size_t)C, sizeof *seen->probabilities);
     if (!seen->probabilities) return false;
@@ -112,6 +111,7 @@ void tc_seen_free(tc_seen *seen)
 {
     tc_tokens_free(&seen->tokens);
     tc_data_free(&seen->data);
+    tc_batches_free(&seen->batches);
     free(seen->weights);
     free(seen->probabilities);
     free(seen->gradient);

@@ -8,6 +8,8 @@
 typedef struct tc_seen {
     tc_view view; /* its pointers lead into what follows, the model and the text */
     tc_data data; /* one row */
+    tc_batches batches;
+    tc_batch *batch; /* of it */
     tc_tokens tokens;
     double *weights, *probabilities;
     double *gradient; /* [count] or NULL, see tc_see */

@@ -1,37 +1,25 @@
 /* textclf: a text classifier on tapegrad. Results go to standard output, all else to standard error. */
-#include "commands.h"
 #include "../support/failure.h"
+#include "commands.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 static int run(const tc_options *options)
 {
-    switch (options->command) {
-    case TC_TRAIN: return tc_train(options);
-    case TC_COMPARE: return tc_compare(options);
-    case TC_CHECK: return tc_check(options);
-    case TC_EVAL: return tc_eval(options);
-    case TC_PREDICT: return tc_predict(options);
-    case TC_ATTEND: return tc_attend(options);
-    case TC_EXPLAIN: return tc_explain(options);
-    case TC_STEP: return tc_step(options);
-    case TC_TAPE: return tc_tape(options);
-    }
-    return TC_USAGE;
+    if (options->command->run) return options->command->run(options);
+    tc_model model = {0};
+    const bool good = tc_model_load(&model, options->arguments[0]) && options->command->ask(&model, options);
+    tc_model_free(&model);
+    return good ? TC_DONE : TC_FAILED;
 }
 
 int main(int argc, char **argv)
 {
     tc_options options;
-    tc_parsed parsed = tc_options_parse(&options, argc, argv);
-    int status = parsed == TC_RUN ? run(&options) : parsed == TC_HELP_SHOWN ? TC_DONE : TC_USAGE;
-    /* What was printed may be stuck in a full disk or a closed pipe: then it is not done. */
-    if ((fflush(stdout) || ferror(stdout)) && status == TC_DONE) {
-        tc_fail("standard output: %s", strerror(errno));
-        status = TC_FAILED;
-    }
-    if (tc_failure()) fprintf(stderr, "textclf: %s\n", tc_failure());
-    return status;
+    char help[64] = "";
+    const tc_parsed parsed = tc_options_parse(&options, argc, argv);
+    if (parsed == TC_RUN) return tc_end("textclf", run(&options), NULL);
+    const char *command = options.command ? options.command->name : "";
+    snprintf(help, sizeof help, "; see textclf %s%s--help", command, *command ? " " : "");
+    return tc_end("textclf", parsed == TC_HELP ? TC_DONE : TC_USAGE, help);
 }

@@ -13,6 +13,7 @@ void tc_material_free(tc_material *m)
     tc_data_free(&m->train);
     tc_data_free(&m->valid);
     tc_data_free(&m->test);
+    tc_model_free(&m->model);
 }
 
 /* ---- data ---- */
@@ -22,12 +23,14 @@ static bool read_labelled(tc_data *data, const char *name, const tc_names *label
     return !name || (tc_data_read(data, name, reading) && tc_data_number_labels(data, labels));
 }
 
-static bool read_material(tc_material *m, tc_names *labels, const tc_options *options)
+static bool read_material(tc_material *m)
 {
+    const tc_options *options = &m->options;
     const char *name = options->argument_count ? options->arguments[0] : "builtin:reviews";
     const tc_builtin *builtin = tc_builtin_find(name);
     const char *test = options->test ? options->test : builtin ? builtin->test : NULL;
     const tc_reading *reading = &options->reading;
+    tc_names *labels = &m->model.labels;
     if (!tc_data_read(&m->train, name, reading) || !tc_data_labels(labels, &m->train) ||
         !tc_data_number_labels(&m->train, labels) || !read_labelled(&m->valid, options->valid, labels, reading) ||
         !read_labelled(&m->test, test, labels, reading)) {
@@ -39,64 +42,60 @@ static bool read_material(tc_material *m, tc_names *labels, const tc_options *op
         tc_data_tell(&m->test);
     }
     int32_t held_out = 0;
-    if (!options->valid && !tc_data_split(&m->train, labels, (uint64_t)options->seed, &held_out)) return false;
+    if (!options->valid && !tc_data_split(&m->train, labels, (uint64_t)options->schedule.seed, &held_out)) return false;
     m->train_part = (tc_part){m->train.rows, m->train.count - held_out};
     m->valid_part = options->valid ? (tc_part){m->valid.rows, m->valid.count}
                                    : (tc_part){m->train.rows + m->train_part.count, held_out};
+    m->test_part = (tc_part){m->test.rows, m->test.count};
     return true;
 }
 
 /* The vocabulary of the rows that are trained on, not of those that validate. */
-static bool build_vocabulary(tc_model *model, tc_material *m, int64_t min_count, int64_t most)
+static bool build_vocabulary(tc_material *m)
 {
     tc_tokens tokens = {0};
     bool good = true;
     for (int32_t i = 0; good && i < m->train_part.count; i++) {
-        good = tc_tokenize(&model->tokenizer, &tokens, m->train_part.rows[i].text);
+        good = tc_tokenize(&m->model.tokenizer, &tokens, m->train_part.rows[i].text);
     }
-    m->min_count = min_count ? min_count : m->train_part.count >= 1000 ? 2 : 1;
-    good = good && tc_vocabulary_build(&model->words, &tokens, m->min_count, most, &m->rare);
+    good = good && tc_vocabulary_build(&m->model.words, &tokens, m->options.min_count, m->options.max_vocab, &m->options.schedule.rare);
     tc_tokens_free(&tokens);
     return good;
 }
 
 bool tc_tokenizer_of(tc_tokenizer *tokenizer, const tc_options *options)
 {
-    tokenizer->characters = options->tokens;
-    tokenizer->plain = options->no_punctuation;
+    *tokenizer = options->tokenizer;
     return !options->stopwords || tc_tokenizer_set_stopwords(tokenizer, options->stopwords);
 }
 
-bool tc_material_prepare(tc_material *m, tc_model *model, const tc_options *options)
+/* What the options leave open. */
+static void decide(tc_options *options, int32_t rows)
 {
-    if (!tc_tokenizer_of(&model->tokenizer, options)) return false;
-    if (!read_material(m, &model->labels, options) || !build_vocabulary(model, m, options->min_count, options->max_vocab)) {
-        return false;
-    }
-    if (!tc_model_encode(model, &m->train) || !tc_model_encode(model, &m->valid) || !tc_model_encode(model, &m->test) ||
-        !tc_model_build(model, (uint64_t)options->seed) || (options->vectors && !tc_vectors_load(model, options->vectors))) {
+    tc_schedule *schedule = &options->schedule;
+    const int64_t steps = (rows + schedule->batch - 1) / schedule->batch, epochs = (TC_DEFAULT_STEPS + steps - 1) / steps;
+    if (!options->min_count) options->min_count = rows >= 1000 ? 2 : 1;
+    if (schedule->epochs) return;
+    schedule->epochs = epochs < TC_LEAST_EPOCHS ? TC_LEAST_EPOCHS : epochs > TC_MOST_EPOCHS ? TC_MOST_EPOCHS : epochs;
+}
+
+bool tc_material_prepare(tc_material *m, const tc_options *options)
+{
+    tc_model *model = &m->model;
+    m->options = *options;
+    model->settings = options->settings;
+    if (!tc_tokenizer_of(&model->tokenizer, options) || !read_material(m)) return false;
+    decide(&m->options, m->train_part.count);
+    if (!build_vocabulary(m) || !tc_model_encode(model, &m->train) || !tc_model_encode(model, &m->valid) ||
+        !tc_model_encode(model, &m->test) || !tc_model_build(model, options->schedule.seed) ||
+        (options->vectors && !tc_vectors_load(model, options->vectors))) {
         return false;
     }
     if (options->frozen) tg_params_freeze(model->params, "embedding", true);
     return true;
 }
 
-/* ---- settings and schedule ---- */
-
-tc_settings tc_settings_of(const tc_options *options)
-{
-    return (tc_settings){
-        .embedding = (int32_t)options->embedding,
-        .hidden = (int32_t)options->hidden,
-        .encoder = options->encoder < 0 ? TC_BILSTM : (tc_encoder)options->encoder,
-        .attention = options->attention < 0 ? TC_ADDITIVE : (tc_attention)options->attention,
-        .dropout = options->dropout,
-        .longest = (int32_t)options->longest,
-        .ngrams = (int32_t)options->ngrams,
-        .buckets = (int32_t)options->buckets,
-        .max_pool = options->max_pool,
-    };
-}
+/* ---- the plan ---- */
 
 /* FNV-1a of what is learned from and what chooses the epoch, as the model sees it. */
 static uint64_t hash_part(uint64_t hash, tc_part part)
@@ -110,43 +109,15 @@ static uint64_t hash_part(uint64_t hash, tc_part part)
     return hash;
 }
 
-char *tc_material_plan(const tc_material *m, const tc_options *options)
+char *tc_material_plan(const tc_material *m)
 {
     char data[32];
-    json_t *plan = tc_options_plan(options);
+    json_t *plan = tc_options_plan(&m->options);
     snprintf(data, sizeof data, "%016llx", (unsigned long long)hash_part(hash_part(0xCBF29CE484222325u, m->train_part), m->valid_part));
-    json_object_set_new(plan, "data", json_string(data));
-    json_object_set_new(plan, "instruction set", json_string(tg_isa()));
-    char *text = json_dumps(plan, 0);
+    const bool good = !json_object_set_new(plan, "data", json_string(data)) &&
+                      !json_object_set_new(plan, "instruction set", json_string(tg_isa()));
+    char *text = good ? json_dumps(plan, 0) : NULL;
     json_decref(plan);
     if (!text) tc_fail("out of memory: the plan of a training");
     return text;
-}
-
-static int64_t default_epochs(int32_t rows, int64_t batch)
-{
-    int64_t steps = (rows + batch - 1) / batch, epochs = (TC_DEFAULT_STEPS + steps - 1) / steps;
-    return epochs < TC_LEAST_EPOCHS ? TC_LEAST_EPOCHS : epochs > TC_MOST_EPOCHS ? TC_MOST_EPOCHS : epochs;
-}
-
-tc_schedule tc_schedule_of(const tc_material *m, const tc_options *options)
-{
-    return (tc_schedule){
-        .seed = (uint64_t)options->seed,
-        .epochs = options->epochs ? options->epochs : default_epochs(m->train_part.count, options->batch),
-        .patience = options->patience,
-        .batch = (int32_t)options->batch,
-        .rate = options->rate,
-        .warmup = options->warmup,
-        .decay = options->decay,
-        .smoothing = options->smoothing,
-        .balanced = options->class_weight == TC_BALANCED,
-        .word_dropout = options->word_dropout,
-        .rare = m->rare,
-        .average = options->average,
-        .norms = options->report != NULL,
-        .checkpoint = options->checkpoint,
-        .every = options->every,
-        .resume = options->resume,
-    };
 }

@@ -11,14 +11,6 @@ const char *const tc_encoder_names[] = {"lstm", "bilstm", "transformer", "none",
 const char *const tc_attention_names[] = {"dot",    "scaled-dot", "bilinear",  "additive", "cosine",
                                           "euclidean", "multihead",  "none", NULL};
 
-int tc_kind(const char *const *names, const char *name)
-{
-    for (int i = 0; names[i]; i++) {
-        if (!strcmp(names[i], name)) return i;
-    }
-    return -1;
-}
-
 /* Smaller than the N(0, 1) that an embedding starts with: a word seen a few times then is what was learned about it more
  * than what was drawn for it. */
 static const double embedding_deviation = 0.1;
@@ -69,9 +61,9 @@ bool tc_model_register(tc_model *model)
     return !tg_params_error(params);
 }
 
-bool tc_model_build(tc_model *model, uint64_t seed)
+bool tc_model_build(tc_model *model, int64_t seed)
 {
-    model->params = tg_params_new(seed);
+    model->params = tg_params_new((uint64_t)seed);
     if (!tc_model_register(model)) return tc_fail("%s", tg_params_error(model->params));
     scale_embedding(model->embedding.weight);
     return true;

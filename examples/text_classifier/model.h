@@ -4,7 +4,8 @@
 
 #include "bag.h"
 
-/* Of embedding and hidden; of `longest`; of the bag's runs and buckets. */
+/* Of embedding and hidden; of `longest`; of the bag's runs and buckets; of dropout. */
+#define TC_MOST_DROPOUT 0.99
 enum { TC_MOST_WIDTH = 4096, TC_MOST_LENGTH = 100000, TC_MOST_RUN = 5, TC_MOST_BUCKETS = 100000000 };
 
 /* What reads the words' vectors, [B, T, E] -> [B, T, D]. */
@@ -16,16 +17,12 @@ extern const char *const tc_encoder_names[TC_ENCODERS + 1]; /* NULL at the end *
 typedef enum tc_attention { TC_ADDITIVE = TG_SCORE_ADDITIVE, TC_MULTIHEAD = 6, TC_NO_ATTENTION, TC_ATTENTIONS } tc_attention;
 extern const char *const tc_attention_names[TC_ATTENTIONS + 1];
 
-/* The place of a name in such a list, or -1. */
-int tc_kind(const char *const *names, const char *name);
-
 typedef struct tc_settings {
-    int32_t embedding, hidden; /* E; H of each direction of an LSTM, and half of a transformer's feed-forward part */
-    tc_encoder encoder;
-    tc_attention attention;
+    int64_t embedding, hidden; /* E; H of each direction of an LSTM, and half of a transformer's feed-forward part */
+    int encoder, attention;    /* of tc_encoder and tc_attention */
     double dropout;
-    int32_t longest;           /* tokens of a text; the rest is cut */
-    int32_t ngrams, buckets;   /* words of the longest run in the bag beside the attention, 0: no bag; and where runs go */
+    int64_t longest;           /* tokens of a text; the rest is cut */
+    int64_t ngrams, buckets;   /* words of the longest run in the bag beside the attention, 0: no bag; and where runs go */
     bool max_pool;             /* the largest of each feature over time, beside the attention */
 } tc_settings;
 
@@ -46,7 +43,7 @@ typedef struct tc_model {
 } tc_model;
 
 /* Builds the layers of a new model from its settings, words and labels. False after tc_fail. */
-bool tc_model_build(tc_model *model, uint64_t seed);
+bool tc_model_build(tc_model *model, int64_t seed);
 
 /* Registers the layers with model->params, where those of a loaded file find their values. False when the params have an
  * error. For tc_model_build and tc_model_load. */

@@ -1,25 +1,62 @@
 #include "../support/failure.h"
+#include "../support/option.h"
 #include "model.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The version of what the metadata says; a change that older programs would misread raises it. */
-static const char format_version[] = "1";
+static const char format_version[] = "1", version_key[] = "textclf.version", settings_key[] = "textclf.settings";
 
-static const char *const tokenizers[] = {"words", "characters", NULL};
+/* What the settings are called in the file, and what they may be; fields of tc_model. */
+#define SETTING(name) offsetof(tc_model, settings.name)
+static const tc_option settings[] = {
+    {"embedding", .kind = TC_INTEGER, .field = SETTING(embedding), .least = 1, .most = TC_MOST_WIDTH},
+    {"hidden", .kind = TC_INTEGER, .field = SETTING(hidden), .least = 1, .most = TC_MOST_WIDTH},
+    {"encoder", .kind = TC_CHOICE, .field = SETTING(encoder), .choices = tc_encoder_names},
+    {"attention", .kind = TC_CHOICE, .field = SETTING(attention), .choices = tc_attention_names},
+    {"dropout", .kind = TC_NUMBER, .field = SETTING(dropout), .least = 0, .most = TC_MOST_DROPOUT},
+    {"longest", .kind = TC_INTEGER, .field = SETTING(longest), .least = 1, .most = TC_MOST_LENGTH},
+    {"tokenizer", .kind = TC_CHOICE, .field = offsetof(tc_model, tokenizer.kind), .choices = tc_token_names},
+    {"no_punctuation", .kind = TC_FLAG, .field = offsetof(tc_model, tokenizer.plain)},
+    {"ngrams", .kind = TC_INTEGER, .field = SETTING(ngrams), .least = 0, .most = TC_MOST_RUN},
+    {"buckets", .kind = TC_INTEGER, .field = SETTING(buckets), .least = 1, .most = TC_MOST_BUCKETS},
+    {"max_pool", .kind = TC_FLAG, .field = SETTING(max_pool)},
+    {.name = NULL},
+};
+
+static const struct {
+    const char *key;
+    size_t field;
+} lists[] = {
+    {"textclf.vocabulary", offsetof(tc_model, words)},
+    {"textclf.labels", offsetof(tc_model, labels)},
+    {"textclf.stopwords", offsetof(tc_model, tokenizer.stopwords)},
+};
+enum { LISTS = sizeof lists / sizeof *lists };
+
+static tc_names *list_of(tc_model *model, int i)
+{
+    return (tc_names *)(void *)((char *)model + lists[i].field);
+}
 
 /* ---- saving ---- */
 
-static char *settings_to_json(const tc_settings *settings, const tc_tokenizer *tokenizer)
+static char *settings_to_json(const tc_model *model)
 {
-    json_t *object = json_pack("{s:i, s:i, s:s, s:s, s:f, s:i, s:s, s:b, s:i, s:i, s:b}", "embedding", settings->embedding, "hidden",
-                               settings->hidden, "encoder", tc_encoder_names[settings->encoder], "attention",
-                               tc_attention_names[settings->attention], "dropout", settings->dropout, "longest",
-                               settings->longest, "tokenizer", tokenizers[tokenizer->characters], "no_punctuation", tokenizer->plain,
-                               "ngrams", settings->ngrams, "buckets", settings->buckets, "max_pool", settings->max_pool);
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    json_t *object = json_object();
+    bool good = object != NULL;
+    for (const tc_option *s = settings; good && s->name; s++) {
+        const void *field = (const char *)model + s->field;
+        json_t *value = s->kind == TC_FLAG      ? json_boolean(*(const bool *)field)
+                        : s->kind == TC_CHOICE  ? json_string(s->choices[*(const int *)field])
+                        : s->kind == TC_INTEGER ? json_integer(*(const int64_t *)field)
+                                                : json_real(*(const double *)field);
+        good = !json_object_set_new(object, s->name, value);
+    }
+    char *text = good ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
     if (!text) tc_fail("out of memory: the settings as JSON");
     return text;
@@ -28,30 +65,23 @@ static char *settings_to_json(const tc_settings *settings, const tc_tokenizer *t
 bool tc_model_save(tc_model *model, const char *path)
 {
     tg_params *params = model->params;
-    char *words = tc_names_to_json(&model->words), *labels = tc_names_to_json(&model->labels);
-    char *stopwords = tc_names_to_json(&model->tokenizer.stopwords), *settings = settings_to_json(&model->settings, &model->tokenizer);
-    bool good = words && labels && stopwords && settings;
-    if (good) {
-        tg_params_set_metadata(params, "textclf.version", format_version);
-        tg_params_set_metadata(params, "textclf.vocabulary", words);
-        tg_params_set_metadata(params, "textclf.labels", labels);
-        tg_params_set_metadata(params, "textclf.stopwords", stopwords);
-        tg_params_set_metadata(params, "textclf.settings", settings);
-        good = tg_params_save(params, path, TG_SAVE_MODEL);
-        if (!good) tc_fail("the model is not saved: %s", tg_params_error(params));
+    char *text = NULL;
+    bool good = true;
+    tg_params_set_metadata(params, version_key, format_version);
+    for (int i = 0; good && i <= LISTS; i++) {
+        text = i < LISTS ? tc_names_to_json(list_of(model, i)) : settings_to_json(model);
+        good = text != NULL;
+        tg_params_set_metadata(params, i < LISTS ? lists[i].key : settings_key, text);
+        free(text);
     }
-    free(words);
-    free(labels);
-    free(stopwords);
-    free(settings);
-    return good;
+    return good && (tg_params_save(params, path, TG_SAVE_MODEL) || tc_fail("the model is not saved: %s", tg_params_error(params)));
 }
 
 /* ---- loading ---- */
 
 static bool check_version(const tg_params *params, const char *path)
 {
-    const char *version = tg_params_metadata(params, "textclf.version");
+    const char *version = tg_params_metadata(params, version_key);
     if (!version) return tc_fail("%s: this is a safetensors file, but not a model of textclf", path);
     if (strcmp(version, format_version)) {
         return tc_fail("%s: the model has format %.20s and this program reads %s: use the program that wrote it", path, version,
@@ -60,90 +90,54 @@ static bool check_version(const tg_params *params, const char *path)
     return true;
 }
 
-/* An integer between `least` and `most` of the settings. */
-static bool read_size(const json_t *settings, const char *key, int32_t least, int32_t most, int32_t *value,
-                      const char *path)
+static bool read_setting(tc_model *model, const tc_option *s, const json_t *item, const char *path)
 {
-    const json_t *item = json_object_get(settings, key);
-    json_int_t number = json_integer_value(item);
-    if (!json_is_integer(item) || number < least || number > most) {
-        return tc_fail("%s: the model's setting \"%s\" is not an integer from %d to %d", path, key, least, most);
+    void *field = (char *)model + s->field;
+    const double number = json_number_value(item);
+    const bool inside = number >= s->least && number <= s->most;
+    const char *name = json_string_value(item);
+    switch (s->kind) {
+    case TC_FLAG:
+        *(bool *)field = json_is_true(item);
+        return json_is_boolean(item) || tc_fail("%s: the model's setting \"%s\" is neither true nor false", path, s->name);
+    case TC_CHOICE:
+        *(int *)field = name ? tc_choice(s->choices, name) : -1;
+        return *(int *)field >= 0 || tc_fail("%s: the model's setting \"%s\" is none that this program knows", path, s->name);
+    case TC_INTEGER:
+        *(int64_t *)field = json_integer_value(item);
+        return (json_is_integer(item) && inside) ||
+               tc_fail("%s: the model's setting \"%s\" is not an integer from %.0f to %.0f", path, s->name, s->least, s->most);
+    default:
+        *(double *)field = number;
+        return (json_is_number(item) && inside) ||
+               tc_fail("%s: the model's setting \"%s\" is not a number from %g to %g", path, s->name, s->least, s->most);
     }
-    *value = (int32_t)number;
-    return true;
-}
-
-/* True or false; a model from before there was a choice has none of it. */
-static bool read_flag(const json_t *settings, const char *key, bool *value, const char *path)
-{
-    const json_t *item = json_object_get(settings, key);
-    *value = json_is_true(item);
-    return !item || json_is_boolean(item) || tc_fail("%s: the model's setting \"%s\" is neither true nor false", path, key);
-}
-
-/* One of a list of names. */
-static bool read_kind(const json_t *settings, const char *key, const char *const *names, int *kind, const char *path)
-{
-    const char *name = json_string_value(json_object_get(settings, key));
-    *kind = name ? tc_kind(names, name) : -1;
-    return *kind >= 0 || tc_fail("%s: the model's setting \"%s\" is none that this program knows", path, key);
-}
-
-static bool read_fields(tc_settings *settings, tc_tokenizer *tokenizer, const json_t *object, const char *path)
-{
-    int encoder, attention, tokens;
-    const json_t *dropout = json_object_get(object, "dropout");
-    if (!read_kind(object, "encoder", tc_encoder_names, &encoder, path) ||
-        !read_kind(object, "attention", tc_attention_names, &attention, path) ||
-        !read_kind(object, "tokenizer", tokenizers, &tokens, path)) {
-        return false;
-    }
-    tokenizer->characters = tokens;
-    settings->encoder = (tc_encoder)encoder;
-    settings->attention = (tc_attention)attention;
-    settings->dropout = json_number_value(dropout);
-    if (!json_is_number(dropout) || !(settings->dropout >= 0 && settings->dropout < 1)) {
-        return tc_fail("%s: the model's setting \"dropout\" is not a number from 0 to below 1", path);
-    }
-    const bool bag = json_object_get(object, "ngrams");
-    return (!bag || read_size(object, "ngrams", 0, TC_MOST_RUN, &settings->ngrams, path)) &&
-           (!bag || read_size(object, "buckets", 1, TC_MOST_BUCKETS, &settings->buckets, path)) &&
-           read_flag(object, "no_punctuation", &tokenizer->plain, path) && read_flag(object, "max_pool", &settings->max_pool, path) &&
-           read_size(object, "embedding", 1, TC_MOST_WIDTH, &settings->embedding, path) &&
-           read_size(object, "hidden", 1, TC_MOST_WIDTH, &settings->hidden, path) &&
-           read_size(object, "longest", 1, TC_MOST_LENGTH, &settings->longest, path);
 }
 
 static bool read_settings(tc_model *model, const char *path)
 {
-    const char *text = tg_params_metadata(model->params, "textclf.settings");
+    const char *text = tg_params_metadata(model->params, settings_key);
     json_t *object = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    bool good = json_is_object(object) ? read_fields(&model->settings, &model->tokenizer, object, path)
-                                       : tc_fail("%s: the model's settings are not a JSON object", path);
+    bool good = json_is_object(object) || tc_fail("%s: the model's settings are not a JSON object", path);
+    for (const tc_option *s = settings; good && s->name; s++) good = read_setting(model, s, json_object_get(object, s->name), path);
     json_decref(object);
     return good;
 }
 
-static bool read_names(tc_names *names, const tc_model *model, const char *key, const char *path)
+static bool read_list(tc_model *model, int i, const char *path)
 {
     char what[512];
-    snprintf(what, sizeof what, "%s: the model's %s", path, strchr(key, '.') + 1);
-    const char *text = tg_params_metadata(model->params, key);
-    return text ? tc_names_from_json(names, text, what) : tc_fail("%s are missing", what);
+    const char *text = tg_params_metadata(model->params, lists[i].key);
+    snprintf(what, sizeof what, "%s: the model's %s", path, strchr(lists[i].key, '.') + 1);
+    return text ? tc_names_from_json(list_of(model, i), text, what) : tc_fail("%s are missing", what);
 }
 
 static bool read_metadata(tc_model *model, const char *path)
 {
-    if (!check_version(model->params, path) || !read_settings(model, path) ||
-        !read_names(&model->words, model, "textclf.vocabulary", path) ||
-        !read_names(&model->labels, model, "textclf.labels", path) ||
-        (tg_params_metadata(model->params, "textclf.stopwords") &&
-         !read_names(&model->tokenizer.stopwords, model, "textclf.stopwords", path))) {
-        return false;
-    }
-    if (!tc_vocabulary_valid(&model->words)) return tc_fail("%s: the model's vocabulary does not start as ours do", path);
-    if (model->labels.count < 2) return tc_fail("%s: the model has fewer than two labels", path);
-    return true;
+    bool good = check_version(model->params, path) && read_settings(model, path);
+    for (int i = 0; good && i < LISTS; i++) good = read_list(model, i, path);
+    if (good && !tc_vocabulary_valid(&model->words)) good = tc_fail("%s: the model's vocabulary does not start as ours do", path);
+    return good && (model->labels.count > 1 || tc_fail("%s: the model has fewer than two labels", path));
 }
 
 bool tc_model_load(tc_model *model, const char *path)

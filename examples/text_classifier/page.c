@@ -2,7 +2,6 @@
 
 #include "builtin.h"
 #include "../support/failure.h"
-#include "../support/files.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -34,36 +33,38 @@ static void escape(FILE *to, const char *text, size_t length)
 void tc_page_put(tc_page *page, const char *format, ...)
 {
     va_list values;
-    va_start(values, format);
-    for (const char *p = format; *p; p++) {
+    FILE *const stream = page->stream;
+        va_start(values, format);
+    for (const char *p = format; stream && *p; p++) {
         char rule[16] = "%"; /* one conversion, such as %.1f */
         if (*p != '%') {
-            fputc(*p, page->stream);
+            fputc(*p, stream);
             continue;
         }
         size_t length = strcspn(++p, "%sdf");
         memcpy(rule + 1, p, length + 1);
         p += length;
-        if (*p == '%') fputc('%', page->stream);
-        else if (*p == 'f') fprintf(page->stream, rule, va_arg(values, double));
-        else if (*p == 'd' && length) fprintf(page->stream, rule, va_arg(values, long long));
-        else if (*p == 'd') fprintf(page->stream, rule, va_arg(values, int));
+        if (*p == '%') fputc('%', stream);
+        else if (*p == 'f') fprintf(stream, rule, va_arg(values, double));
+        else if (*p == 'd' && length) fprintf(stream, rule, va_arg(values, long long));
+        else if (*p == 'd') fprintf(stream, rule, va_arg(values, int));
         else {
             const int most = length ? va_arg(values, int) : -1; /* %.*s */
             const char *text = va_arg(values, const char *);
-            escape(page->stream, text, most < 0 ? strlen(text) : (size_t)most);
+            escape(stream, text, most < 0 ? strlen(text) : (size_t)most);
         }
     }
     va_end(values);
 }
 
-bool tc_page_begin(tc_page *page, const char *title)
+bool tc_page_begin(tc_page *page, const char *path, const char *title)
 {
-    page->stream = open_memstream(&page->text, &page->size);
-    if (!page->stream) return tc_fail("out of memory: a page");
+    if (!path) return true;
+    FILE *stream = tc_output_open(page, path);
+    if (!stream) return false;
     tc_page_put(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>%s</title>\n", title);
     tc_page_put(page, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n");
-    fputs((const char *)textclf_page, page->stream);
+    fputs((const char *)textclf_page, stream);
     tc_page_put(page, "</style>\n<h1>%s</h1>\n", title);
     return true;
 }
@@ -98,16 +99,14 @@ void tc_page_view(tc_page *page, const tc_view *view)
     tc_page_put(page, "</table>\n</section>\n");
 }
 
-bool tc_page_save(tc_page *page, const char *path)
+bool tc_page_save(tc_page *page)
 {
+    if (!page->stream) return true;
     tc_page_put(page, "</html>\n");
-    const bool whole = !fflush(page->stream) && !ferror(page->stream);
-    return whole ? tc_file_write(path, page->text, page->size) : tc_fail("out of memory: a page");
+    return tc_output_close(page, true);
 }
 
 void tc_page_free(tc_page *page)
 {
-    if (page->stream) fclose(page->stream);
-    free(page->text);
-    *page = (tc_page){0};
+    tc_output_close(page, false);
 }

@@ -2,22 +2,18 @@
 #ifndef TC_PAGE_H
 #define TC_PAGE_H
 
+#include "../support/files.h"
 #include "view.h"
 
-#include <stdio.h>
-
 /* Start with {0}; tc_page_free works at any time after that. What fails while it is filled, tc_page_save reports. */
-typedef struct tc_page {
-    FILE *stream; /* writes to `text` */
-    char *text;
-    size_t size;
-} tc_page;
+typedef tc_output tc_page;
 
 /* Whether a file's name says that it is a page. */
 bool tc_page_named(const char *path);
 
-/* False after tc_fail: there is no memory. */
-bool tc_page_begin(tc_page *page, const char *title);
+/* With NULL there is to be no page: then nothing is put into it, and nothing written. False after tc_fail: it cannot be written there,
+ * or there is no memory. */
+bool tc_page_begin(tc_page *page, const char *path, const char *title);
 
 /* Markup in printf's manner, of the conversions %s, %.*s, %d, %lld and %f alone. What stands for %s is text: it is escaped. */
 void tc_page_put(tc_page *page, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
@@ -29,7 +25,7 @@ void tc_page_words(tc_page *page, const tc_view *view, const double *values);
 void tc_page_view(tc_page *page, const tc_view *view);
 
 /* Writes the file whole or not at all. False after tc_fail. */
-bool tc_page_save(tc_page *page, const char *path);
+bool tc_page_save(tc_page *page);
 
 void tc_page_free(tc_page *page);
 

@@ -11,36 +11,28 @@
 
 /* ---- eval ---- */
 
-static bool evaluate(tc_model *model, tc_data *data, const tc_options *options)
+static void print_score(const tc_score *score, const tc_names *labels, double unknown)
 {
-    tc_score score;
-    if (!tc_model_load(model, options->arguments[0]) || !tc_data_read(data, options->arguments[1], &options->reading) ||
-        !tc_data_number_labels(data, &model->labels) || !tc_model_encode(model, data) ||
-        !tc_score_part(&score, model, (tc_part){data->rows, data->count})) {
-        return false;
-    }
-    tc_data_tell(data);
-    const double unknown = data->tokens ? (double)data->unknown / (double)data->tokens : 0;
-    bool good = true;
-    if (options->json) {
-        good = tc_results_json(&score, &model->labels, unknown);
-    } else {
-        tc_results_line(&score);
-        printf(", %.1f %% of the words unknown\n", 100 * unknown);
-        tc_results_table(&score, &model->labels);
-    }
-    tc_score_free(&score);
-    return good;
+    tc_results_line(score);
+    printf(", %.1f %% of the words unknown\n", 100 * unknown);
+    tc_results_table(score, labels);
 }
 
-int tc_eval(const tc_options *options)
+bool tc_eval(tc_model *model, const tc_options *options)
 {
-    tc_model model = {0};
     tc_data data = {0};
-    bool good = evaluate(&model, &data, options);
+    tc_score score = {0};
+    bool good = tc_data_read(&data, options->arguments[1], &options->reading) && tc_data_number_labels(&data, &model->labels) &&
+                tc_model_encode(model, &data) && tc_score_part(&score, model, (tc_part){data.rows, data.count});
+    if (good) {
+        const double unknown = data.tokens ? (double)data.unknown / (double)data.tokens : 0;
+        tc_data_tell(&data);
+        if (options->json) good = tc_results_json(&score, &model->labels, unknown);
+        else print_score(&score, &model->labels, unknown);
+    }
+    tc_score_free(&score);
     tc_data_free(&data);
-    tc_model_free(&model);
-    return good ? TC_DONE : TC_FAILED;
+    return good;
 }
 
 /* ---- predict ---- */
@@ -147,18 +139,12 @@ static bool predict_lines(const tc_model *model, const tc_options *options, line
     return good;
 }
 
-int tc_predict(const tc_options *options)
+bool tc_predict(tc_model *model, const tc_options *options)
 {
-    tc_model model = {0};
-    bool good = tc_model_load(&model, options->arguments[0]);
-    if (good && options->argument_count > 1) {
-        good = predict_arguments(&model, options);
-    } else if (good) {
-        line_buffer *lines = calloc(BLOCK, sizeof *lines);
-        good = lines ? predict_lines(&model, options, lines) : tc_fail("out of memory: %d lines", BLOCK);
-        for (int i = 0; lines && i < BLOCK; i++) free(lines[i].text);
-        free(lines);
-    }
-    tc_model_free(&model);
-    return good ? TC_DONE : TC_FAILED;
+    if (options->argument_count > 1) return predict_arguments(model, options);
+    line_buffer *lines = calloc(BLOCK, sizeof *lines);
+    const bool good = lines ? predict_lines(model, options, lines) : tc_fail("out of memory: %d lines", BLOCK);
+    for (int i = 0; lines && i < BLOCK; i++) free(lines[i].text);
+    free(lines);
+    return good;
 }

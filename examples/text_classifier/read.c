@@ -95,13 +95,9 @@ static bool wrong(tc_scan *s, int32_t line, const char *what)
 static bool add_field(tc_scan *s, const char *start, const char *end, bool quoted)
 {
     if (s->count == MOST_COLUMNS) return wrong(s, s->line, "there are more than 10000 columns here: name the --delimiter");
-    if (s->count == s->room) {
-        int32_t room = 2 * s->room + 16;
-        tc_field *fields = tc_allocate(s->fields, (size_t)room, sizeof *fields);
-        if (!fields) return false;
-        s->fields = fields;
-        s->room = room;
-    }
+    tc_field *fields = tc_grow(s->fields, (size_t)s->count, 1, &s->room, sizeof *fields);
+    if (!fields) return false;
+    s->fields = fields;
     s->fields[s->count++] = (tc_field){start, (size_t)(end - start), quoted};
     return true;
 }

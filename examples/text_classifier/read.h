@@ -42,7 +42,8 @@ typedef struct tc_scan {
     const char *start; /* of the record that was found; it has the bytes up to `at`, its newline among them */
     int32_t start_line;
     tc_field *fields;
-    int32_t count, room;
+    int32_t count;
+    size_t room;
     int32_t labels;    /* of a fastText line */
     const char *wrong; /* what is wrong in line `wrong_line`; NULL: nothing */
     int32_t wrong_line;

@@ -19,18 +19,16 @@ typedef struct named_part {
 
 typedef struct report {
     tc_page page;
-    const tc_model *model;
     const tc_material *m;
-    const tc_schedule *schedule;
+    const tc_model *model; /* the material's */
     const tc_outcome *outcome;
-    const tc_options *options;
     named_part measured, looked_at;
 } report;
 
 /* The first of the parts that has rows: the test part, validation and training, in the order that is wanted. */
 static named_part choose(const tc_material *m, bool test_first)
 {
-    const named_part test = {"test", m->test.name, {m->test.rows, m->test.count}};
+    const named_part test = {"test", m->test.name, m->test_part};
     const named_part valid = {"validation", m->valid.count ? m->valid.name : "held out", m->valid_part};
     if (test_first && test.part.count) return test;
     if (valid.part.count) return valid;
@@ -238,12 +236,7 @@ static void put_word(tc_page *page, const char *word)
 static bool put_settings(report *r)
 {
     tc_page *page = &r->page;
-    tc_options used = *r->options;
-    used.encoder = (int)r->model->settings.encoder;
-    used.attention = (int)r->model->settings.attention;
-    used.epochs = r->schedule->epochs;
-    used.min_count = r->m->min_count;
-    json_t *plan = tc_options_plan(&used), *value;
+    json_t *plan = tc_options_plan(&r->m->options), *value;
     if (!plan) return tc_fail("out of memory: the settings of a report");
     tc_page_put(page, "<section>\n<h2>Settings</h2>\n<p class=\"quiet\">%d rows to train on, %d to validate, %d to test; ",
                 r->m->train_part.count, r->m->valid_part.count, r->m->test.count);
@@ -259,27 +252,26 @@ static bool put_settings(report *r)
     }
     json_decref(plan);
     tc_page_put(page, "</dl>\n</section>\n<section>\n<h2>The same again</h2>\n<pre>");
-    for (char **word = r->options->words; *word; word++) {
-        if (word > r->options->words) tc_page_put(page, " ");
+    for (char **word = r->m->options.words; *word; word++) {
+        if (word > r->m->options.words) tc_page_put(page, " ");
         put_word(page, *word);
     }
     tc_page_put(page, "</pre>\n</section>\n");
     return true;
 }
 
-bool tc_report_write(const char *path, const tc_model *model, const tc_material *m, const tc_schedule *schedule,
-                     const tc_outcome *outcome, const tc_options *options)
+bool tc_report_write(const char *path, const tc_material *m, const tc_outcome *outcome)
 {
-    report r = {{0}, model, m, schedule, outcome, options, choose(m, true), choose(m, false)};
+    report r = {{0}, m, &m->model, outcome, choose(m, true), choose(m, false)};
     tc_score score = {0};
-    bool good = tc_page_begin(&r.page, "A training of textclf") && tc_score_part(&score, model, r.measured.part);
+    bool good = tc_page_begin(&r.page, path, "A training of textclf") && tc_score_part(&score, &m->model, r.measured.part);
     if (good) {
         put_headline(&r, &score);
         put_curves(&r);
         put_labels(&r, &score);
         put_confusions(&r, &score);
     }
-    good = good && put_examples(&r) && put_settings(&r) && tc_page_save(&r.page, path);
+    good = good && put_examples(&r) && put_settings(&r) && tc_page_save(&r.page);
     tc_score_free(&score);
     tc_page_free(&r.page);
     return good;

@@ -6,7 +6,6 @@
 #include "material.h"
 
 /* Written whole or not at all; the outcome has at least one epoch. False after tc_fail. */
-bool tc_report_write(const char *path, const tc_model *model, const tc_material *m, const tc_schedule *schedule,
-                     const tc_outcome *outcome, const tc_options *options);
+bool tc_report_write(const char *path, const tc_material *m, const tc_outcome *outcome);
 
 #endif

@@ -1,7 +1,6 @@
 #include "runs.h"
 
 #include <math.h>
-#include <time.h>
 
 void tc_runs_add(tc_runs *runs, double accuracy, double seconds)
 {
@@ -20,11 +19,4 @@ double tc_runs_deviation(const tc_runs *runs)
 {
     if (runs->count < 2) return (double)NAN;
     return sqrt(fmax((runs->squares - runs->sum * tc_runs_mean(runs)) / (double)(runs->count - 1), 0));
-}
-
-double tc_seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }

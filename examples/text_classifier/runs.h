@@ -17,7 +17,4 @@ double tc_runs_mean(const tc_runs *runs);
 /* Of the sample; NaN of a single run. */
 double tc_runs_deviation(const tc_runs *runs);
 
-/* A clock that only goes forward. */
-double tc_seconds_now(void);
-
 #endif

@@ -105,8 +105,7 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
 static bool write_page(stepping *s, const tc_seen *seen, const char *path)
 {
     const tc_view *view = &seen->view;
-    char about[200], *text = NULL, *words[STEPPER_MOST_WORDS] = {NULL};
-    size_t size = 0;
+    char about[200], *words[STEPPER_MOST_WORDS] = {NULL};
     const tc_settings *settings = &s->model->settings;
     snprintf(about, sizeof about, "Encoder %s, attention %s%s%s", tc_encoder_names[settings->encoder],
              tc_attention_names[settings->attention], settings->max_pool ? ", max pool" : "",
@@ -115,8 +114,8 @@ static bool write_page(stepping *s, const tc_seen *seen, const char *path)
     stepper page = {.title = view->text, .about = about, .rate = rate, .again = loss_again, .context = s,
                     .words = (const char *const *)words, .word_count = view->count, .ids = view->ids,
                     .labels = (const char *const *)labels->items, .label_count = labels->count, .label = s->label};
-    FILE *stream = open_memstream(&text, &size);
-    bool good = stream || tc_fail("out of memory: a page of steps");
+    tc_output output;
+    bool good = tc_output_open(&output, path);
     for (int32_t i = 0; good && i < view->count; i++) {
         const tc_token *token = &view->tokens[i];
         good = (words[i] = tc_allocate(NULL, token->length + 1, 1)) != NULL;
@@ -124,9 +123,8 @@ static bool write_page(stepping *s, const tc_seen *seen, const char *path)
     }
     tg_tape *tape = tg_tape_new(0);
     tg_tape_set_training(tape, false);
-    good = good && walk(s, &page, tape, stream);
-    if (stream && fclose(stream) && good) good = tc_fail("out of memory: a page of steps");
-    good = good && tc_file_write(path, text, size);
+    good = good && walk(s, &page, tape, output.stream);
+    good = tc_output_close(&output, good);
     if (good) {
         printf("%s: loss %.4f of %s; the fused operators agree: loss %.1g, logits %.1g, gradients %.1g\nwritten: %s\n",
                about, s->loss, labels->items[s->label], page.agreement[LOSS],
@@ -135,7 +133,6 @@ static bool write_page(stepping *s, const tc_seen *seen, const char *path)
     tg_tape_free(tape);
     stepper_free(&page);
     for (int32_t i = 0; i < view->count; i++) free(words[i]);
-    free(text);
     return good;
 }
 
@@ -143,9 +140,8 @@ static bool step(tc_model *model, tc_seen *seen, const tc_options *options)
 {
     const char *path = options->output ? options->output : "step.html", *name = options->step_label;
     stepping s = {.model = model};
-    tc_batches batches;
     if (!tc_page_named(path)) return tc_fail("%s: step writes a page: give -o FILE.html", path);
-    if (!tc_model_load(model, options->arguments[0]) || !tc_output_check(path)) return false;
+    if (!tc_output_check(path)) return false;
     tg_params_hold(model->params, false); /* they are going to take a step */
     s.label = name ? tc_names_find(&model->labels, name) : 0;
     if (s.label < 0) return tc_fail("--label %s: the model has no such label", name);
@@ -154,22 +150,18 @@ static bool step(tc_model *model, tc_seen *seen, const tc_options *options)
     if (seen->view.count > STEPPER_MOST_WORDS) {
         return tc_fail("TEXT: %d words are too many: a page of steps has %d", (int)seen->view.count, STEPPER_MOST_WORDS);
     }
-    if (!tc_batches_init(&batches, (tc_part){seen->data.rows, 1}, 1)) return false;
-    s.batch = tc_batches_get(&batches, 0);
+    s.batch = seen->batch;
     s.fused = tg_tape_new(0);
     tg_tape_set_training(s.fused, false);
     const bool good = write_page(&s, seen, path);
     tg_tape_free(s.fused);
-    tc_batches_free(&batches);
     return good;
 }
 
-int tc_step(const tc_options *options)
+bool tc_step(tc_model *model, const tc_options *options)
 {
-    tc_model model = {0};
     tc_seen seen = {0};
-    const bool good = step(&model, &seen, options);
+    const bool good = step(model, &seen, options);
     tc_seen_free(&seen);
-    tc_model_free(&model);
-    return good ? TC_DONE : TC_FAILED;
+    return good;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const tc_token_names[] = {"words", "characters", NULL};
+
 bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name)
 {
     const unsigned char *list = !strcmp(name, "en") ? textclf_stopwords_en : !strcmp(name, "zh") ? textclf_stopwords_zh : NULL;
@@ -29,7 +31,7 @@ bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name)
 bool tc_tokenize(const tc_tokenizer *tokenizer, tc_tokens *tokens, const char *text)
 {
     size_t kept = tokens->count;
-    tokens->characters = tokenizer->characters;
+    tokens->characters = tokenizer->kind == TC_CHARACTERS;
     tokens->plain = tokenizer->plain;
     if (!tc_tokens_add(tokens, text)) return false;
     for (size_t i = kept; i < tokens->count; i++) {

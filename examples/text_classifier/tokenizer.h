@@ -4,9 +4,13 @@
 
 #include "../support/names.h"
 
+/* What a token is: a word, or a character of Chinese or Japanese; or every character. */
+enum { TC_WORDS, TC_CHARACTERS };
+extern const char *const tc_token_names[]; /* NULL at the end */
+
 /* Start with {0}: words and punctuation, none of them a stop word. */
 typedef struct tc_tokenizer {
-    bool characters;    /* every character is a token; otherwise words are, and the characters of Chinese and Japanese */
+    int kind;           /* TC_WORDS or TC_CHARACTERS */
     bool plain;         /* punctuation and symbols are no tokens */
     tc_names stopwords; /* like a vocabulary, whose first two names no token has */
 } tc_tokenizer;

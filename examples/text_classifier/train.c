@@ -30,28 +30,31 @@ static void print_part(const char *what, const char *name, tc_part part, const t
            (double)tokens / part.count, longest);
 }
 
-static void warn_cut(const tc_data *data, int32_t longest)
+static void warn_cut(const tc_data *data, int64_t longest)
 {
     if (!data->cut) return;
-    fprintf(stderr, "textclf: %s: %d texts are longer than %d tokens and are cut there (--longest)\n", data->name, data->cut,
-            longest);
+    fprintf(stderr, "textclf: %s: %d texts are longer than %lld tokens and are cut there (--longest)\n", data->name, data->cut,
+            (long long)longest);
 }
 
-static void print_plan(const tc_material *m, const tc_model *model, int64_t epochs, const tc_options *options)
+static void print_plan(const tc_material *m)
 {
-    const tc_settings *settings = &model->settings;
-    print_part("training:", m->train.name, m->train_part, &model->labels);
-    if (options->valid) print_part("validation:", m->valid.name, m->valid_part, &model->labels);
-    else if (m->valid_part.count) print_part("validation:", "the same, held out", m->valid_part, &model->labels);
+    const tc_options *options = &m->options;
+    const tc_settings *settings = &options->settings;
+    const tc_names *labels = &m->model.labels;
+    const long long min_count = (long long)options->min_count;
+    print_part("training:", m->train.name, m->train_part, labels);
+    if (options->valid) print_part("validation:", m->valid.name, m->valid_part, labels);
+    else if (m->valid_part.count) print_part("validation:", "the same, held out", m->valid_part, labels);
     else printf("validation: none, there are fewer than 20 rows: the last epoch is kept\n");
-    if (m->test.count) print_part("test:", m->test.name, (tc_part){m->test.rows, m->test.count}, &model->labels);
-    printf("vocabulary: %d words that occur at least %lld time%s\n", model->words.count - TC_FIRST_WORD,
-           (long long)m->min_count, m->min_count == 1 ? "" : "s");
-    printf("model:      embedding %d, encoder %s, hidden %d, attention %s, dropout %g: %lld numbers to learn\n",
-           settings->embedding, tc_encoder_names[settings->encoder], settings->hidden,
-           tc_attention_names[settings->attention], settings->dropout, (long long)tg_params_size(model->params));
-    printf("steps:      %lld epochs in batches of %lld, Adam at %g, seed %lld\n", (long long)epochs,
-           (long long)options->batch, options->rate, (long long)options->seed);
+    if (m->test.count) print_part("test:", m->test.name, m->test_part, labels);
+    printf("vocabulary: %d words that occur at least %lld time%s\n", m->model.words.count - TC_FIRST_WORD, min_count,
+           min_count == 1 ? "" : "s");
+    printf("model:      embedding %lld, encoder %s, hidden %lld, attention %s, dropout %g: %lld numbers to learn\n",
+           (long long)settings->embedding, tc_encoder_names[settings->encoder], (long long)settings->hidden,
+           tc_attention_names[settings->attention], settings->dropout, (long long)tg_params_size(m->model.params));
+    printf("steps:      %lld epochs in batches of %lld, Adam at %g, seed %lld\n", (long long)options->schedule.epochs,
+           (long long)options->schedule.batch, options->schedule.rate, (long long)options->schedule.seed);
     fflush(stdout);
     warn_cut(&m->train, settings->longest);
     warn_cut(&m->valid, settings->longest);
@@ -71,13 +74,13 @@ static const char *model_path(const tc_options *options)
     return options->output ? options->output : "textclf.safetensors";
 }
 
-static bool measure(const tc_model *model, const tc_data *test, totals *all, const tc_options *options)
+static bool measure(const tc_material *m, totals *all)
 {
     tc_score score;
-    if (!test->count) return true;
-    if (!tc_score_part(&score, model, (tc_part){test->rows, test->count})) return false;
+    if (!m->test.count) return true;
+    if (!tc_score_part(&score, &m->model, m->test_part)) return false;
     tc_runs_add(&all->test, tc_accuracy(&score), 0);
-    if (options->seeds > 1) {
+    if (m->options.seeds > 1) {
         printf(", test %.4f", tc_accuracy(&score));
     } else {
         printf("test:       ");
@@ -89,14 +92,15 @@ static bool measure(const tc_model *model, const tc_data *test, totals *all, con
 }
 
 /* After Ctrl-C: what there is of a single training is saved, of several only what was finished. */
-static int stop(tc_model *model, const tc_outcome *outcome, const totals *all, const tc_options *options)
+static int stop(tc_material *m, const tc_outcome *outcome, const totals *all)
 {
-    const bool save = options->seeds < 2 && outcome->best_epoch, saved = save || all->valid.count;
-    if (save && !tc_model_save(model, model_path(options))) return TC_FAILED;
-    if (options->checkpoint) {
-        tc_fail("interrupted: the same command with --resume goes on from %s", options->checkpoint);
-    } else if (saved) {
-        tc_fail("interrupted: %s holds the best epoch so far; with --checkpoint FILE it could have gone on", model_path(options));
+    const char *path = model_path(&m->options), *checkpoint = m->options.schedule.checkpoint;
+    const bool save = m->options.seeds < 2 && outcome->best_epoch;
+    if (save && !tc_model_save(&m->model, path)) return TC_FAILED;
+    if (checkpoint) {
+        tc_fail("interrupted: the same command with --resume goes on from %s", checkpoint);
+    } else if (save || all->valid.count) {
+        tc_fail("interrupted: %s holds the best epoch so far; with --checkpoint FILE it could have gone on", path);
     } else {
         tc_fail("interrupted before the first epoch was done: no model is saved; with --checkpoint FILE it could have gone on");
     }
@@ -104,22 +108,23 @@ static int stop(tc_model *model, const tc_outcome *outcome, const totals *all, c
 }
 
 /* Saves the model if it is the best so far, and measures it. */
-static int finish(tc_model *model, const tc_material *m, const tc_schedule *schedule, const tc_outcome *outcome, totals *all,
-                  const tc_options *options)
+static int finish(tc_material *m, const tc_outcome *outcome, totals *all)
 {
+    const tc_options *options = &m->options;
+    const char *path = model_path(options);
     const bool several = options->seeds > 1, better = !all->valid.count || outcome->accuracy > all->best;
-    if (better && !tc_model_save(model, model_path(options))) return TC_FAILED;
-    if (better) all->best = outcome->accuracy;
-    if (options->checkpoint) remove(options->checkpoint);
-    tc_runs_add(&all->valid, outcome->accuracy, 0);
     const long long epoch = (long long)outcome->best_epoch;
-    if (several) printf("seed %-6lld epoch %lld, validation %.4f", (long long)schedule->seed, epoch, outcome->accuracy);
-    else printf("saved:      epoch %lld in %s\n", epoch, model_path(options));
-    if (!measure(model, &m->test, all, options)) return TC_FAILED;
+    if (better && !tc_model_save(&m->model, path)) return TC_FAILED;
+    if (better) all->best = outcome->accuracy;
+    if (options->schedule.checkpoint) remove(options->schedule.checkpoint);
+    tc_runs_add(&all->valid, outcome->accuracy, 0);
+    if (several) printf("seed %-6lld epoch %lld, validation %.4f", (long long)options->schedule.seed, epoch, outcome->accuracy);
+    else printf("saved:      epoch %lld in %s\n", epoch, path);
+    if (!measure(m, all)) return TC_FAILED;
     if (several) printf("%s\n", better ? "  *" : "");
     fflush(stdout);
     if (!options->report) return TC_DONE;
-    if (!tc_report_write(options->report, model, m, schedule, outcome, options)) return TC_FAILED;
+    if (!tc_report_write(options->report, m, outcome)) return TC_FAILED;
     printf("report:     %s\n", options->report);
     return TC_DONE;
 }
@@ -128,37 +133,36 @@ static int finish(tc_model *model, const tc_material *m, const tc_schedule *sche
 static int train_seed(int64_t number, totals *all, const tc_options *options)
 {
     tc_options run = *options;
-    run.seed += number;
-    run.reading.quiet = number > 0;
     tc_material m = {0};
-    tc_model model = {.settings = tc_settings_of(options)};
     tc_outcome outcome = {0};
     char *plan = NULL;
     int status = TC_FAILED;
-    if (tc_material_prepare(&m, &model, &run) && (plan = tc_material_plan(&m, &run))) {
-        tc_schedule schedule = tc_schedule_of(&m, &run);
-        schedule.plan = plan;
-        schedule.quiet = options->seeds > 1;
-        if (!number) print_plan(&m, &model, schedule.epochs, options);
-        if (tc_fit(&model, m.train_part, m.valid_part, &schedule, &outcome)) {
-            status = outcome.interrupted ? stop(&model, &outcome, all, &run) : finish(&model, &m, &schedule, &outcome, all, &run);
+    run.schedule.seed += number;
+    run.schedule.quiet = options->seeds > 1;
+    run.schedule.norms = options->report != NULL;
+    run.reading.quiet = number > 0;
+    if (tc_material_prepare(&m, &run) && (plan = tc_material_plan(&m))) {
+        m.options.schedule.plan = plan;
+        if (!number) print_plan(&m);
+        if (tc_fit(&m.model, m.train_part, m.valid_part, &m.options.schedule, &outcome)) {
+            status = outcome.interrupted ? stop(&m, &outcome, all) : finish(&m, &outcome, all);
         }
     }
     free(plan);
     tc_outcome_free(&outcome);
-    tc_model_free(&model);
     tc_material_free(&m);
     return status;
 }
 
 static bool check_files(const tc_options *options)
 {
-    const char *checkpoint = options->checkpoint;
-    if (options->resume && !checkpoint) return tc_fail("--resume goes on from a checkpoint: name it with --checkpoint FILE");
+    const char *checkpoint = options->schedule.checkpoint;
+    const bool resume = options->schedule.resume;
+    if (resume && !checkpoint) return tc_fail("--resume goes on from a checkpoint: name it with --checkpoint FILE");
     if (options->seeds > 1 && (checkpoint || options->report)) {
         return tc_fail("a checkpoint and a report are of one training: leave --seeds out");
     }
-    if (checkpoint && !options->resume && !access(checkpoint, F_OK)) {
+    if (checkpoint && !resume && !access(checkpoint, F_OK)) {
         return tc_fail("%s: there is a training in it: go on with --resume, or remove the file", checkpoint);
     }
     const char *const files[] = {model_path(options), checkpoint ? checkpoint : "", options->report ? options->report : ""};

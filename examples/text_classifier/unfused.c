@@ -200,7 +200,7 @@ static tg_tensor *run_transformer(const walk *w, tg_tensor *x)
 static tg_tensor *encode(const walk *w, const tc_batch *batch, tg_tensor **last)
 {
     tg_tape *tape = w->tape;
-    const tc_encoder kind = w->model->settings.encoder;
+    const int kind = w->model->settings.encoder;
     const int64_t T = batch->time, E = w->model->settings.embedding;
     tg_tensor *x;
     tg_scope_begin(tape, "embedding");

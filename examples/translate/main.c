@@ -9,22 +9,22 @@
  * The decoder of the documents' translator never meets the encoder; here it does. A thousand days of the calendar are held
  * out: the model sees them in no form, and is measured on them. translate.png shows where each character of an answer came
  * from. The same seed prints the same numbers, times aside. */
+#include "../support/clock.h"
 #include "../support/failure.h"
 #include "../support/files.h"
+#include "../support/option.h"
 #include "model.h"
 #include "picture.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { HELD_OUT = 1000, LSTM_STEPS = 1000, TRANSFORMER_STEPS = 1100, QUICK_STEPS = 400, MOST_WRONG = 5 };
 
 typedef struct options {
     tr_settings settings;
+    int attention, model; /* places in the lists below */
+    bool quick;
     int64_t steps, seed;
     double least; /* percent that have to be right */
     const char *output;
@@ -32,14 +32,10 @@ typedef struct options {
     int count;
 } options;
 
-static const struct {
-    const char *name;
-    tg_score score;
-} scores[] = {
-    {"additive", TG_SCORE_ADDITIVE}, {"dot", TG_SCORE_DOT}, {"scaled-dot", TG_SCORE_SCALED_DOT},
-    {"bilinear", TG_SCORE_BILINEAR}, {"cosine", TG_SCORE_COSINE}, {"euclidean", TG_SCORE_EUCLIDEAN},
-};
-enum { SCORES = sizeof scores / sizeof *scores };
+/* The scores in the library's order, and none. */
+static const char *const attentions[] = {"dot", "scaled-dot", "bilinear", "additive", "cosine", "euclidean", "none", NULL};
+static const char *const models[] = {"lstm", "transformer", NULL};
+enum { NO_ATTENTION = 6 };
 
 typedef struct trainer {
     tr_model model;
@@ -49,13 +45,6 @@ typedef struct trainer {
     tr_batch batch;
     tr_row example; /* of the held-out days, to draw */
 } trainer;
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- learning ---- */
 
@@ -68,7 +57,7 @@ static bool check(const trainer *t)
 
 static bool train(trainer *t, int64_t steps)
 {
-    const double peak = t->model.settings.transformer ? 3e-3 : 5e-3, start = seconds_now();
+    const double peak = t->model.settings.transformer ? 3e-3 : 5e-3, start = tc_seconds_now();
     const int64_t often = steps < 10 ? 1 : steps / 10;
     tg_adam adam = tg_adam_default(peak);
     double sum = 0;
@@ -90,7 +79,7 @@ static bool train(trainer *t, int64_t steps)
             sum = 0;
         }
     }
-    printf("%.1f s\n\n", seconds_now() - start);
+    printf("%.1f s\n\n", tc_seconds_now() - start);
     return true;
 }
 
@@ -190,90 +179,49 @@ static bool run(trainer *t, const options *o)
 
 /* ---- the command line ---- */
 
-static const char help[] =
-    "translate [OPTION]... [TEXT]...: learns to translate dates, and translates each TEXT\n\n"
-    "  --model KIND      lstm, or transformer (lstm)\n"
-    "  --attention KIND  of the LSTMs: additive, dot, scaled-dot, bilinear, cosine, euclidean or none (additive)\n"
-    "  --steps N         of learning (1000, of a transformer 1100)\n"
-    "  --quick           400 steps\n"
-    "  --least PERCENT   fails if fewer held-out dates are right\n"
-    "  --seed N          of all that is random (1)\n"
-    "  -o, --output PNG  the picture (translate.png)\n";
+#define FIELD(name) offsetof(options, name)
 
-static bool set_attention(tr_settings *settings, const char *name)
-{
-    settings->attend = strcmp(name, "none") != 0;
-    if (!settings->attend) return true;
-    for (int i = 0; i < SCORES; i++) {
-        if (strcmp(name, scores[i].name)) continue;
-        settings->score = scores[i].score;
-        return true;
-    }
-    return tc_fail("--attention %s: no such attention; see --help", name);
-}
+static const tc_option rules[] = {
+    {"model", 0, 1, TC_CHOICE, FIELD(model), 0, 0, models, "KIND", "lstm or transformer (lstm)"},
+    {"attention", 0, 1, TC_CHOICE, FIELD(attention), 0, 0, attentions, "KIND",
+     "of the LSTMs: additive, dot, scaled-dot, bilinear, cosine, euclidean or none (additive)"},
+    {"steps", 0, 1, TC_INTEGER, FIELD(steps), 1, 1e9, NULL, "N", "of learning (1000, of a transformer 1100)"},
+    {"quick", 0, 1, TC_FLAG, FIELD(quick), 0, 0, NULL, NULL, "400 steps"},
+    {"least", 0, 1, TC_NUMBER, FIELD(least), 0, 100, NULL, "PERCENT", "fails if fewer held-out dates are right"},
+    {"seed", 0, 1, TC_INTEGER, FIELD(seed), 0, 1e9, NULL, "N", "of all that is random (1)"},
+    {"output", 'o', 1, TC_TEXT, FIELD(output), 0, 0, NULL, "PNG", "the picture (translate.png)"},
+    {.name = NULL},
+};
 
-static bool set_number(double *number, const char *text, double least, double most)
+static tc_parsed parse(options *o, int argc, char **argv)
 {
-    char *end;
-    *number = strtod(text, &end);
-    return (end != text && !*end && *number >= least && *number <= most) ||
-           tc_fail("%s: this has to be a number from %g to %g", text, least, most);
-}
-
-static bool set_option(options *o, int letter, const char *value, const char *typed)
-{
-    double number = 0;
-    switch (letter) {
-    case 'a': return set_attention(&o->settings, value);
-    case 'o': o->output = value; return true;
-    case 'q': o->steps = QUICK_STEPS; return true;
-    case 'l': return set_number(&o->least, value, 0, 100);
-    case 's':
-    case 'r':
-        if (!set_number(&number, value, letter == 's', 1e9)) return false;
-        *(letter == 's' ? &o->steps : &o->seed) = (int64_t)number;
-        return true;
-    case 'm':
-        o->settings.transformer = !strcmp(value, "transformer");
-        return o->settings.transformer || !strcmp(value, "lstm") || tc_fail("--model %s: no such model; see --help", value);
-    case ':': return tc_fail("%s needs a value; see --help", typed);
-    default: return tc_fail("%s: no such option; see --help", typed);
+    const tc_parsed parsed = tc_options_read(o, rules, 1, &argc, &argv);
+    o->settings = (tr_settings){.transformer = o->model == 1, .attend = o->attention < NO_ATTENTION};
+    if (o->settings.attend) o->settings.score = (tg_score)o->attention;
+    if (!o->steps) o->steps = o->quick ? QUICK_STEPS : o->settings.transformer ? TRANSFORMER_STEPS : LSTM_STEPS;
+    o->texts = argv;
+    o->count = argc;
+    for (int i = 0; parsed == TC_RUN && i < argc; i++) {
+        if (tr_text_valid(argv[i])) continue;
+        tc_fail("\"%s\": a text has 1 to %d ASCII characters", argv[i], TR_MOST_TEXT - 1);
+        return TC_WRONG;
     }
-}
-
-static bool parse(options *o, int argc, char **argv)
-{
-    static const struct option known[] = {
-        {"model", required_argument, NULL, 'm'}, {"attention", required_argument, NULL, 'a'},
-        {"steps", required_argument, NULL, 's'}, {"quick", no_argument, NULL, 'q'},
-        {"least", required_argument, NULL, 'l'}, {"seed", required_argument, NULL, 'r'},
-        {"output", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0},
-    };
-    opterr = 0;
-    for (int letter; (letter = getopt_long(argc, argv, ":o:", known, NULL)) != -1;) {
-        if (!set_option(o, letter, optarg, argv[optind - 1])) return false;
-    }
-    if (!o->steps) o->steps = o->settings.transformer ? TRANSFORMER_STEPS : LSTM_STEPS;
-    o->texts = argv + optind;
-    o->count = argc - optind;
-    for (int i = 0; i < o->count; i++) {
-        if (!tr_text_valid(o->texts[i]))
-            return tc_fail("\"%s\": a text has 1 to %d ASCII characters", o->texts[i], TR_MOST_TEXT - 1);
-    }
-    return true;
+    return parsed;
 }
 
 int main(int argc, char **argv)
 {
     static trainer t; /* larger than a stack likes */
-    options o = {.settings = {.attend = true, .score = TG_SCORE_ADDITIVE}, .seed = 1, .output = "translate.png"};
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return fputs(help, stdout) < 0;
+    options o = {.attention = TG_SCORE_ADDITIVE, .seed = 1, .output = "translate.png"};
+    const tc_parsed parsed = parse(&o, argc, argv);
+    if (parsed == TC_WRONG) return tc_end("translate", 2, "; see translate --help");
+    if (parsed == TC_HELP) {
+        printf("translate [OPTION]... [TEXT]...: learns to translate dates, and translates each TEXT\n\n");
+        tc_options_show(rules, 1);
+        return tc_end("translate", 0, NULL);
     }
-    bool usage = !parse(&o, argc, argv), good = !usage && run(&t, &o);
+    const bool good = run(&t, &o);
     tg_tape_free(t.tape);
     tg_params_free(t.params);
-    if (good && (fflush(stdout) || ferror(stdout))) good = tc_fail("standard output: %s", strerror(errno));
-    if (tc_failure()) fprintf(stderr, "translate: %s\n", tc_failure());
-    return usage ? 2 : good ? 0 : 1;
+    return tc_end("translate", good ? 0 : 1, NULL);
 }

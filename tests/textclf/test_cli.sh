@@ -329,16 +329,20 @@ echo 'not a model' >text.st
 model foreign.st '"format":"pt"'
 model newer.st '"textclf.version":"99"'
 settings='\"embedding\":8,\"hidden\":8,\"encoder\":\"bilstm\",\"attention\":\"none\",\"dropout\":0,\"longest\":9,\"tokenizer\":\"words\"'
+settings=$settings',\"no_punctuation\":false,\"ngrams\":0,\"buckets\":9,\"max_pool\":false'
 words='"textclf.vocabulary":"[\"<padding>\",\"<unknown>\"]"'
 labels='"textclf.labels":"[\"a\",\"b\"]"'
+stop='"textclf.stopwords":"[]"'
 model nothing.st '"textclf.version":"1"'
 model width.st '"textclf.version":"1","textclf.settings":"{'"$(echo "$settings" | sed 's/8/-8/')"'}",'"$words,$labels"
 model huge.st '"textclf.version":"1","textclf.settings":"{'"$(echo "$settings" | sed 's/8/1e99/')"'}",'"$words,$labels"
 model words.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}","textclf.vocabulary":"[1]",'"$labels"
-model start.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}","textclf.vocabulary":"[\"a\",\"b\"]",'"$labels"
-model labels.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words"',"textclf.labels":"[\"a\"]"'
+model start.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}","textclf.vocabulary":"[\"a\",\"b\"]",'"$labels,$stop"
+model labels.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words"',"textclf.labels":"[\"a\"]",'"$stop"
 model stop.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels"',"textclf.stopwords":"{}"'
-model empty.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels"
+model empty.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels,$stop"
+model flag.st '"textclf.version":"1","textclf.settings":"{'"$(echo "$settings" | sed 's/false/0/')"'}",'"$words,$labels,$stop"
+model fewer.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels"
 refused 1 '.*missing.st: No such file' eval missing.st small.tsv
 refused 1 '.*folder' predict folder text
 refused 1 '.*truncated.st' predict truncated.st text
@@ -347,6 +351,8 @@ refused 1 'foreign.st: .*not a model of textclf' predict foreign.st text
 refused 1 'newer.st: .*format 99' predict newer.st text
 refused 1 'nothing.st: .*settings' predict nothing.st text
 refused 1 'width.st: .*"embedding" is not an integer from 1' predict width.st text
+refused 1 'flag.st: .*"no_punctuation" is neither true nor false' predict flag.st text
+refused 1 'fewer.st: the model.s stopwords are missing' predict fewer.st text
 refused 1 'huge.st: .*"embedding" is not an integer from 1' predict huge.st text
 refused 1 'words.st: .*vocabulary: item 0' predict words.st text
 refused 1 'start.st: .*vocabulary does not start' predict start.st text
@@ -516,7 +522,7 @@ run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --rate 0.01 -o plain.st
 says 'what is plain is learned' '^ *10 .* 1\.0000 ' out
 run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --rate 0.01 --word-dropout 0.99 -o hidden.st
 check 'with hidden words the loss falls all the same' [ "$(awk '$1 == 10 { print ($2 > 0.6) }' out)" = 1 ]
-refused 2 '--class-weight even: it takes balanced' train --class-weight even
+refused 2 '--class-weight even: it takes none or balanced' train --class-weight even
 refused 2 '--smoothing 2: it takes a number from 0 to 1' train --smoothing 2
 
 # ---- many labels ----

@@ -50,7 +50,7 @@ for other in '--rate 0.002' '--seed 2' '--hidden 9' '--epochs 90001' '--average 
     ran 1 "--resume with $other"
     says "--resume with $other" 'int.ck: the checkpoint is of another training: ' err
 done
-says 'what differs' 'attention was not given and is dot;' err
+says 'what differs' 'attention was additive and is dot;' err
 run train builtin:chinese --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --resume -o int.st
 says '--resume with other data' 'another training: data was [0-9a-f]* and is [0-9a-f]*;' err
 if [ "$(TG_ISA=baseline "$textclf" train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --resume \

@@ -1,0 +1,120 @@
+#include "option.h"
+
+#include "failure.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_OPTIONS = 100, NO_LETTER = 256 };
+
+int tc_choice(const char *const *choices, const char *name)
+{
+    for (int i = 0; choices[i]; i++) {
+        if (!strcmp(choices[i], name)) return i;
+    }
+    return -1;
+}
+
+void tc_options_show(const tc_option *options, unsigned command)
+{
+    for (const tc_option *o = options; o->name; o++) {
+        if (!(o->commands & command)) continue;
+        if (o->kind == TC_HEADING) printf("%s\n", o->name);
+        else printf("  %c%c%c --%-15s%-9s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name,
+                    o->argument ? o->argument : "", o->about);
+    }
+    printf("  -h, --%-24s shows this\n", "help");
+}
+
+static bool refuse_choice(const tc_option *option, const char *value)
+{
+    char all[300] = "";
+    for (const char *const *c = option->choices; *c; c++) {
+        tc_append(all, sizeof all, "%s%s", c == option->choices ? "" : c[1] ? ", " : " or ", *c);
+    }
+    return tc_fail("--%s %s: it takes %s", option->name, value, all);
+}
+
+/* Stores an option's value where its rule says. */
+static bool store(void *fields, const tc_option *option, const char *value)
+{
+    void *field = (char *)fields + option->field;
+    char *end;
+    errno = 0;
+    switch (option->kind) {
+    case TC_HEADING: break;
+    case TC_FLAG: *(bool *)field = true; break;
+    case TC_TEXT:
+        if (!*value) return tc_fail("--%s needs a value that is not empty", option->name);
+        *(const char **)field = value;
+        break;
+    case TC_CHOICE:
+        *(int *)field = tc_choice(option->choices, value);
+        if (*(int *)field < 0) return refuse_choice(option, value);
+        break;
+    case TC_INTEGER: {
+        const long long number = strtoll(value, &end, 10);
+        if (end == value || *end || errno || (double)number < option->least || (double)number > option->most) {
+            return tc_fail("--%s %s: it takes an integer from %.0f to %.0f", option->name, value, option->least, option->most);
+        }
+        *(int64_t *)field = number;
+        break;
+    }
+    case TC_NUMBER: {
+        const double number = strtod(value, &end);
+        if (end == value || *end || !(number >= option->least && number <= option->most)) {
+            return tc_fail("--%s %s: it takes a number from %g to %g", option->name, value, option->least, option->most);
+        }
+        *(double *)field = number;
+    }
+    }
+    return true;
+}
+
+/* What getopt_long is told of an option, and tells of what it found. */
+static int code_of(const tc_option *options, const tc_option *option)
+{
+    return option->letter ? option->letter : NO_LETTER + (int)(option - options);
+}
+
+tc_parsed tc_options_read(void *fields, const tc_option *options, unsigned command, int *argc, char ***argv)
+{
+    struct option known[MOST_OPTIONS + 2] = {{"help", no_argument, NULL, 'h'}};
+    char letters[2 * MOST_OPTIONS + 3] = ":h";
+    int count = 1, code;
+    for (const tc_option *o = options; o->name && count <= MOST_OPTIONS; o++) {
+        if (o->kind == TC_HEADING || !(o->commands & command)) continue;
+        known[count++] = (struct option){o->name, o->argument ? required_argument : no_argument, NULL, code_of(options, o)};
+        if (o->letter) tc_append(letters, sizeof letters, "%c%s", o->letter, o->argument ? ":" : "");
+    }
+    opterr = 0;
+    while ((code = getopt_long(*argc, *argv, letters, known, NULL)) != -1) {
+        const tc_option *o = options;
+        if (code == 'h') return TC_HELP;
+        if (code == ':') return tc_fail("%s needs a value", (*argv)[optind - 1]), TC_WRONG;
+        while (o->name && (o->kind == TC_HEADING || !(o->commands & command) || code_of(options, o) != code)) o++;
+        if (!o->name) return tc_fail("%s: no such option", (*argv)[optind - 1]), TC_WRONG;
+        if (!store(fields, o, optarg)) return TC_WRONG;
+    }
+    *argc -= optind;
+    *argv += optind;
+    return TC_RUN;
+}
+
+const char *tc_option_value(const tc_option *option, const void *fields, char number[32])
+{
+    const void *field = (const char *)fields + option->field;
+    switch (option->kind) {
+    case TC_HEADING: break;
+    case TC_FLAG: return *(const bool *)field ? "on" : "off";
+    case TC_TEXT: return *(const char *const *)field;
+    case TC_CHOICE: return option->choices[*(const int *)field];
+    case TC_INTEGER: snprintf(number, 32, "%lld", (long long)*(const int64_t *)field); return number;
+    case TC_NUMBER: snprintf(number, 32, "%.17g", *(const double *)field); return number;
+    }
+    return NULL;
+}
