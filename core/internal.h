@@ -199,6 +199,9 @@ static inline tg_tensor *tg_apply_1(tg_tape *tape, const tg_op *op, const void *
  * is not there or is named twice. */
 bool tg_axes_fit(tg_tape *tape, const char *name, const tg_tensor *x, int count, int *axes);
 
+/* tg_keep_lengths, of lengths that an error calls `what`. */
+bool tg_keep_lengths_of(tg_node *node, const char *what, tg_ints *lengths, int64_t batch, int64_t time);
+
 /* C [m, n] (+)= A B, with B packed into scratch memory where it has to be; nothing after an error. In op_matmul.c. */
 struct tg_matrix;
 void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, struct tg_matrix a, struct tg_matrix b, tg_real *c,

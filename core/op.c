@@ -18,13 +18,19 @@ const tg_op_entry *tg_op_first(void) { return registered; }
 static bool check_inputs(tg_tape *tape, const tg_op *op, int n_inputs, tg_tensor *const *inputs)
 {
     for (int i = 0; i < n_inputs; i++) {
-        if (!inputs[i] && !(op->optional >> i & 1)) return tg_fail(&tape->error, "%s: input %d is NULL", op->name, i);
-        if (inputs[i] && !op->reads_rows && tg_deferred_of(inputs[i]) && tg_deferred_of(inputs[i])->noted)
+        const tg_tensor *x = inputs[i];
+        if (!x && (i >= 32 || !(op->optional >> i & 1))) return tg_fail(&tape->error, "%s: input %d is NULL", op->name, i);
+        if (!x) continue;
+        if (!op->reads_rows && tg_deferred_of(x) && tg_deferred_of(x)->noted)
             return tg_fail(&tape->error, "%s: rows of %s may wait for their steps; call tg_params_catch_up first", op->name,
-                           inputs[i]->name);
-        if (inputs[i] && inputs[i]->requires_grad && tape->recording && !op->backward && !op->stops_gradient)
+                           x->name);
+        if (!x->requires_grad || !tape->recording || op->stops_gradient) continue;
+        if (!op->backward)
             return tg_fail(&tape->error, "%s: input %d requires a gradient, but %s has no derivative; detach the input",
                            op->name, i, op->name);
+        if (x->node && x->node->tape != tape)
+            return tg_fail(&tape->error, "%s: input %d requires a gradient, and is the result of another tape; detach it",
+                           op->name, i);
     }
     return true;
 }
@@ -65,8 +71,8 @@ tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attributes, int 
     if (!tape || tape->error.set || !check_inputs(tape, op, n_inputs, inputs)) return NULL;
     tg_node *node = new_node(tape, op, attributes, n_inputs, inputs);
     if (!node) return NULL;
-    bool fits = op->shape(node);
-    if (!fits && !tape->error.set) tg_node_fail(node, "the shape rule failed and did not say why");
+    bool fits = op->shape(node) && node->n_outputs > 0;
+    if (!fits && !tape->error.set) tg_node_fail(node, "the shape rule failed and did not say why, or made no output");
     if (fits) op->forward(node);
     if (tape->watch && !tape->error.set) tape->watch(node, false);
     tg_arena_reset(&tape->scratch);
@@ -99,9 +105,17 @@ const char *tg_tensor_text(tg_node *node, const tg_tensor *tensor)
     return tg_shape_text(node, tensor->ndim, tensor->shape);
 }
 
+/* Room for one more, of a shape that can be. */
+static bool output_fits(tg_node *node, int ndim, const int64_t *shape)
+{
+    if (node->n_outputs == TG_MAX_OUTPUTS) return tg_node_fail(node, "an operator has at most %d outputs", TG_MAX_OUTPUTS);
+    if (tg_shape_size(ndim, shape) >= 0) return true;
+    return tg_node_fail(node, "the result %s has a negative size, is too large or has more than %d axes",
+                        tg_shape_text(node, ndim, shape), TG_MAX_DIMS);
+}
+
 static tg_tensor *enter_output(tg_node *node, tg_tensor *tensor)
 {
-    assert(node->n_outputs < TG_MAX_OUTPUTS);
     if (!tensor) return NULL;
     tensor->node = node;
     return node->outputs[node->n_outputs++] = tensor;
@@ -109,7 +123,7 @@ static tg_tensor *enter_output(tg_node *node, tg_tensor *tensor)
 
 tg_tensor *tg_output(tg_node *node, int ndim, const int64_t *shape)
 {
-    return enter_output(node, tg_tensor_alloc(node->tape, ndim, shape));
+    return output_fits(node, ndim, shape) ? enter_output(node, tg_tensor_alloc(node->tape, ndim, shape)) : NULL;
 }
 
 tg_tensor *tg_output_like(tg_node *node, const tg_tensor *tensor)
@@ -119,9 +133,11 @@ tg_tensor *tg_output_like(tg_node *node, const tg_tensor *tensor)
 
 tg_tensor *tg_output_view(tg_node *node, tg_tensor *input, int ndim, const int64_t *shape)
 {
-    tg_tensor *tensor = tg_tensor_new(node->tape, ndim, shape);
+    tg_tensor *tensor = output_fits(node, ndim, shape) ? tg_tensor_new(node->tape, ndim, shape) : NULL;
     if (!tensor) return NULL;
-    assert(tensor->size == input->size);
+    if (tensor->size != input->size)
+        return tg_fail(&node->tape->error, "%s: a view of %s cannot be %s", node->op->name, tg_tensor_text(node, input),
+                       tg_shape_text(node, ndim, shape));
     tensor->data = input->data;
     return enter_output(node, tensor);
 }
@@ -149,6 +165,11 @@ bool tg_keep_mask(tg_node *node, tg_mask *mask)
 
 bool tg_keep_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t time)
 {
+    return tg_keep_lengths_of(node, "lengths", lengths, batch, time);
+}
+
+bool tg_keep_lengths_of(tg_node *node, const char *what, tg_ints *lengths, int64_t batch, int64_t time)
+{
     if (time > INT32_MAX) return tg_node_fail(node, "%lld time steps are too many", (long long)time);
     if (!lengths->data && lengths->ndim == 0) {
         int32_t *full = tg_tape_alloc(node->tape, (size_t)batch * sizeof *full);
@@ -158,13 +179,12 @@ bool tg_keep_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t tim
         return true;
     }
     if (lengths->ndim != 1 || lengths->shape[0] != batch)
-        return tg_node_fail(node, "lengths are %s, and the batch has %lld sequences",
+        return tg_node_fail(node, "%s are %s, and the batch has %lld sequences", what,
                             tg_shape_text(node, lengths->ndim, lengths->shape), (long long)batch);
     if (!tg_keep_ints(node, lengths)) return false;
     for (int64_t b = 0; b < batch; b++)
         if (lengths->data[b] < 0 || lengths->data[b] > time)
-            return tg_node_fail(node, "lengths[%lld] is %d, outside 0 .. %lld", (long long)b, lengths->data[b],
-                                (long long)time);
+            return tg_node_fail(node, "%s[%lld] is %d, outside 0 .. %lld", what, (long long)b, lengths->data[b], (long long)time);
     return true;
 }
 

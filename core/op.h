@@ -97,7 +97,7 @@ TG_EXPORT bool tg_node_fail(tg_node *node, const char *format, ...) TG_PRINTF(2,
 TG_EXPORT const char *tg_shape_text(tg_node *node, int ndim, const int64_t *shape);
 TG_EXPORT const char *tg_tensor_text(tg_node *node, const tg_tensor *tensor);
 
-/* The next output, with memory of its own (not cleared), or NULL after an error. */
+/* The next output, of at most TG_MAX_OUTPUTS, with memory of its own (not cleared), or NULL after an error. */
 TG_EXPORT tg_tensor *tg_output(tg_node *node, int ndim, const int64_t *shape);
 TG_EXPORT tg_tensor *tg_output_like(tg_node *node, const tg_tensor *tensor);
 

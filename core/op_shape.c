@@ -160,7 +160,8 @@ static bool concat_shape(tg_node *node)
         if (!fits)
             return tg_node_fail(node, "%s and %s differ in more than axis %d", tg_tensor_text(node, first),
                                 tg_tensor_text(node, x), *axis);
-        shape[*axis] += x->shape[*axis];
+        const int64_t left = INT64_MAX - shape[*axis]; /* more than that is too large anyway */
+        shape[*axis] += x->shape[*axis] < left ? x->shape[*axis] : left;
     }
     return tg_output(node, first->ndim, shape) != NULL;
 }

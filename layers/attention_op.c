@@ -43,7 +43,7 @@ static bool keep_mask(tg_node *node, attention_attributes *op)
     const int64_t shape[3] = {op->batch, op->tq, op->tk};
     tg_mask *keep = &op->mask.keep;
     if (!tg_keep_lengths(node, &op->mask.lengths, op->batch, op->tk) ||
-        !tg_keep_lengths(node, &op->mask.query_lengths, op->batch, op->tq))
+        !tg_keep_lengths_of(node, "query lengths", &op->mask.query_lengths, op->batch, op->tq))
         return false;
     if (!keep->keep) return true;
     if (!tg_broadcast_strides(3, shape, keep->ndim, keep->shape, op->mask_strides))

@@ -8,9 +8,9 @@ bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name,
 {
     char scope[TG_MAX_NAME];
     *layer = (tg_multihead){.heads = heads};
-    if (params && (heads < 1 || width % heads))
-        return tg_fail(&params->error, "multihead %s: %lld heads do not divide a width of %lld", name, (long long)heads,
-                       (long long)width);
+    if (params && (heads < 1 || width % heads || width > INT32_MAX))
+        return tg_fail(&params->error, "multihead %s: %lld heads do not divide a width of %lld, or it is too large", name,
+                       (long long)heads, (long long)width);
     layer->in_proj_weight = tg_param(params, name, "in_proj_weight", TG_SHAPE(3 * width, width),
                                      tg_init_uniform(width > 0 ? sqrt(6 / (4.0 * (double)width)) : 0));
     layer->in_proj_bias = tg_param(params, name, "in_proj_bias", TG_SHAPE(3 * width), tg_init_constant(0));

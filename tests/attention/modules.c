@@ -352,8 +352,8 @@ START_TEST(masks_that_do_not_fit)
     } bad[] = {{{.lengths = tg_ints_1d(three, 3)}, {"[3]", "2"}},
                {{.lengths = tg_ints_1d(long_one, 2)}, {"5", "4"}},
                {{.lengths = tg_ints_1d(negative, 2)}, {"-1", "4"}},
-               {{.query_lengths = tg_ints_1d(three, 3)}, {"[3]", "2"}},
-               {{.query_lengths = tg_ints_1d(long_one, 2)}, {"5", "3"}},
+               {{.query_lengths = tg_ints_1d(three, 3)}, {"query lengths are [3]", "2"}},
+               {{.query_lengths = tg_ints_1d(long_one, 2)}, {"query lengths[", "5, outside 0 .. 3"}},
                {{.keep = tg_mask_nd(bytes, TG_SHAPE(4, 3))}, {"[4, 3]", "[2, 3, 4]"}},
                {{.keep = tg_mask_nd(bytes, TG_SHAPE(1, 2, 3, 4))}, {"[1, 2, 3, 4]", "[2, 3, 4]"}}};
     for (size_t i = 0; i < COUNT(bad); i++) {

@@ -232,6 +232,18 @@ START_TEST(sizes_that_do_not_fit)
 }
 END_TEST
 
+START_TEST(a_product_that_is_too_large)
+{
+    const int64_t huge = PTRDIFF_MAX / (int64_t)sizeof(tg_real) / 8; /* allowed beside a size of 0 */
+    tg_tape *tape = tg_tape_new(1);
+    tg_tensor *a = tg_constant(tape, NULL, TG_SHAPE(huge, 0)), *b = tg_constant(tape, NULL, TG_SHAPE(0, huge));
+    test_assert_clean(tape);
+    ck_assert_ptr_null(tg_matmul(tape, a, b));
+    test_expect_error(tape, "matmul", "too large", NULL);
+    test_end(tape, NULL);
+}
+END_TEST
+
 /* The probe of a user: how many operations the product takes. */
 static const tg_node *behind;
 static bool test_behind_shape(tg_node *node) { return tg_output_like(node, node->inputs[0]) != NULL; }
@@ -265,6 +277,7 @@ Suite *matmul_suite(void)
     tcase_add_test(tc, an_empty_sum_is_zero);
     tcase_add_test(tc, nan_and_infinity_go_through);
     tcase_add_loop_test(tc, sizes_that_do_not_fit, 0, (int)COUNT(misfits));
+    tcase_add_test(tc, a_product_that_is_too_large);
     tcase_add_test(tc, operations_are_told);
     suite_add_tcase(suite, tc);
     return suite;

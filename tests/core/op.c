@@ -107,6 +107,41 @@ START_TEST(a_shape_rule_that_fails_without_a_word)
 }
 END_TEST
 
+static bool test_none_shape(tg_node *node)
+{
+    (void)node;
+    return true;
+}
+TG_OP(test_none, "test_none", .shape = test_none_shape, .forward = test_nothing, .backward = test_nothing);
+
+static bool test_many_shape(tg_node *node)
+{
+    for (int k = 0; k < TG_MAX_OUTPUTS; k++)
+        if (!tg_output_like(node, node->inputs[0])) return false;
+    return tg_output_like(node, node->inputs[0]) != NULL;
+}
+TG_OP(test_many, "test_many", .shape = test_many_shape, .forward = test_nothing, .backward = test_nothing);
+
+static bool test_wide_shape(tg_node *node) { return tg_output_view(node, node->inputs[0], TG_SHAPE(3)) != NULL; }
+TG_OP(test_wide, "test_wide", .shape = test_wide_shape, .forward = test_nothing, .backward = test_nothing);
+
+START_TEST(outputs_that_cannot_be)
+{
+    tg_tape *tape = tg_tape_new(1);
+#define X test_variable(tape, 1, -1, 1, TG_SHAPE(2))
+    tg_tensor *x = X;
+    ck_assert_ptr_null(tg_apply(tape, &test_none, NULL, 1, &x, NULL));
+    test_expect_error(tape, "test_none", "no output", NULL);
+    x = X;
+    ck_assert_ptr_null(tg_apply(tape, &test_many, NULL, 1, &x, NULL));
+    test_expect_error(tape, "test_many", "at most 4", NULL);
+    x = X;
+    ck_assert_ptr_null(tg_apply(tape, &test_wide, NULL, 1, &x, NULL));
+    test_expect_error(tape, "test_wide", "[2]", "[3]", NULL);
+    test_end(tape, NULL);
+}
+END_TEST
+
 /* ---- no derivative: the sign ---- */
 
 static bool test_like_shape(tg_node *node) { return tg_output_like(node, node->inputs[0]) != NULL; }
@@ -261,6 +296,7 @@ Suite *op_suite(void)
     tcase_add_test(tc, several_outputs);
     tcase_add_test(tc, shape_rules_refuse);
     tcase_add_test(tc, a_shape_rule_that_fails_without_a_word);
+    tcase_add_test(tc, outputs_that_cannot_be);
     tcase_add_test(tc, an_operator_without_a_derivative);
     tcase_add_test(tc, optional_inputs);
     tcase_add_test(tc, a_constant_input_wants_no_gradient);

@@ -184,8 +184,18 @@ END_TEST
 
 START_TEST(joins_of_too_few_or_many)
 {
+    const int64_t large = PTRDIFF_MAX / (int64_t)sizeof(tg_real) / 8; /* allowed beside a size of 0 */
     tg_tape *tape = tg_tape_new(1);
     tg_tensor *many[65];
+    for (int i = 0; i < 65; i++) many[i] = tg_constant(tape, NULL, TG_SHAPE(0, large));
+    ck_assert_ptr_null(tg_concat(tape, 64, many, 1)); /* 64 such sizes would overflow */
+    test_expect_error(tape, "concat", "too large", NULL);
+    for (int i = 0; i < 65; i++) many[i] = tg_constant(tape, NULL, TG_SHAPE(1));
+    ck_assert_ptr_null(tg_concat(tape, 50, (tg_tensor *[50]){many[0]}, 0));
+    test_expect_error(tape, "concat", "input 1 is NULL", NULL);
+    many[40] = NULL;
+    ck_assert_ptr_null(tg_concat(tape, 64, many, 0));
+    test_expect_error(tape, "concat", "input 40 is NULL", NULL);
     for (int i = 0; i < 65; i++) many[i] = tg_constant(tape, NULL, TG_SHAPE(1));
     const int counts[] = {0, 65, -1};
     for (size_t c = 0; c < COUNT(counts); c++) {

@@ -291,6 +291,22 @@ START_TEST(losses_that_cannot_be)
 }
 END_TEST
 
+/* Its gradient would be lost: the other tape is not walked. */
+START_TEST(a_result_of_another_tape)
+{
+    tg_tape *tape = tg_tape_new(1), *other = tg_tape_new(1);
+    tg_tensor *x = tg_variable(tape, NULL, TG_SHAPE(2)), *y = tg_exp(other, tg_variable(other, NULL, TG_SHAPE(2)));
+    ck_assert_ptr_null(tg_add(tape, x, y));
+    test_expect_error(tape, "add: input 1", "another tape", NULL);
+    x = tg_variable(tape, NULL, TG_SHAPE(2));
+    TEST_TENSOR(tg_add(tape, x, tg_detach(tape, y)), TG_SHAPE(2), 1, 1);
+    tg_tape_set_recording(tape, false);
+    TEST_TENSOR(tg_add(tape, x, y), TG_SHAPE(2), 1, 1);
+    test_end(tape, NULL);
+    test_end(other, NULL);
+}
+END_TEST
+
 START_TEST(gradients_add_up_over_passes)
 {
     tg_tape *tapes[] = {tg_tape_new(1), tg_tape_new(2)};
@@ -369,6 +385,7 @@ Suite *tape_suite(void)
     tcase_add_test(tc, gradients_of_intermediates_can_be_read);
     tcase_add_test(tc, a_second_backward_is_refused);
     tcase_add_test(tc, losses_that_cannot_be);
+    tcase_add_test(tc, a_result_of_another_tape);
     tcase_add_test(tc, gradients_add_up_over_passes);
     tcase_add_test(tc, one_tensor_in_many_places);
     tcase_add_test(tc, a_long_chain);
