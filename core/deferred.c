@@ -52,7 +52,7 @@ bool tg_params_prepare(tg_tensor *table, tg_ints ids)
     if (!table || !table->params || table->params->error.set) return false;
     tg_param_entry *entry = (tg_param_entry *)table;
     tg_deferred *d = entry->deferred;
-    const int64_t n = d ? tg_shape_size(ids.ndim, ids.shape) : 0;
+    const int64_t n = d && ids.data ? tg_shape_size(ids.ndim, ids.shape) : 0; /* the operator says what is wrong with ids */
     int64_t count = 0;
     for (int64_t i = 0; i < n; i++)
         if (ids.data[i] < 0 || ids.data[i] >= table->shape[0])

@@ -175,7 +175,7 @@ RUN_FUNCTION(sigmoid_grad, dy * y * (1 - y))
 UNARY_OPERATOR(sigmoid)
 
 RUN_FUNCTION(relu_forward, a > 0 || a != a ? a : 0)
-RUN_FUNCTION(relu_grad, a > 0 ? dy : 0)
+RUN_FUNCTION(relu_grad, a > 0 ? dy : a <= 0 ? 0 : a)
 UNARY_OPERATOR(relu)
 
 /* Phi(x) = erfc(-x / sqrt 2) / 2, which keeps its digits far below 0, and phi(x) = e^(-x^2 / 2) / sqrt(2 pi) */
@@ -215,8 +215,8 @@ RUN_FUNCTION(div_grad_b, -dy * y / b)
 BINARY_OPERATOR(div, div_grad_a, div_grad_b)
 
 RUN_FUNCTION(maximum_forward, a > b || a != a ? a : b)
-RUN_FUNCTION(maximum_grad_a, a > b ? dy : a == b ? dy / 2 : 0)
-RUN_FUNCTION(maximum_grad_b, b > a ? dy : a == b ? dy / 2 : 0)
+RUN_FUNCTION(maximum_grad_a, a > b ? dy : a == b ? dy / 2 : a < b ? 0 : y)
+RUN_FUNCTION(maximum_grad_b, b > a ? dy : a == b ? dy / 2 : b < a ? 0 : y)
 BINARY_OPERATOR(maximum, maximum_grad_a, maximum_grad_b)
 
 /* ---- by a mask ---- */
@@ -262,8 +262,8 @@ tg_tensor *tg_zero_padding(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
     if (!tape || tape->error.set) return NULL;
     if (x && lengths.ndim == 0) return x;
-    if (!x || x->ndim < 2 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0])
-        return tg_fail(&tape->error, "zero_padding: lengths %s do not fit x %s", tg_text_of(lengths.ndim, lengths.shape).text,
+    if (!x || x->ndim < 2 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0] || (x->shape[0] && !lengths.data))
+        return tg_fail(&tape->error, "zero_padding: lengths %s have no data or do not fit x %s", tg_text_of(lengths.ndim, lengths.shape).text,
                        x ? tg_text_of(x->ndim, x->shape).text : "NULL");
     const int64_t B = x->shape[0], T = x->shape[1];
     tg_mask mask = {.ndim = x->ndim, .shape = {B, T, 1, 1, 1, 1}};
@@ -317,6 +317,10 @@ tg_tensor *tg_binary_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_tensor *
     if (!pair_fits(tape, "binary_cross_entropy", logits, targets)) return NULL;
     if (tape && targets && targets->requires_grad)
         return tg_fail(&tape->error, "binary_cross_entropy: the targets require a gradient, and take none; detach them");
+    for (int64_t i = 0; tape && targets && i < targets->size; i++)
+        if (!(targets->data[i] >= 0 && targets->data[i] <= 1))
+            return tg_fail(&tape->error, "binary_cross_entropy: target %g at position %lld of %s is outside 0 .. 1",
+                           (double)targets->data[i], (long long)i, tg_text_of(targets->ndim, targets->shape).text);
     elementwise op = {.forward = binary_cross_entropy_forward, .gradient = {binary_cross_entropy_grad}};
     tg_tensor *losses = tg_apply(tape, &binary_cross_entropy_op, &op, 2, (tg_tensor *[]){logits, targets}, NULL);
     return tg_mean(tape, losses, TG_ALL_AXES, false);

@@ -47,7 +47,11 @@ static bool cross_entropy_shape(tg_node *node)
     op->classes = x->shape[x->ndim - 1];
     op->rows = op->classes ? x->size / op->classes : 0;
     tg_real *weights = tg_save(node, op->classes);
-    for (int64_t c = 0; weights && c < op->classes; c++) weights[c] = op->weights ? op->weights[c] : 1;
+    for (int64_t c = 0; weights && c < op->classes; c++) {
+        weights[c] = op->weights ? op->weights[c] : 1;
+        if (!(weights[c] >= 0 && weights[c] < (tg_real)INFINITY))
+            return tg_node_fail(node, "the weight %g of class %lld is no number from 0 on", (double)weights[c], (long long)c);
+    }
     op->weights = weights;
     op->p = tg_save(node, x->size);
     return weights && op->p && check_labels(node) && tg_output(node, TG_SCALAR) != NULL;

@@ -2,7 +2,7 @@
  *
  *     sum         y = sum_j x_j               dx_j = dy
  *     mean        y = sum_j x_j / n           dx_j = dy / n
- *     max         y = max_j x_j               dx_j = dy / k where x_j = y, k the number of such j; else 0
+ *     max         y = max_j x_j               dx_j = dy / k where x_j = y, k the number of such j; else 0 (NaN if y is)
  *     logsumexp   y = m + ln sum_j e^(x_j-m)  dx_j = dy e^(x_j - y),   m = max_j x_j
  *
  * The axes to reduce are brought to the back by a permutation first, where they are not there already: then every result is
@@ -98,7 +98,7 @@ static void max_gradient(int64_t n, const tg_real *x, tg_real y, tg_real dy, tg_
 {
     int64_t ties = 0;
     for (int64_t j = 0; j < n; j++) ties += x[j] == y;
-    for (int64_t j = 0; j < n; j++) dx[j] = x[j] == y ? dy / (tg_real)ties : 0;
+    for (int64_t j = 0; j < n; j++) dx[j] = x[j] == y ? dy / (tg_real)ties : y == y ? 0 : y;
 }
 
 double tg_sum_exp(int64_t n, const tg_real *x, tg_real m)

@@ -4,7 +4,8 @@
  *
  * Edges: the sum over nothing is 0, the maximum and the mean over nothing are errors, the logsumexp over nothing is
  * -infinity. relu has gradient 0 at 0; where two maxima tie, the gradient is shared evenly; sqrt's gradient at 0 and
- * log's outside their domain are what IEEE arithmetic gives (infinity or NaN). */
+ * log's outside their domain are what IEEE arithmetic gives (infinity or NaN). A result that is NaN has the gradient NaN, where
+ * the gradient depends on it. */
 #ifndef TG_OPS_H
 #define TG_OPS_H
 
@@ -109,12 +110,12 @@ TG_EXPORT tg_tensor *tg_detach(tg_tape *tape, tg_tensor *x);
 
 /* ---- losses: one number, the mean ---- */
 /* Cross-entropy of logits [.., C] and labels [..], each 0 .. C - 1, or -1 for a position that does not count. As in
- * PyTorch, `class_weights` ([C], may be NULL) weighs each row and the mean divides by the weights' sum; `smoothing`
+ * PyTorch, `class_weights` ([C], each 0 or more; may be NULL) weighs each row and the mean divides by the weights' sum; `smoothing`
  * (0 <= s <= 1) mixes the label with the uniform distribution. No row that counts is an error. */
 TG_EXPORT tg_tensor *tg_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_ints labels);
 TG_EXPORT tg_tensor *tg_cross_entropy_weighted(tg_tape *tape, tg_tensor *logits, tg_ints labels,
                                                const tg_real *class_weights, double smoothing);
-/* Of logits and targets (0 .. 1) of one shape; the targets take no gradient. */
+/* Of logits and targets of one shape; a target outside 0 .. 1 is an error, and none takes a gradient. */
 TG_EXPORT tg_tensor *tg_binary_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_tensor *targets);
 /* mean (x - y)^2; shapes are equal. */
 TG_EXPORT tg_tensor *tg_mean_squared_error(tg_tape *tape, tg_tensor *x, tg_tensor *y);

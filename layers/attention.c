@@ -25,7 +25,7 @@ bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name,
 
 tg_tensor *tg_clean(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
-    if (!x || x->ndim != 3 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0]) return x;
+    if (!x || x->ndim != 3 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0] || !lengths.data) return x;
     for (int64_t b = 0; b < x->shape[0]; b++)
         if (lengths.data[b] < 0 || lengths.data[b] > x->shape[1]) return x;
     return tg_zero_padding(tape, x, lengths);

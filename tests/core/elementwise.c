@@ -126,6 +126,31 @@ START_TEST(tied_maxima_share_evenly)
 }
 END_TEST
 
+START_TEST(nan_in_a_maximum_shows_in_both_gradients)
+{
+    const tg_real nan = (tg_real)NAN;
+    tg_tape *tape = tg_tape_new(1);
+    tg_tensor *a = tg_variable(tape, (const tg_real[]){nan, 1, nan, 1}, TG_SHAPE(4));
+    tg_tensor *b = tg_variable(tape, (const tg_real[]){1, nan, nan, 2}, TG_SHAPE(4));
+    ck_assert(tg_backward(tape, tg_sum(tape, tg_maximum(tape, a, b), TG_ALL_AXES, false)));
+    test_assert_all_near("da", a->grad, (const double[]){QNAN, QNAN, QNAN, 0}, 4, 0);
+    test_assert_all_near("db", b->grad, (const double[]){QNAN, QNAN, QNAN, 1}, 4, 0);
+    test_end(tape, NULL);
+}
+END_TEST
+
+START_TEST(a_result_that_is_too_large)
+{
+    const int64_t large = PTRDIFF_MAX / (int64_t)sizeof(tg_real) / 8; /* allowed beside a size of 0 */
+    tg_tape *tape = tg_tape_new(1);
+    tg_tensor *a = tg_constant(tape, NULL, TG_SHAPE(large, 0, 1)), *b = tg_constant(tape, NULL, TG_SHAPE(1, 0, large));
+    test_assert_clean(tape);
+    ck_assert_ptr_null(binaries[_i].run(tape, a, b));
+    test_expect_error(tape, binaries[_i].name, "too large", ", 0, ", NULL);
+    test_end(tape, NULL);
+}
+END_TEST
+
 /* ---- one operand ---- */
 
 typedef tg_tensor *(*unary_function)(tg_tape *tape, tg_tensor *x);
@@ -279,6 +304,9 @@ static const struct {
     {"sigmoid", tg_sigmoid, 1000, 0}, {"sigmoid", tg_sigmoid, -1000, 0}, {"sigmoid", tg_sigmoid, 0, 0.25},
     {"gelu", tg_gelu, 0, 0.5}, {"gelu", tg_gelu, 100, 1}, {"gelu", tg_gelu, -100, 0},
     {"square", tg_square, 0, 0}, {"exp", tg_exp, -1000, 0},
+    {"relu", tg_relu, QNAN, QNAN}, {"gelu", tg_gelu, QNAN, QNAN}, {"tanh", tg_tanh, QNAN, QNAN},
+    {"sigmoid", tg_sigmoid, QNAN, QNAN}, {"square", tg_square, QNAN, QNAN}, {"exp", tg_exp, QNAN, QNAN},
+    {"log", tg_log, QNAN, QNAN}, {"sqrt", tg_sqrt, QNAN, QNAN},
 };
 
 START_TEST(slopes_at_the_edges)
@@ -286,8 +314,8 @@ START_TEST(slopes_at_the_edges)
     tg_tape *tape = tg_tape_new(1);
     tg_tensor *x = tg_variable(tape, (const tg_real[]){(tg_real)slopes[_i].x}, TG_SHAPE(1));
     ck_assert(tg_backward(tape, slopes[_i].run(tape, x)));
-    ck_assert_msg((double)x->grad[0] == slopes[_i].dx, "%s'(%g) is %g, wanted %g", slopes[_i].name, slopes[_i].x,
-                  (double)x->grad[0], slopes[_i].dx);
+    const double got = (double)x->grad[0], want = slopes[_i].dx;
+    ck_assert_msg(isnan(want) ? isnan(got) : got == want, "%s'(%g) is %g, wanted %g", slopes[_i].name, slopes[_i].x, got, want);
     test_end(tape, NULL);
 }
 END_TEST
@@ -301,6 +329,8 @@ Suite *elementwise_suite(void)
     tcase_add_loop_test(tc, two_operands_that_do_not_fit, 0, (int)COUNT(binaries));
     tcase_add_loop_test(tc, two_operands_at_the_edges, 0, (int)COUNT(binaries));
     tcase_add_test(tc, tied_maxima_share_evenly);
+    tcase_add_test(tc, nan_in_a_maximum_shows_in_both_gradients);
+    tcase_add_loop_test(tc, a_result_that_is_too_large, 0, (int)COUNT(binaries));
     tcase_add_loop_test(tc, one_operand, 0, (int)COUNT(unaries));
     tcase_add_loop_test(tc, one_operand_keeps_the_shape, 0, (int)COUNT(unaries));
     tcase_add_loop_test(tc, one_operand_at_the_edges, 0, (int)COUNT(edges));

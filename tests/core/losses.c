@@ -172,6 +172,12 @@ START_TEST(cross_entropy_refuses)
     }
     ck_assert_ptr_null(tg_cross_entropy_weighted(tape, Z, tg_ints_1d(none, 3), zero, 0));
     test_expect_error(tape, "cross_entropy", NULL);
+    const tg_real bad_weights[] = {-1, (tg_real)NAN, (tg_real)INFINITY};
+    for (size_t w = 0; w < COUNT(bad_weights); w++) {
+        const tg_real weights[] = {1, 1, bad_weights[w]};
+        ck_assert_ptr_null(tg_cross_entropy_weighted(tape, Z, tg_ints_1d(good, 3), weights, 0));
+        test_expect_error(tape, "cross_entropy", "weight", "class 2", NULL);
+    }
     const int32_t first[] = {0, 0, 0};
     ck_assert_ptr_null(tg_cross_entropy_weighted(tape, Z, tg_ints_1d(first, 3), zero, 0)); /* 0 / 0 */
     test_expect_error(tape, "cross_entropy", NULL);
@@ -193,6 +199,19 @@ START_TEST(pairs_refuse)
     test_expect_error(tape, pairs[_i].name, "[2, 3]", "[3]", NULL); /* no broadcasting: it is a mistake here */
     ck_assert_ptr_null(pairs[_i].run(tape, tg_variable(tape, NULL, TG_SHAPE(0)), tg_constant(tape, NULL, TG_SHAPE(0))));
     test_expect_error(tape, pairs[_i].name, NULL); /* the mean over nothing */
+    test_end(tape, NULL);
+}
+END_TEST
+
+START_TEST(targets_are_probabilities)
+{
+    const tg_real bad[] = {(tg_real)-0.25, (tg_real)1.5, (tg_real)NAN};
+    tg_tape *tape = tg_tape_new(1);
+    for (size_t k = 0; k < COUNT(bad); k++) {
+        tg_tensor *targets = tg_constant(tape, (const tg_real[]){0, 1, bad[k]}, TG_SHAPE(3));
+        ck_assert_ptr_null(tg_binary_cross_entropy(tape, test_variable(tape, 1, -1, 1, TG_SHAPE(3)), targets));
+        test_expect_error(tape, "binary_cross_entropy", "target", "position 2", "[3]", NULL);
+    }
     test_end(tape, NULL);
 }
 END_TEST
@@ -223,6 +242,7 @@ Suite *losses_suite(void)
     tcase_add_test(tc, labels_are_copied);
     tcase_add_test(tc, cross_entropy_refuses);
     tcase_add_loop_test(tc, pairs_refuse, 0, (int)COUNT(pairs));
+    tcase_add_test(tc, targets_are_probabilities);
     tcase_add_test(tc, targets_take_no_gradient);
     suite_add_tcase(suite, tc);
     return suite;

@@ -162,6 +162,23 @@ START_TEST(infinities_and_nan)
 }
 END_TEST
 
+/* Rows as above: of an infinite maximum the gradient goes to what is infinite, and NaN is seen in all of its row. */
+START_TEST(gradients_of_infinities_and_nan)
+{
+    const tg_real inf = (tg_real)INFINITY, nan = (tg_real)NAN;
+    const tg_real numbers[] = {-inf, -inf, 0, inf, nan, 1, 3, -inf};
+    const double want[] = {0.5, 0.5, 0, 1, QNAN, QNAN, 1, 0};
+    for (size_t which = 0; which < COUNT(reductions); which++) {
+        if (reductions[which].run != tg_max && reductions[which].run != tg_logsumexp) continue;
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *x = tg_variable(tape, numbers, TG_SHAPE(4, 2));
+        ck_assert(tg_backward(tape, tg_sum(tape, reductions[which].run(tape, x, TG_AXES(1), false), TG_ALL_AXES, false)));
+        test_assert_all_near(reductions[which].name, x->grad, want, 8, TEST_TOLERANCE);
+        test_end(tape, NULL);
+    }
+}
+END_TEST
+
 /* A NaN is found wherever it stands, in the vectors and in their rest. */
 START_TEST(nan_is_never_lost)
 {
@@ -205,6 +222,7 @@ Suite *reductions_suite(void)
     tcase_add_test(tc, a_scalar_has_no_axis);
     tcase_add_test(tc, tied_maxima_share_evenly);
     tcase_add_test(tc, infinities_and_nan);
+    tcase_add_test(tc, gradients_of_infinities_and_nan);
     tcase_add_test(tc, nan_is_never_lost);
     tcase_add_test(tc, a_long_sum_is_good);
     suite_add_tcase(suite, tc);

@@ -485,6 +485,8 @@ START_TEST(zero_padding)
                 0, 0, 0, 0, 0);
     ck_assert_ptr_null(tg_zero_padding(tape, x, tg_ints_1d(wrong, 2)));
     test_expect_error(tape, "zero_padding", "4", NULL);
+    ck_assert_ptr_null(tg_zero_padding(tape, tg_constant(tape, NULL, TG_SHAPE(2, 3)), tg_ints_1d(NULL, 2)));
+    test_expect_error(tape, "zero_padding", "no data", NULL);
     ck_assert_ptr_null(tg_zero_padding(tape, tg_constant(tape, NULL, TG_SHAPE(2, 3)), tg_ints_1d(lengths, 1)));
     test_expect_error(tape, "zero_padding", NULL);
     ck_assert_ptr_null(tg_zero_padding(tape, tg_constant(tape, NULL, TG_SHAPE(2)), tg_ints_1d(lengths, 2)));
