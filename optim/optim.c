@@ -33,13 +33,18 @@ static int64_t next_piece(const tg_param_entry *entry, int64_t *at)
     return p->size - *at < PIECE ? p->size - *at : PIECE;
 }
 
-/* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter overflows or loses
- * digits. */
+/* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter loses digits. Where a square
+ * is too large for float, or a number is not finite, the piece is summed in double. */
 static double square_norm(const tg_param_entry *entry)
 {
     const tg_real *grad = entry->tensor.grad;
     double sum = 0;
-    for (int64_t i = 0, n; (n = next_piece(entry, &i)); i += n) sum += (double)TG_RUN(tg_k_dot)(n, grad + i, grad + i);
+    for (int64_t i = 0, n; (n = next_piece(entry, &i)); i += n) {
+        const double piece = (double)TG_RUN(tg_k_dot)(n, grad + i, grad + i);
+        if (isfinite(piece)) sum += piece;
+        else
+            for (int64_t k = i; k < i + n; k++) sum += (double)grad[k] * (double)grad[k];
+    }
     return sum;
 }
 
@@ -53,16 +58,14 @@ double tg_clip_grad_norm(tg_params *params, double limit)
 {
     if (!tg_optim_ready(params, "clip_grad_norm", (const char *const[]){NULL})) return (double)NAN;
     double sum = 0;
+    if (!(limit >= 0)) tg_fail(&params->error, "clip_grad_norm: the limit %g is not 0 or more", limit);
     for (int64_t i = 0; i < params->count; i++) {
         const tg_param_entry *entry = params->entries[i];
-        if (!tg_optim_takes_step(entry)) continue;
-        double part = square_norm(entry);
-        if (!(part - part == 0)) {
-            tg_fail(&params->error, "clip_grad_norm: the gradient of %s is not finite", entry->name);
-            return (double)NAN;
-        }
+        const double part = tg_optim_takes_step(entry) ? square_norm(entry) : 0;
+        if (!isfinite(part)) tg_fail(&params->error, "clip_grad_norm: the norm of the gradient of %s is not finite", entry->name);
         sum += part;
     }
+    if (params->error.set) return (double)NAN;
     double norm = sqrt(sum), factor = limit / (norm + 1e-6); /* PyTorch's guard against 0 */
     for (int64_t i = 0; factor < 1 && i < params->count; i++) {
         const tg_param_entry *entry = params->entries[i];

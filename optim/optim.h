@@ -28,8 +28,8 @@ TG_EXPORT tg_adam tg_adam_default(double rate);
 TG_EXPORT tg_adam tg_adamw_default(double rate);
 TG_EXPORT bool tg_adam_step(const tg_adam *adam, tg_params *params);
 
-/* The Euclidean norm of all gradients together; where it exceeds `limit`, they are scaled down to it. A norm that is not
- * finite is an error that names the first parameter at fault. Returns the norm before, or NaN after an error. */
+/* The Euclidean norm of all gradients together; where it exceeds `limit` (0 or more), they are scaled down to it. A norm that is
+ * not finite is an error that names the first parameter at fault. Returns the norm before, or NaN after an error. */
 TG_EXPORT double tg_clip_grad_norm(tg_params *params, double limit);
 
 /* The Euclidean norm of one parameter's gradient; 0 where it has none, or is no parameter. */

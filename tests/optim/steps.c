@@ -214,6 +214,39 @@ START_TEST(clipping_what_is_not_finite)
 }
 END_TEST
 
+/* Gradients whose squares are too large for a number: in float the norm is worked out all the same. */
+START_TEST(clipping_what_is_huge)
+{
+    const double huge = sizeof(tg_real) == 4 ? 1e30 : 1e120;
+    tg_params *params = tg_params_new(1);
+    tg_tensor *a = tg_param(params, NULL, "a", TG_SHAPE(2000), tg_init_constant(0));
+    tg_tape *tape = tg_tape_new(1);
+    tg_real *g = malloc(2000 * sizeof *g);
+    for (int i = 0; i < 2000; i++) g[i] = (tg_real)(i % 2 ? huge : -huge);
+    give_gradient(tape, a, g);
+    ck_assert(test_near(tg_grad_norm(a), huge * sqrt(2000), 1e-6 * huge));
+    ck_assert(test_near(tg_clip_grad_norm(params, 5), huge * sqrt(2000), 1e-6 * huge));
+    ck_assert(test_near((double)a->grad[1], 5 / sqrt(2000), 1e-6) && test_near(tg_grad_norm(a), 5, 1e-5));
+    free(g);
+    test_end(tape, params);
+}
+END_TEST
+
+START_TEST(clipping_to_no_limit)
+{
+    const double limits[] = {-1, QNAN};
+    for (size_t k = 0; k < COUNT(limits); k++) {
+        tg_params *params = tg_params_new(1);
+        tg_tensor *a = tg_param(params, NULL, "a", TG_SHAPE(1), tg_init_constant(0));
+        tg_tape *tape = tg_tape_new(1);
+        give_gradient(tape, a, (const tg_real[]){3});
+        ck_assert(isnan(tg_clip_grad_norm(params, limits[k])) && a->grad[0] == 3);
+        test_expect_params_error(params, "clip_grad_norm", "limit", NULL);
+        test_end(tape, params);
+    }
+}
+END_TEST
+
 START_TEST(clipping_nothing)
 {
     tg_params *params = tg_params_new(1);
@@ -260,6 +293,8 @@ Suite *steps_suite(void)
     tcase_add_loop_test(tc, accumulated_gradients, 0, OPTIMIZERS);
     tcase_add_test(tc, clipping_at_the_edges);
     tcase_add_test(tc, clipping_what_is_not_finite);
+    tcase_add_test(tc, clipping_what_is_huge);
+    tcase_add_test(tc, clipping_to_no_limit);
     tcase_add_test(tc, clipping_nothing);
     tcase_add_test(tc, the_norm_of_many);
     suite_add_tcase(suite, tc);
