@@ -77,11 +77,12 @@ static bool write_tensor(writer *w, const tg_param_entry *entry, const char *sta
     char name[TG_MAX_NAME + sizeof STATE_PREFIX + TG_STATE_NAME + 1];
     snprintf(name, sizeof name, "%s%s%s%s", state ? STATE_PREFIX : "", state ? state : "", state ? "/" : "", entry->name);
     json_t *sizes = json_array();
-    for (int d = 0; d < ndim; d++) json_array_append_new(sizes, json_integer(entry->tensor.shape[d]));
+    bool whole = true;
+    for (int d = 0; d < ndim; d++) whole = json_array_append_new(sizes, json_integer(entry->tensor.shape[d])) == 0 && whole;
     json_t *item = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype, "shape", sizes, "data_offsets",
                              (json_int_t)w->offset, (json_int_t)(w->offset + bytes));
     w->offset += bytes;
-    return item && json_object_set_new(w->header, name, item) == 0;
+    return json_object_set_new(w->header, name, item) == 0 && whole;
 }
 
 static bool write_tensors(writer *w, const tg_params *params, tg_save_what what)
