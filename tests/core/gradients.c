@@ -1,5 +1,5 @@
 /* Every operator's derivative against differences; the table is in support/operators.c, and the test that no operator is
- * missing from it, which needs the layers' operators too, in tests/layers/registry.c. */
+ * missing from it, which needs the layers' operators too, in tests/layers/gradients.c. */
 #include "../support/support.h"
 
 START_TEST(gradients)

@@ -187,27 +187,28 @@ START_TEST(nothing_at_all_without_memory)
 }
 END_TEST
 
+/* The gradient of q arrives first, in memory that it has already; that of e^p, which is large, finds none. */
 START_TEST(half_a_gradient_is_not_used)
 {
+    enum { LARGE = 1 << 20 };
     test_memory_begin(0, false);
     tg_params *params = tg_params_new(1);
-    tg_tensor *p = tg_param(params, NULL, "p", TG_SHAPE(1000), tg_init_constant(1)), *loss = NULL;
-    tg_tape *tape = NULL;
-    for (int i = 0, room = 1 << 20; i < 2; i++) { /* the second time, no room is left for the backward pass */
-        tg_tape_free(tape);
-        tape = tg_tape_new(1);
-        loss = tg_sum(tape, tg_square(tape, tg_exp(tape, p)), TG_ALL_AXES, false);
-        room = fill(tape, room);
-        test_assert_clean(tape);
-    }
+    tg_tensor *p = tg_param(params, NULL, "p", TG_SHAPE(LARGE), tg_init_constant(1));
+    tg_tensor *q = tg_param(params, NULL, "q", TG_SHAPE(1), tg_init_constant(1));
+    tg_tape *tape = tg_tape_new(1);
+    ck_assert(tg_backward(tape, q));
+    tg_params_clear_grads(params);
+    tg_tape_reset(tape);
+    tg_tensor *loss = tg_add(tape, tg_sum(tape, tg_exp(tape, p), TG_ALL_AXES, true), q);
+    test_assert_clean(tape);
     test_memory_refuse(1, true);
     ck_assert(!tg_backward(tape, loss));
     ck_assert_msg(strstr(tg_tape_error(tape), "out of memory") != NULL, "%s", tg_tape_error(tape));
-    ck_assert_ptr_nonnull(tg_params_error(params));
+    ck_assert(q->has_grad && !p->has_grad && tg_params_error(params));
     test_memory_refuse(0, false);
     tg_sgd sgd = {.rate = 1};
     ck_assert(!tg_sgd_step(&sgd, params));
-    for (int i = 0; i < 1000; i++) TEST_CHECK(p->data[i] == 1, "element %d has moved", i);
+    ck_assert(q->data[0] == 1);
     tg_tape_free(tape);
     tg_params_free(params);
     ck_assert_int_eq(test_memory_end().blocks, 0);
@@ -220,6 +221,7 @@ Suite *memory_suite(void)
     Suite *suite = suite_create("memory");
     TCase *tc = tcase_create("memory");
     tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, NULL, test_memory_leave);
     tcase_add_test(tc, a_steady_loop_allocates_nothing);
     tcase_add_test(tc, a_smaller_step_allocates_nothing_either);
     tcase_add_loop_test(tc, an_operator_without_memory_is_an_error, 0, test_core_case_count());

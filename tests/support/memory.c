@@ -83,3 +83,5 @@ test_memory_counts test_memory_end(void)
     tg_set_allocator(NULL);
     return test_memory_now();
 }
+
+void test_memory_leave(void) { tg_set_allocator(NULL); }

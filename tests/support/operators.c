@@ -97,6 +97,7 @@ BUILD(slice_0, tg_slice(t, p[0], 0, 1, 3))
 BUILD(slice_last, tg_slice(t, p[0], -1, -2, -1))
 BUILD(slice_all, tg_slice(t, p[0], 1, 0, 2))
 BUILD(slice_none, tg_add(t, tg_sum(t, tg_slice(t, p[0], 0, 2, 2), TG_ALL_AXES, false), tg_mean(t, p[0], TG_ALL_AXES, false)))
+BUILD(slice_nothing, tg_slice(t, p[0], 0, 1, 3))
 BUILD(slice_overlapping, tg_mul(t, tg_slice(t, p[0], 0, 0, 2), tg_slice(t, p[0], 0, 1, 3)))
 
 static const int32_t ids[] = {2, 0, 2, 1, 3, 2};
@@ -110,8 +111,10 @@ BUILD(gather_none, tg_add(t, tg_sum(t, tg_gather(t, p[0], tg_ints_1d(ids, 0), -1
 static const uint8_t bits[] = {1, 0, 1, 0, 0, 1, 1, 1, 0, 1, 1, 0, 0, 1, 0, 0, 1, 1, 1, 0, 0, 1, 0, 1};
 BUILD(where_full, tg_where(t, tg_mask_nd(bits, TG_SHAPE(2, 3)), p[0], p[1]))
 BUILD(where_column, tg_where(t, tg_mask_nd(bits, TG_SHAPE(2, 1)), p[0], p[1]))
+BUILD(where_nothing, tg_where(t, tg_mask_nd(bits, TG_SHAPE(1, 3)), p[0], p[1]))
 BUILD(where_shared, tg_where(t, tg_mask_nd(bits, TG_SHAPE(2, 3)), p[0], p[0]))
 BUILD(masked_fill_row, tg_masked_fill(t, p[0], tg_mask_nd(bits, TG_SHAPE(3)), -7))
+BUILD(masked_fill_nothing, tg_masked_fill(t, p[0], tg_mask_nd(bits, TG_SHAPE(1)), 4))
 BUILD(masked_fill_full, tg_masked_fill(t, p[0], tg_mask_nd(bits, TG_SHAPE(2, 3)), 4))
 
 static const int32_t lengths[] = {3, 0, 1, 4};
@@ -121,6 +124,9 @@ static const uint8_t full_mask[] = {1, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1}; /* the 
 #define FULL tg_mask_nd(full_mask, TG_SHAPE(3, 4))
 
 BUILD(softmax_lengths, tg_softmax_lengths(t, p[0], LENGTHS))
+static const int32_t no_lengths[4] = {0};
+BUILD(softmax_no_width, tg_softmax_lengths(t, p[0], tg_ints_1d(no_lengths, 4)))
+BUILD(softmax_no_batch, tg_softmax_masked(t, p[0], tg_mask_nd(bits, TG_SHAPE(1, 4))))
 BUILD(softmax_masked, tg_softmax_masked(t, p[0], MASK))
 BUILD(softmax_dead, tg_softmax_masked(t, p[0], FULL))
 /* What is left out is -infinity, which no loss could sum up: it is filled. */
@@ -193,6 +199,10 @@ static const operands equal_two[] = {{2, {S(2, 3), S(2, 3)}}, {2, {S_SCALAR, S_S
 static const operands equal_three[] = {{3, {S(2, 3), S(2, 3), S(2, 3)}}, {3, {S(1), S(1), S(1)}}};
 static const operands two_matrices[] = {{2, {S(2, 3), S(2, 3)}}};
 static const operands choices[] = {{2, {S(2, 3), S(2, 3)}}, {2, {S_SCALAR, S(3)}}, {2, {S(4, 1, 1), S(1, 3)}}};
+static const operands nothing_and_row[] = {{2, {S(0, 3), S(3)}}, {2, {S(3), S(0, 1)}}};
+static const operands no_rows[] = {{1, {S(0, 3)}}, {1, {S(2, 0, 1)}}};
+static const operands no_width[] = {{1, {S(4, 0)}}, {1, {S(4, 2, 0)}}};
+static const operands no_batch[] = {{1, {S(0, 4)}}, {1, {S(0, 2, 4)}}};
 static const operands two_rows[] = {{1, {S(2, 3)}}};
 static const operands rows[] = {{1, {S(5)}},    {1, {S(1)}},    {1, {S(3, 4)}},
                                 {1, {S(2, 1)}}, {1, {S(0, 3)}}, {1, {S(2, 2, 19)}}};
@@ -247,6 +257,9 @@ static const op_case cases[] = {
     REDUCTION(max, FAR),
     REDUCTION(logsumexp, -2, 2),
     {"sum over nothing", sum_middle, ON(with_nothing), -2, 2},
+    {"mean of no rows", mean_last, ON(no_rows), -2, 2},
+    {"max of no rows", max_last, ON(no_rows), FAR},
+    {"logsumexp of no rows", logsumexp_last, ON(no_rows), -2, 2},
     {"matmul", matmul_nn, ON(products_nn), -2, 2},
     {"matmul, a transposed", matmul_tn, ON(products_tn), -2, 2},
     {"matmul, b transposed", matmul_nt, ON(products_nt), -2, 2},
@@ -271,19 +284,25 @@ static const op_case cases[] = {
     {"slice axis -1, from the end", slice_last, ON(matrix), -2, 2},
     {"slice, all of an axis", slice_all, matrix + 1, 1, -2, 2},
     {"slice, empty", slice_none, ON(matrix), -2, 2},
+    {"slice of nothing", slice_nothing, ON(no_width), -2, 2},
     {"slices that overlap", slice_overlapping, ON(matrix), -2, 2},
     {"gather", gather_1d, ON(four_by_two), -2, 2},
+    {"gather of no width", gather_1d, no_width, 1, -2, 2},
     {"gather with padding", gather_padding, ON(four_by_two), -2, 2},
     {"gather of no ids", gather_none, ON(four_by_two), -2, 2},
     {"where", where_full, ON(choices), -2, 2},
     {"where, mask broadcast", where_column, ON(choices), -2, 2},
+    {"where over nothing", where_nothing, ON(nothing_and_row), -2, 2},
     {"where(m, x, x)", where_shared, ON(two_rows), -2, 2},
     {"masked_fill, mask broadcast", masked_fill_row, ON(two_rows), -2, 2},
+    {"masked_fill over nothing", masked_fill_nothing, ON(no_rows), -2, 2},
     {"masked_fill", masked_fill_full, ON(two_rows), -2, 2},
     {"softmax", softmax_build, ON(rows), -2, 2},
     {"log_softmax", log_softmax_build, ON(rows), -2, 2},
     {"softmax_lengths", softmax_lengths, ON(by_lengths), -2, 2},
+    {"softmax_lengths of no width", softmax_no_width, ON(no_width), -2, 2},
     {"softmax_masked", softmax_masked, ON(by_mask), -2, 2},
+    {"softmax_masked, no batch", softmax_no_batch, ON(no_batch), -2, 2},
     {"softmax_masked, a dead row", softmax_dead, ON(by_full_mask), -2, 2},
     {"log_softmax_lengths", log_softmax_lengths, ON(log_by_lengths), -2, 2},
     {"log_softmax_masked", log_softmax_masked, ON(by_mask), -2, 2},

@@ -101,6 +101,7 @@ void test_memory_begin(int64_t fail_at, bool for_good);
 void test_memory_refuse(int64_t fail_at, bool for_good); /* counted from now; the counts go on */
 test_memory_counts test_memory_now(void);
 test_memory_counts test_memory_end(void);
+void test_memory_leave(void); /* for a fixture: the C library's again, also after a test that failed */
 
 /* ---- files (files.c) ---- */
 
