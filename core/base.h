@@ -1,8 +1,10 @@
 /* The ground everything stands on: the number type, limits, export marks, sizes and the allocator.
  *
  * Dimension letters, the same in every file of the project:
- *   B batch   T time (tokens of a sequence)   E embedding width   H hidden width
- *   C classes   V vocabulary   N attention heads   A width of an attention's score layer
+ *
+ *     B batch   T time (tokens of a sequence)   E embedding width   H hidden width
+ *     C classes   V vocabulary   N attention heads   A width of an attention's score layer
+ *
  * Shapes are written [B, T, E]; all tensors are contiguous and row-major. */
 #ifndef TG_BASE_H
 #define TG_BASE_H
@@ -16,14 +18,14 @@
 #define TG_BEGIN_DECLS extern "C" {
 #define TG_END_DECLS }
 #else
-#define TG_BEGIN_DECLS
-#define TG_END_DECLS
+#define TG_BEGIN_DECLS /* before declarations that C++ is to link as C's */
+#define TG_END_DECLS   /* after them */
 #endif
 
-#define TG_EXPORT __attribute__((visibility("default")))
-#define TG_PRINTF(format, first) __attribute__((__format__(__printf__, format, first)))
+#define TG_EXPORT __attribute__((visibility("default"))) /* what programs may call */
+#define TG_PRINTF(format, first) __attribute__((__format__(__printf__, format, first))) /* arguments as of printf */
 
-#define TG_VERSION "0.1.0"
+#define TG_VERSION "0.1.0" /* of these headers; README.md says what a version promises */
 
 /* The library computes in float. The same sources built with TG_DOUBLE are the library tapegrad-double, in which a
  * gradient check is conclusive. The functions that every program needs carry another name there, so that a program
@@ -43,19 +45,20 @@ enum {
     TG_MAX_NAME = 128   /* bytes of a parameter's name, its final 0 included */
 };
 
-/* TG_SHAPE(2, 3) passes a shape as the two arguments `int ndim, const int64_t *shape`; TG_SCALAR passes that of a
- * single number. */
+/* TG_SHAPE(2, 3) passes a shape as the two arguments `int ndim, const int64_t *shape`, which are good during the call; TG_SCALAR
+ * passes that of a single number. */
 #ifdef __cplusplus
 #define TG_SHAPE(...) static_cast<int>(std::initializer_list<int64_t>{__VA_ARGS__}.size()), std::initializer_list<int64_t>{__VA_ARGS__}.begin()
 #else
 #define TG_SHAPE(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
 #endif
-#define TG_SCALAR 0, NULL
+#define TG_SCALAR 0, NULL /* the shape of a single number */
 
 TG_BEGIN_DECLS
 
 /* Every byte that the library holds comes through one function, which behaves like realloc: `memory` NULL allocates,
- * `size` 0 frees and returns NULL, and a failure returns NULL and leaves `memory` as it was. */
+ * `size` 0 frees and returns NULL, and a failure returns NULL and leaves `memory` as it was. It may be called by several threads at
+ * once. */
 typedef void *(*tg_allocator)(void *memory, size_t size);
 
 /* Sets the allocator of the whole process; NULL goes back to realloc and free. Call it before anything else of the

@@ -27,7 +27,7 @@
 
 TG_BEGIN_DECLS
 
-typedef struct tg_op tg_op;
+typedef struct tg_op tg_op; /* an operator; a static constant */
 
 /* One operator as it stands on a tape. Everything in it is owned by the tape. */
 typedef struct tg_node {
@@ -42,6 +42,7 @@ typedef struct tg_node {
     const char *scope;               /* that the caller opened (tg_scope_begin), "a/b", or NULL */
 } tg_node;
 
+/* What an operator is. */
 struct tg_op {
     const char *name;
     size_t attribute_size; /* bytes that tg_apply copies from `attributes`; they may hold room for the operator's own */
@@ -64,7 +65,8 @@ struct tg_op {
     double (*flops)(const tg_node *node);  /* floating-point operations of the forward pass; may be NULL */
 };
 
-/* TG_OP(identifier, "name", .shape = ..., ...); defines a static operator and enters it into the registry. */
+/* TG_OP(identifier, "name", .shape = ..., ...); defines a static operator and enters it into the registry as the program starts. In
+ * C++ it needs C++20, and the fields in their order. */
 #define TG_OP(identifier, text, ...)                                                          \
     static const tg_op identifier = {.name = text, __VA_ARGS__};                              \
     __attribute__((constructor)) static void tg_register_##identifier(void)                  \
@@ -74,17 +76,21 @@ struct tg_op {
     }                                                                                         \
     struct tg_op
 
-/* The registry: every operator of the library and of the program, by TG_OP. */
+/* The registry, a list of every operator of the library and of the program, by TG_OP. */
 typedef struct tg_op_entry {
     const tg_op *op;
-    struct tg_op_entry *next;
+    struct tg_op_entry *next; /* NULL at the end */
 } tg_op_entry;
 
+/* Enters an operator, which TG_OP does by itself. The entry stays the caller's and has to stay where it is. Not thread-safe. */
 TG_EXPORT void tg_op_register(tg_op_entry *entry);
+
+/* The first entry; those that follow it are in no order. */
 TG_EXPORT const tg_op_entry *tg_op_first(void);
 
-/* Runs an operator and writes it on the tape. `attributes` (op->attribute_size bytes, or NULL) is copied. Returns the
- * first output; `outputs`, unless NULL, receives all of them (room for TG_MAX_OUTPUTS). NULL after an error. */
+/* Runs an operator and writes it on the tape. `attributes` (op->attribute_size bytes, or NULL for zeros) is copied. Returns the
+ * first output; `outputs`, unless NULL, receives all of them (room for TG_MAX_OUTPUTS). NULL after an error; it is one, too, that an
+ * input is NULL which is not optional, or requires a gradient of an operator without a derivative. */
 TG_EXPORT tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attributes, int n_inputs,
                               tg_tensor *const *inputs, tg_tensor **outputs);
 
@@ -93,11 +99,12 @@ TG_EXPORT tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attrib
 /* Sets the tape's error to "operator: text" and returns false. Shapes go into the text by %s and tg_shape_text. */
 TG_EXPORT bool tg_node_fail(tg_node *node, const char *format, ...) TG_PRINTF(2, 3);
 
-/* "[32, 10, 50]", in memory of the tape's that is good until the call of the operator ends. */
+/* "[32, 10, 50]", a shape or that of a tensor, in memory of the tape's that is good until the call of the operator ends. */
 TG_EXPORT const char *tg_shape_text(tg_node *node, int ndim, const int64_t *shape);
 TG_EXPORT const char *tg_tensor_text(tg_node *node, const tg_tensor *tensor);
 
-/* The next output, of at most TG_MAX_OUTPUTS, with memory of its own (not cleared), or NULL after an error. */
+/* The next output (at most TG_MAX_OUTPUTS), of a shape or of that of another tensor, with memory of its own that is not cleared; or
+ * NULL after an error. */
 TG_EXPORT tg_tensor *tg_output(tg_node *node, int ndim, const int64_t *shape);
 TG_EXPORT tg_tensor *tg_output_like(tg_node *node, const tg_tensor *tensor);
 

@@ -5,7 +5,7 @@
  * Edges: the sum over nothing is 0, the maximum and the mean over nothing are errors, the logsumexp over nothing is
  * -infinity. relu has gradient 0 at 0; where two maxima tie, the gradient is shared evenly; sqrt's gradient at 0 and
  * log's outside their domain are what IEEE arithmetic gives (infinity or NaN). A result that is NaN has the gradient NaN, where
- * the gradient depends on it. */
+ * the gradient depends on it. A tensor may be the input of any number of operators, and several times of one. */
 #ifndef TG_OPS_H
 #define TG_OPS_H
 
@@ -21,52 +21,57 @@ TG_EXPORT tg_tensor *tg_div(tg_tape *tape, tg_tensor *a, tg_tensor *b);     /* a
 TG_EXPORT tg_tensor *tg_maximum(tg_tape *tape, tg_tensor *a, tg_tensor *b); /* the larger; NaN if either is */
 
 /* ---- element by element ---- */
-TG_EXPORT tg_tensor *tg_neg(tg_tape *tape, tg_tensor *x);
-TG_EXPORT tg_tensor *tg_exp(tg_tape *tape, tg_tensor *x);
-TG_EXPORT tg_tensor *tg_log(tg_tape *tape, tg_tensor *x); /* natural */
-TG_EXPORT tg_tensor *tg_sqrt(tg_tape *tape, tg_tensor *x);
-TG_EXPORT tg_tensor *tg_square(tg_tape *tape, tg_tensor *x);
-TG_EXPORT tg_tensor *tg_tanh(tg_tape *tape, tg_tensor *x);
+TG_EXPORT tg_tensor *tg_neg(tg_tape *tape, tg_tensor *x);  /* -x */
+TG_EXPORT tg_tensor *tg_exp(tg_tape *tape, tg_tensor *x);  /* e^x */
+TG_EXPORT tg_tensor *tg_log(tg_tape *tape, tg_tensor *x);  /* the natural logarithm */
+TG_EXPORT tg_tensor *tg_sqrt(tg_tape *tape, tg_tensor *x); /* the square root */
+TG_EXPORT tg_tensor *tg_square(tg_tape *tape, tg_tensor *x);  /* x^2 */
+TG_EXPORT tg_tensor *tg_tanh(tg_tape *tape, tg_tensor *x);    /* (e^x - e^-x) / (e^x + e^-x) */
 TG_EXPORT tg_tensor *tg_sigmoid(tg_tape *tape, tg_tensor *x); /* 1 / (1 + e^-x) */
-TG_EXPORT tg_tensor *tg_relu(tg_tape *tape, tg_tensor *x);
+TG_EXPORT tg_tensor *tg_relu(tg_tape *tape, tg_tensor *x);    /* the larger of x and 0 */
 TG_EXPORT tg_tensor *tg_gelu(tg_tape *tape, tg_tensor *x); /* x Phi(x), the exact form of Hendrycks and Gimpel, 2016 */
 TG_EXPORT tg_tensor *tg_affine(tg_tape *tape, tg_tensor *x, double scale, double shift); /* scale x + shift */
 
 /* ---- reductions ----
  * Axes are counted from 0, or from the end with -1; TG_AXES(0, -1) names two, TG_ALL_AXES takes all. With `keep` a reduced
- * axis stays with size 1. Naming an axis twice, or one that is not there, is an error. */
+ * axis stays with size 1, otherwise it falls out of the shape. Naming an axis twice, or one that is not there, is an error. */
+
+/* Which axes. */
 typedef struct tg_axes {
     int count; /* -1: all axes */
     int axis[TG_MAX_DIMS];
 } tg_axes;
+
+/* Axes by their numbers. */
 #ifdef __cplusplus
 #define TG_AXES(...) (tg_axes{static_cast<int>(std::initializer_list<int>{__VA_ARGS__}.size()), {__VA_ARGS__}})
 #define TG_ALL_AXES (tg_axes{-1, {0}})
 #else
 #define TG_AXES(...) ((tg_axes){(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {__VA_ARGS__}})
-#define TG_ALL_AXES ((tg_axes){-1, {0}})
+#define TG_ALL_AXES ((tg_axes){-1, {0}}) /* every axis: one number is left */
 #endif
 
-TG_EXPORT tg_tensor *tg_sum(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);
-TG_EXPORT tg_tensor *tg_mean(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);
-TG_EXPORT tg_tensor *tg_max(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);
-TG_EXPORT tg_tensor *tg_logsumexp(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);
+TG_EXPORT tg_tensor *tg_sum(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);       /* 0 over nothing */
+TG_EXPORT tg_tensor *tg_mean(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);      /* an error over nothing */
+TG_EXPORT tg_tensor *tg_max(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);       /* an error over nothing; NaN if one is */
+TG_EXPORT tg_tensor *tg_logsumexp(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep); /* ln sum e^x; -infinity over nothing */
 
-/* ---- matrix product ----
- * a [.., M, K] times b [.., K, N] gives [.., M, N]; the leading axes broadcast. Either side can be taken as stored
- * transposed ([.., K, M] or [.., N, K]) without a copy being made. */
+/* ---- matrix product ---- */
+/* a [.., M, K] times b [.., K, N] gives [.., M, N]; the leading axes broadcast. An error where one has fewer than two axes or the
+ * inner sizes differ. */
 TG_EXPORT tg_tensor *tg_matmul(tg_tape *tape, tg_tensor *a, tg_tensor *b);
+/* The same with either side taken as stored transposed ([.., K, M] or [.., N, K]), without a copy being made. */
 TG_EXPORT tg_tensor *tg_matmul_transposed(tg_tape *tape, tg_tensor *a, bool transpose_a, tg_tensor *b,
                                           bool transpose_b);
 
 /* ---- shapes ---- */
-/* The same numbers in another shape, as a view; one size may be -1 and is worked out. */
+/* The same numbers in another shape of the same size, as a view; one size may be -1 and is worked out. */
 TG_EXPORT tg_tensor *tg_reshape(tg_tape *tape, tg_tensor *x, int ndim, const int64_t *shape);
 /* Axis i of the result is axis order[i] of x; `order` has x->ndim entries. */
 TG_EXPORT tg_tensor *tg_permute(tg_tape *tape, tg_tensor *x, const int *order);
 /* Joins tensors that agree on all other axes along an axis that they have; `count` from 1 to 64. */
 TG_EXPORT tg_tensor *tg_concat(tg_tape *tape, int count, tg_tensor *const *tensors, int axis);
-/* Joins tensors of one shape along a new axis. */
+/* Joins tensors of one shape along a new axis, 0 .. ndim, or from the end with -1; `count` from 1 to 64. */
 TG_EXPORT tg_tensor *tg_stack(tg_tape *tape, int count, tg_tensor *const *tensors, int axis);
 /* Positions start .. stop - 1 of an axis; negative positions count from the end, 0 <= start <= stop <= size after that. */
 TG_EXPORT tg_tensor *tg_slice(tg_tape *tape, tg_tensor *x, int axis, int64_t start, int64_t stop);
@@ -86,14 +91,19 @@ TG_EXPORT tg_tensor *tg_zero_padding(tg_tape *tape, tg_tensor *x, tg_ints length
 /* ---- normalised exponentials, over the last axis ----
  * _lengths: x [B, .., T], lengths [B]: of each row the first lengths[b] positions take part. _masked: a mask that
  * broadcasts to x. Positions left out have the softmax 0 and the log-softmax -infinity, whatever x holds there, NaN
- * included, and take no gradient; a row in which nothing takes part is zeros in both. */
+ * included, and take no gradient; a row in which nothing takes part is zeros in both. A single number without an axis is an error. */
+
+/* e^x_i / sum_j e^x_j, of the positions that take part; of the shape of x. */
 TG_EXPORT tg_tensor *tg_softmax(tg_tape *tape, tg_tensor *x);
 TG_EXPORT tg_tensor *tg_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths);
 TG_EXPORT tg_tensor *tg_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask keep);
+
+/* Its logarithm, x_i - ln sum_j e^x_j; of the shape of x. */
 TG_EXPORT tg_tensor *tg_log_softmax(tg_tape *tape, tg_tensor *x);
 TG_EXPORT tg_tensor *tg_log_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths);
 TG_EXPORT tg_tensor *tg_log_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask keep);
 
+/* ---- what else layers are made of ---- */
 /* (x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis, the variance over its size (Ba, Kiros and
  * Hinton, "Layer Normalization", 2016). x [.., H], weight and bias [H], or NULL for 1 and 0. */
 TG_EXPORT tg_tensor *tg_normalize(tg_tape *tape, tg_tensor *x, tg_tensor *weight, tg_tensor *bias, double epsilon);
@@ -105,7 +115,7 @@ TG_EXPORT tg_tensor *tg_unit(tg_tape *tape, tg_tensor *x);
  * itself. 0 <= p < 1. Draws one word of the tape's generator an element. */
 TG_EXPORT tg_tensor *tg_dropout(tg_tape *tape, tg_tensor *x, double p);
 
-/* x as a constant: no gradient goes back through it. */
+/* x as a constant, a view of the same numbers: no gradient goes back through it. */
 TG_EXPORT tg_tensor *tg_detach(tg_tape *tape, tg_tensor *x);
 
 /* ---- losses: one number, the mean ---- */

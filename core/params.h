@@ -1,6 +1,7 @@
 /* Parameters: by name, with their gradients and the optimizers' state, saved and loaded as safetensors.
  *
- * Errors stick to a tg_params as they do to a tape (see tape.h). */
+ * Errors stick to a tg_params as they do to a tape (see tape.h). Whoever changes a tg_params or what it owns must be alone with it;
+ * several threads may read one at once: tapes do, and the functions that take a const tg_params or a const tensor. */
 #ifndef TG_PARAMS_H
 #define TG_PARAMS_H
 
@@ -12,19 +13,25 @@ TG_BEGIN_DECLS
  * registration nor on other parameters. NULL when there is no memory; every function here takes NULL and does nothing.
  * The caller frees it, after the tapes that used it. */
 TG_EXPORT tg_params *tg_params_new(uint64_t seed);
+
+/* Frees a set with every parameter, its gradient and what is kept beside it. NULL is taken. */
 TG_EXPORT void tg_params_free(tg_params *params);
 
-/* The sticky error, or NULL; tg_params_take_error clears it as well. */
+/* The sticky error as one line without a newline, or NULL; tg_params_take_error clears it as well. A NULL tg_params has the error
+ * "out of memory: no parameters". */
 TG_EXPORT const char *tg_params_error(const tg_params *params);
 TG_EXPORT const char *tg_params_take_error(tg_params *params);
 
 /* How a parameter starts. */
 typedef enum tg_init_kind { TG_INIT_CONSTANT, TG_INIT_UNIFORM, TG_INIT_NORMAL } tg_init_kind;
+
+/* How, and with which number. */
 typedef struct tg_init {
     tg_init_kind kind;
     double value; /* the constant, the bound a of U(-a, a), or the standard deviation */
 } tg_init;
 
+/* All elements are `value`; each is drawn from U(-bound, bound); or from a normal distribution with mean 0. */
 static inline tg_init tg_init_constant(double value)
 {
     tg_init init = {TG_INIT_CONSTANT, value};
@@ -54,7 +61,7 @@ TG_EXPORT int64_t tg_params_count(const tg_params *params);
 TG_EXPORT tg_tensor *tg_params_at(const tg_params *params, int64_t index);
 TG_EXPORT tg_tensor *tg_params_find(const tg_params *params, const char *name);
 
-/* Number of trained and frozen numbers in all. */
+/* Number of trained and frozen numbers in all; 0 of NULL. */
 TG_EXPORT int64_t tg_params_size(const tg_params *params);
 
 /* Freezes or thaws every parameter called `prefix` or "prefix.*" ("" is all): a frozen one takes no gradient and no step.
@@ -70,11 +77,16 @@ TG_EXPORT void tg_params_clear_grads(tg_params *params);
 /* From now on a step of Adam on a table [V, E], such as an embedding's weight, costs what the batch touches: rows without a
  * gradient wait, and take the steps that they missed before they are read next, to the same bits as ever. In return the program
  * names the rows that a forward pass is going to read (tg_params_prepare), and before anything reads the table otherwise, as
- * evaluation does, or writes to it, has all rows catch up; operators refuse rows that wait. Saving catches up by itself. Where every row moves at
- * every step (decay added to the gradient, a table that is shared with a product, momentum) nothing is gained. False, with the
- * error set, when the table has not two axes or there is no memory. */
+ * evaluation does, or writes to it, has all rows catch up; operators refuse rows that wait. Saving catches up by itself. Where every
+ * row moves at every step (decay added to the gradient, a table that is shared with a product, momentum) nothing is gained. False,
+ * with the error set on the table's tg_params, when it has not two axes or there is no memory. */
 TG_EXPORT bool tg_params_defer(tg_tensor *table);
+
+/* The rows `ids` (of any shape, each 0 .. V - 1) of a table that defers take the steps that they missed, so that a forward pass can
+ * read them; of another table there is nothing to do. False, with the error set, for an id outside the table. */
 TG_EXPORT bool tg_params_prepare(tg_tensor *table, tg_ints ids);
+
+/* All rows of all tables that defer take the steps that they missed. */
 TG_EXPORT void tg_params_catch_up(tg_params *params);
 
 /* While parameters are held, the caller promises that nobody writes them, and passes keep what they make of them: weights in the
@@ -90,11 +102,14 @@ TG_EXPORT void tg_params_hold(tg_params *params, bool held);
  * set, for another name, a fifth state or want of memory. */
 TG_EXPORT tg_real *tg_params_state(tg_tensor *parameter, const char *name);
 
-/* UTF-8 text that is saved with the parameters: vocabulary, labels, settings. The value is copied; NULL removes the key. The
- * value returned is owned by `params` and good until the key is set again; NULL where there is none. */
+/* UTF-8 text that is saved with the parameters: vocabulary, labels, settings. The value is copied; NULL removes the key. False, with
+ * the error set, for a key or a value that is no UTF-8, or without memory. */
 TG_EXPORT bool tg_params_set_metadata(tg_params *params, const char *key, const char *value);
+
+/* The text of a key, owned by `params` and good until the key is set again or a file is loaded; NULL where there is none. */
 TG_EXPORT const char *tg_params_metadata(const tg_params *params, const char *key);
 
+/* What tg_params_save writes: values and metadata, or also what is kept beside the values. */
 typedef enum tg_save_what { TG_SAVE_MODEL, TG_SAVE_STATE } tg_save_what;
 
 /* Writes the parameters and metadata to a safetensors file; with TG_SAVE_STATE the optimizers' state too, so that
@@ -110,10 +125,11 @@ TG_EXPORT bool tg_params_save(tg_params *params, const char *path, tg_save_what 
 TG_EXPORT bool tg_params_load(tg_params *params, const char *path);
 
 /* Whether parameters that are registered now take a loaded file's values. A layer that starts some of its numbers in a way of its own
- * writes them after tg_param, and only where this is false. */
+ * writes them after tg_param, and only where this is false. False of NULL. */
 TG_EXPORT bool tg_params_from_file(const tg_params *params);
 
-/* Ends a load: an error names a tensor of the file that no parameter asked for. */
+/* Ends a load: the file's bytes are freed, and parameters that are registered from now on start as they say. False, with the error
+ * set, where the file holds a tensor that no parameter asked for, which it names. */
 TG_EXPORT bool tg_params_loaded(tg_params *params);
 
 TG_END_DECLS

@@ -9,8 +9,9 @@
 
 TG_BEGIN_DECLS
 
+/* Where a stream stands. */
 typedef struct tg_random {
-    uint64_t key;
+    uint64_t key;     /* which stream */
     uint64_t counter; /* 32-bit words drawn so far */
 } tg_random;
 
@@ -29,7 +30,7 @@ TG_EXPORT double tg_random_normal(tg_random *random);
 /* Uniform over 0 .. bound - 1, without bias; 0 where bound is 0. */
 TG_EXPORT uint32_t tg_random_below(tg_random *random, uint32_t bound);
 
-/* Shuffles `count` items in place (Fisher and Yates). */
+/* Shuffles `count` items in place (Fisher and Yates); every order is as likely. */
 TG_EXPORT void tg_random_shuffle(tg_random *random, int32_t *items, int32_t count);
 
 TG_END_DECLS

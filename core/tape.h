@@ -17,6 +17,8 @@ TG_BEGIN_DECLS
 /* A new tape in training mode, recording. `seed` starts the generator that dropout draws from. NULL when there is no
  * memory; every function here takes a NULL tape and then does nothing. The caller frees it. */
 TG_EXPORT tg_tape *tg_tape_new(uint64_t seed);
+
+/* Frees a tape and every tensor made on it. NULL is taken. */
 TG_EXPORT void tg_tape_free(tg_tape *tape);
 
 /* Forgets all that was recorded, and every tensor made on the tape, in one move. The memory is kept for the next
@@ -41,12 +43,13 @@ TG_EXPORT bool tg_tape_recording(const tg_tape *tape);
 /* The generator that dropout draws from, to be read, saved or set; owned by the tape. NULL for a NULL tape. */
 TG_EXPORT tg_random *tg_tape_random(tg_tape *tape);
 
-/* Number of operators recorded since the reset, and bytes of the arena in use. */
+/* Number of operators recorded since the reset, and bytes of the arena in use; 0 of a NULL tape. */
 TG_EXPORT int64_t tg_tape_length(const tg_tape *tape);
 TG_EXPORT size_t tg_tape_bytes(const tg_tape *tape);
 
-/* A tensor with a copy of the caller's numbers; `data` NULL fills it with zeros. A constant takes no gradient, a variable
- * does, for those who want dL/d(input). Sets an error where a size is negative or the whole is too large. */
+/* A tensor of a shape with a copy of the caller's numbers; `data` NULL fills it with zeros. A constant takes no gradient, a
+ * variable on a recording tape does, for those who want dL/d(input): it is the tensor's `grad` after tg_backward. Sets an error
+ * where a size is negative or the whole is too large. */
 TG_EXPORT tg_tensor *tg_constant(tg_tape *tape, const tg_real *data, int ndim, const int64_t *shape);
 TG_EXPORT tg_tensor *tg_variable(tg_tape *tape, const tg_real *data, int ndim, const int64_t *shape);
 

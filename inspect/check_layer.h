@@ -33,10 +33,13 @@ typedef enum tg_layer_check {
     TG_LAYER_CHECKS
 } tg_layer_check;
 
+/* What became of a check. */
 typedef enum tg_layer_verdict { TG_LAYER_LEFT_OUT, TG_LAYER_PASSED, TG_LAYER_FAILED } tg_layer_verdict;
 
+/* What they found, in the order of tg_layer_check. */
 typedef struct tg_layer_report {
     bool passed; /* no check failed */
+    /* Of one check. */
     struct tg_layer_line {
         tg_layer_verdict verdict;
         char text[640]; /* one line: what was found, and where */
@@ -54,7 +57,7 @@ TG_EXPORT bool tg_check_layer(const tg_checked_layer *layer, tg_layer_report *re
 /* Writes the report, a line for each check and one for the whole. False when the stream failed. */
 TG_EXPORT bool tg_layer_report_write(const tg_layer_report *report, FILE *stream);
 
-/* "gradients", ... */
+/* "gradients", ...; a constant. */
 TG_EXPORT const char *tg_layer_check_name(tg_layer_check check);
 
 TG_END_DECLS

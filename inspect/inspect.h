@@ -9,7 +9,8 @@
 TG_BEGIN_DECLS
 
 /* Every operator stands in a scope, such as encoder/self_attn: that of the parameters that it reads, by their names, or else what
- * the scopes of those who read its results have in common. tg_scope_begin opens one round it, until tg_scope_end; they nest. */
+ * the scopes of those who read its results have in common. tg_scope_begin opens one round it (its name is copied, up to 60 bytes),
+ * until tg_scope_end or a reset; they nest. */
 TG_EXPORT void tg_scope_begin(tg_tape *tape, const char *name);
 TG_EXPORT void tg_scope_end(tg_tape *tape);
 
@@ -24,9 +25,11 @@ TG_EXPORT bool tg_tape_write_dot(const tg_tape *tape, FILE *stream);
 
 /* From now on each result and each gradient is looked through as it is made, and the first NaN or infinity is the tape's error,
  * with operator, scope, shapes and place. An operator whose result may be infinite by its definition (op->may_be_infinite) is
- * asked for NaN only. What is likely a mistake, but no error, is kept for tg_tape_warning: probabilities where a loss wants
- * logits. NULL: there is none. Off in a new tape. */
+ * asked for NaN only. Off in a new tape. */
 TG_EXPORT void tg_tape_watch(tg_tape *tape, bool on);
+
+/* The first thing that a watched tape took for a mistake, though it is no error, such as probabilities where a loss wants logits; one
+ * line, good as long as the tape. NULL: there was none. */
 TG_EXPORT const char *tg_tape_warning(const tg_tape *tape);
 
 TG_END_DECLS

@@ -1,14 +1,15 @@
 /* Attention: y_i = sum_j a_ij v_j, with a = softmax_j(s_ij) and a choice of scores s.
  *
+ * One operator does the work of all (attention_op.c), in memory that grows with T:
+ *
  *     tg_attention            any score, over queries, keys and values: self-attention, cross-attention
  *     tg_attention_pool       any score with a learned query: a sequence becomes one vector
  *     tg_additive_attention   the pooling of classifiers
  *     tg_dot_attention        products of several heads, the core of multi-head attention
  *     tg_sequential_attention, tg_parallel_attention   two modules of the documents by their names
  *
- * One operator does the work of all (attention_op.c), in memory that grows with T. Multi-head attention is in transformer.h. Masks
- * have one meaning everywhere: what is kept may be attended to. A query with nothing to attend to gives zeros and zero gradients.
- * What stands past a length changes no bit of a result or a gradient. */
+ * Multi-head attention is in transformer.h. Masks have one meaning everywhere: what is kept may be attended to. A query with nothing
+ * to attend to gives zeros and zero gradients. What stands past a length changes no bit of a result or a gradient. */
 #ifndef TG_ATTENTION_H
 #define TG_ATTENTION_H
 
@@ -34,20 +35,25 @@ typedef enum tg_score {
     TG_SCORE_EUCLIDEAN   /* -|q - k|, with gradient 0 where q = k */
 } tg_score;
 
-/* What a forward pass leaves to look at: what the attention gave, before any output projection. */
+/* What a forward pass leaves to look at: what the attention gave, before any output projection; of the tape, and NULL after an
+ * error. */
 typedef struct tg_attention_detail { tg_tensor *result; } tg_attention_detail;
 
+/* What is looked at: the weights a, dL/da, dL/ds. */
 typedef enum tg_look { TG_LOOK_WEIGHTS, TG_LOOK_WEIGHT_GRADS, TG_LOOK_SCORE_GRADS } tg_look;
 
 /* The weights, or after a backward pass dL/d(weight) or dL/d(score), as a constant [B, heads, Tq, Tk]; zero where nothing
- * may be attended to. Computed on request; looking changes no bit of a result. */
+ * may be attended to. Computed on request; looking changes no bit of a result. An error where `detail` is of no attention, or
+ * gradients are asked for that no backward pass has computed. */
 TG_EXPORT tg_tensor *tg_attention_look(tg_tape *tape, const tg_attention_detail *detail, tg_look what);
 
 /* softmax(scale q k^T) v of several heads: q [B, Tq, heads * D], k [B, Tk, heads * D], v [B, Tk, heads * Dv] ->
- * [B, Tq, heads * Dv]. Exact, in tiles: no [Tq, Tk] matrix is held, forward or backward. `dropout` acts on the weights. */
+ * [B, Tq, heads * Dv]. Exact, in tiles: no [Tq, Tk] matrix is held, forward or backward. `dropout` (0 <= p < 1) acts on the
+ * weights; `mask` may be NULL. */
 TG_EXPORT tg_tensor *tg_dot_attention(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, int64_t heads,
                                       double scale, double dropout, const tg_attention_mask *mask);
 
+/* Any score, of one head. */
 typedef struct tg_attention {
     tg_score score;
     bool raw;         /* the scores themselves are the weights: no softmax */
@@ -59,11 +65,13 @@ typedef struct tg_attention {
 } tg_attention;
 
 /* Sets the score, and registers what it learns: "name.weight", or "name.query.weight", "name.key.weight", "name.key.bias" and
- * "name.score.weight"; the others learn nothing. `width` is A, for additive alone. Set raw, times_score and dropout after. */
+ * "name.score.weight"; the others learn nothing. `width` is A, for additive alone. Set raw, times_score and dropout after. False,
+ * with the error on `params`, when that fails. */
 TG_EXPORT bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name, tg_score score,
                                  int64_t query_width, int64_t key_width, int64_t width);
 
-/* q [B, Tq, Dq], k [B, Tk, Dk], v [B, Tk, Dv] -> [B, Tq, Dv]; `mask` and `detail` may be NULL. */
+/* q [B, Tq, Dq], k [B, Tk, Dk], v [B, Tk, Dv] -> [B, Tq, Dv], with Dq = Dk but for bilinear and additive scores; `mask` and `detail`
+ * may be NULL. */
 TG_EXPORT tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k,
                                           tg_tensor *v, const tg_attention_mask *mask, tg_attention_detail *detail);
 
@@ -75,7 +83,8 @@ typedef struct tg_additive_attention {
     tg_tensor *score_weight; /* v [1, A] */
 } tg_additive_attention;
 
-/* Registers "name.proj.weight", "name.proj.bias" and "name.score.weight", started as PyTorch's nn.Linear starts them. */
+/* Registers "name.proj.weight" [width, input], "name.proj.bias" [width] and "name.score.weight" [1, width], started as PyTorch's
+ * nn.Linear starts them; A is `width`, H `input`. False, with the error on `params`, when that fails. */
 TG_EXPORT bool tg_additive_attention_init(tg_additive_attention *layer, tg_params *params, const char *name,
                                           int64_t input, int64_t width);
 
@@ -83,29 +92,37 @@ TG_EXPORT bool tg_additive_attention_init(tg_additive_attention *layer, tg_param
 TG_EXPORT tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
                                                    tg_ints lengths, tg_attention_detail *detail);
 
-/* Pooling by any score: a learned query "name.query" [1, D] over the sequence; by additive scores as above. */
+/* Pooling by any score: a learned query over the sequence; by additive scores as above. */
 typedef struct tg_attention_pool {
     tg_attention attention;
-    tg_additive_attention additive;
-    tg_tensor *query;
+    tg_additive_attention additive; /* for additive scores, instead of the others */
+    tg_tensor *query;               /* [1, D]; NULL for additive scores */
 } tg_attention_pool;
+
+/* Registers "name.query" [1, input] and what the score learns, as tg_attention_init and tg_additive_attention_init do. False, with
+ * the error on `params`, when that fails. */
 TG_EXPORT bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const char *name, tg_score score,
                                       int64_t input, int64_t width);
+
+/* x [B, T, D], lengths [B] or tg_full_length() -> [B, D]; zeros for a sequence of length 0. `detail` may be NULL. */
 TG_EXPORT tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *layer, tg_tensor *x,
                                                tg_ints lengths, tg_attention_detail *detail);
 
-/* The documents' SequentialAttention(in, hidden, out): h_t = tanh(W1 x_t), a = softmax over t (w h_t), y = W2 sum_t a_t h_t.
- * Registers the Linears "name.linear1", "name.attention" (w; its bias would fall out of the softmax) and "name.linear2". x [B, T, in]
- * -> [B, out]. */
+/* The documents' SequentialAttention(in, hidden, out): h_t = tanh(W1 x_t), a = softmax over t (w h_t), y = W2 sum_t a_t h_t. */
 typedef struct tg_sequential_attention {
-    tg_linear input, score, output;
+    tg_linear input, score, output; /* W1, w, W2 */
 } tg_sequential_attention;
+
+/* Registers the Linears "name.linear1", "name.attention" (w; its bias would fall out of the softmax) and "name.linear2". False, with
+ * the error on `params`, when that fails. */
 TG_EXPORT bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *params, const char *name,
                                             int64_t in, int64_t hidden, int64_t out);
+
+/* x [B, T, in], lengths [B] or tg_full_length() -> [B, out]. `detail` may be NULL. */
 TG_EXPORT tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
                                                      tg_ints lengths, tg_attention_detail *detail);
 
-/* The documents' ParallelAttention: the same over R regions, x [B, in, R] -> [B, out]. */
+/* The documents' ParallelAttention: the same over R regions, x [B, in, R] -> [B, out]. `detail` may be NULL. */
 TG_EXPORT tg_tensor *tg_parallel_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
                                                    tg_attention_detail *detail);
 

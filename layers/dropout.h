@@ -6,6 +6,7 @@
 
 TG_BEGIN_DECLS
 
+/* There is nothing to initialise or to learn: set p. */
 typedef struct tg_dropout_layer {
     double p; /* 0 <= p < 1 */
 } tg_dropout_layer;

@@ -7,14 +7,17 @@
 
 TG_BEGIN_DECLS
 
+/* Good as long as its tg_params, as every layer is. */
 typedef struct tg_linear {
     tg_tensor *weight; /* [out, in] */
     tg_tensor *bias;   /* [out], or NULL */
 } tg_linear;
 
 /* Registers "name.weight" and "name.bias", both from U(-1/sqrt(in), 1/sqrt(in)) as PyTorch's nn.Linear starts them. False,
- * with the error on `params`, when that fails. */
+ * with the error on `params`, when that fails (see tg_param), as of every layer's init. */
 TG_EXPORT bool tg_linear_init(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out);
+
+/* The same without "name.bias", which is NULL. */
 TG_EXPORT bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out);
 
 /* x [.., in] -> [.., out] */

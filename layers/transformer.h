@@ -9,7 +9,7 @@
 
 TG_BEGIN_DECLS
 
-/* E is the width of queries, keys, values and result; each of the N heads has E / N of it. */
+/* Multi-head attention. E is the width of queries, keys, values and result; each of the N heads has E / N of it. */
 typedef struct tg_multihead {
     int64_t heads;
     bool tanh;      /* of the projected queries, keys and values, as one of the documents has it */
@@ -19,7 +19,7 @@ typedef struct tg_multihead {
 } tg_multihead;
 
 /* Registers "name.in_proj_weight" (Glorot's uniform), "name.in_proj_bias" (0), "name.out_proj.weight" and ".bias" (0). N
- * divides E. Set tanh and dropout after. */
+ * divides E; otherwise, and when a name is taken, false, with the error on `params`. Set tanh and dropout after. */
 TG_EXPORT bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name, int64_t width, int64_t heads);
 
 /* x [B, Tq, E] attends to `memory` [B, Tk, E] -> [B, Tq, E]: to itself where memory is x. `mask`, `detail` may be NULL. */
@@ -37,7 +37,7 @@ typedef struct tg_transformer {
 } tg_transformer;
 
 /* Registers PyTorch's names under "name". `hidden` is the width of the feed-forward part. Dropout 0, post-norm, relu; set
- * other values after, and self_attn.dropout for the weights. */
+ * other values after, and self_attn.dropout for the weights. False, with the error on `params`, when that fails. */
 TG_EXPORT bool tg_transformer_init(tg_transformer *layer, tg_params *params, const char *name, int64_t width,
                                    int64_t heads, int64_t hidden, bool decoder);
 
@@ -47,9 +47,10 @@ TG_EXPORT tg_tensor *tg_transformer_forward(tg_tape *tape, const tg_transformer 
                                             const tg_attention_mask *mask, tg_tensor *memory,
                                             const tg_attention_mask *memory_mask, tg_attention_detail *detail);
 
-/* x [B, T, E] plus the sinusoids of the paper: sin(t / 10000^(2i/E)) at 2i, cos at 2i + 1. Learned positions are an Embedding
- * of 0 .. T - 1 that is added. */
+/* x [B, T, E] plus the sinusoids of the paper: sin(t / 10000^(2i/E)) at 2i, cos at 2i + 1. */
 TG_EXPORT tg_tensor *tg_add_sinusoids(tg_tape *tape, tg_tensor *x);
+
+/* x [B, T, E] plus learned positions: the rows 0 .. T - 1 of an Embedding of width E, which has so many at least. */
 TG_EXPORT tg_tensor *tg_add_positions(tg_tape *tape, const tg_embedding *positions, tg_tensor *x);
 
 TG_END_DECLS
