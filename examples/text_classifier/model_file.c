@@ -114,12 +114,21 @@ static bool read_setting(tc_model *model, const tc_option *s, const json_t *item
     }
 }
 
+/* What a model made elsewhere need not say, for false or 0 is what it means. */
+static bool may_be_left_out(const tc_model *model, const tc_option *s)
+{
+    return s->kind == TC_FLAG || s->field == SETTING(ngrams) || (s->field == SETTING(buckets) && !model->settings.ngrams);
+}
+
 static bool read_settings(tc_model *model, const char *path)
 {
     const char *text = tg_params_metadata(model->params, settings_key);
     json_t *object = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     bool good = json_is_object(object) || tc_fail("%s: the model's settings are not a JSON object", path);
-    for (const tc_option *s = settings; good && s->name; s++) good = read_setting(model, s, json_object_get(object, s->name), path);
+    for (const tc_option *s = settings; good && s->name; s++) {
+        const json_t *item = json_object_get(object, s->name);
+        good = (!item && may_be_left_out(model, s)) || read_setting(model, s, item, path);
+    }
     json_decref(object);
     return good;
 }
@@ -128,6 +137,7 @@ static bool read_list(tc_model *model, int i, const char *path)
 {
     char what[512];
     const char *text = tg_params_metadata(model->params, lists[i].key);
+    if (!text && list_of(model, i) == &model->tokenizer.stopwords) return true;
     snprintf(what, sizeof what, "%s: the model's %s", path, strchr(lists[i].key, '.') + 1);
     return text ? tc_names_from_json(list_of(model, i), text, what) : tc_fail("%s are missing", what);
 }

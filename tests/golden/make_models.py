@@ -5,11 +5,11 @@
         -o tests/golden/trained_here.safetensors
     python3 tests/golden/make_models.py        (PyTorch 2.13.0, CPU; nothing else is needed)
 
-The first command gives the same file, bit for bit, every time. The script opens it in PyTorch and writes what PyTorch
-computes with it to trained_here_outputs.safetensors. Then it makes models of its own in PyTorch,
-made_in_pytorch.safetensors and made_in_pytorch_none.safetensors (--attention none), as textclf reads them, again each
-with its outputs. tests/layers/interop.c runs all of them here and compares; check_in_pytorch.py proves the same with
-models that are made on the spot.
+The file that the first command wrote is kept: later versions of textclf give other bits, and say more in its metadata.
+The script opens it in PyTorch and writes what PyTorch computes with it to trained_here_outputs.safetensors. Then it makes
+models of its own in PyTorch, made_in_pytorch.safetensors and made_in_pytorch_none.safetensors (--attention none), as
+textclf reads them, again each with its outputs. tests/layers/interop.c runs all of them here and compares;
+check_in_pytorch.py proves the same with models that are made on the spot.
 
 No tensor is renamed on the way: the files hold the state_dict of `TextClassifier` below. Weights are F32; outputs are
 F64, computed in float64 from the weights that stand in the file. Names in the files of outputs, for batches 1, 2, ..:

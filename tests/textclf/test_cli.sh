@@ -144,6 +144,11 @@ refused 1 'none.st: .*--attention none' attend none.st text
 run predict none.st '很好'
 ran 0 'predict --attention none'
 
+# A model made in PyTorch, which says no more of its settings than it has; the answer is PyTorch's (golden/check_in_pytorch.py).
+run predict "$source/tests/golden/made_in_pytorch.safetensors" 'the film is great'
+ran 0 'predict, a model made in PyTorch'
+says 'predict, a model made in PyTorch' "^mixed${tab}0.5140${tab}bad 0.2228, good 0.2633, mixed 0.5140${tab}" out
+
 # ---- the same seed, the same bits ----
 
 for threads in 1 2; do
@@ -342,7 +347,7 @@ model labels.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$w
 model stop.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels"',"textclf.stopwords":"{}"'
 model empty.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels,$stop"
 model flag.st '"textclf.version":"1","textclf.settings":"{'"$(echo "$settings" | sed 's/false/0/')"'}",'"$words,$labels,$stop"
-model fewer.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels"
+model fewer.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$stop"
 refused 1 '.*missing.st: No such file' eval missing.st small.tsv
 refused 1 '.*folder' predict folder text
 refused 1 '.*truncated.st' predict truncated.st text
@@ -352,7 +357,7 @@ refused 1 'newer.st: .*format 99' predict newer.st text
 refused 1 'nothing.st: .*settings' predict nothing.st text
 refused 1 'width.st: .*"embedding" is not an integer from 1' predict width.st text
 refused 1 'flag.st: .*"no_punctuation" is neither true nor false' predict flag.st text
-refused 1 'fewer.st: the model.s stopwords are missing' predict fewer.st text
+refused 1 'fewer.st: the model.s labels are missing' predict fewer.st text
 refused 1 'huge.st: .*"embedding" is not an integer from 1' predict huge.st text
 refused 1 'words.st: .*vocabulary: item 0' predict words.st text
 refused 1 'start.st: .*vocabulary does not start' predict start.st text
