@@ -135,10 +135,15 @@ static bool begin(check *c, uint64_t seed, const char *file)
     return !tg_params_error(c->params);
 }
 
+static tg_tensor *call(const check *c, tg_tape *tape, tg_tensor *x, const batch *in)
+{
+    return c->layer->forward(tape, c->layer->layer, x,
+                             c->layer->pointwise ? tg_full_length() : tg_ints_1d(in->lengths + in->first, in->rows));
+}
+
 static tg_tensor *forward(const check *c, tg_tape *tape, tg_tensor *x, const batch *in)
 {
-    tg_ints lengths = c->layer->pointwise ? tg_full_length() : tg_ints_1d(in->lengths + in->first, in->rows);
-    tg_tensor *y = c->layer->forward(tape, c->layer->layer, x, lengths);
+    tg_tensor *y = call(c, tape, x, in);
     const char *error = tg_params_error(c->params);
     if (!tape || tape->error.set) return NULL;
     if (error || !y) return tg_fail(&tape->error, "%s", error ? error : "forward returned NULL and set no error");
@@ -469,9 +474,7 @@ static bool refused(check *c, const char *what, int ndim, const int64_t *shape, 
 {
     about_to(c, what);
     tg_tape *tape = tg_tape_new(1);
-    tg_tensor *x = tg_constant(tape, NULL, ndim, shape);
-    tg_tensor *y = c->layer->forward(tape, c->layer->layer, x,
-                                     c->layer->pointwise ? tg_full_length() : tg_ints_1d(in->lengths, in->rows));
+    tg_tensor *x = tg_constant(tape, NULL, ndim, shape), *y = call(c, tape, x, in);
     const bool is = tg_tape_error(tape) && !y;
     if (!is)
         say(c, TG_LAYER_ERRORS, false, "%s, x %s, %s", what, tg_text_of(ndim, shape).text,
@@ -497,7 +500,7 @@ static void check_errors(check *c)
     about_to(c, "after an error, x NULL");
     tg_tape *tape = tg_tape_new(1);
     if (tape) tg_fail(&tape->error, "an earlier error");
-    if (forward(c, tape, NULL, &ordinary)) fine = say(c, TG_LAYER_ERRORS, false, "after an error, x NULL gives a result");
+    if (call(c, tape, NULL, &ordinary)) fine = say(c, TG_LAYER_ERRORS, false, "after an error, x NULL gives a result");
     tg_tape_free(tape);
     if (fine) say(c, TG_LAYER_ERRORS, true, "what does not fit is refused, such as \"%s\"", example);
 }

@@ -4,6 +4,9 @@
 #include <omp.h>
 #endif
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "../support/support.h"
 
 /* ---- a layer that can be wrong in every way: y = w mean over t < length (x_t), [B, T, I] -> [B, I] ---- */
@@ -32,6 +35,7 @@ typedef enum fault {
     ANY_AXES,
     ANY_LENGTH,
     SILENT,
+    DEAF,
     WRONG_NAME,
     UNREAD,
     WRONG_SHAPE,
@@ -169,6 +173,7 @@ static tg_tensor *mean_forward(tg_tape *tape, const void *self, tg_tensor *x, tg
 {
     const mean_layer *layer = self;
     if (planted == CRASH_NULL && !x) abort();
+    if (planted == DEAF && !x) return layer->weight;
     if (planted == SILENT && x && x->shape[x->ndim - 1] != 3) return NULL;
     if (planted == REGISTERS && calls < 100) {
         char name[32];
@@ -249,6 +254,7 @@ static const struct {
     {"a wrong rank is taken", ANY_AXES, TG_LAYER_ERRORS, {"a wrong number of axes, x [4, 3], is accepted"}, false, false},
     {"a wrong length is taken", ANY_LENGTH, TG_LAYER_ERRORS, {"a length above T", "is accepted"}, false, false},
     {"no word of an error", SILENT, TG_LAYER_ERRORS, {"a wrong width", "no error on the tape"}, false, false},
+    {"a result in spite of an error", DEAF, TG_LAYER_ERRORS, {"after an error, x NULL gives a result"}, false, false},
     {"dx that nobody wants", CRASH_DX, TG_LAYER_REPEATS, {"with x a constant: crashed"}, false, false},
     {"dw that nobody wants", CRASH_DW, TG_LAYER_REPEATS, {"with frozen parameters: crashed"}, false, false},
     {"no look at NULL", CRASH_NULL, TG_LAYER_ERRORS, {"after an error, x NULL: crashed"}, false, false},
@@ -316,6 +322,42 @@ static void assert_right(const char *what, const tg_checked_layer *layer)
     }
     free(text);
 }
+
+/* tg_check_layer where no process can be forked off: one file descriptor is left, and a pipe takes two. */
+static bool check_in_this_process(const tg_checked_layer *layer, tg_layer_report *report)
+{
+    struct rlimit before, few;
+    getrlimit(RLIMIT_NOFILE, &before);
+    const int next = dup(STDOUT_FILENO);
+    few = (struct rlimit){(rlim_t)next + 1, before.rlim_max};
+    close(next);
+    setrlimit(RLIMIT_NOFILE, &few);
+    const bool passed = tg_check_layer(layer, report);
+    setrlimit(RLIMIT_NOFILE, &before);
+    return passed;
+}
+
+/* What counts calls then fails other checks as well. */
+START_TEST(each_fault_is_found_in_this_process)
+{
+#ifndef TG_DOUBLE
+    if (faults[_i].in_double) return;
+#endif
+#ifndef _OPENMP
+    if (faults[_i].with_threads) return;
+#endif
+    if (faults[_i].fault >= CRASH_DX) return;
+    planted = faults[_i].fault, calls = 0, carried = 0;
+    tg_layer_report report;
+    ck_assert_msg(!check_in_this_process(&mean_checked, &report), "%s passed", faults[_i].what);
+    const struct tg_layer_line *line = &report.lines[faults[_i].check];
+    ck_assert_msg(line->verdict == TG_LAYER_FAILED, "%s: %s", faults[_i].what, line->text);
+    for (int k = 0; k < 3 && faults[_i].texts[k]; k++)
+        ck_assert_msg(strstr(line->text, faults[_i].texts[k]) != NULL, "no \"%s\" in: %s", faults[_i].texts[k], line->text);
+    planted = RIGHT;
+    ck_assert_msg(check_in_this_process(&mean_checked, &report), "%s", report.lines[TG_LAYER_RUNS].text);
+}
+END_TEST
 
 START_TEST(what_is_right_passes)
 {
@@ -502,6 +544,7 @@ Suite *check_layer_suite(void)
     TCase *tc = tcase_create("check_layer");
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, each_fault_fails_its_check, 0, (int)COUNT(faults));
+    tcase_add_loop_test(tc, each_fault_is_found_in_this_process, 0, (int)COUNT(faults));
     tcase_add_test(tc, what_is_right_passes);
     tcase_add_loop_test(tc, the_librarys_layers, 0, (int)COUNT(library));
     tcase_add_loop_test(tc, pooling_by_every_score, 0, TG_SCORE_EUCLIDEAN + 1);
