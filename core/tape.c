@@ -157,7 +157,7 @@ bool tg_backward(tg_tape *tape, tg_tensor *loss)
         return tg_fail(&tape->error, "backward: the loss depends on nothing that takes a gradient%s",
                        tape->recording ? "" : " (the tape is not recording)");
     tape->walked = true;
-    bool add;
+    bool add = false;
     tg_real *seed = tg_tensor_grad(tape, loss, &add);
     if (seed) seed[0] = add ? seed[0] + 1 : 1;
     for (tg_node *node = tape->last; node && !tape->error.set; node = node->previous) {

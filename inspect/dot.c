@@ -83,8 +83,9 @@ bool tg_tape_write_dot(const tg_tape *tape, FILE *stream)
 {
     tg_graph graph;
     if (!tape || !tg_graph_of(&graph, tape)) return false;
-    int64_t *drawn = tg_realloc(NULL, (size_t)(2 * graph.count + 1) * sizeof *drawn), *times = drawn + graph.count;
+    int64_t *drawn = tg_realloc(NULL, (size_t)(2 * graph.count + 1) * sizeof *drawn);
     if (drawn) {
+        int64_t *times = drawn + graph.count;
         fold(&graph, drawn, times);
         fprintf(stream, "strict digraph tape {\n  node [shape=box, style=\"rounded,filled\", fillcolor=white, "
                         "fontname=\"sans-serif\", fontsize=11];\n  graph [fontname=\"sans-serif\", color=gray];\n");

@@ -268,6 +268,20 @@ START_TEST(integers_are_kept)
     x = test_variable(tape, 1, -1, 1, TG_SHAPE(3, 3));
     ck_assert_ptr_null(tg_apply(tape, &test_keep, &a, 1, &x, NULL)); /* two lengths for three rows */
     test_expect_error(tape, "test_keep", "[2]", "3", NULL);
+    a.lengths = tg_full_length();
+    a.ints = tg_ints_1d(NULL, 3);
+    ck_assert_ptr_null(tg_apply(tape, &test_keep, &a, 1, &x, NULL));
+    test_expect_error(tape, "test_keep: the array of integers has no data", NULL);
+    a.ints = (tg_ints){ints, 1, {-1}};
+    ck_assert_ptr_null(tg_apply(tape, &test_keep, &a, 1, &x, NULL));
+    test_expect_error(tape, "test_keep: the array of integers has no data or a bad shape", NULL);
+    a.ints = tg_ints_1d(ints, 3);
+    x = tg_constant(tape, NULL, TG_SHAPE(0, (int64_t)INT32_MAX + 1));
+    if (!x) test_expect_error(tape, "too large", NULL); /* where a pointer has 32 bits */
+    else {
+        ck_assert_ptr_null(tg_apply(tape, &test_keep, &a, 1, &x, NULL));
+        test_expect_error(tape, "test_keep: 2147483648 time steps are too many", NULL);
+    }
     test_end(tape, NULL);
 }
 END_TEST

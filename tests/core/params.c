@@ -51,6 +51,10 @@ START_TEST(names_that_cannot_be)
     test_expect_params_error(params, "yyyyyyyy", NULL);
     ck_assert_ptr_null(tg_param(params, "ab", longest + 2, TG_SHAPE(1), ZERO)); /* too long with its scope and the dot */
     test_expect_params_error(params, "ab.xxxxxxxx", NULL);
+    ck_assert_ptr_null(tg_param(params, "ab", "", TG_SHAPE(1), ZERO));
+    test_expect_params_error(params, "a parameter needs a name", NULL);
+    ck_assert_ptr_null(tg_param(params, "ab", NULL, TG_SHAPE(1), ZERO));
+    test_expect_params_error(params, "a parameter needs a name", NULL);
     tg_param(params, "a", "b", TG_SHAPE(1), ZERO);
     ck_assert_ptr_null(tg_param(params, NULL, "a.b", TG_SHAPE(2), ZERO));
     test_expect_params_error(params, "a.b", NULL);
@@ -386,6 +390,11 @@ START_TEST(no_such_folder)
     test_expect_params_error(params, path, NULL);
     ck_assert(!tg_params_load(params, path));
     test_expect_params_error(params, path, NULL);
+    char longest[5000];
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = 0;
+    ck_assert(!tg_params_save(params, longest, TG_SAVE_MODEL));
+    test_expect_params_error(params, "cannot save: the path is too long", NULL);
     ck_assert_int_eq(test_folder_count(), 0);
     test_folder_end();
     test_end(NULL, params);

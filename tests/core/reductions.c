@@ -129,6 +129,18 @@ START_TEST(axes_that_are_not_there_or_twice)
 }
 END_TEST
 
+START_TEST(more_axes_than_there_can_be)
+{
+    tg_tape *tape = tg_tape_new(1);
+    const tg_axes axes = {.count = TG_MAX_DIMS + 1};
+    for (size_t which = 0; which < COUNT(reductions); which++) {
+        ck_assert_ptr_null(reductions[which].run(tape, test_variable(tape, 1, -1, 1, TG_SHAPE(2, 3)), axes, false));
+        test_expect_error(tape, reductions[which].name, "7 axes are too many", NULL);
+    }
+    test_end(tape, NULL);
+}
+END_TEST
+
 START_TEST(a_scalar_has_no_axis)
 {
     tg_tape *tape = tg_tape_new(1);
@@ -219,6 +231,7 @@ Suite *reductions_suite(void)
     tcase_add_loop_test(tc, values, 0, (int)COUNT(cases));
     tcase_add_test(tc, over_nothing);
     tcase_add_loop_test(tc, axes_that_are_not_there_or_twice, 0, (int)COUNT(bad_axes));
+    tcase_add_test(tc, more_axes_than_there_can_be);
     tcase_add_test(tc, a_scalar_has_no_axis);
     tcase_add_test(tc, tied_maxima_share_evenly);
     tcase_add_test(tc, infinities_and_nan);

@@ -45,6 +45,18 @@ START_TEST(reshape_refuses)
 }
 END_TEST
 
+START_TEST(reshape_to_too_many_axes)
+{
+    tg_tape *tape = tg_tape_new(1);
+    const int counts[] = {TG_MAX_DIMS + 1, -1};
+    for (size_t c = 0; c < COUNT(counts); c++) {
+        ck_assert_ptr_null(tg_reshape(tape, counting(tape, TG_SHAPE(1)), counts[c], (const int64_t[]){1, 1, 1, 1, 1, 1, 1}));
+        test_expect_error(tape, c ? "reshape: -1 axes" : "reshape: 7 axes", NULL);
+    }
+    test_end(tape, NULL);
+}
+END_TEST
+
 /* A view has a gradient of its own: both readers' gradients arrive, once each. */
 START_TEST(a_view_and_its_source)
 {
@@ -196,6 +208,8 @@ START_TEST(joins_of_too_few_or_many)
     many[40] = NULL;
     ck_assert_ptr_null(tg_concat(tape, 64, many, 0));
     test_expect_error(tape, "concat", "input 40 is NULL", NULL);
+    ck_assert_ptr_null(tg_stack(tape, 2, (tg_tensor *[2]){tg_constant(tape, NULL, TG_SHAPE(1))}, 0));
+    test_expect_error(tape, "stack", "input 1 is NULL", NULL);
     for (int i = 0; i < 65; i++) many[i] = tg_constant(tape, NULL, TG_SHAPE(1));
     const int counts[] = {0, 65, -1};
     for (size_t c = 0; c < COUNT(counts); c++) {
@@ -374,6 +388,7 @@ Suite *shapes_suite(void)
     TCase *tc = tcase_create("shapes");
     tcase_add_loop_test(tc, reshape_keeps_the_numbers, 0, (int)COUNT(reshapes));
     tcase_add_loop_test(tc, reshape_refuses, 0, (int)COUNT(bad_reshapes));
+    tcase_add_test(tc, reshape_to_too_many_axes);
     tcase_add_test(tc, a_view_and_its_source);
     tcase_add_loop_test(tc, permute_moves, 0, (int)COUNT(permutes));
     tcase_add_test(tc, permute_refuses);

@@ -189,6 +189,8 @@ START_TEST(refusals)
     test_expect_error(tape, "softmax", "[2]", "[3, 3]", NULL);
     ck_assert_ptr_null(tg_softmax_masked(tape, X, tg_mask_nd(keep, TG_SHAPE(1, 3, 3))));
     test_expect_error(tape, "softmax", "[1, 3, 3]", "[3, 3]", NULL);
+    ck_assert_ptr_null(tg_softmax_lengths(tape, test_variable(tape, 1, -1, 1, TG_SHAPE(3)), tg_ints_1d(good, 3)));
+    test_expect_error(tape, "softmax: [3] has no batch axis", NULL);
     ck_assert_ptr_null(tg_softmax(tape, test_variable(tape, 1, -1, 1, TG_SCALAR)));
     test_expect_error(tape, "softmax", NULL);
     ck_assert_ptr_null(tg_log_softmax(tape, test_variable(tape, 1, -1, 1, TG_SCALAR)));

@@ -305,6 +305,31 @@ START_TEST(null_parameters)
 }
 END_TEST
 
+static tg_tensor *squares(tg_tape *tape, void *context)
+{
+    model *m = context;
+    return tg_add(tape, tg_square(tape, m->x), m->other);
+}
+
+START_TEST(every_allocation_that_fails_is_an_error)
+{
+    for (int n = 1;; n++) {
+        test_memory_begin(0, false);
+        model m = {0};
+        tg_params *params = model_params(&m, 5);
+        tg_gradcheck_report report;
+        test_memory_refuse(n, false);
+        const bool passed = tg_gradcheck(params, squares, &m, &report);
+        const int64_t failed = test_memory_now().failed;
+        ck_assert_msg(failed ? !passed && strstr(report.message, "out of memory") : passed, "allocation %d: %s", n, report.message);
+        tg_params_free(params);
+        ck_assert_int_eq(test_memory_end().blocks, 0);
+        if (!failed) break;
+        ck_assert_int_lt(n, 1000);
+    }
+}
+END_TEST
+
 Suite *gradcheck_suite(void);
 Suite *gradcheck_suite(void)
 {
@@ -319,6 +344,7 @@ Suite *gradcheck_suite(void)
     tcase_add_loop_test(tc, functions_at_fault_fail, 0, (int)COUNT(bad_functions));
     tcase_add_test(tc, dropout_can_be_checked);
     tcase_add_test(tc, null_parameters);
+    tcase_add_test(tc, every_allocation_that_fails_is_an_error);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -198,6 +198,10 @@ START_TEST(refuses_lengths_and_states)
     start.h = test_variable(tape, 1, -1, 1, TG_SHAPE(2, 2, 4)); /* states of one layer for two */
     ck_assert_ptr_null(tg_lstm_forward_state(tape, &lstm, X, tg_full_length(), &start, NULL));
     test_expect_error(tape, "2, 4]", NULL);
+    bad = lstm;
+    bad.weights[0][1].bias_hh = lstm.weights[0][1].weight_hh; /* layers are plain structs: any may be put together */
+    ck_assert_ptr_null(tg_lstm_forward(tape, &bad, X, tg_full_length()));
+    test_expect_error(tape, "lstm: the weights of direction 1 are not [4H, 2]", "H 4", NULL);
     ck_assert(!tg_lstm_init(&bad, params, "bad", 2, 4, 0, false));
     test_expect_params_error(params, "bad", NULL);
     ck_assert(!tg_lstm_init(&bad, params, "bad", 2, 4, TG_LSTM_MAX_LAYERS + 1, false));

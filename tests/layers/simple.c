@@ -107,6 +107,9 @@ START_TEST(linear_refuses)
         ck_assert_ptr_null(
             tg_linear_forward(tape, &layer, test_variable(tape, 1, -1, 1, bad[b].shape.ndim, bad[b].shape.size)));
         test_expect_error(tape, "linear", bad[b].text, "[20, 10]", NULL);
+        layer.bias = layer.weight;
+        ck_assert_ptr_null(tg_linear_forward(tape, &layer, test_variable(tape, 1, -1, 1, TG_SHAPE(10))));
+        test_expect_error(tape, "linear: bias [20, 10] does not fit weight [20, 10]", NULL);
         test_end(tape, params);
     }
 }

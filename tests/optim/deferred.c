@@ -210,6 +210,34 @@ START_TEST(gradients_of_rows)
 }
 END_TEST
 
+/* A step that finds no memory changes nothing, and can be taken again. */
+START_TEST(steps_without_memory)
+{
+    test_memory_begin(0, false);
+    world late = begin(3, true), early = begin(3, false);
+    int refused = 0;
+    for (int step = 0; step < 60; step++) {
+        const tg_ints ids = tg_ints_1d((const int32_t[]){step % 9 + 1}, 1);
+        pass(&late, ids, step, true);
+        pass(&early, ids, step, true);
+        test_memory_refuse(1, false);
+        if (!tg_adam_step(&optimizers[ADAM].adam, late.params)) {
+            refused += strstr(tg_params_error(late.params), "bytes for notes of Adam's steps") != NULL;
+            test_expect_params_error(late.params, "out of memory: ", NULL);
+            ck_assert(tg_adam_step(&optimizers[ADAM].adam, late.params));
+        }
+        test_memory_refuse(0, false);
+        ck_assert(tg_adam_step(&optimizers[ADAM].adam, early.params));
+    }
+    ck_assert_int_gt(refused, 2);
+    tg_params_catch_up(late.params);
+    assert_same(&late, &early);
+    end(&late);
+    end(&early);
+    ck_assert_int_eq(test_memory_end().blocks, 0);
+}
+END_TEST
+
 Suite *deferred_suite(void);
 Suite *deferred_suite(void)
 {
@@ -222,6 +250,7 @@ Suite *deferred_suite(void)
     tcase_add_test(tc, rows_that_wait_are_not_read);
     tcase_add_test(tc, loading_a_matrix);
     tcase_add_test(tc, gradients_of_rows);
+    tcase_add_test(tc, steps_without_memory);
     suite_add_tcase(suite, tc);
     return suite;
 }
