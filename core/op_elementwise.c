@@ -284,8 +284,8 @@ tg_tensor *tg_dropout(tg_tape *tape, tg_tensor *x, double p)
 {
     enum { RUN = 4096 };
     elementwise op = {.forward = mul_forward, .gradient = {mul_grad_a}};
-    if (p == 0 || (p > 0 && p < 1 && !tg_tape_training(tape))) return x;
     if (!tape || tape->error.set) return NULL;
+    if (p == 0 || (p > 0 && p < 1 && !tape->training)) return x;
     if (!(p > 0 && p < 1)) return tg_fail(&tape->error, "dropout: the probability %g is outside 0 <= p < 1", p);
     tg_tensor *mask = x ? tg_tensor_alloc(tape, x->ndim, x->shape) : NULL;
     const int64_t size = mask ? mask->size : 0;

@@ -201,7 +201,8 @@ static void every_operator(tg_tape *t, tg_tensor *x)
         tg_gather(t, x, ints, -1), tg_where(t, mask, x, x), tg_masked_fill(t, x, mask, 0), tg_softmax(t, x),
         tg_softmax_lengths(t, x, ints), tg_softmax_masked(t, x, mask), tg_log_softmax(t, x),
         tg_log_softmax_lengths(t, x, ints), tg_log_softmax_masked(t, x, mask), tg_normalize(t, x, x, x, 1e-5),
-        tg_dropout(t, x, 0.5), tg_detach(t, x), tg_cross_entropy(t, x, ints),
+        tg_unit(t, x), tg_zero_padding(t, x, tg_full_length()), tg_dropout(t, x, 0.5), tg_dropout(t, x, 0), tg_detach(t, x),
+        tg_cross_entropy(t, x, ints),
         tg_cross_entropy_weighted(t, x, ints, NULL, 0), tg_binary_cross_entropy(t, x, x),
         tg_mean_squared_error(t, x, x), tg_constant(t, NULL, TG_SHAPE(1)), tg_variable(t, NULL, TG_SHAPE(1)),
     };
