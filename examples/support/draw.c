@@ -8,7 +8,7 @@
 void draw_text(tc_canvas *canvas, tc_fonts *fonts, double x, double y, double size, draw_side side, tc_colour colour,
                const char *format, ...)
 {
-    char text[256];
+    char text[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);

@@ -98,6 +98,33 @@ bool tc_output_close(tc_output *output, bool good)
     return good;
 }
 
+bool tc_named(const char *path, const char *end)
+{
+    const size_t length = strlen(path), tail = strlen(end);
+    return length > tail && !strcmp(path + length - tail, end);
+}
+
+/* The folder of a file, and its name there. */
+static const char *place_of(const char *path, struct stat *folder)
+{
+    const char *slash = strrchr(path, '/');
+    const size_t length = slash ? (size_t)(slash - path) + 1 : 0;
+    char *name = tc_allocate(NULL, length + 2, 1);
+    if (!name) return path;
+    snprintf(name, length + 2, "%.*s.", (int)length, path);
+    if (stat(name, folder)) *folder = (struct stat){0};
+    free(name);
+    return path + length;
+}
+
+bool tc_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    const bool found = !stat(a, &x) && !stat(b, &y);
+    const bool names = found || !strcmp(place_of(a, &x), place_of(b, &y));
+    return names && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 /* Permission bits do not tell (root, read-only file systems): a file is made beside the place, and removed. */
 bool tc_output_check(const char *path)
 {

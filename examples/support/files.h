@@ -14,6 +14,12 @@ char *tc_file_read(const char *path, size_t *size);
  * tc_fail. */
 bool tc_output_check(const char *path);
 
+/* Whether a name ends so, ".html" for one. */
+bool tc_named(const char *path, const char *end);
+
+/* Whether two names are of one file, be it there or not yet. */
+bool tc_same_file(const char *a, const char *b);
+
 /* A file that is put together in memory, and written whole or not at all: beside its place, then renamed. */
 typedef struct tc_output {
     const char *path; /* the caller's */

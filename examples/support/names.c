@@ -21,7 +21,7 @@ void tc_names_free(tc_names *names)
     *names = (tc_names){0};
 }
 
-static bool copy_all(tc_names *names, const char *const *strings, size_t count)
+static bool copy_all(tc_names *names, const char *what, const char *const *strings, size_t count)
 {
     names->items = tc_allocate(NULL, count, sizeof *names->items);
     names->sorted = tc_allocate(NULL, count, sizeof *names->sorted);
@@ -38,17 +38,17 @@ static bool copy_all(tc_names *names, const char *const *strings, size_t count)
     qsort(names->sorted, count, sizeof *names->sorted, compare_names);
     for (size_t i = 1; i < count; i++) {
         if (!strcmp(names->sorted[i - 1].text, names->sorted[i].text)) {
-            return tc_fail("\"%s\" stands there twice", names->sorted[i].text);
+            return tc_fail("%s: \"%s\" stands there twice", what, names->sorted[i].text);
         }
     }
     return true;
 }
 
-bool tc_names_set(tc_names *names, const char *const *strings, size_t count)
+bool tc_names_set(tc_names *names, const char *what, const char *const *strings, size_t count)
 {
     *names = (tc_names){0};
-    if (count > INT32_MAX) return tc_fail("%zu names are too many", count);
-    if (copy_all(names, strings, count)) return true;
+    if (count > INT32_MAX) return tc_fail("%s: %zu are too many", what, count);
+    if (copy_all(names, what, strings, count)) return true;
     tc_names_free(names);
     return false;
 }
@@ -84,7 +84,7 @@ static bool set_from_array(tc_names *names, const json_t *array, const char *wha
         strings[i] = json_string_value(json_array_get(array, i));
         if (!strings[i]) good = tc_fail("%s: item %zu is not a string", what, i);
     }
-    good = good && tc_names_set(names, strings, count);
+    good = good && tc_names_set(names, what, strings, count);
     free(strings);
     return good;
 }
@@ -147,7 +147,7 @@ static bool build(tc_names *words, const tc_tokens *tokens, int64_t least, int64
         if (entries[kept].count > 1) frequent++;
     }
     *rare = TC_FIRST_WORD + (int32_t)frequent;
-    return tc_names_set(words, strings, TC_FIRST_WORD + kept);
+    return tc_names_set(words, "vocabulary", strings, TC_FIRST_WORD + kept);
 }
 
 bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most, int32_t *rare)

@@ -19,8 +19,8 @@ typedef struct tc_names {
     tc_name *sorted; /* by text, to be searched */
 } tc_names;
 
-/* Copies `count` strings. False after tc_fail: two are the same, or there is no memory. */
-bool tc_names_set(tc_names *names, const char *const *strings, size_t count);
+/* Copies `count` strings. False after tc_fail: two of `what` (a few words) are the same, or there is no memory. */
+bool tc_names_set(tc_names *names, const char *what, const char *const *strings, size_t count);
 void tc_names_free(tc_names *names);
 
 /* The id, or -1. */

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-static void print_view(const tc_view *view)
+static void print_view(const tc_seen *view)
 {
     const bool colour = tc_view_colour();
     const int widest = tc_view_widest(view);
@@ -23,10 +23,13 @@ static void print_view(const tc_view *view)
 bool tc_attend(tc_model *model, const tc_options *options)
 {
     const char *path = options->arguments[0], *output = options->output;
-    const bool picture = output && !tc_page_named(output);
+    const bool picture = output && tc_named(output, ".png");
     tc_page page = {0};
     if (model->settings.attention == TC_NO_ATTENTION) {
         return tc_fail("%s: the model was trained with --attention none: it has no weights to show", path);
+    }
+    if (output && !picture && !tc_named(output, ".html")) {
+        return tc_fail("%s: attend draws a picture or writes a page: give -o FILE.png or -o FILE.html", output);
     }
     if (picture && options->argument_count > 2) {
         return tc_fail("%s: a picture shows one text: give one, or -o FILE.html for a page of all", output);
@@ -37,9 +40,9 @@ bool tc_attend(tc_model *model, const tc_options *options)
     for (int i = 1; good && i < options->argument_count; i++) {
         tc_seen seen = {0};
         good = tc_see(&seen, model, options->arguments[i], false);
-        if (good) print_view(&seen.view);
-        if (good) tc_page_view(&page, &seen.view);
-        if (good && picture) good = tc_view_draw(&seen.view, options->font, output);
+        if (good) print_view(&seen);
+        if (good) tc_page_view(&page, &seen);
+        if (good && picture) good = tc_view_draw(&seen, options->font, output);
         tc_seen_free(&seen);
     }
     good = good && tc_page_save(&page);

@@ -21,17 +21,16 @@ bool tc_batches_init(tc_batches *batches, tc_part part, int32_t size)
         if (part.rows[i].length > longest) longest = part.rows[i].length;
     }
     *batches = (tc_batches){.part = part, .size = size, .count = part.count / size + (part.count % size != 0)};
-    tc_batch *batch = &batches->batch;
     batches->slots = tc_allocate(NULL, rows, sizeof *batches->slots);
     batches->order = tc_allocate(NULL, rows, sizeof *batches->order);
-    batch->tokens = tc_allocate(NULL, batch_rows, (size_t)longest * sizeof *batch->tokens);
-    batch->lengths = tc_allocate(NULL, batch_rows, sizeof *batch->lengths);
-    batch->labels = tc_allocate(NULL, batch_rows, sizeof *batch->labels);
-    batch->index = tc_allocate(NULL, batch_rows, sizeof *batch->index);
-    if (!batches->slots || !batches->order || !batch->tokens || !batch->lengths || !batch->labels || !batch->index) {
+    int32_t *numbers = batches->batch.tokens = tc_allocate(NULL, batch_rows, ((size_t)longest + 3) * sizeof *numbers);
+    if (!batches->slots || !batches->order || !numbers) {
         tc_batches_free(batches);
         return false;
     }
+    batches->batch.lengths = numbers + batch_rows * (size_t)longest;
+    batches->batch.labels = batches->batch.lengths + batch_rows;
+    batches->batch.index = batches->batch.labels + batch_rows;
     for (int32_t i = 0; i < part.count; i++) {
         batches->slots[i] = (tc_slot){part.rows[i].length, i, i};
         batches->order[i] = i;
@@ -45,9 +44,6 @@ void tc_batches_free(tc_batches *batches)
     free(batches->slots);
     free(batches->order);
     free(batches->batch.tokens);
-    free(batches->batch.lengths);
-    free(batches->batch.labels);
-    free(batches->batch.index);
     *batches = (tc_batches){0};
 }
 

@@ -65,7 +65,9 @@ static bool check_labels(const tc_data *data)
         bool shown = end == i + 1 && once++ < SHOWN;
         if (shown) tc_append(rare, sizeof rare, ", %s (line %d)", entries[i].key, entries[i].row->line);
         if (labels++ >= LABELS_SHOWN) continue;
-        printf("%s%8d %5.1f %%  %-14s ", labels == 1 ? "label:   " : "         ", end - i, 100 * part, entries[i].key);
+        printf("%s%8d %5.1f %%  ", labels == 1 ? "label:   " : "         ", end - i, 100 * part);
+        tc_view_cell(entries[i].key, 14, false);
+        putchar(' ');
         tc_view_bar(part, false);
     }
     if (labels > LABELS_SHOWN) printf("         and %d labels more\n", labels - LABELS_SHOWN);
@@ -248,18 +250,6 @@ static void print_unknown(const tc_names *words, const tc_names *others, const t
 
 /* ---- the command ---- */
 
-/* The vocabulary of all rows. */
-static bool words_of(tc_names *words, const tc_data *data, const tc_tokenizer *tokenizer)
-{
-    tc_tokens tokens = {0};
-    int32_t rare;
-    bool good = true;
-    for (int32_t i = 0; good && i < data->count; i++) good = tc_tokenize(tokenizer, &tokens, data->rows[i].text);
-    good = good && tc_vocabulary_build(words, &tokens, 1, 0, &rare);
-    tc_tokens_free(&tokens);
-    return good;
-}
-
 static bool check_data(tc_data *data, const tc_names *words, const tc_tokenizer *tokenizer)
 {
     if (!tc_data_encode(data, tokenizer, words, INT32_MAX)) return false;
@@ -273,11 +263,11 @@ static bool check_data(tc_data *data, const tc_names *words, const tc_tokenizer 
 
 static bool check(tc_data data[2], tc_names words[2], tc_tokenizer *tokenizer, const tc_options *options)
 {
-    int32_t count = options->argument_count;
+    int32_t count = options->argument_count, rare;
     if (!tc_tokenizer_of(tokenizer, options)) return false;
     for (int32_t i = 0; i < count; i++) {
         if (!tc_data_read(&data[i], options->arguments[i], &options->reading)) return false;
-        if (!words_of(&words[i], &data[i], tokenizer)) return false;
+        if (!tc_data_words(&words[i], (tc_part){data[i].rows, data[i].count}, tokenizer, 1, 0, &rare)) return false;
     }
     for (int32_t i = 0; i < count; i++) {
         if (i) putchar('\n');

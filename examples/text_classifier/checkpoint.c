@@ -87,7 +87,7 @@ static bool read_reals(const json_t *array, double *numbers, int count)
     return json_array_size(array) == (size_t)count;
 }
 
-static bool read_progress(const json_t *object, tc_progress *progress, int64_t epochs)
+static bool read_progress(const json_t *object, tc_progress *progress, int64_t epochs, int64_t batches)
 {
     bool good = true;
     for (int f = 0; good && f < FIELDS; f++) {
@@ -97,8 +97,8 @@ static bool read_progress(const json_t *object, tc_progress *progress, int64_t e
         if (good && !fields[f].real) *(int64_t *)at = json_integer_value(item);
     }
     const json_t *history = json_object_get(object, "history");
-    good = good && progress->epoch >= 1 && progress->epoch <= epochs + 1 && progress->best_epoch < progress->epoch &&
-           json_array_size(history) == (size_t)(progress->epoch - 1);
+    good = good && progress->epoch >= 1 && progress->epoch <= epochs + 1 && progress->place <= batches &&
+           progress->best_epoch < progress->epoch && json_array_size(history) == (size_t)(progress->epoch - 1);
     for (int64_t i = 0; good && i < progress->epoch - 1; i++) {
         good = read_reals(json_array_get(history, (size_t)i), (double *)&progress->history[i], EPOCH_NUMBERS);
     }
@@ -110,7 +110,7 @@ static bool compare_plans(const char *wanted, const char *found, const char *pat
 {
     json_t *ours = json_loads(wanted, 0, NULL), *theirs = found ? json_loads(found, 0, NULL) : NULL, *value;
     const char *key;
-    bool good = json_is_object(theirs) || tc_fail("%s: the checkpoint does not say what it is of", path);
+    bool good = json_is_object(theirs) || tc_fail("%s: the checkpoint is damaged: it does not say what it is of", path);
     json_object_foreach(ours, key, value) {
         const char *now = json_string_value(value), *then = json_string_value(json_object_get(theirs, key));
         if (!good || (then && !strcmp(now, then))) continue;
@@ -122,22 +122,22 @@ static bool compare_plans(const char *wanted, const char *found, const char *pat
     return good;
 }
 
-bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_schedule *schedule, bool *found)
+bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_schedule *schedule, int64_t batches, bool *found)
 {
     const char *path = schedule->checkpoint;
     *found = !access(path, F_OK);
     if (!*found) return true;
     tg_params *file = tg_params_new(0); /* looked at before the model changes */
-    bool good = tg_params_load(file, path) || tc_fail("%s", tg_params_error(file));
+    bool good = tg_params_load(file, path) || tc_fail("%s; train without --resume into another checkpoint", tg_params_error(file));
     const char *version = tg_params_metadata(file, version_key), *text = tg_params_metadata(file, progress_key);
-    if (good && (!version || !text)) good = tc_fail("%s: this is no checkpoint of textclf", path);
+    if (good && (!version || !text)) good = tc_fail("%s: this is no checkpoint of textclf: name another with --checkpoint", path);
     if (good && strcmp(version, format_version)) {
         good = tc_fail("%s: the checkpoint has format %.20s and this program reads %s: use the program that wrote it", path, version,
                        format_version);
     }
     good = good && compare_plans(schedule->plan, tg_params_metadata(file, plan_key), path);
     json_t *object = good ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    if (good && !read_progress(object, progress, schedule->epochs)) good = tc_fail("%s: the checkpoint is damaged", path);
+    if (good && !read_progress(object, progress, schedule->epochs, batches)) good = tc_fail("%s: the checkpoint is damaged: train without --resume into another", path);
     json_decref(object);
     tg_params_free(file);
     if (good && !(tg_params_load(model->params, path) && tg_params_loaded(model->params))) {

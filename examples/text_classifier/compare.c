@@ -17,6 +17,15 @@ static bool wanted(int encoder, int attention, const tc_settings *wish)
            attention == TC_NO_ATTENTION;
 }
 
+static void print_head(const tc_material *m)
+{
+    const bool test = m->test.count;
+    printf("accuracy on %d rows %s", test ? m->test.count : m->valid_part.count, test || m->valid.count ? "of " : "held out of ");
+    printf("%s\nencoder      attention    accuracy  deviation    numbers   seconds\n",
+           test ? m->test.name : m->valid.count ? m->valid.name : m->train.name);
+    fflush(stdout);
+}
+
 /* One training, from reading the data on; the accuracy is that of the test part, or of the validation part without one. */
 static int train_once(tc_runs *runs, int64_t *size, const tc_options *options)
 {
@@ -25,6 +34,7 @@ static int train_once(tc_runs *runs, int64_t *size, const tc_options *options)
     tc_score score = {0};
     bool good = tc_material_prepare(&m, options);
     if (good && !m.valid_part.count && !m.test.count) good = tc_fail("there is nothing to measure on: give --valid or --test");
+    if (good && !options->reading.quiet) print_head(&m);
     const double start = tc_seconds_now();
     good = good && tc_fit(&m.model, m.train_part, m.valid_part, &m.options.schedule, &outcome);
     const double seconds = tc_seconds_now() - start;
@@ -36,7 +46,8 @@ static int train_once(tc_runs *runs, int64_t *size, const tc_options *options)
     tc_score_free(&score);
     tc_outcome_free(&outcome);
     tc_material_free(&m);
-    return !good ? TC_FAILED : outcome.interrupted ? TC_INTERRUPTED : TC_DONE;
+    if (outcome.interrupted) tc_fail("interrupted: the rows above are whole");
+    return outcome.interrupted ? TC_INTERRUPTED : good ? TC_DONE : TC_FAILED;
 }
 
 static void print_row(const tc_runs *runs, int64_t size, const tc_settings *settings)
@@ -70,8 +81,6 @@ int tc_compare(const tc_options *options)
     run.schedule.quiet = true;
     printf("%s, %lld training%s of each kind, seeds from %lld on\n", options->argument_count ? options->arguments[0] : "builtin:reviews",
            (long long)seeds, seeds == 1 ? "" : "s", (long long)options->schedule.seed);
-    printf("encoder      attention    accuracy  deviation    numbers   seconds\n");
-    fflush(stdout);
     for (int kind = 0; kind < TC_ENCODERS * TC_ATTENTIONS && status == TC_DONE; kind++) {
         run.settings.encoder = kind / TC_ATTENTIONS;
         run.settings.attention = kind % TC_ATTENTIONS;

@@ -32,40 +32,14 @@ bool tc_data_add_text(tc_data *data, const char *text)
     return add_row(data, (tc_row){.text = text, .line = data->count + 1, .label = -1});
 }
 
-/* A text and a label as they are put together from their fields: the row's strings, one behind the other. */
-typedef struct assembly {
-    char *bytes;
-    size_t used, room;
-} assembly;
-
-static bool put_field(assembly *out, const tc_field *field)
+/* Copies a field; returns where it ends. */
+static char *put_field(char *to, const tc_field *field)
 {
-    char *bytes = tc_grow(out->bytes, out->used, field->length + 2, &out->room, 1);
-    if (!bytes) return false;
-    out->bytes = bytes;
     for (size_t i = 0; i < field->length; i++) {
-        out->bytes[out->used++] = field->start[i];
+        *to++ = field->start[i];
         if (field->quoted && field->start[i] == '"') i++; /* two stand for one */
     }
-    return true;
-}
-
-/* Text, 0, label, 0; the text's own 0 is left out where the text is empty, for which a line may have no room. */
-static bool assemble(assembly *out, const tc_layout *layout, const tc_scan *scan, size_t *label)
-{
-    out->used = 0;
-    for (int32_t i = 0; i < layout->text_count; i++) {
-        if (out->used) out->bytes[out->used++] = ' ';
-        if (!put_field(out, &scan->fields[layout->texts[i]])) return false;
-    }
-    if (out->used) out->bytes[out->used++] = 0;
-    *label = out->used;
-    tc_field trimmed = scan->fields[layout->label];
-    while (trimmed.length && tc_is_blank(trimmed.start[trimmed.length - 1])) trimmed.length--;
-    for (; trimmed.length && tc_is_blank(*trimmed.start); trimmed.length--) trimmed.start++;
-    if (!put_field(out, &trimmed)) return false;
-    out->bytes[out->used++] = 0;
-    return true;
+    return to;
 }
 
 static bool check_columns(const tc_data *data, const tc_scan *scan)
@@ -83,41 +57,55 @@ static bool check_columns(const tc_data *data, const tc_scan *scan)
                                                  : "a text must hold no tab", layout->about);
 }
 
-/* The row takes the place of its record, which is longer: a delimiter for each 0, or quotes and prefixes besides. */
-static bool read_row(tc_data *data, const tc_scan *scan, assembly *out)
+/* The row's strings are put at *to, which moves on: the text and the label, each with a 0. */
+static bool read_row(tc_data *data, const tc_scan *scan, char **to)
 {
-    size_t label;
-    if (!check_columns(data, scan) || !assemble(out, &data->layout, scan, &label)) return false;
-    if (!out->bytes[label]) {
-        if (!data->no_label++) data->no_label_line = scan->start_line;
+    const tc_layout *layout = &data->layout;
+    tc_field label = scan->fields[layout->label];
+    tc_row row = {.text = *to, .line = scan->start_line, .label = -1};
+    for (int32_t i = 0; i < layout->text_count; i++) {
+        if (*to > row.text) *(*to)++ = ' ';
+        *to = put_field(*to, &scan->fields[layout->texts[i]]);
+    }
+    *(*to)++ = 0;
+    while (label.length && tc_is_blank(label.start[label.length - 1])) label.length--;
+    for (; label.length && tc_is_blank(*label.start); label.length--) label.start++;
+    row.label_name = *to;
+    *to = put_field(*to, &label);
+    *(*to)++ = 0;
+    if (!*row.label_name) {
+        if (!data->no_label++) data->no_label_line = row.line;
         return true;
     }
-    char *place = data->bytes + (scan->start - data->bytes);
-    memcpy(place, out->bytes, out->used);
-    const char *text = label ? place : place + out->used - 1;
-    tc_row row = {.text = text, .label_name = place + label, .line = scan->start_line, .label = -1};
     if (!row.text[strspn(row.text, " \t\r\n\v\f")] && !data->no_text++) data->no_text_line = row.line;
-    data->several += data->layout.format == TC_FASTTEXT && scan->labels > 1;
+    data->several += layout->format == TC_FASTTEXT && scan->labels > 1;
     return add_row(data, row);
 }
 
-static bool read_rows(tc_data *data, size_t size, const tc_reading *reading)
+static const char json[] = "; it looks like JSON: make it CSV, by jq -r '[.text, .label] | @csv' for one";
+
+static bool read_rows(tc_data *data, char *bytes, size_t size, const tc_reading *reading)
 {
-    data->bytes[size] = '\n';
-    if (!tc_layout_find(&data->layout, data->name, data->bytes, size, reading)) return false;
-    assembly out = {0};
-    tc_scan scan = tc_layout_scan(&data->layout, data->bytes, size);
-    bool good = !data->layout.header || tc_scan_next(&scan) || !scan.wrong;
-    while (good && tc_scan_next(&scan)) good = read_row(data, &scan, &out);
-    if (scan.wrong) tc_fail("%s:%d: %s", data->name, scan.wrong_line, scan.wrong);
+    bytes[size] = '\n';
+    if (!tc_layout_find(&data->layout, data->name, bytes, size, reading)) return false;
+    tc_scan scan = tc_layout_scan(&data->layout, bytes, size);
+    char *to = data->strings = tc_allocate(NULL, size + 1, 2); /* a record of a byte and its newline may become three */
+    bool good = to && (!data->layout.header || tc_scan_next(&scan) || !scan.wrong);
+    while (good && tc_scan_next(&scan)) good = check_columns(data, &scan) && read_row(data, &scan, &to);
+    if (scan.wrong) tc_fail("%s:%d: %s%s", data->name, scan.wrong_line, scan.wrong, strchr("[{", *bytes) ? json : "");
     data->quoted = scan.quoted;
     data->doubled = scan.doubled;
-    free(out.bytes);
     tc_scan_free(&scan);
-    if (tc_failure() || data->count) return !tc_failure();
+    if (tc_failure()) return false;
+    const bool columns = data->layout.format < TC_FASTTEXT;
+    if (data->count && data->count == data->no_text) {
+        return tc_fail("%s:%d: no usable row, each of %d texts is empty (%s): name another %s", data->name, data->no_text_line, data->count,
+                       data->layout.about, columns ? "column with --text" : "--format");
+    }
+    if (data->count) return true;
     if (data->no_label) {
-        return tc_fail("%s:%d: no usable row, none of %d has a label (%s): name another column with --label, or another --format",
-                       data->name, data->no_label_line, data->no_label, data->layout.about);
+        return tc_fail("%s:%d: no usable row, none of %d has a label (%s): name another %s", data->name, data->no_label_line,
+                       data->no_label, data->layout.about, columns ? "column with --label" : "--format");
     }
     return tc_fail("%s:1: no rows in it: a row is a text and its label, as in a line of a text, a tab and a label", data->name);
 }
@@ -132,10 +120,11 @@ bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading)
     }
     if (builtin || !reading) reading = builtin ? &tsv : &automatic;
     size_t size;
-    data->bytes = builtin ? copy_builtin(builtin, &size) : tc_read_text(name, reading->encoding, &size);
-    if (data->bytes && read_rows(data, size, reading)) return true;
-    tc_data_free(data);
-    return false;
+    char *bytes = builtin ? copy_builtin(builtin, &size) : tc_read_text(name, reading->encoding, &size);
+    const bool good = bytes && read_rows(data, bytes, size, reading);
+    free(bytes);
+    if (!good) tc_data_free(data);
+    return good;
 }
 
 void tc_data_print(const tc_data *data, FILE *stream)
@@ -161,7 +150,7 @@ void tc_data_tell(const tc_data *data)
 
 void tc_data_free(tc_data *data)
 {
-    free(data->bytes);
+    free(data->strings);
     free(data->rows);
     free(data->ids);
     *data = (tc_data){0};
@@ -195,7 +184,7 @@ bool tc_data_labels(tc_names *labels, tc_data *data)
         good = tc_fail("%s:%d: %zu labels for %zu rows, so that is no column of labels: name it with --label (%s)", data->name,
                        data->rows[0].line, distinct, count, data->layout.about);
     } else {
-        good = tc_names_set(labels, names, distinct);
+        good = tc_names_set(labels, "labels", names, distinct);
     }
     free(names);
     return good;
@@ -216,43 +205,39 @@ bool tc_data_number_labels(tc_data *data, const tc_names *labels)
 
 /* ---- ids ---- */
 
-/* Appends one row's ids to the pool, of which `used` are taken. */
-static bool encode_row(tc_data *data, tc_row *row, const tc_tokens *tokens, const tc_names *words, int64_t longest,
-                       size_t used, size_t *room)
-{
-    bool cut = tokens->count > (size_t)longest;
-    row->length = (int32_t)(cut ? longest : (int64_t)tokens->count);
-    data->cut += cut;
-    int32_t *ids = tc_grow(data->ids, used, (size_t)row->length, room, sizeof *ids);
-    if (!ids) return false;
-    data->ids = ids;
-    for (int32_t i = 0; i < row->length; i++) {
-        int32_t id = tc_names_find(words, tc_token_word(tokens, (size_t)i));
-        data->ids[used + (size_t)i] = id < TC_FIRST_WORD ? TC_UNKNOWN : id;
-        data->unknown += id < TC_FIRST_WORD;
-    }
-    data->tokens += row->length;
-    return true;
-}
-
 bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words, int64_t longest)
 {
     tc_tokens tokens = {0};
-    size_t used = 0, room = 1024;
-    data->ids = tc_allocate(NULL, room, sizeof *data->ids); /* even for texts without a token */
-    bool good = data->ids != NULL;
+    size_t room = 0;
+    for (int32_t i = 0; i < data->count; i++) room += strlen(data->rows[i].text); /* a token has a byte or more */
+    int32_t *next = data->ids = tc_allocate(NULL, room, sizeof *data->ids);
+    bool good = next != NULL;
     for (int32_t i = 0; good && i < data->count; i++) {
         tc_row *row = &data->rows[i];
         tc_tokens_clear(&tokens);
-        good = tc_tokenize(tokenizer, &tokens, row->text) && encode_row(data, row, &tokens, words, longest, used, &room);
-        used += (size_t)row->length;
+        good = tc_tokenize(tokenizer, &tokens, row->text);
+        const bool cut = tokens.count > (uint64_t)longest;
+        row->length = (int32_t)(cut ? longest : (int64_t)tokens.count);
+        row->ids = next;
+        data->cut += cut;
+        data->tokens += row->length;
+        for (int32_t t = 0; good && t < row->length; t++) {
+            const int32_t id = tc_names_find(words, tc_token_word(&tokens, (size_t)t));
+            *next++ = id < TC_FIRST_WORD ? TC_UNKNOWN : id;
+            data->unknown += id < TC_FIRST_WORD;
+        }
     }
     tc_tokens_free(&tokens);
-    const int32_t *ids = data->ids; /* only now does the pool stay where it is */
-    for (int32_t i = 0; good && i < data->count; i++) {
-        data->rows[i].ids = ids;
-        ids += data->rows[i].length;
-    }
+    return good;
+}
+
+bool tc_data_words(tc_names *words, tc_part part, const tc_tokenizer *tokenizer, int64_t least, int64_t most, int32_t *rare)
+{
+    tc_tokens tokens = {0};
+    bool good = true;
+    for (int32_t i = 0; good && i < part.count; i++) good = tc_tokenize(tokenizer, &tokens, part.rows[i].text);
+    good = good && tc_vocabulary_build(words, &tokens, least, most, rare);
+    tc_tokens_free(&tokens);
     return good;
 }
 

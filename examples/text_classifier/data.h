@@ -20,7 +20,7 @@ typedef struct tc_row {
 typedef struct tc_data {
     const char *name; /* as given, or "standard input"; the caller's */
     tc_layout layout;
-    char *bytes;
+    char *strings;    /* of the rows */
     tc_row *rows;
     int32_t count;
     size_t room;
@@ -64,6 +64,9 @@ bool tc_data_number_labels(tc_data *data, const tc_names *labels);
 
 /* Turns each text into ids, at most `longest` of them. */
 bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words, int64_t longest);
+
+/* The vocabulary of some rows; see tc_vocabulary_build. */
+bool tc_data_words(tc_names *words, tc_part part, const tc_tokenizer *tokenizer, int64_t least, int64_t most, int32_t *rare);
 
 /* Shuffles the rows and puts a tenth of them, which are to validate, at the end: *held_out is their number, 0 where there
  * are fewer than 20 rows. No label loses its last row to them. Labels are numbered before. */

@@ -26,7 +26,7 @@ const char tc_explain_rule[] =
     "  signs             gradient x input and left out are large, and one is positive and one negative\n";
 
 typedef struct explanation {
-    const tc_view *view;
+    const tc_seen *view;
     const double *values[MEASURES]; /* [count] each; attention NULL without it */
     double most[MEASURES];
 } explanation;
@@ -51,7 +51,7 @@ static const char *disagreement(const explanation *e, int32_t i)
 /* ---- one word left out ---- */
 
 /* The log-odds of the whole text's answer without each of the words `first` .. `first + count - 1`. */
-static bool leave_out(double *odds, const tc_model *model, const tc_view *view, int32_t first, int32_t count, int32_t *ids,
+static bool leave_out(double *odds, const tc_model *model, const tc_seen *view, int32_t first, int32_t count, int32_t *ids,
                       tc_row *rows)
 {
     const int32_t left = view->count - 1, C = model->labels.count;
@@ -73,13 +73,13 @@ static bool leave_out(double *odds, const tc_model *model, const tc_view *view, 
 /* By how much each word raises the log-odds, [count]; the caller frees it. NULL after tc_fail. */
 static double *left_out(const tc_model *model, const tc_seen *seen)
 {
-    const int32_t count = seen->view.count, most = count < VARIANTS ? count : VARIANTS;
+    const int32_t count = seen->count, most = count < VARIANTS ? count : VARIANTS;
     int32_t *ids = tc_allocate(NULL, (size_t)most * (size_t)count, sizeof *ids);
     tc_row *rows = tc_allocate(NULL, (size_t)most, sizeof *rows);
     double *result = tc_allocate(NULL, (size_t)count, sizeof *result);
     bool good = ids && rows && result;
     for (int32_t first = 0; good && first < count; first += most) {
-        good = leave_out(result, model, &seen->view, first, count - first < most ? count - first : most, ids, rows);
+        good = leave_out(result, model, seen, first, count - first < most ? count - first : most, ids, rows);
     }
     for (int32_t i = 0; good && i < count; i++) result[i] = seen->log_odds - result[i];
     free(ids);
@@ -93,7 +93,7 @@ static double *left_out(const tc_model *model, const tc_seen *seen)
 
 static void print_explanation(const explanation *e)
 {
-    const tc_view *view = e->view;
+    const tc_seen *view = e->view;
     const bool colour = tc_view_colour();
     const int widest = tc_view_widest(view);
     bool known = true;
@@ -120,7 +120,7 @@ static void print_explanation(const explanation *e)
 
 static void put_explanation(tc_page *page, const explanation *e)
 {
-    const tc_view *view = e->view;
+    const tc_seen *view = e->view;
     int32_t shown = 0;
     tc_page_put(page, "<section>\n<h2><bdi>%s</bdi> %.1f %%</h2>\n", view->labels->items[view->best],
                 100 * view->probabilities[view->best]);
@@ -131,7 +131,7 @@ static void put_explanation(tc_page *page, const explanation *e)
     }
     tc_page_put(page, "<h3>disagree</h3>\n<table>\n");
     for (int32_t i = 0; i < view->count; i++) {
-        const tc_token *token = &view->tokens[i];
+        const tc_token *token = &view->tokens.items[i];
         const char *note = disagreement(e, i);
         if (!note) continue;
         tc_page_put(page, "<tr><td><bdi>%.*s</bdi><td>%s\n", (int)token->length, view->text + token->start, note);
@@ -146,8 +146,8 @@ static bool explain_text(const tc_model *model, tc_page *page, const char *text)
     double *left = tc_see(&seen, model, text, true) ? left_out(model, &seen) : NULL;
     const bool good = left != NULL;
     if (good) {
-        explanation e = {&seen.view, {seen.weights, seen.gradient, left}, {0}};
-        for (int m = 0; m < MEASURES; m++) e.most[m] = e.values[m] ? tc_view_most(e.values[m], seen.view.count) : 1;
+        explanation e = {&seen, {seen.weights, seen.gradient, left}, {0}};
+        for (int m = 0; m < MEASURES; m++) e.most[m] = e.values[m] ? tc_view_most(e.values[m], seen.count) : 1;
         print_explanation(&e);
         put_explanation(page, &e);
     }
@@ -162,7 +162,7 @@ bool tc_explain(tc_model *model, const tc_options *options)
     const char *attention = model->settings.attention == TC_NO_ATTENTION ? "The model has no attention (--attention none).\n" : "";
     const char *bag = model->settings.ngrams ? "gradient x input leaves the bag of --ngrams out.\n" : "";
     tc_page page = {0};
-    if (output && !tc_page_named(output)) return tc_fail("%s: explain writes a page: give -o FILE.html", output);
+    if (output && !tc_named(output, ".html")) return tc_fail("%s: explain writes a page: give -o FILE.html", output);
     bool good = tc_page_begin(&page, output, "What each word does to the answer");
     tc_page_put(&page, "<p class=\"quiet\">Model: <bdi>%s</bdi>. Blue speaks for the answer, orange against it; a "
                        "dotted line: not in the vocabulary.</p>\n", path);

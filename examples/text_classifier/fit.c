@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* Steps from one look to the next: of the mean at the weights, and of the history at the gradients. */
@@ -95,7 +96,7 @@ static bool resume(training *t)
 {
     bool found = false;
     if (!t->schedule->resume) return true;
-    if (!tc_checkpoint_load(t->model, &t->at, t->schedule, &found)) return false;
+    if (!tc_checkpoint_load(t->model, &t->at, t->schedule, t->batches.count, &found)) return false;
     if (!found) {
         fprintf(stderr, "textclf: %s is not there: training starts from its beginning\n", t->schedule->checkpoint);
         return true;
@@ -172,14 +173,19 @@ static bool step(training *t, tc_batch *batch)
     return average(t);
 }
 
-/* A line that is written over itself: how far the epoch is, how fast, and the time that it still takes. */
+/* A line that is written over itself, and cut where the terminal ends: how far the epoch is, how fast, and the time that it still
+ * takes. */
 static void show_progress(const training *t)
 {
-    static const char bar[] = "==============================";
+    static const char bar[] = "====================";
     const double done = (double)t->at.place / t->batches.count;
     const int width = sizeof bar - 1, full = (int)(done * width);
-    fprintf(stderr, "\repoch %lld [%.*s%*s] %3.0f %%  %.0f tokens/s  %.0f s left  ", (long long)t->at.epoch, full, bar,
-            width - full, "", 100 * done, (double)t->at.tokens / t->at.seconds, t->at.seconds / done - t->at.seconds);
+    struct winsize window = {.ws_col = 80};
+    char line[200];
+    ioctl(STDERR_FILENO, TIOCGWINSZ, &window);
+    snprintf(line, sizeof line, "epoch %lld [%.*s%*s] %3.0f %%  %.0f tokens/s  %.0f s left", (long long)t->at.epoch, full, bar,
+             width - full, "", 100 * done, (double)t->at.tokens / t->at.seconds, t->at.seconds / done - t->at.seconds);
+    fprintf(stderr, "\r\033[K%.*s", window.ws_col > 1 ? window.ws_col - 1 : 79, line);
 }
 
 static bool run_epoch(training *t)
@@ -193,7 +199,7 @@ static bool run_epoch(training *t)
         if (t->terminal && t->at.place % 8 == 0) show_progress(t);
         keep_checkpoint(t, false);
     }
-    if (t->terminal) fprintf(stderr, "\r%79s\r", "");
+    if (t->terminal) fprintf(stderr, "\r\033[K");
     return true;
 }
 

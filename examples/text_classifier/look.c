@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The sum of the probabilities of all labels but one. */
+/* The sum of the probabilities of all labels but one; never 0, so that its logarithm is a number. */
 static double others(const float *log_probabilities, int32_t count, int32_t label)
 {
     double sum = 0;
     for (int32_t c = 0; c < count; c++) sum += c == label ? 0 : exp((double)log_probabilities[c]);
-    return sum;
+    return fmax(sum, 1e-300);
 }
 
 double tc_log_odds(const float *log_probabilities, int32_t count, int32_t label)
@@ -22,10 +22,10 @@ double tc_log_odds(const float *log_probabilities, int32_t count, int32_t label)
 
 static bool take_weights(tc_seen *seen, tg_tape *tape, const tg_attention_detail *detail)
 {
-    const int32_t count = seen->view.count;
+    const int32_t count = seen->count;
     const tg_tensor *all = tg_attention_look(tape, detail, TG_LOOK_WEIGHTS); /* [1, heads, 1, T] */
     if (!all) return tc_fail("%s", tg_tape_error(tape));
-    seen->view.weights = seen->weights = tc_allocate(NULL, (size_t)count, sizeof *seen->weights);
+    seen->weights = tc_allocate(NULL, (size_t)count, sizeof *seen->weights);
     for (int32_t i = 0; seen->weights && i < count; i++) {
         seen->weights[i] = 0;
         for (int64_t n = 0; n < all->shape[1]; n++) {
@@ -40,7 +40,7 @@ static bool take_weights(tc_seen *seen, tg_tape *tape, const tg_attention_detail
 static bool take_gradient(tc_seen *seen, tg_tape *tape, tg_tensor *logits, const float *answer, const tg_tensor *words,
                           tg_params *params)
 {
-    const int32_t C = seen->view.labels->count, best = seen->view.best;
+    const int32_t C = seen->labels->count, best = seen->best;
     tg_tensor *slopes = tg_constant(tape, NULL, TG_SHAPE(1, C));
     const double rest = others(answer, C, best);
     for (int32_t c = 0; slopes && c < C; c++) {
@@ -49,9 +49,9 @@ static bool take_gradient(tc_seen *seen, tg_tape *tape, tg_tensor *logits, const
     const bool walked = tg_backward(tape, tg_sum(tape, tg_mul(tape, logits, slopes), TG_ALL_AXES, false));
     tg_params_clear_grads(params);
     if (!walked) return tc_fail("%s", tg_tape_error(tape));
-    seen->gradient = tc_allocate(NULL, (size_t)seen->view.count, sizeof *seen->gradient);
+    seen->gradient = tc_allocate(NULL, (size_t)seen->count, sizeof *seen->gradient);
     const int64_t E = words->shape[2];
-    for (int32_t i = 0; seen->gradient && i < seen->view.count; i++) {
+    for (int32_t i = 0; seen->gradient && i < seen->count; i++) {
         seen->gradient[i] = 0;
         for (int64_t e = i * E; e < (i + 1) * E; e++) seen->gradient[i] += (double)words->grad[e] * (double)words->data[e];
     }
@@ -70,16 +70,8 @@ static bool run(tc_seen *seen, tg_tape *tape, const tc_model *model, bool gradie
     seen->probabilities = tc_allocate(NULL, (size_t)C, sizeof *seen->probabilities);
     if (!seen->probabilities) return false;
     for (int32_t c = 0; c < C; c++) seen->probabilities[c] = exp((double)answer->data[c]);
-    seen->view = (tc_view){
-        .text = seen->data.rows[0].text,
-        .tokens = seen->tokens.items,
-        .ids = seen->data.rows[0].ids,
-        .count = seen->data.rows[0].length,
-        .labels = &model->labels,
-        .probabilities = seen->probabilities,
-        .best = tc_best_label(answer->data, C),
-    };
-    seen->log_odds = tc_log_odds(answer->data, C, seen->view.best);
+    seen->best = tc_best_label(answer->data, C);
+    seen->log_odds = tc_log_odds(answer->data, C, seen->best);
     return (model->settings.attention == TC_NO_ATTENTION || take_weights(seen, tape, &look.attention)) &&
            (!gradient || take_gradient(seen, tape, logits, answer->data, look.words, model->params));
 }
@@ -91,12 +83,16 @@ bool tc_see(tc_seen *seen, const tc_model *model, const char *text, bool gradien
     if (!tc_text_valid(text, strlen(text), &bad)) {
         return tc_fail("TEXT: byte %zu, 0x%02X, is not UTF-8", bad + 1, (unsigned)(unsigned char)text[bad]);
     }
+    seen->text = text;
+    seen->labels = &model->labels;
     seen->data.name = "TEXT";
     if (!tc_data_add_text(&seen->data, text) || !tc_model_encode(model, &seen->data) ||
         !tc_tokenize(tokenizer, &seen->tokens, text)) {
         return false;
     }
-    if (!seen->data.rows[0].length) {
+    seen->ids = seen->data.rows[0].ids;
+    seen->count = seen->data.rows[0].length;
+    if (!seen->count) {
         return tc_fail("TEXT: there is no word in it to look at%s", tokenizer->stopwords.count ? " but stop words" : "");
     }
     tg_tape *tape = tg_tape_new(0);

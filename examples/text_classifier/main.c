@@ -6,6 +6,7 @@
 
 static int run(const tc_options *options)
 {
+    if (!tc_options_files(options)) return TC_FAILED;
     if (options->command->run) return options->command->run(options);
     tc_model model = {0};
     const bool good = tc_model_load(&model, options->arguments[0]) && options->command->ask(&model, options);
@@ -19,7 +20,8 @@ int main(int argc, char **argv)
     char help[64] = "";
     const tc_parsed parsed = tc_options_parse(&options, argc, argv);
     if (parsed == TC_RUN) return tc_end("textclf", run(&options), NULL);
+    if (parsed == TC_HELP) return tc_end("textclf", TC_DONE, NULL);
     const char *command = options.command ? options.command->name : "";
     snprintf(help, sizeof help, "; see textclf %s%s--help", command, *command ? " " : "");
-    return tc_end("textclf", parsed == TC_HELP ? TC_DONE : TC_USAGE, help);
+    return tc_end("textclf", TC_USAGE, help);
 }

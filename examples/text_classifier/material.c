@@ -50,19 +50,6 @@ static bool read_material(tc_material *m)
     return true;
 }
 
-/* The vocabulary of the rows that are trained on, not of those that validate. */
-static bool build_vocabulary(tc_material *m)
-{
-    tc_tokens tokens = {0};
-    bool good = true;
-    for (int32_t i = 0; good && i < m->train_part.count; i++) {
-        good = tc_tokenize(&m->model.tokenizer, &tokens, m->train_part.rows[i].text);
-    }
-    good = good && tc_vocabulary_build(&m->model.words, &tokens, m->options.min_count, m->options.max_vocab, &m->options.schedule.rare);
-    tc_tokens_free(&tokens);
-    return good;
-}
-
 bool tc_tokenizer_of(tc_tokenizer *tokenizer, const tc_options *options)
 {
     *tokenizer = options->tokenizer;
@@ -86,7 +73,14 @@ bool tc_material_prepare(tc_material *m, const tc_options *options)
     model->settings = options->settings;
     if (!tc_tokenizer_of(&model->tokenizer, options) || !read_material(m)) return false;
     decide(&m->options, m->train_part.count);
-    if (!build_vocabulary(m) || !tc_model_encode(model, &m->train) || !tc_model_encode(model, &m->valid) ||
+    /* the vocabulary of the rows that are trained on, not of those that validate */
+    if (!tc_data_words(&model->words, m->train_part, &model->tokenizer, m->options.min_count, options->max_vocab, &m->options.schedule.rare)) {
+        return false;
+    }
+    if (model->words.count == TC_FIRST_WORD) {
+        return tc_fail("%s: no word is left to learn from: lower --min-count, or leave --stopwords or --no-punctuation out", m->train.name);
+    }
+    if (!tc_model_encode(model, &m->train) || !tc_model_encode(model, &m->valid) ||
         !tc_model_encode(model, &m->test) || !tc_model_build(model, options->schedule.seed) ||
         (options->vectors && !tc_vectors_load(model, options->vectors))) {
         return false;
@@ -111,9 +105,10 @@ static uint64_t hash_part(uint64_t hash, tc_part part)
 
 char *tc_material_plan(const tc_material *m)
 {
-    char data[32];
+    char data[80];
     json_t *plan = tc_options_plan(&m->options);
-    snprintf(data, sizeof data, "%016llx", (unsigned long long)hash_part(hash_part(0xCBF29CE484222325u, m->train_part), m->valid_part));
+    snprintf(data, sizeof data, "%d and %d rows (%016llx)", m->train_part.count, m->valid_part.count,
+             (unsigned long long)hash_part(hash_part(0xCBF29CE484222325u, m->train_part), m->valid_part));
     const bool good = !json_object_set_new(plan, "data", json_string(data)) &&
                       !json_object_set_new(plan, "instruction set", json_string(tg_isa()));
     char *text = good ? json_dumps(plan, 0) : NULL;

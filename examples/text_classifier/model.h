@@ -72,6 +72,9 @@ tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch
 bool tc_model_save(tc_model *model, const char *path);
 bool tc_model_load(tc_model *model, const char *path);
 
+/* Whether a model may be written there: there is no file, or one that looks like a model. False after tc_fail. */
+bool tc_model_replaceable(const char *path);
+
 void tc_model_free(tc_model *model);
 
 #endif

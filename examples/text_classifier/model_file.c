@@ -3,7 +3,9 @@
 #include "model.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +77,15 @@ bool tc_model_save(tc_model *model, const char *path)
         free(text);
     }
     return good && (tg_params_save(params, path, TG_SAVE_MODEL) || tc_fail("the model is not saved: %s", tg_params_error(params)));
+}
+
+bool tc_model_replaceable(const char *path)
+{
+    char start[9] = ""; /* the length of the header, and its first byte */
+    FILE *file = fopen(path, "rb");
+    const size_t size = file ? fread(start, 1, sizeof start, file) : 0;
+    if (file) fclose(file);
+    return !size || start[8] == '{' || tc_fail("%s: it is there and no model: give another name with -o", path);
 }
 
 /* ---- loading ---- */
@@ -150,15 +161,28 @@ static bool read_metadata(tc_model *model, const char *path)
     return good && (model->labels.count > 1 || tc_fail("%s: the model has fewer than two labels", path));
 }
 
+static bool check_weights(const tc_model *model, const char *path)
+{
+    for (int64_t i = 0; i < tg_params_count(model->params); i++) {
+        const tg_tensor *p = tg_params_at(model->params, i);
+        for (int64_t j = 0; j < p->size; j++) {
+            if (!isfinite(p->data[j])) return tc_fail("%s: %s has a number that is not finite: train the model again", path, p->name);
+        }
+    }
+    return true;
+}
+
 bool tc_model_load(tc_model *model, const char *path)
 {
     *model = (tc_model){.params = tg_params_new(0)};
-    if (!tg_params_load(model->params, path)) return tc_fail("%s", tg_params_error(model->params));
+    if (!tg_params_load(model->params, path)) {
+        return tc_fail("%s; MODEL is what textclf train has written", tg_params_error(model->params));
+    }
     if (!read_metadata(model, path)) return false;
     tc_model_register(model);
     if (!tg_params_loaded(model->params)) {
         return tc_fail("%s: settings and weights do not fit: %s", path, tg_params_error(model->params));
     }
     tg_params_hold(model->params, true);
-    return true;
+    return check_weights(model, path);
 }

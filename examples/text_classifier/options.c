@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "../support/failure.h"
+#include "../support/files.h"
 #include "builtin.h"
 #include "commands.h"
 
@@ -16,15 +17,15 @@ enum {
 };
 
 static const tc_command commands[] = {
-    {"train", "[DATA]", "trains a model on DATA and saves it", 0, 1, tc_train, NULL, TRAIN},
-    {"compare", "[DATA]", "trains one model of each kind and shows a table", 0, 1, tc_compare, NULL, COMPARE},
-    {"check", "DATA [DATA2]", "shows what is in DATA and what is odd about it, and what DATA2 shares with it", 1, 2, tc_check, NULL, CHECK},
-    {"eval", "MODEL DATA", "measures a model on labelled data", 2, 2, NULL, tc_eval, EVAL},
-    {"predict", "MODEL [TEXT]...", "labels each TEXT, or each line of standard input", 1, INT32_MAX, NULL, tc_predict, PREDICT},
-    {"attend", "MODEL TEXT...", "shows where the model looks in each TEXT", 2, INT32_MAX, NULL, tc_attend, ATTEND},
-    {"explain", "MODEL TEXT...", "shows by three measures what each word does to the answer", 2, INT32_MAX, NULL, tc_explain, EXPLAIN},
-    {"step", "MODEL TEXT", "writes a page to step through the network, forward and backward", 2, 2, NULL, tc_step, STEP},
-    {"tape", "MODEL TEXT", "prints the operators of the network with their values and gradients", 2, 2, NULL, tc_tape, TAPE},
+    {"train", "[DATA]", "trains a model on DATA and saves it", 0, 1, tc_train, NULL, TRAIN, "textclf.safetensors"},
+    {"compare", "[DATA]", "trains one model of each kind and shows a table", 0, 1, tc_compare, NULL, COMPARE, NULL},
+    {"check", "DATA [DATA2]", "shows what is in DATA and what is odd about it, and what DATA2 shares with it", 1, 2, tc_check, NULL, CHECK, NULL},
+    {"eval", "MODEL DATA", "measures a model on labelled data", 2, 2, NULL, tc_eval, EVAL, NULL},
+    {"predict", "MODEL [TEXT]...", "labels each TEXT, or each line of standard input", 1, INT32_MAX, NULL, tc_predict, PREDICT, NULL},
+    {"attend", "MODEL TEXT...", "shows where the model looks in each TEXT", 2, INT32_MAX, NULL, tc_attend, ATTEND, NULL},
+    {"explain", "MODEL TEXT...", "shows by three measures what each word does to the answer", 2, INT32_MAX, NULL, tc_explain, EXPLAIN, NULL},
+    {"step", "MODEL TEXT", "writes a page to step through the network, forward and backward", 2, 2, NULL, tc_step, STEP, "step.html"},
+    {"tape", "MODEL TEXT", "prints the operators of the network with their values and gradients", 2, 2, NULL, tc_tape, TAPE, NULL},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -143,6 +144,32 @@ json_t *tc_options_plan(const tc_options *options)
     return NULL;
 }
 
+bool tc_options_files(const tc_options *options)
+{
+    enum { WRITTEN = 3, FILES = 9 };
+    const char *const files[FILES] = {
+        options->output, options->report, options->schedule.checkpoint, options->valid, options->test, options->vectors, options->stopwords,
+        options->font, options->argument_count ? options->arguments[0] : NULL, /* data, or a model */
+    };
+    for (int i = 0; i < WRITTEN; i++) {
+        for (int k = i + 1; files[i] && k < FILES; k++) {
+            if (!files[k] || !tc_same_file(files[i], files[k])) continue;
+            return tc_fail(k < WRITTEN ? "%s: two files of the same name are to be written"
+                                       : "%s: it is to be read and to be written: give what is written another name", files[i]);
+        }
+    }
+    return true;
+}
+
+static const tc_command *find_command(const char *name)
+{
+    for (const tc_command *c = commands; name && c < commands + COMMANDS; c++) {
+        if (!strcmp(name, c->name)) return c;
+    }
+    tc_fail(name ? "%s: no such command" : "no command%s", name ? name : "");
+    return NULL;
+}
+
 tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
 {
     *options = (tc_options){
@@ -151,15 +178,17 @@ tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
                      .buckets = 131072},
         .schedule = {.seed = 1, .batch = 32, .patience = 10, .rate = 1e-3, .every = 30},
     };
-    if (argc < 2) return tc_fail("no command"), TC_WRONG;
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) return show_help(), TC_HELP;
-    const tc_command *command = commands;
-    while (command < commands + COMMANDS && strcmp(argv[1], command->name)) command++;
-    if (command == commands + COMMANDS) return tc_fail("%s: no such command", argv[1]), TC_WRONG;
+    const char *first = argc > 1 ? argv[1] : "";
+    const bool help = !strcmp(first, "help"); /* help COMMAND is COMMAND --help */
+    if (!strcmp(first, "--version")) return printf("textclf %s\n", TEXTCLF_VERSION), TC_HELP;
+    if (!strcmp(first, "--help") || !strcmp(first, "-h") || (help && argc == 2)) return show_help(), TC_HELP;
+    const tc_command *command = find_command(argv[1 + help]);
+    if (!command) return TC_WRONG;
     options->command = command;
+    options->output = command->output;
     if (command->bit == COMPARE) options->settings.encoder = options->settings.attention = -1;
     argc--, argv++;
-    const tc_parsed parsed = tc_options_read(options, rules, command->bit, &argc, &argv);
+    const tc_parsed parsed = help ? TC_HELP : tc_options_read(options, rules, command->bit, &argc, &argv);
     if (parsed == TC_HELP) show_command_help(command);
     options->arguments = argv;
     options->argument_count = argc;

@@ -10,13 +10,6 @@
 
 enum { MOST_LABELS = 8 }; /* that are shown beside a text */
 
-bool tc_page_named(const char *path)
-{
-    static const char end[] = ".html";
-    const size_t length = strlen(path), tail = sizeof end - 1;
-    return length >= tail && !strcmp(path + length - tail, end);
-}
-
 static void escape(FILE *to, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -69,13 +62,13 @@ bool tc_page_begin(tc_page *page, const char *path, const char *title)
     return true;
 }
 
-void tc_page_words(tc_page *page, const tc_view *view, const double *values)
+void tc_page_words(tc_page *page, const tc_seen *view, const double *values)
 {
     const double most = values ? tc_view_most(values, view->count) : 1;
     size_t at = 0;
     tc_page_put(page, "<p class=\"text\" dir=\"auto\">");
     for (int32_t i = 0; i < view->count; i++) {
-        const tc_token *token = &view->tokens[i];
+        const tc_token *token = &view->tokens.items[i];
         const double value = values ? values[i] : 0;
         tc_page_put(page, "%.*s<span class=\"w%s%s\" style=\"--a:%.3f\"", (int)(token->start - at), view->text + at,
                     value < 0 ? " n" : "", view->ids[i] == TC_UNKNOWN ? " u" : "", fabs(value) / most);
@@ -87,7 +80,7 @@ void tc_page_words(tc_page *page, const tc_view *view, const double *values)
     tc_page_put(page, "%s</p>\n", view->text + at);
 }
 
-void tc_page_view(tc_page *page, const tc_view *view)
+void tc_page_view(tc_page *page, const tc_seen *view)
 {
     tc_page_put(page, "<section>\n<h2><bdi>%s</bdi> %.1f %%</h2>\n", view->labels->items[view->best],
                 100 * view->probabilities[view->best]);

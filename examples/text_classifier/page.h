@@ -8,9 +8,6 @@
 /* Start with {0}; tc_page_free works at any time after that. What fails while it is filled, tc_page_save reports. */
 typedef tc_output tc_page;
 
-/* Whether a file's name says that it is a page. */
-bool tc_page_named(const char *path);
-
 /* With NULL there is to be no page: then nothing is put into it, and nothing written. False after tc_fail: it cannot be written there,
  * or there is no memory. */
 bool tc_page_begin(tc_page *page, const char *path, const char *title);
@@ -19,10 +16,10 @@ bool tc_page_begin(tc_page *page, const char *path, const char *title);
 void tc_page_put(tc_page *page, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
 
 /* A text with its words marked: blue for a value above 0, orange for one below, the more the larger. NULL: no marks. */
-void tc_page_words(tc_page *page, const tc_view *view, const double *values);
+void tc_page_words(tc_page *page, const tc_seen *view, const double *values);
 
 /* A section: the answer to a text, its words marked by their weights, and the probabilities of a few labels. */
-void tc_page_view(tc_page *page, const tc_view *view);
+void tc_page_view(tc_page *page, const tc_seen *view);
 
 /* Writes the file whole or not at all. False after tc_fail. */
 bool tc_page_save(tc_page *page);

@@ -56,7 +56,7 @@ static bool check_text(const char *text, size_t length, const char *name, int64_
 {
     size_t bad;
     if (tc_text_valid(text, length, &bad)) return true;
-    return tc_fail("%s:%lld: byte %zu, 0x%02X, is not UTF-8 text", name, (long long)number, bad + 1,
+    return tc_fail("%s:%lld: byte %zu, 0x%02X, is not UTF-8 text: convert it with iconv", name, (long long)number, bad + 1,
                    (unsigned)(unsigned char)text[bad]);
 }
 
@@ -110,14 +110,17 @@ static bool read_line(line_buffer *line, int64_t number, bool *end)
     if (*end) return feof(stdin) ? true : tc_fail("standard input: %s", strerror(errno));
     while (length && (line->text[length - 1] == '\n' || line->text[length - 1] == '\r')) length--;
     line->text[length] = 0;
+    if (number == 1 && !strncmp(line->text, "\xEF\xBB\xBF", 3)) memmove(line->text, line->text + 3, (size_t)(length -= 3) + 1);
     return check_text(line->text, (size_t)length, "standard input", number);
 }
 
 static bool predict_lines(const tc_model *model, const tc_options *options, line_buffer *lines)
 {
-    int block_lines = isatty(STDIN_FILENO) ? 1 : BLOCK; /* whoever types wants an answer after each line */
+    const bool typed = isatty(STDIN_FILENO);
+    const int block_lines = typed ? 1 : BLOCK; /* whoever types wants an answer after each line */
     int64_t number = 0, tokens = 0, unknown = 0;
     bool good = true, end = false;
+    if (typed) fprintf(stderr, "textclf: type a text a line; Ctrl-D ends\n");
     while (good && !end) {
         tc_data block = {.name = "standard input"};
         while (good && block.count < block_lines) {

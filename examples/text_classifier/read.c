@@ -74,6 +74,9 @@ char *tc_read_text(const char *path, const char *encoding, size_t *size)
         iconv_close(converter);
     }
     if (bytes && *size >= 3 && !memcmp(bytes, "\xEF\xBB\xBF", 3)) memmove(bytes, bytes + 3, *size -= 3);
+    if (bytes && !memchr(bytes, '\n', *size)) { /* lines that end in CR alone, as some spreadsheets write them */
+        for (char *c = bytes; (c = memchr(c, '\r', (size_t)(bytes + *size - c))); ) *c = '\n';
+    }
     size_t bad;
     if (!bytes || tc_text_valid(bytes, *size, &bad)) return bytes;
     refuse(name, bytes, bad, "UTF-8 text", hint(bytes, *size));

@@ -178,7 +178,7 @@ static bool put_example(report *r, const tc_row *row)
     tc_seen seen = {0};
     const bool good = tc_see(&seen, r->model, row->text, false);
     if (good) {
-        const tc_view *view = &seen.view;
+        const tc_seen *view = &seen;
         const char *answer = view->labels->items[view->best], *label = view->labels->items[row->label];
         tc_page_put(&r->page, "<p class=\"quiet\"><b><bdi>%s</bdi> %.1f %%</b>", answer,
                     100 * view->probabilities[view->best]);

@@ -1,12 +1,13 @@
 #include "results.h"
 
 #include "../support/failure.h"
+#include "view.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <utf8proc.h>
+#include <string.h>
 
 enum { MATRIX_LABELS = 10, CELL = 10 };
 
@@ -18,29 +19,16 @@ void tc_results_line(const tc_score *score)
            tc_macro_f1(score), score->loss);
 }
 
-/* A label in at most `width` columns of the terminal, and blanks up to them: before it or after. */
-static void print_cell(const char *label, int width, bool right)
-{
-    int used = 0;
-    size_t end = 0;
-    for (int c; label[end]; used += utf8proc_charwidth(c)) {
-        const size_t bytes = tc_text_next(label + end, &c);
-        if (used + utf8proc_charwidth(c) > width) break;
-        end += bytes;
-    }
-    printf("%*s%.*s%*s", right ? width - used : 0, "", (int)end, label, right ? 0 : width - used, "");
-}
-
 static void print_matrix(const tc_score *score, const tc_names *labels)
 {
     printf("\nrows: the true label; columns: the answer\n%*s", CELL, "");
     for (int32_t c = 0; c < score->labels; c++) {
         printf(" ");
-        print_cell(labels->items[c], CELL, true);
+        tc_view_cell(labels->items[c], CELL, true);
     }
     printf("\n");
     for (int32_t t = 0; t < score->labels; t++) {
-        print_cell(labels->items[t], CELL, false);
+        tc_view_cell(labels->items[t], CELL, false);
         for (int32_t c = 0; c < score->labels; c++) printf(" %*d", CELL, score->confusion[t * score->labels + c]);
         printf("\n");
     }
@@ -145,7 +133,7 @@ bool tc_results_answer(const float *log_probabilities, const tc_names *labels, c
                                       exp((double)answer[best]), "probabilities", probabilities, "text", text));
     }
     putchar('\t');
-    for (; *text; text++) putchar(*text == '\n' || *text == '\r' ? ' ' : *text);
+    tc_view_plain(text, strlen(text));
     putchar('\n');
     return true;
 }

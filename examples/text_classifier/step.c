@@ -102,9 +102,8 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
 }
 
 /* Runs the text and writes the page of it. */
-static bool write_page(stepping *s, const tc_seen *seen, const char *path)
+static bool write_page(stepping *s, const tc_seen *view, const char *path)
 {
-    const tc_view *view = &seen->view;
     char about[200], *words[STEPPER_MOST_WORDS] = {NULL};
     const tc_settings *settings = &s->model->settings;
     snprintf(about, sizeof about, "Encoder %s, attention %s%s%s", tc_encoder_names[settings->encoder],
@@ -117,7 +116,7 @@ static bool write_page(stepping *s, const tc_seen *seen, const char *path)
     tc_output output;
     bool good = tc_output_open(&output, path);
     for (int32_t i = 0; good && i < view->count; i++) {
-        const tc_token *token = &view->tokens[i];
+        const tc_token *token = &view->tokens.items[i];
         good = (words[i] = tc_allocate(NULL, token->length + 1, 1)) != NULL;
         if (good) memcpy(words[i], view->text + token->start, token->length), words[i][token->length] = 0;
     }
@@ -138,17 +137,17 @@ static bool write_page(stepping *s, const tc_seen *seen, const char *path)
 
 static bool step(tc_model *model, tc_seen *seen, const tc_options *options)
 {
-    const char *path = options->output ? options->output : "step.html", *name = options->step_label;
+    const char *path = options->output, *name = options->step_label;
     stepping s = {.model = model};
-    if (!tc_page_named(path)) return tc_fail("%s: step writes a page: give -o FILE.html", path);
+    if (!tc_named(path, ".html")) return tc_fail("%s: step writes a page: give -o FILE.html", path);
     if (!tc_output_check(path)) return false;
     tg_params_hold(model->params, false); /* they are going to take a step */
     s.label = name ? tc_names_find(&model->labels, name) : 0;
     if (s.label < 0) return tc_fail("--label %s: the model has no such label", name);
     if (!tc_see(seen, model, options->arguments[1], false)) return false;
-    if (!name) s.label = seen->view.best;
-    if (seen->view.count > STEPPER_MOST_WORDS) {
-        return tc_fail("TEXT: %d words are too many: a page of steps has %d", (int)seen->view.count, STEPPER_MOST_WORDS);
+    if (!name) s.label = seen->best;
+    if (seen->count > STEPPER_MOST_WORDS) {
+        return tc_fail("TEXT: %d words are too many: a page of steps has %d", (int)seen->count, STEPPER_MOST_WORDS);
     }
     s.batch = seen->batch;
     s.fused = tg_tape_new(0);

@@ -19,12 +19,13 @@ bool tc_tape(tc_model *model, const tc_options *options)
 {
     const char *path = options->output;
     tc_seen seen = {0};
+    if (path && !tc_named(path, ".dot")) return tc_fail("%s: tape writes a graph: give -o FILE.dot", path);
     tg_tape *tape = tg_tape_new(0);
     bool good = (!path || tc_output_check(path)) && tc_see(&seen, model, options->arguments[1], false);
     if (good) {
         tg_tape_set_training(tape, false);
         tg_tensor *logits = tc_model_forward(tape, model, seen.batch, NULL);
-        good = tg_backward(tape, tg_cross_entropy(tape, logits, tg_ints_1d(&seen.view.best, 1))) || tc_fail("%s", tg_tape_error(tape));
+        good = tg_backward(tape, tg_cross_entropy(tape, logits, tg_ints_1d(&seen.best, 1))) || tc_fail("%s", tg_tape_error(tape));
     }
     good = good && (tg_tape_print(tape, stdout) || tc_fail("the tape cannot be shown")) && (!path || write_graph(tape, path));
     tg_tape_free(tape);

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* ---- what is said before training ---- */
@@ -69,11 +68,6 @@ typedef struct totals {
     double best; /* accuracy on the validation part */
 } totals;
 
-static const char *model_path(const tc_options *options)
-{
-    return options->output ? options->output : "textclf.safetensors";
-}
-
 static bool measure(const tc_material *m, totals *all)
 {
     tc_score score;
@@ -94,16 +88,14 @@ static bool measure(const tc_material *m, totals *all)
 /* After Ctrl-C: what there is of a single training is saved, of several only what was finished. */
 static int stop(tc_material *m, const tc_outcome *outcome, const totals *all)
 {
-    const char *path = model_path(&m->options), *checkpoint = m->options.schedule.checkpoint;
-    const bool save = m->options.seeds < 2 && outcome->best_epoch;
+    const char *path = m->options.output, *checkpoint = m->options.schedule.checkpoint;
+    const bool several = m->options.seeds > 1, save = !several && outcome->best_epoch;
     if (save && !tc_model_save(&m->model, path)) return TC_FAILED;
-    if (checkpoint) {
-        tc_fail("interrupted: the same command with --resume goes on from %s", checkpoint);
-    } else if (save || all->valid.count) {
-        tc_fail("interrupted: %s holds the best epoch so far; with --checkpoint FILE it could have gone on", path);
-    } else {
-        tc_fail("interrupted before the first epoch was done: no model is saved; with --checkpoint FILE it could have gone on");
-    }
+    if (checkpoint) tc_fail("interrupted: the same command with --resume goes on from %s", checkpoint);
+    else if (save) tc_fail("interrupted: %s holds the best epoch so far; with --checkpoint FILE it could have gone on", path);
+    else if (!several) tc_fail("interrupted before the first epoch was done: no model is saved; with --checkpoint FILE it could have gone on");
+    else if (all->valid.count) tc_fail("interrupted: %s holds the best of the trainings above", path);
+    else tc_fail("interrupted before the first training was done: no model is saved");
     return TC_INTERRUPTED;
 }
 
@@ -111,7 +103,7 @@ static int stop(tc_material *m, const tc_outcome *outcome, const totals *all)
 static int finish(tc_material *m, const tc_outcome *outcome, totals *all)
 {
     const tc_options *options = &m->options;
-    const char *path = model_path(options);
+    const char *path = options->output;
     const bool several = options->seeds > 1, better = !all->valid.count || outcome->accuracy > all->best;
     const long long epoch = (long long)outcome->best_epoch;
     if (better && !tc_model_save(&m->model, path)) return TC_FAILED;
@@ -165,11 +157,10 @@ static bool check_files(const tc_options *options)
     if (checkpoint && !resume && !access(checkpoint, F_OK)) {
         return tc_fail("%s: there is a training in it: go on with --resume, or remove the file", checkpoint);
     }
-    const char *const files[] = {model_path(options), checkpoint ? checkpoint : "", options->report ? options->report : ""};
-    for (int i = 0; i < 3; i++) {
-        if (*files[i] && !strcmp(files[i], files[(i + 1) % 3])) return tc_fail("%s: two files of the same name are to be written", files[i]);
+    if (options->report && !tc_named(options->report, ".html")) {
+        return tc_fail("%s: a report is a page: give --report FILE.html", options->report);
     }
-    return tc_output_check(model_path(options)) &&
+    return tc_output_check(options->output) && tc_model_replaceable(options->output) &&
            (!checkpoint || tc_output_check(checkpoint)) && (!options->report || tc_output_check(options->report));
 }
 
@@ -183,6 +174,6 @@ int tc_train(const tc_options *options)
         printf("validation: mean %.4f, deviation %.4f\n", tc_runs_mean(&all.valid), tc_runs_deviation(&all.valid));
     }
     if (all.test.count) printf("test:       mean %.4f, deviation %.4f\n", tc_runs_mean(&all.test), tc_runs_deviation(&all.test));
-    printf("saved:      the best on the validation part, %s\n", model_path(options));
+    printf("saved:      the best on the validation part, %s\n", options->output);
     return status;
 }

@@ -26,8 +26,8 @@ typedef struct tc_progress {
 /* Writes model and progress to the schedule's checkpoint, whole or not at all: then the old one stays, and a line says why. */
 void tc_checkpoint_save(tc_model *model, const tc_progress *progress, const tc_schedule *schedule);
 
-/* Takes model and progress from there; *found is false where there is no such file. `history` has room for all epochs. False after
- * tc_fail: it is damaged, or of another training. */
-bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_schedule *schedule, bool *found);
+/* Takes model and progress from there; *found is false where there is no such file. `history` has room for all epochs, of so many
+ * `batches`. False after tc_fail: it is damaged, or of another training. */
+bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_schedule *schedule, int64_t batches, bool *found);
 
 #endif

@@ -1,6 +1,6 @@
 #include "view.h"
 
-#include "../support/canvas.h"
+#include "../support/draw.h"
 #include "../support/failure.h"
 
 #include <math.h>
@@ -25,8 +25,6 @@ enum {
     LINE = 120,      /* from one line of boxes to the next */
     HEAD = 190,      /* above the first line */
 };
-
-static const tc_colour ink = {0.10, 0.12, 0.16}, grey = {0.45, 0.48, 0.54}, white = {1, 1, 1};
 
 typedef struct box {
     double x, y, width;
@@ -62,13 +60,13 @@ static size_t fitting(tc_fonts *fonts, const char *text, size_t length, double s
 }
 
 /* Places the boxes in lines; returns the height of the picture. */
-static double lay_out(const tc_view *view, tc_fonts *fonts, box *boxes)
+static double lay_out(const tc_seen *view, tc_fonts *fonts, box *boxes)
 {
     double x = MARGIN, y = HEAD, most = WIDTH - 2 * MARGIN;
     for (int32_t i = 0; i < view->count; i++) {
         char weight[32];
         size_t length = weight_text(weight, sizeof weight, view->weights[i]);
-        double word = tc_text_width(fonts, view->text + view->tokens[i].start, view->tokens[i].length, WORD);
+        double word = tc_text_width(fonts, view->text + view->tokens.items[i].start, view->tokens.items[i].length, WORD);
         double width = fmax(word + 2 * PADDING, tc_text_width(fonts, weight, length, SMALL));
         width = fmin(ceil(width), most);
         if (x > MARGIN && x + width > WIDTH - MARGIN) {
@@ -81,45 +79,35 @@ static double lay_out(const tc_view *view, tc_fonts *fonts, box *boxes)
     return y + LINE + MARGIN / 2.0;
 }
 
-/* Text with its middle at x; returns its width. */
-static double draw_centred(tc_canvas *canvas, tc_fonts *fonts, double x, double y, const char *text, size_t length,
-                           double size, tc_colour colour)
-{
-    double width = tc_text_width(fonts, text, length, size);
-    tc_text_draw(canvas, fonts, x - width / 2, y, text, length, size, colour);
-    return width;
-}
-
-static void draw_head(const tc_view *view, tc_canvas *canvas, tc_fonts *fonts)
+static void draw_head(const tc_seen *view, tc_canvas *canvas, tc_fonts *fonts)
 {
     const char *label = view->labels->items[view->best], *caption = "where the attention went";
-    size_t length = fitting(fonts, label, strlen(label), TITLE, WIDTH - 2 * MARGIN - 6 * TITLE);
-    tc_text_draw(canvas, fonts, MARGIN, MARGIN + 44, label, length, TITLE, ink);
-    char text[64];
-    snprintf(text, sizeof text, "%.1f %%", 100 * view->probabilities[view->best]);
-    double x = MARGIN + tc_text_width(fonts, label, length, TITLE) + 20;
-    tc_text_draw(canvas, fonts, x, MARGIN + 44, text, strlen(text), TITLE, tint(1));
+    const int length = (int)fitting(fonts, label, strlen(label), TITLE, WIDTH - 2 * MARGIN - 6 * TITLE);
+    const double x = MARGIN + tc_text_width(fonts, label, (size_t)length, TITLE) + 20;
+    draw_text(canvas, fonts, MARGIN, MARGIN + 44, TITLE, DRAW_LEFT, draw_ink, "%.*s", length, label);
+    draw_text(canvas, fonts, x, MARGIN + 44, TITLE, DRAW_LEFT, tint(1), "%.1f %%", 100 * view->probabilities[view->best]);
     for (int32_t i = 0; i < view->count; i++) {
         if (view->ids[i] == TC_UNKNOWN) caption = "where the attention went; underlined: not in the vocabulary";
     }
-    tc_text_draw(canvas, fonts, MARGIN, MARGIN + 92, caption, strlen(caption), SUBTITLE, grey);
+    draw_text(canvas, fonts, MARGIN, MARGIN + 92, SUBTITLE, DRAW_LEFT, draw_grey, "%s", caption);
 }
 
-static void draw_word(const tc_view *view, int32_t i, const box *place, double most, tc_canvas *canvas, tc_fonts *fonts)
+static void draw_word(const tc_seen *view, int32_t i, const box *place, double most, tc_canvas *canvas, tc_fonts *fonts)
 {
-    const char *word = view->text + view->tokens[i].start;
-    double share = view->weights[i] / most, middle = place->x + place->width / 2;
-    tc_colour colour = share > 0.75 ? white : ink; /* about where both contrast equally with the tint */
-    size_t length = fitting(fonts, word, view->tokens[i].length, WORD, place->width);
-    tc_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
-    double width = draw_centred(canvas, fonts, middle, place->y + 45, word, length, WORD, colour);
-    if (view->ids[i] == TC_UNKNOWN) tc_canvas_box(canvas, middle - width / 2, place->y + 55, width, 3, 1.5, colour);
+    const char *word = view->text + view->tokens.items[i].start;
+    const double share = view->weights[i] / most, middle = place->x + place->width / 2;
+    const tc_colour colour = share > 0.75 ? draw_white : draw_ink; /* about where both contrast equally with the tint */
+    const size_t length = fitting(fonts, word, view->tokens.items[i].length, WORD, place->width);
+    const double width = tc_text_width(fonts, word, length, WORD);
     char weight[32];
-    length = weight_text(weight, sizeof weight, view->weights[i]);
-    draw_centred(canvas, fonts, middle, place->y + BOX + 26, weight, length, SMALL, grey);
+    weight_text(weight, sizeof weight, view->weights[i]);
+    tc_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
+    draw_text(canvas, fonts, middle, place->y + 45, WORD, DRAW_MIDDLE, colour, "%.*s", (int)length, word);
+    if (view->ids[i] == TC_UNKNOWN) tc_canvas_box(canvas, middle - width / 2, place->y + 55, width, 3, 1.5, colour);
+    draw_text(canvas, fonts, middle, place->y + BOX + 26, SMALL, DRAW_MIDDLE, draw_grey, "%s", weight);
 }
 
-static bool draw(const tc_view *view, tc_fonts *fonts, const char *path)
+static bool draw(const tc_seen *view, tc_fonts *fonts, const char *path)
 {
     box *boxes = tc_allocate(NULL, (size_t)view->count, sizeof *boxes);
     if (!boxes) return false;
@@ -137,7 +125,7 @@ static bool draw(const tc_view *view, tc_fonts *fonts, const char *path)
     return good;
 }
 
-bool tc_view_draw(const tc_view *view, const char *font, const char *path)
+bool tc_view_draw(const tc_seen *view, const char *font, const char *path)
 {
     tc_fonts fonts;
     bool good = tc_fonts_open(&fonts, font) && draw(view, &fonts, path);
@@ -163,25 +151,46 @@ int tc_view_columns(const char *text, size_t length)
     return sum;
 }
 
-int tc_view_widest(const tc_view *view)
+void tc_view_plain(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) putchar((unsigned char)text[i] < ' ' || text[i] == 0x7F ? ' ' : text[i]);
+}
+
+void tc_view_cell(const char *text, int width, bool right)
+{
+    int used = 0;
+    size_t end = 0;
+    for (int c; text[end]; used += utf8proc_charwidth(c)) {
+        const size_t bytes = tc_text_next(text + end, &c);
+        if (used + utf8proc_charwidth(c) > width) break;
+        end += bytes;
+    }
+    printf("%*s", right ? width - used : 0, "");
+    tc_view_plain(text, end);
+    printf("%*s", right ? 0 : width - used, "");
+}
+
+int tc_view_widest(const tc_seen *view)
 {
     int widest = 0;
     for (int32_t i = 0; i < view->count; i++) {
-        const int width = tc_view_columns(view->text + view->tokens[i].start, view->tokens[i].length);
+        const int width = tc_view_columns(view->text + view->tokens.items[i].start, view->tokens.items[i].length);
         if (width > widest) widest = width;
     }
     return widest;
 }
 
-void tc_view_head(const tc_view *view, bool colour)
+void tc_view_head(const tc_seen *view, bool colour)
 {
-    printf("%s%s %.4f%s\n", colour ? "\033[1m" : "", view->labels->items[view->best], view->probabilities[view->best],
-           colour ? "\033[0m" : "");
+    const char *label = view->labels->items[view->best];
+    fputs(colour ? "\033[1m" : "", stdout);
+    tc_view_plain(label, strlen(label));
+    printf(" %.4f%s\n", view->probabilities[view->best], colour ? "\033[0m" : "");
 }
 
-bool tc_view_word(const tc_view *view, int32_t i, int widest)
+bool tc_view_word(const tc_seen *view, int32_t i, int widest)
 {
-    const tc_token *token = &view->tokens[i];
+    const tc_token *token = &view->tokens.items[i];
     const char *word = view->text + token->start;
     const bool known = view->ids[i] != TC_UNKNOWN;
     printf("  %.*s%*s %s ", (int)token->length, word, widest - tc_view_columns(word, token->length), "", known ? " " : "?");

@@ -20,6 +20,13 @@ for command in '' train compare check eval predict attend explain step tape; do
     check "$command --help says nothing" [ -s out ]
 done
 
+run --version
+ran 0 --version
+says --version '^textclf [0-9]*\.[0-9]*\.[0-9]*$' out
+run help train
+"$textclf" train --help | cmp -s - out
+check 'help train is not train --help' [ $? -eq 0 ]
+
 # ---- what the main job does ----
 
 run train builtin:documents --epochs 10 -o documents.st
@@ -105,6 +112,9 @@ printf 'good\r\n\nbad' | "$textclf" predict reviews.st >out 2>err
 check 'predict: an empty line and one without an end' [ "$(wc -l <out)" -eq 3 ]
 printf 'good\n\377\nbad\n' | "$textclf" predict reviews.st >out 2>err
 check 'predict: bad UTF-8 passes' [ $? -eq 1 ]
+printf '\357\273\277good\ta\033[31m\n' | "$textclf" predict reviews.st 2>/dev/null | cut -f 4- >marks
+printf 'good a [31m\n' | cmp -s - marks
+check "predict: a byte order mark or what is no text is shown: $(cat marks)" [ $? -eq 0 ]
 says 'predict: bad UTF-8' '^textclf: standard input:2: byte 1, 0xFF' err
 
 run attend reviews.st 'what a wonderful film' -o look.png
@@ -365,6 +375,51 @@ refused 1 'labels.st: .*fewer than two labels' predict labels.st text
 refused 1 'stop.st: .*stopwords: it is not a JSON array' predict stop.st text
 refused 1 'empty.st: .*holds no parameter' predict empty.st text
 
+# ---- a model that was tampered with ----
+
+# tamper NAME VALUE: reviews.st with one number of classify.bias changed
+tamper()
+{
+    python3 - "$1" "$2" <<'END'
+import json, struct, sys
+data = bytearray(open("reviews.st", "rb").read())
+size = struct.unpack("<Q", data[:8])[0]
+at = 8 + size + json.loads(data[8:8 + size])["classify.bias"]["data_offsets"][0]
+data[at:at + 4] = struct.pack("<f", float(sys.argv[2]))
+open(sys.argv[1], "wb").write(data)
+END
+}
+tamper nan.st nan
+tamper huge.st 1e38
+for command in predict attend explain step tape; do
+    refused 1 'nan.st: classify.bias has a number that is not finite' $command nan.st good
+    run $command huge.st good
+    ran 0 "$command with a huge weight"
+    check "$command with a huge weight: not a number: $(cat out)" [ "$(grep -c 'nan' out)" -eq 0 ]
+done
+rm -f step.html
+
+# ---- what is read is not written over ----
+
+cp gaps.csv kept.csv
+for written in '-o kept.csv' '-o ./kept.csv --epochs 1' '--report folder/../kept.csv'; do
+    # shellcheck disable=SC2086
+    refused 1 '.*kept.csv: it is to be read and to be written' train kept.csv $written
+done
+ln -s kept.csv link.csv
+refused 1 'link.csv: it is to be read and to be written' train builtin:documents --valid kept.csv --checkpoint link.csv --resume
+refused 1 'kept.csv: it is to be read and to be written' train builtin:documents --stopwords kept.csv -o kept.csv
+refused 1 'kept.csv: it is there and no model' train builtin:documents -o kept.csv
+refused 1 'kept.csv: a report is a page: give --report FILE.html' train builtin:documents --report kept.csv -o new.st
+refused 1 '.*new.html: two files of the same name' train builtin:documents --report new.html -o ./new.html
+refused 1 'reviews.st: it is to be read and to be written' attend reviews.st good -o reviews.st
+for command in attend explain step tape; do refused 1 'kept.csv: .* give -o FILE' $command reviews.st good -o kept.csv; done
+check 'what is read was written over' cmp -s gaps.csv kept.csv
+for again in 1 2; do
+    run train builtin:documents --epochs 1 --embedding 4 --hidden 4 -o again.st
+    ran 0 "a model in the place of a model, $again"
+done
+
 # ---- places that cannot be written ----
 
 refused 1 'folder: .*no regular file' train small.tsv -o folder
@@ -490,8 +545,12 @@ done
 run compare builtin:english --embedding 8 --hidden 4 --epochs 1 --seeds 2
 ran 0 compare
 check 'compare: not each attention on bilstm, and the other encoders with and without' \
-    [ "$(awk 'NR > 2 && NF == 6 { print $1, $2 }' out | sort | uniq | wc -l)" -eq 14 ]
+    [ "$(awk 'NR > 3 && NF == 6 { print $1, $2 }' out | sort | uniq | wc -l)" -eq 14 ]
+says compare '^accuracy on 80 rows of builtin:english-test$' out
 refused 1 'there is nothing to measure on' compare builtin:documents
+run train builtin:english --min-count 5000 -o no.st
+ran 1 'no word is left'
+says 'no word is left' '^textclf: builtin:english: no word is left to learn from: lower --min-count' err
 refused 2 '--encoder gru: it takes lstm' train --encoder gru
 
 # ---- how it is trained ----

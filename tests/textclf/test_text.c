@@ -147,7 +147,7 @@ START_TEST(names_as_json)
 {
     static const char *const strings[] = {"with \"quotes\"", "", "\u5F88", "a\\b\n"};
     tc_names names, again;
-    ck_assert(tc_names_set(&names, strings, 4));
+    ck_assert(tc_names_set(&names, "names", strings, 4));
     char *json = tc_names_to_json(&names);
     ck_assert(tc_names_from_json(&again, json, "it"));
     ck_assert_int_eq(again.count, 4);
@@ -305,7 +305,10 @@ START_TEST(csv)
     READ("text,label\n\"good\",\"p\"\n", with, "2 p|good;");                                     /* 5 */
     READ("text,label\n\"a, b\",p\n\"c\nd\r\n\ne\",n\nf,p\n", with, "2 p|a, b;3 n|c\nd\r\n\ne;7 p|f;"); /* 6 */
     READ("text,label\n\"a \"\"b\"\" \"\"\",p\n\"\"\"\",n\n", with, "2 p|a \"b\" \";3 n|\";");    /* 7 */
-    READ("text,label\n\"\",p\n,n\n", with, "2 p|;3 n|;");
+    READ("text,label\n\"\",p\n,n\nx,p\n", with, "2 p|;3 n|;4 p|x;");
+    READ("text,label\r\"a\rb\",p\rc,n\r", with, "2 p|a\nb;4 n|c;");                              /* lines that end in CR alone */
+    REFUSED_AS("text,label\n\"\",p\n ,n\n", ":2: no usable row, each of 2 texts is empty", .format = TC_AUTO);
+    REFUSED_AS("{\"text\": \"a\", \"label\": \"p\"}\n", "; it looks like JSON", .format = TC_AUTO);
     READ("text,label\na, \"b\" \n \"c\" , d \r\n", with, "2 b|a;3 d|c;");                        /* blanks outside of quotes */
     READ("text,label\na \"b\" c,p\n5\" tv,n\n", with, "2 p|a \"b\" c;3 n|5\" tv;");              /* a quote in the middle */
     READ("\xEF\xBB\xBF\"text\",label\n\n \r\na,p\n", with, "4 p|a;");                            /* mark, empty lines */
@@ -404,6 +407,8 @@ START_TEST(lines)
     READ("__label__p __label__n a\n__label__n b __label__p\nc __label__n __label__p\nd __label__p\n", about, "1 p|a;2 n|b;3 n|c;4 p|d;");
     READ("__label__p a\nb c\n__label__ d\n__label__n e\n", about, "1 p|a;4 n|e;"); /* rows without a label */
     READ_AS("p good film\nn\tbad\r\np\n", "lines of a label and a text", "1 p|good film;2 n|bad;3 p|;", .format = TC_LABEL_TEXT);
+    REFUSED_AS("a b\nc d\n", "no usable row, none of 2 has a label (fastText's lines, the label follows __label__): name another --format",
+               .format = TC_FASTTEXT);
     READ_AS("good film p\nbad\tn\r\np\n", "lines of a text and a label", "1 p|good film;2 n|bad;3 p|;", .format = TC_TEXT_LABEL);
     READ_AS("text label\ngood p\n", "lines of a text and a label, below a header", "2 p|good;", .format = TC_TEXT_LABEL,
             .header = TC_HEADER_YES);
@@ -447,7 +452,7 @@ START_TEST(unseen_label)
     tc_data data;
     tc_names labels;
     static const char *const known[] = {"neg", "pos"};
-    ck_assert(tc_names_set(&labels, known, 2));
+    ck_assert(tc_names_set(&labels, "labels", known, 2));
     WRITE("a\tpos\n\nb\tneutral\n");
     ck_assert(tc_data_read(&data, path, NULL));
     ck_assert(!tc_data_number_labels(&data, &labels));
