@@ -61,9 +61,13 @@ TG_BEGIN_DECLS
  * once. */
 typedef void *(*tg_allocator)(void *memory, size_t size);
 
-/* Sets the allocator of the whole process; NULL goes back to realloc and free. Call it before anything else of the
- * library, or while the library holds no memory. Not thread-safe. */
+/* Sets the allocator of the whole process, and jansson's with it (json_set_alloc_funcs); NULL goes back to realloc and free, for
+ * both. Call it before anything else of the library, or while the library holds no memory. Not thread-safe. */
 TG_EXPORT void tg_set_allocator(tg_allocator allocator);
+
+/* That allocator itself, for memory of a program's own. Thread-safe if the allocator is. */
+TG_EXPORT void *tg_realloc(void *memory, size_t size);
+static inline void tg_free(void *memory) { tg_realloc(memory, 0); }
 
 /* The instruction set whose kernels run: "baseline", "avx2" or "avx512". The best that the processor has is chosen at
  * first use; the environment variable TG_ISA can name a lower one. Thread-safe. */

@@ -17,8 +17,8 @@ enum { TG_ALIGNMENT = 64 }; /* of all arena memory: a cache line, and the widest
 
 /* ---- memory.c: the allocator entry point, and arenas ---- */
 
-void *tg_realloc(void *memory, size_t size);
-static inline void tg_free(void *memory) { tg_realloc(memory, 0); }
+/* The bytes that this thread last asked for in vain: set it to 0 before a call of jansson's, which says only that it failed. */
+extern _Thread_local size_t tg_refused;
 
 /* A list of chunks, filled from the front. A reset keeps the memory; where it took several chunks, the next use gets one
  * that is as large as all of them, so that a steady loop ends with one chunk and no allocation. */
@@ -49,6 +49,9 @@ typedef struct tg_text { char text[160]; } tg_text;
 tg_text tg_text_of(int ndim, const int64_t *shape);
 
 /* ---- sticky errors ---- */
+
+/* What a tape or parameters say that are NULL. */
+const char *tg_no_memory(const char *what, size_t bytes);
 
 typedef struct tg_error {
     bool set;

@@ -1,4 +1,5 @@
 /* The one entry point of all memory, arenas, and checked sizes. */
+#include <jansson.h>
 #include <stdlib.h>
 
 #include "internal.h"
@@ -13,13 +14,22 @@ static void *libc_allocator(void *memory, size_t size)
 }
 
 static tg_allocator allocator = libc_allocator;
+_Thread_local size_t tg_refused;
 
-void tg_set_allocator(tg_allocator chosen) { allocator = chosen ? chosen : libc_allocator; }
+static void *allocate(size_t size) { return tg_realloc(NULL, size); }
+
+void tg_set_allocator(tg_allocator chosen)
+{
+    allocator = chosen ? chosen : libc_allocator;
+    json_set_alloc_funcs(chosen ? allocate : malloc, chosen ? tg_free : free);
+}
 
 void *tg_realloc(void *memory, size_t size)
 {
     if (size == 0 && memory == NULL) return NULL;
-    return allocator(memory, size);
+    void *result = allocator(memory, size);
+    if (size && !result) tg_refused = size;
+    return result;
 }
 
 /* ---- arenas ---- */
@@ -113,6 +123,13 @@ tg_text tg_text_of(int ndim, const int64_t *shape)
 }
 
 /* ---- sticky errors ---- */
+
+const char *tg_no_memory(const char *what, size_t bytes)
+{
+    static _Thread_local char text[64];
+    snprintf(text, sizeof text, "out of memory: %zu bytes for %s", bytes, what);
+    return text;
+}
 
 void tg_fail_v(tg_error *error, const char *prefix, const char *format, va_list arguments)
 {

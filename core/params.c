@@ -25,7 +25,7 @@ void tg_params_free(tg_params *params)
 
 const char *tg_params_error(const tg_params *params)
 {
-    if (!params) return "out of memory: no parameters";
+    if (!params) return tg_no_memory("parameters", sizeof *params);
     return params->error.set ? params->error.text : NULL;
 }
 
@@ -190,10 +190,12 @@ const char *tg_params_metadata(const tg_params *params, const char *key)
 bool tg_params_set_metadata(tg_params *params, const char *key, const char *value)
 {
     if (!params || params->error.set) return false;
+    tg_refused = 0;
     if (!params->metadata) params->metadata = json_object();
     if (!value) json_object_del(params->metadata, key);
     else if (json_object_set_new(params->metadata, key, json_string(value)) != 0)
-        return tg_fail(&params->error, "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key,
-                       strlen(value));
+        return tg_refused ? tg_fail(&params->error, "out of memory: %zu bytes for the metadata %s", tg_refused, key)
+                          : tg_fail(&params->error, "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key,
+                                    strlen(value));
     return true;
 }

@@ -113,8 +113,10 @@ TG_EXPORT const char *tg_params_metadata(const tg_params *params, const char *ke
 typedef enum tg_save_what { TG_SAVE_MODEL, TG_SAVE_STATE } tg_save_what;
 
 /* Writes the parameters and metadata to a safetensors file; with TG_SAVE_STATE the optimizers' state too, so that
- * training goes on from it in the same bits. The file is written beside its place, synced and renamed: `path` holds the
- * old file or the new one, never a part. False, with the error set, when that fails. */
+ * training goes on from it in the same bits. The file is written beside its place, as "path.partial", synced and renamed, and
+ * the folder synced: at any time `path` holds the old file or the new one, never a part. A partial file that is left by a process
+ * that was killed is overwritten by the next save; the saves to one folder wait for each other. False, with the error set, when
+ * that fails: then `path` is as it was, and nothing lies beside it. */
 TG_EXPORT bool tg_params_save(tg_params *params, const char *path, tg_save_what what);
 
 /* Reads a safetensors file (F64, F32, F16, BF16): metadata is taken over, and each tensor goes to the parameter of its

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,20 +61,33 @@ static const number_format formats[] = {
 
 static const char *own_format(void) { return sizeof(tg_real) == 8 ? "F64" : "F32"; }
 
+/* Reads or writes all of `size` bytes, in as many goes as it takes. False with errno set, which is 0 where a file ends early. */
+static bool transfer(int file, void *bytes, size_t size, bool out)
+{
+    for (size_t done = 0; done < size;) {
+        void *at = (char *)bytes + done;
+        const ssize_t count = out ? write(file, at, size - done) : read(file, at, size - done);
+        if (count == 0) errno = out ? EIO : 0;
+        if (count == 0 || (count < 0 && errno != EINTR)) return false;
+        if (count > 0) done += (size_t)count;
+    }
+    return true;
+}
+
 /* ---- writing ---- */
 
 /* Tensors pass twice in the same order: into the header, then (header NULL) their numbers into the file. */
 typedef struct writer {
     json_t *header;
     uint64_t offset;
-    FILE *file;
+    int file;
 } writer;
 
 /* What belongs to a parameter: its values (state NULL), or of an optimizer's state the one of that name. */
-static bool write_tensor(writer *w, const tg_param_entry *entry, const char *state, int ndim, const char *dtype,
-                         const void *data, size_t bytes)
+static bool write_tensor(writer *w, const tg_param_entry *entry, const char *state, int ndim, const char *dtype, void *data,
+                         size_t bytes)
 {
-    if (!w->header) return fwrite(data, 1, bytes, w->file) == bytes;
+    if (!w->header) return transfer(w->file, data, bytes, true);
     char name[TG_MAX_NAME + sizeof STATE_PREFIX + TG_STATE_NAME + 1];
     snprintf(name, sizeof name, "%s%s%s%s", state ? STATE_PREFIX : "", state ? state : "", state ? "/" : "", entry->name);
     json_t *sizes = json_array();
@@ -92,7 +106,7 @@ static bool write_tensors(writer *w, const tg_params *params, tg_save_what what)
         const tg_param_entry *entry = params->entries[i];
         const tg_tensor *tensor = &entry->tensor;
         const size_t bytes = (size_t)tensor->size * sizeof(tg_real);
-        const double steps = (double)entry->steps;
+        double steps = (double)entry->steps;
         good = write_tensor(w, entry, NULL, tensor->ndim, own_format(), tensor->data, bytes);
         if (what != TG_SAVE_STATE) continue;
         for (int k = 0; good && k < TG_MAX_STATES && entry->states[k].data; k++)
@@ -102,37 +116,49 @@ static bool write_tensors(writer *w, const tg_params *params, tg_save_what what)
     return good;
 }
 
-/* NULL when there is no memory or a name or a value is no UTF-8. */
-static json_t *make_header(const tg_params *params, tg_save_what what)
+/* The length of the header, and the header, padded to a multiple of 8 bytes; the caller frees it. NULL with the error set. */
+static char *make_header(tg_params *params, tg_save_what what, size_t *size)
 {
+    tg_refused = 0;
     writer w = {.header = json_object()};
-    if (w.header && (!json_object_size(params->metadata) || !json_object_set(w.header, "__metadata__", params->metadata)) &&
-        write_tensors(&w, params, what))
-        return w.header;
-    json_decref(w.header);
-    return NULL;
-}
-
-/* The header is padded to a multiple of 8 bytes. */
-static bool write_contents(const tg_params *params, tg_save_what what, const json_t *header, FILE *file)
-{
-    const size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
+    bool good = w.header && (!json_object_size(params->metadata) || !json_object_set(w.header, "__metadata__", params->metadata)) &&
+                write_tensors(&w, params, what);
+    const size_t length = good ? json_dumpb(w.header, NULL, 0, JSON_COMPACT) : 0;
     const uint64_t padded = (length + 7) / 8 * 8;
-    return length && fwrite(&padded, sizeof padded, 1, file) == 1 && json_dumpf(header, file, JSON_COMPACT) == 0 &&
-           fprintf(file, "%*s", (int)(padded - length), "") >= 0 &&
-           write_tensors(&(writer){.file = file}, params, what) && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    *size = (size_t)padded + 8;
+    char *header = length ? tg_realloc(NULL, *size) : NULL;
+    if (header) {
+        memset(header, ' ', *size);
+        memcpy(header, &padded, 8);
+        good = json_dumpb(w.header, header + 8, length, JSON_COMPACT) == length;
+    }
+    json_decref(w.header);
+    if (header && good) return header;
+    tg_free(header);
+    if (tg_refused) return tg_fail(&params->error, "out of memory: %zu bytes for a header", tg_refused);
+    return tg_fail(&params->error, "a parameter's name is no UTF-8, or there is no memory for the header of a file");
 }
 
-/* Makes the renaming itself durable; a file system that cannot sync a folder is no reason to fail. */
-static void sync_folder(const char *path)
+/* `path` holds the old file or the new one at any time: the new one is written beside it, synced, renamed, and the folder synced,
+ * which makes the renaming itself durable. The folder is locked meanwhile, so that what stands there under that name was left by
+ * a process that was killed. A folder that cannot be opened, locked or synced is no reason to fail. Returns 0 or errno's value. */
+static int write_file(const char *path, char *header, size_t size, const tg_params *params, tg_save_what what)
 {
-    char folder[4096] = ".";
+    char partial[4096], folder[4096] = ".";
     const char *slash = strrchr(path, '/');
+    if ((size_t)snprintf(partial, sizeof partial, "%s.partial", path) >= sizeof partial) return ENAMETOOLONG;
     if (slash) snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    int file = open(folder, O_RDONLY);
-    if (file < 0) return;
-    fsync(file);
-    close(file);
+    const int place = open(folder, O_RDONLY | O_CLOEXEC);
+    flock(place, LOCK_EX);
+    const int file = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    const bool written = file >= 0 && transfer(file, header, size, true) && write_tensors(&(writer){.file = file}, params, what) &&
+                         fsync(file) == 0 && rename(partial, path) == 0;
+    const int reason = written ? 0 : errno;
+    if (file >= 0) close(file); /* synced already: it is whole, whatever this says */
+    if (written) fsync(place);
+    else if (file >= 0) unlink(partial);
+    if (place >= 0) close(place);
+    return reason;
 }
 
 bool tg_params_save(tg_params *params, const char *path, tg_save_what what)
@@ -142,25 +168,13 @@ bool tg_params_save(tg_params *params, const char *path, tg_save_what what)
     struct stat status;
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return tg_fail(&params->error, "cannot save %s: it is there and no regular file", path);
-    char partial[4096];
-    int length = snprintf(partial, sizeof partial, "%s.%ld.partial", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof partial) return tg_fail(&params->error, "cannot save: the path is too long");
-    json_t *header = make_header(params, what);
-    if (!header)
-        return tg_fail(&params->error, "cannot save %s: no memory for its header, or a name or text that is no UTF-8",
-                       path);
-    FILE *file = fopen(partial, "wbe");
-    bool written = file && write_contents(params, what, header, file);
-    int reason = errno;
-    json_decref(header);
-    if (file && fclose(file) != 0 && written) written = false, reason = errno;
-    if (written && rename(partial, path) != 0) written = false, reason = errno;
-    if (!written) {
-        if (file) unlink(partial);
-        return tg_fail(&params->error, "cannot save %s: %s", path, strerror(reason));
-    }
-    sync_folder(path);
-    return true;
+    size_t size;
+    char *header = make_header(params, what, &size);
+    if (!header) return false;
+    const int reason = write_file(path, header, size, params, what);
+    tg_free(header);
+    if (reason == ENAMETOOLONG) return tg_fail(&params->error, "cannot save: the path is too long");
+    return !reason || tg_fail(&params->error, "cannot save %s: %s", path, strerror(reason));
 }
 
 /* ---- reading ---- */
@@ -173,15 +187,17 @@ typedef struct reader {
     tg_loaded_file found;
 } reader;
 
+/* All that fails in between, jansson among it: for want of memory, if some was refused. */
 static bool bad_file(const reader *r, const char *what, const char *name)
 {
+    if (tg_refused) return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", tg_refused, r->path);
     return tg_fail(&r->params->error, "cannot load %s: %s%s%s", r->path, name ? name : "", name ? ": " : "", what);
 }
 
-static void *reader_alloc(reader *r, size_t bytes, const char *name)
+static void *reader_alloc(reader *r, size_t bytes)
 {
     void *memory = tg_arena_alloc(&r->found.arena, bytes);
-    return memory ? memory : tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", bytes, name);
+    return memory ? memory : tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", bytes, r->path);
 }
 
 static bool read_shape(const reader *r, const json_t *sizes, tg_tensor *tensor)
@@ -198,18 +214,19 @@ static bool read_shape(const reader *r, const json_t *sizes, tg_tensor *tensor)
     return tensor->size >= 0 || bad_file(r, "its shape is too large", tensor->name);
 }
 
-static bool read_tensor(reader *r, const char *name, json_t *entry)
+static bool read_tensor(reader *r, const char *name, const json_t *entry)
 {
-    const char *dtype;
-    json_t *shape;
-    json_int_t from, to;
-    if (json_unpack(entry, "{s:s, s:o, s:[I, I!]}", "dtype", &dtype, "shape", &shape, "data_offsets", &from, &to) != 0)
+    const json_t *shape = json_object_get(entry, "shape"), *place = json_object_get(entry, "data_offsets");
+    const char *dtype = json_string_value(json_object_get(entry, "dtype"));
+    const json_t *begin = json_array_get(place, 0), *end = json_array_get(place, 1);
+    const json_int_t from = json_integer_value(begin), to = json_integer_value(end);
+    if (!dtype || !shape || json_array_size(place) != 2 || !json_is_integer(begin) || !json_is_integer(end))
         return bad_file(r, "its entry is not a dtype, a shape and two data_offsets", name);
     const number_format *format = NULL;
     for (size_t k = 0; k < sizeof formats / sizeof *formats; k++)
         if (strcmp(formats[k].name, dtype) == 0) format = &formats[k];
     if (!format) return bad_file(r, "its dtype is none of F32, F64, F16, BF16", name);
-    char *kept = reader_alloc(r, strlen(name) + 1, name);
+    char *kept = reader_alloc(r, strlen(name) + 1);
     if (!kept) return false;
     tg_tensor tensor = {.name = strcpy(kept, name)};
     if (!read_shape(r, shape, &tensor)) return false;
@@ -220,23 +237,45 @@ static bool read_tensor(reader *r, const char *name, json_t *entry)
     return true;
 }
 
+/* The header's JSON. jansson's lexer keeps a token in a buffer, does not notice when that cannot grow (its issue 362), and then
+ * reads past it. So it is made to grow at once, by a string before the header of which no byte matters, into memory that was there
+ * a moment ago. */
+static json_t *read_header(reader *r, int file, size_t length)
+{
+    static const char before[] = "[\"", between[] = "\",";
+    size_t pad = 16;
+    while (pad < length) pad *= 2; /* so that the buffer does not grow at the closing quote */
+    const size_t start = pad + 4;
+    char *text = reader_alloc(r, start + length + 1), *room = text ? tg_realloc(NULL, 5 * pad) : NULL;
+    tg_free(room);
+    if (!room) return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", 5 * pad, r->path);
+    memcpy(memset(text, 'x', start), before, 2);
+    memcpy(text + start - 2, between, 2);
+    text[start + length] = ']';
+    if (!transfer(file, text + start, length, false)) return bad_file(r, errno ? strerror(errno) : "it ends early", NULL), NULL;
+    json_t *both = json_loadb(text, start + length + 1, JSON_REJECT_DUPLICATES, NULL);
+    json_t *header = json_array_size(both) == 2 ? json_incref(json_array_get(both, 1)) : NULL;
+    json_decref(both);
+    if (!json_is_object(header) || tg_refused) bad_file(r, "it is no safetensors file (its header is no JSON object)", NULL);
+    return header;
+}
+
 /* The whole file into memory, and its header. */
-static bool read_file(reader *r, FILE *file, json_t **header)
+static bool read_file(reader *r, int file, json_t **header)
 {
     struct stat status;
     uint64_t length;
-    if (fstat(fileno(file), &status) != 0) return bad_file(r, strerror(errno), NULL);
+    if (fstat(file, &status) != 0) return bad_file(r, strerror(errno), NULL);
     if (!S_ISREG(status.st_mode)) return bad_file(r, "it is no regular file", NULL);
     const uint64_t size = (uint64_t)status.st_size;
-    if (size < 8 || fread(&length, 8, 1, file) != 1 || length > size - 8 || length > 100u << 20)
+    if (size < 8 || size > PTRDIFF_MAX || !transfer(file, &length, 8, false) || length > size - 8 || length > 100u << 20)
         return bad_file(r, "it is no safetensors file (the length of its header is wrong)", NULL);
-    char *text = reader_alloc(r, size - 8, r->path);
-    if (!text) return false;
-    if (fread(text, 1, size - 8, file) != size - 8) return bad_file(r, "it ends early", NULL);
-    r->data = (const unsigned char *)text + length;
     r->size = size - 8 - length;
-    *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-    return json_is_object(*header) || bad_file(r, "it is no safetensors file (its header is no JSON object)", NULL);
+    *header = read_header(r, file, (size_t)length);
+    unsigned char *data = r->params->error.set ? NULL : reader_alloc(r, (size_t)r->size);
+    r->data = data;
+    if (!data) return false;
+    return transfer(file, data, (size_t)r->size, false) || bad_file(r, errno ? strerror(errno) : "it ends early", NULL);
 }
 
 static int by_place(const void *a, const void *b)
@@ -251,7 +290,7 @@ static bool read_tensors(reader *r, json_t *header)
 {
     const char *name;
     json_t *entry;
-    r->found.tensors = reader_alloc(r, json_object_size(header) * sizeof *r->found.tensors, r->path);
+    r->found.tensors = reader_alloc(r, json_object_size(header) * sizeof *r->found.tensors);
     if (!r->found.tensors) return false;
     json_object_foreach(header, name, entry)
         if (strcmp(name, "__metadata__") != 0 && !read_tensor(r, name, entry)) return false;
@@ -344,7 +383,7 @@ static bool take_over(reader *r, json_t *metadata)
     tg_params *params = r->params;
     if (!params->metadata) params->metadata = json_object();
     if (metadata && json_object_update(params->metadata, metadata) != 0)
-        return tg_fail(&params->error, "out of memory: the metadata of %s", r->path);
+        return bad_file(r, "no memory for its metadata", NULL);
     tg_arena_free(&params->loaded.arena);
     params->loaded = r->found;
     params->from_file = true;
@@ -359,8 +398,9 @@ bool tg_params_load(tg_params *params, const char *path)
     if (!params || params->error.set) return false;
     if (params->held) return tg_fail(&params->error, "%s: the parameters are held; end that by tg_params_hold", path);
     reader r = {.params = params, .path = path};
-    FILE *file = fopen(path, "rb");
-    if (!file) return bad_file(&r, strerror(errno), NULL);
+    tg_refused = 0;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return bad_file(&r, strerror(errno), NULL);
     json_t *header = NULL;
     bool good = read_file(&r, file, &header) && check_metadata(&r, json_object_get(header, "__metadata__")) &&
                 read_tensors(&r, header);
@@ -368,7 +408,7 @@ bool tg_params_load(tg_params *params, const char *path)
     good = good && take_over(&r, json_object_get(header, "__metadata__"));
     json_decref(header);
     tg_arena_free(&r.found.arena);
-    fclose(file);
+    close(file);
     return good;
 }
 

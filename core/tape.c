@@ -32,7 +32,7 @@ void tg_tape_reset(tg_tape *tape)
 
 const char *tg_tape_error(const tg_tape *tape)
 {
-    if (!tape) return "out of memory: no tape";
+    if (!tape) return tg_no_memory("a tape", sizeof *tape);
     return tape->error.set ? tape->error.text : NULL;
 }
 

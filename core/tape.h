@@ -26,7 +26,7 @@ TG_EXPORT void tg_tape_free(tg_tape *tape);
 TG_EXPORT void tg_tape_reset(tg_tape *tape);
 
 /* The sticky error as one line without a newline, or NULL. The text is good until the next call on the tape. A NULL tape
- * has the error "out of memory: no tape". */
+ * has the error "out of memory", with the bytes of one. */
 TG_EXPORT const char *tg_tape_error(const tg_tape *tape);
 
 /* Returns the sticky error like tg_tape_error and clears it, so that the tape can be used again after a reset. */

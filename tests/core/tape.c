@@ -215,8 +215,9 @@ START_TEST(null_is_taken_everywhere)
     every_operator(NULL, NULL); /* no tape, no tensors */
     tg_tape_free(NULL);
     tg_tape_reset(NULL);
-    ck_assert_str_eq(tg_tape_error(NULL), "out of memory: no tape");
-    ck_assert_str_eq(tg_tape_take_error(NULL), "out of memory: no tape");
+    size_t bytes;
+    ck_assert_int_eq(sscanf(tg_tape_error(NULL), "out of memory: %zu bytes for a tape", &bytes), 1);
+    ck_assert_int_eq(sscanf(tg_tape_take_error(NULL), "out of memory: %zu bytes for a tape", &bytes), 1);
     tg_tape_set_training(NULL, true);
     tg_tape_set_recording(NULL, true);
     ck_assert(!tg_tape_training(NULL) || tg_tape_training(NULL)); /* only that they return */
