@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const unsigned char textclf_stepper[]; /* page.html */
+extern const unsigned char textclf_stepper[]; /* the page that page/ is put together to */
 extern const size_t textclf_stepper_size;
 
 /* ---- the tensors ---- */

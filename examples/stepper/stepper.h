@@ -1,5 +1,5 @@
 /* The backprop stepper: one web page, which needs nothing else, that walks a tape forward and backward, operator by
- * operator, with every number as the library computed it. What it says of an operator stands in page.html; one of a
+ * operator, with every number as the library computed it. What it says of an operator stands in page/; one of a
  * program's own is shown too, by its shapes, values and gradients. */
 #ifndef STEPPER_H
 #define STEPPER_H

@@ -189,7 +189,8 @@ static tg_tensor *run_transformer(const walk *w, tg_tensor *x)
     tg_scope_begin(tape, "feed-forward");
     y = stepper_name(w->page, tg_layer_norm_forward(tape, &block->norm2, x), T_ROWS, "n′");
     y = stepper_name(w->page, tg_linear_forward(tape, &block->linear1, y), T_ROWS, "z");
-    y = stepper_name(w->page, tg_linear_forward(tape, &block->linear2, tg_relu(tape, y)), T_ROWS, "r");
+    y = stepper_name(w->page, tg_relu(tape, y), T_ROWS, "u");
+    y = stepper_name(w->page, tg_linear_forward(tape, &block->linear2, y), T_ROWS, "r");
     x = stepper_name(w->page, tg_add(tape, x, y), T_ROWS, "h");
     tg_scope_end(tape);
     return x;

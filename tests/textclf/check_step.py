@@ -39,6 +39,16 @@ def at(t, r, c, key="v"):
     return t[key + "c"][r] if c == t.get("column") and key + "c" in t else None
 
 
+def row_of(t, r, key="v"):
+    if key in t: return t[key][r * t["C"]:(r + 1) * t["C"]]
+    return t.get(key + "r") if r == t.get("row") else None
+
+
+def column_of(t, c, key="v"):
+    if key in t: return t[key][c::t["C"]]
+    return t.get(key + "c") if c == t.get("column") else None
+
+
 def has_grad(t): return "g" in t or "gr" in t
 def spread(t, r, c): return (0 if t["R"] == 1 else r, 0 if t["C"] == 1 else c)
 
@@ -61,25 +71,27 @@ def part(n):
 
 
 def product(n):
-    """Of a matmul: which side is transposed. Where both would fit, the one that gives the result."""
+    """Of a matmul: whether either side is transposed. Where several readings would fit, the one that gives the result."""
     (a, b), y = n["x"], n["y"]
-    fits = []
-    for ta in (False, True):
-        for tb in (False, True):
-            A = (lambda i, k: at(a, k, i)) if ta else (lambda i, k: at(a, i, k))
-            B = (lambda k, j: at(b, j, k)) if tb else (lambda k, j: at(b, k, j))
-            M, K = (a["C"], a["R"]) if ta else (a["R"], a["C"])
-            if M == y["R"] and (b["C"] if tb else b["R"]) == K and (b["R"] if tb else b["C"]) == y["C"]: fits.append((ta, tb, K, A, B))
-    def off(f): return abs(sum((f[3](0, k) or 0) * (f[4](k, y["C"] - 1) or 0) for k in range(f[2])) - at(y, 0, y["C"] - 1))
+    fits = [(ta, tb) for ta in (False, True) for tb in (False, True)
+            if (a["C"] if ta else a["R"]) == y["R"] and (b["R"] if tb else b["C"]) == y["C"]
+            and (a["R"] if ta else a["C"]) == (b["C"] if tb else b["R"])]
+    def off(f): return abs(dot(*sides(n, f, 0, y["C"] - 1)) - at(y, 0, y["C"] - 1))
     return fits[0] if len(fits) == 1 else min(fits, key=off)
+
+
+def sides(n, transposed, r, c):
+    """The rows of numbers whose products make element [r, c] of a matmul."""
+    (a, b), (ta, tb) = n["x"], transposed
+    return (column_of if ta else row_of)(a, r), (row_of if tb else column_of)(b, c)
+
+
+def dot(a, b): return sum(p * q for p, q in zip(a, b))
 
 
 def chances(row):
     e = [math.exp(v - max(row)) for v in row]
     return [v / sum(e) for v in e]
-
-
-def row_of(t, r, key="v"): return [at(t, r, c, key) for c in range(t["C"])]
 
 
 def result(n, r, c):
@@ -89,15 +101,11 @@ def result(n, r, c):
         a, b = (at(q, *spread(q, r, c)) for q in x)
         return BINARY[op](a, b)[0], abs(a) + abs(b)
     if op in UNARY: return UNARY[op](at(x[0], r, c))[0], 1 + abs(at(x[0], r, c))
-    if op == "linear":
-        terms = [(at(x[0], r, k), at(x[1], c, k)) for k in range(x[0]["C"])] + ([(1, at(x[2], 0, c))] if x[2] else [])
-        if any(b is None for a, b in terms): return None
-        return sum(a * b for a, b in terms), sum(abs(a * b) for a, b in terms)
-    if op == "matmul":
-        ta, tb, K, A, B = product(n)
-        terms = [(A(r, k), B(k, c)) for k in range(K)]
-        if any(a is None or b is None for a, b in terms): return None
-        return sum(a * b for a, b in terms), sum(abs(a * b) for a, b in terms)
+    if op in ("linear", "matmul"):
+        p, q = (row_of(x[0], r), row_of(x[1], c)) if op == "linear" else sides(n, product(n), r, c)
+        if p is None or q is None: return None
+        bias = at(x[2], 0, c) if op == "linear" and x[2] else 0
+        return dot(p, q) + bias, sum(abs(v * w) for v, w in zip(p, q)) + abs(bias)
     if op == "softmax": return chances(row_of(x[0], r))[c], 1
     if op == "slice":
         by_column, start = part(n)
@@ -141,18 +149,19 @@ def sent(n, k, r, c):
     if op in UNARY: return [dy(r, c) * UNARY[op](at(t, r, c))[1](at(y, r, c))]
     if op == "linear":
         if k == 0:
-            column = [at(x[1], j, c) for j in range(y["C"])]
-            return None if None in column else [dy(r, j) * w for j, w in enumerate(column)]
-        return [dy(i, r if k == 1 else c) * (at(x[0], i, c) if k == 1 else 1) for i in range(y["R"])]
+            w = column_of(x[1], c)
+            return w and [p * q for p, q in zip(row_of(y, r, "g"), w)]
+        g = column_of(y, r if k == 1 else c, "g")
+        return [p * q for p, q in zip(g, column_of(x[0], c))] if k == 1 else g
     if op == "matmul":
-        ta, tb, K, A, B = product(n)
+        ta, tb = product(n)
         if k == 0:
             i, inner = (c, r) if ta else (r, c)
-            terms = [(dy(i, j), B(inner, j)) for j in range(y["C"])]
+            p, q = row_of(y, i, "g"), (column_of if tb else row_of)(x[1], inner)
         else:
             inner, j = (c, r) if tb else (r, c)
-            terms = [(dy(i, j), A(i, inner)) for i in range(y["R"])]
-        return None if any(b is None for a, b in terms) else [a * b for a, b in terms]
+            p, q = column_of(y, j, "g"), (row_of if ta else column_of)(x[0], inner)
+        return None if p is None or q is None else [v * w for v, w in zip(p, q)]
     if op == "softmax":
         a, g = row_of(y, r), row_of(y, r, "g")
         return [a[c] * g[c]] + [-a[c] * p * q for p, q in zip(a, g)]

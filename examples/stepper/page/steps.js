@@ -1,0 +1,484 @@
+/* The steps, what each of them shows, and the map of the whole tape. */
+
+/* ---- parts of the network, in a sentence ---- */
+
+const gate = (f, letter) => m(`<i>${letter}</i> = ${f}(<i>W x</i> + <i>b</i> + <i>U h</i> + <i>d</i>)`) +
+  ", of the word and of the state before.";
+const PARTS = {
+  "embedding": "Words become vectors.",
+  "encoder": "Reads the vectors in order, so that each word's state knows of those around it.",
+  "forward in time": "An LSTM from the first word to the last.",
+  "backward in time": "An LSTM from the last word to the first.",
+  "weights": "The library keeps the weights of all four gates in one matrix; here they are cut apart, so that each gate can be " +
+    "followed by itself.",
+  "input gate": "How much of what is new is taken in, 0 … 1: " + gate("σ", "i"),
+  "forget gate": "How much of the memory is kept, 0 … 1: " + gate("σ", "f"),
+  "candidate": "What there is to take in, −1 … 1: " + gate("tanh", "g"),
+  "output gate": "How much of the memory is shown, 0 … 1: " + gate("σ", "o"),
+  "memory": "The memory: what is kept of the old one, and what is new. A sum: going backward, the gradient passes from word to " +
+    "word through the forget gate alone. That is why an LSTM remembers.",
+  "state": "What the LSTM shows of its memory: its output for this word, and what the next word's gates read.",
+  "attention": "One vector of all words: each word gets a score, the scores become weights, and the words are added up by their " +
+    "weights.",
+  "self-attention": "Every word asks every word.",
+  "feed-forward": "Each word by itself, through a wider layer.",
+  "max pool": "Of each feature the largest over all words.",
+  "bag": "The words and runs of words, without their order.",
+  "classify": "From the vector of the text to a number for each label.",
+  "loss": "How wrong that is, as one number.",
+};
+const tellsOf = n => PARTS[n.path.slice().reverse().find(p => PARTS[p])] || "";
+const wordNumber = p => { const found = /^word (\d+)$/.exec(p); return found ? found[1] - 1 : -1; };
+const wordNow = n => { const p = n.path.find(q => wordNumber(q) >= 0); return p ? wordNumber(p) : -1; };
+const scopeName = p => D.words[wordNumber(p)] === undefined ? p : `${p} “${word(wordNumber(p))}”`;
+
+/* ---- the steps ---- */
+
+const steps = [{kind: "start"}, ...N.map(n => ({kind: "f", n})), {kind: "turn"},
+  ...N.slice().reverse().filter(n => n.y.hasGrad).map(n => ({kind: "b", n})), {kind: "update"}];
+const stepAt = (kind, id) => steps.findIndex(s => s.kind === kind && (!s.n || s.n.id === id));
+const hashOf = s => "#" + s.kind + (s.n ? s.n.id : "");
+
+/* A step is a repeat where two words, or one head, or one cut of the weights did the same before it. */
+{
+  const seen = {};
+  for (const s of steps.filter(q => q.n)) {
+    const path = s.n.path, weights = path.includes("weights"), at = path.findIndex(p => /^(word|head) \d+$/.test(p));
+    if (at < 0 && !weights) continue;
+    const kind = s.kind + (weights ? path.join("/") : path.slice(0, at).join("/") + path[at].slice(0, 4));
+    const member = weights ? s.n.id : path[at], members = seen[kind] = seen[kind] || [];
+    if (!members.includes(member)) members.push(member);
+    s.repeat = members.indexOf(member) >= (weights || path[at].startsWith("head") || path.includes("backward in time") ? 1 : 2);
+  }
+}
+const state = {step: 0, sel: null}; /* sel: the number that was clicked, {t, i} */
+const isSkipped = s => s.repeat && byId("tour").checked;
+/* The steps of the tour; the present one is among them, though it may be a repeat. */
+const tour = () => steps.map((_, k) => k).filter(k => !isSkipped(steps[k]) || k === state.step);
+
+function move(by) {
+  const stops = tour();
+  go(stops[stops.indexOf(state.step) + by]);
+}
+/* To the next part, or to the start of this one or of the one before. */
+function moveGroup(by) {
+  const groupOf = k => steps[k].kind + (steps[k].n ? steps[k].n.path.slice(0, 3).join("/") : "");
+  const stops = tour(), here = stops.indexOf(state.step);
+  let to = here + by;
+  if (by > 0) while (to < stops.length - 1 && groupOf(stops[to]) === groupOf(state.step)) to++;
+  else while (to > 0 && groupOf(stops[to - 1]) === groupOf(stops[to])) to--;
+  go(stops[to]);
+}
+function go(to) {
+  if (to === undefined) return;
+  state.sel = null;
+  state.step = to;
+  clearTimeout(go.timer); /* browsers do not like an address that changes as fast as a slider moves */
+  go.timer = setTimeout(() => {
+    const hash = hashOf(steps[state.step]);
+    if (location.hash !== hash) history.replaceState(null, "", hash);
+  }, 250);
+  show(false);
+}
+function choose(t, i) {
+  state.sel = {t, i};
+  show(true);
+}
+const link = (kind, n, text) => `<a href="#${kind}${n.id}">${text}</a>`;
+
+/* Operators whose result has its elements at other places than their operands have. */
+const MOVES = ["linear", "matmul", "gather", "slice", "concat", "permute"];
+const samePlaces = (a, b, n) => a === b || (!MOVES.includes(n.op) && a.size === b.size && a.whole && b.whole);
+/* Which element of t, of operator n, is worked out: what was clicked, if t has it; or else what is followed. */
+function looked(t, n) {
+  const s = state.sel;
+  if (s && (s.t === n.y || n.x.includes(s.t)) && samePlaces(s.t, t, n)) return s.i;
+  return followed(samePlaces(n.y, t, n) ? n.y : t, n);
+}
+/* One element of the feature that is followed: where its gradient is largest, or where the page has all that makes it. */
+function followed(t, n) {
+  if (!t.whole) return t.row * t.C + t.column;
+  const c = t.unit < t.C ? t.unit : 0, at = t.g || t.v, table = n.op === "gather" && t === n.y && n.x[0];
+  if (table && table.table && !table.whole) return D.ids.indexOf(table.row) * t.C + c; /* the word whose row is on the page */
+  return most(t.R, r => Math.abs(at[r * t.C + c])) * t.C + c;
+}
+
+/* ---- what all steps show ---- */
+
+function sentence(now) {
+  const heads = T.filter(t => /^a(_\d+)?$/.test(t.name) && t.R === 1 && t.C === D.words.length);
+  const weights = heads.length && D.words.map((_, k) => total(heads.map(t => t.v[k])) / heads.length);
+  const p = node("p", {id: "text", dir: "auto"});
+  D.words.forEach((text, k) => {
+    const e = node("span", {class: "w" + (D.ids[k] === 1 ? " unknown" : "") + (k === now ? " now" : "")}, text);
+    if (weights) {
+      const share = Math.round(55 * weights[k] / largest(weights));
+      e.style.background = `color-mix(in srgb, var(--accent) ${share}%, transparent)`;
+      e.title = `attention ${num(weights[k])}`;
+    }
+    p.append(e, " ");
+  });
+  return p;
+}
+/* A tensor of an operator, and the step that made it, or that reads it next. */
+function chip(t, kind, n) {
+  const first = t.readers.map(([q]) => q).sort((p, q) => p.id - q.id)[0];
+  const target = n.y === t ? first : t.maker;
+  const inside = `${m((kind === "b" && t.hasGrad ? d : name)(t))}<span class="quiet">${shape(t)}</span>`;
+  return target && (kind === "f" || target.y.hasGrad) ? `<a class="chip" href="#${kind}${target.id}">${inside}</a>`
+    : `<span class="chip">${inside}</span>`;
+}
+const opName = n => esc(n.op.replace(/_/g, " "));
+function flow(n, kind) {
+  const xs = n.x.filter(Boolean), some = xs.length > 5 ? [...xs.slice(0, 2), null, ...xs.slice(-2)] : xs;
+  const read = some.map(x => x ? chip(x, kind, n) : '<span class="quiet">⋮</span>'), made = n.out.map(k => chip(T[k], kind, n));
+  const arrow = `<span class="arrow">${kind === "b" ? "←" : "→"}</span>`, chips = list => `<span class="chips">${list.join("")}</span>`;
+  return html(`<div class="flow">${chips(read)}${arrow}<span class="box">${opName(n)}</span>${arrow}${chips(made)}</div>`).firstChild;
+}
+function header(n, kind) {
+  const back = kind === "b", form = m(opOf(n).form(n)), tells = tellsOf(n);
+  const other = back ? link("f", n, "its forward step") : n.y.hasGrad ? link("b", n, "its backward step") : "it has no backward step";
+  return html(`<p class="crumbs">${n.path.map(scopeName).map(esc).join(" › ")}${n.path.length ? " · " : ""}${other} <kbd>f</kbd></p>
+    <h1><span class="phase">${back ? "backward" : "forward"}</span> ${back ? `back through ${form}` : form}</h1>
+    <p>${tells && `<span class="quiet">${tells}</span> `}${opOf(n).why[back ? 1 : 0]}</p>`);
+}
+
+/* ---- tables that tell more of an operator than a picture does ---- */
+
+function softmaxForward(n) {
+  const [x, y] = [n.x[0], n.y], i = looked(y, n), [r, c] = rc(y, i), scores = rowOf(x, "v", r), weights = rowOf(y, "v", r);
+  if (y.C > 64) return null;
+  const powers = scores.map(Math.exp), row = y.R > 1 ? ` (row ${ofRow(y, r)})` : "";
+  const columns = [{title: name(x), list: scores, key: "v"}, {title: `<i>e</i><sup>${name(x)}</sup>`, list: powers, key: "v"},
+    {title: name(y), list: weights, key: "v", bars: true}];
+  return node("div", {},
+    html(`<p>${m(name(x))} is a score${row}; ${m("<i>e</i>")} to the score is positive; its share of the sum is the weight.</p>`),
+    wordTable(columnNames(y), columns, c, k => choose(y, r * y.C + k), ["sum", null, total(powers), total(weights)]));
+}
+function softmaxBackward(n) {
+  const [x, y] = [n.x[0], n.y], i = looked(x, n), [r, c] = rc(x, i), row = y.R > 1 ? ` (row ${ofRow(y, r)})` : "";
+  if (y.C > 64) return null;
+  const a = rowOf(y, "v", r), da = rowOf(y, "g", r), ds = rowOf(x, "g", r), names = columnNames(y);
+  const mean = dot(a, da), gap = da.map(v => v - mean), parts = sum(a.map((v, j) => [esc(names[j]), v, da[j]]));
+  const arrives = `∂<i>L</i>/∂${name(y)}<sub>j</sub>`, cancels = Math.abs(total(ds)) < 1e-6 * largest(ds);
+  const up = most(ds.length, j => -ds[j]), down = most(ds.length, j => ds[j]);
+  const columns = [{title: name(y), list: a, key: "v"}, {title: d(y), list: da, key: "g"}, {title: "gap", list: gap, key: "g"},
+    {title: d(x), list: ds, key: "g", bars: true}];
+  const box = node("div", {},
+    html(`<p><b>1.</b> How much each weight would matter${row}: ${m(arrives)}. The mean of these, each by its weight, is</p>
+      <div class="work">${eq(`mean = Σ<sub>j</sub> ${name(y)}<sub>j</sub> · ${arrives}`, parts.html, mean)}</div>
+      <p><b>2.</b> The weights sum to 1, so that only what is above or below this mean can change anything: the gap
+      ${m(`${d(y)} − mean`)}. A score's gradient is that gap times its weight:</p>`),
+    wordTable(names, columns, c, k => choose(x, r * y.C + k), ["sum", total(a), null, null, cancels ? 0 : total(ds)]));
+  if (ds[up] < 0) box.append(html(`<p class="small"><b>3.</b> A step down the gradient raises the score of <b>${esc(names[up])}</b> ` +
+    `(its gradient is negative: more of it, less loss) and lowers that of <b>${esc(names[down])}</b>. The gradients of the scores ` +
+    `sum to 0: attention only moves from ${noun} to ${noun}.</p>`));
+  return box;
+}
+/* Σ a_t h_t, word by word, of one feature; null where the product is another one. */
+function weighed(n, back) {
+  const o = orient(n), [a, h] = n.x, y = n.y;
+  if (o.ta || o.tb || !columnIsWord(a) || o.K > 64 || o.K < 2) return null;
+  const i = back ? looked(h, n) : looked(y, n), c = i % y.C;
+  const r = !back ? rc(y, i)[0] : y.R > 1 ? most(y.R, q => Math.abs(grd(y, q * y.C + c))) : 0;
+  return {a, h, y, c, r, weights: rowOf(a, "v", r), names: columnNames(a), query: y.R > 1 ? ` (query ${ofRow(y, r)})` : ""};
+}
+function weighForward(n) {
+  const w = weighed(n, false);
+  if (!w) return null;
+  const feature = Array.from({length: w.h.R}, (_, k) => val(w.h, k * w.h.C + w.c)), products = w.weights.map((v, k) => v * feature[k]);
+  const columns = [{title: name(w.a), list: w.weights, key: "v"}, {title: `${name(w.h)}[·, ${w.c}]`, list: feature, key: "v"},
+    {title: "product", list: products, key: "v", bars: true}];
+  return node("div", {}, html(`<p>${Noun} by ${noun}${w.query}, for feature ${w.c}:</p>`),
+    wordTable(w.names, columns, -1, null, ["sum", total(w.weights), null, total(products)]));
+}
+function weighBackward(n) {
+  const w = weighed(n, true);
+  if (!w) return null;
+  const arrives = grd(w.y, w.r * w.y.C + w.c), da = rowOf(w.a, "g", w.r), dh = w.weights.map(v => v * arrives);
+  const columns = [{title: name(w.a), list: w.weights, key: "v"}, {title: d(w.a), list: da, key: "g", bars: w.a.readers.length === 1},
+    {title: `${name(w.a)} · ${signed(arrives)}`, list: dh, key: "g"}];
+  return node("div", {},
+    html(`<p>A weight matters${w.query} as far as its ${noun}'s vector points along what arrives:
+      ${m(`∂<i>L</i>/∂${name(w.a)}<sub>t</sub> = ${d(w.y)} · ${name(w.h)}<sub>t</sub>`)}, a product of two rows. The vector itself
+      gets what arrives, times its weight; of feature ${w.c} that is ${num(arrives)}:</p>`),
+    wordTable(w.names, columns, -1, k => choose(w.h, k * w.h.C + w.c)));
+}
+function chanceTable(n, back) {
+  const x = n.x[0];
+  if (x.R !== 1 || x.C > 64) return null;
+  const p = chances(n), columns = [{title: name(x), list: rowOf(x, "v", 0), key: "v"}, {title: "p", list: p, key: "v", bars: !back}];
+  if (back) columns.push({title: "1 for the label", list: p.map((_, c) => c === truth(n) ? 1 : 0), key: "v"},
+    {title: d(x), list: rowOf(x, "g", 0), key: "g", bars: true});
+  return wordTable(columnNames(x), columns, truth(n), null, ["sum", null, total(p)]);
+}
+const TABLES = { /* whole: all numbers of the operator stand in it, where there is one row of them */
+  softmax: {forward: softmaxForward, backward: softmaxBackward, whole: true},
+  matmul: {forward: weighForward, backward: weighBackward, whole: false},
+  cross_entropy: {forward: n => chanceTable(n, false), backward: n => chanceTable(n, true), whole: true},
+};
+
+/* ---- a forward step ---- */
+
+/* The element of an operand that has a frame beside the result's; -1: none. */
+const frame = (x, n) => samePlaces(n.y, x, n) ? looked(n.y, n) : x.whole ? -1 : followed(x, n);
+
+function showForward(n, main) {
+  const op = opOf(n), i = looked(n.y, n), made = op.make && op.make(n, i), kind = TABLES[n.op], table = kind && kind.forward(n);
+  const all = table && kind.whole && n.x[0].R === 1;
+  const out = card(false, ...(all && n.y.size > 1 ? [] : [heat(n.y, "v", i)]), ...(all ? [table] : []));
+  const hint = n.y.size > 1 ? '<div class="small quiet">worked out for the cell with the frame; click another</div>' : "";
+  if (made) out.append(html(`<div class="work">${hint}
+    ${eq(el(n.y, i), made.html, made.value, check(made.value, val(n.y, i), n.y, "v", made.mass))}</div>`));
+  else if (op.lacks && op.lacks(n)) out.append(html(`<p class="small quiet">${op.lacks(n)}</p>`));
+  if (table && !all) out.append(table);
+  n.out.slice(1).forEach(k => out.append(heat(T[k], "v", -1)));
+  main.append(header(n, "f"), flow(n, "f"), out);
+  if (all) return;
+  const xs = [...new Set(n.x.filter(Boolean))];
+  main.append(pairs(() => xs.slice(0, 6).map(x => card(false, heat(x, "v", frame(x, n))))));
+  if (xs.length > 6) main.append(html(`<p class="small quiet">and ${xs.length - 6} more of the kind</p>`));
+}
+
+/* ---- a backward step ---- */
+
+/* Where an operator stands, as seen from another one: what their paths have not in common. */
+function where(q, n) {
+  let same = 0;
+  while (same < q.path.length && q.path[same] === n.path[same]) same++;
+  const rest = q.path.slice(same).filter(p => p !== "memory" && p !== "state");
+  return q === n ? "here" : rest.length ? scopeName(rest[0]) : q.op;
+}
+/* What all operators that read x send back to its element i, and the sum of it. */
+function sharesText(n, k, i) {
+  const SHOWN = 6, x = n.x[k];
+  const readers = x.readers.filter(([q]) => q.y.hasGrad);
+  const shares = readers.map(([q, side]) => ({q, side, sent: opOf(q).send && opOf(q).send(q, side, i)}));
+  const known = shares.every(a => a.sent), sentence = `${m(name(x))} is read by ${shares.length} operators, and gets the <b>sum</b> ` +
+    `of what each sends back${known ? ":" : "."}`;
+  if (!known) return say(`<span class="small">${sentence}</span>`);
+  const number = a => a.q === n && a.side === k ? `<b>${signed(a.sent.value)}</b>` : signed(a.sent.value);
+  const parts = shares.slice(0, SHOWN).map(a => `${number(a)} <span class="rest">${link("b", a.q, esc(where(a.q, n)))}</span>`);
+  const rest = shares.slice(SHOWN), mass = total(shares.map(({sent}) => sent.mass || Math.abs(sent.value)));
+  if (rest.length) parts.push(`<span class="rest">${rest.length} more: ${num(total(rest.map(a => a.sent.value)))}</span>`);
+  const value = total(shares.map(a => a.sent.value));
+  return say(`<span class="small">${sentence}</span>`) + eq(del(x, i), parts.join(" + "), value, check(value, grd(x, i), x, "g", mass));
+}
+function backCard(n, k, shown) { /* shown: the numbers stand in a table above */
+  const x = n.x[k], op = opOf(n), rule = op.rules(n)[k];
+  if (!x.hasGrad) return card(false, html(`<p class="small quiet">${m(name(x))} is a constant: nobody asks for its gradient.</p>`));
+  const i = looked(x, n), sent = op.send && op.send(n, k, i), several = x.readers.filter(([q]) => q.y.hasGrad).length > 1;
+  let work = several ? sharesText(n, k, i) : "";
+  if (sent) work = eq(several ? `its share of ${del(x, i)}` : del(x, i), sent.html, sent.value,
+    several ? "" : check(sent.value, grd(x, i), x, "g", sent.mass)) + work;
+  else if (op.lacks && op.lacks(n, k)) work = say(`<span class="small quiet">${op.lacks(n, k)}</span>`) + work;
+  const derived = op.derived ? `<p class="small quiet">${op.derived(n)}</p>` : "";
+  const box = card(true, html(`${derived}<div class="rule">${m(rule || "")}</div>`));
+  if (work) box.append(html(`<div class="work">${work}</div>`));
+  if (!shown) box.append(heat(x, "g", i));
+  if (several) box.append(html(`<p class="small quiet">The picture shows ${m(d(x))} when all of them have added theirs.</p>`));
+  return box;
+}
+/* Operators whose slope is made of the result, and of the operands; that of the rest needs no numbers. */
+const KEEPS_RESULT = ["sigmoid", "tanh", "exp", "sqrt"];
+const KEEPS_OPERANDS = ["mul", "div", "maximum", "linear", "matmul", "relu", "square", "log", "max", "normalize", "unit", "gelu",
+  "mean_squared_error"];
+function showBackward(n, main) {
+  const i = looked(n.y, n), kind = TABLES[n.op], table = kind && kind.backward(n), all = table && kind.whole && n.y.R === 1;
+  const title = all ? "What arrives, and what becomes of it" : `${Noun} by ${noun}`;
+  main.append(header(n, "b"), flow(n, "b"));
+  if (!all) main.append(card(true, html("<h3>What arrives</h3>"), heat(n.y, "g", i)));
+  if (table) main.append(card(true, html(`<h3>${title}</h3>`), table));
+  main.append(html("<h3>What it sends back</h3>"));
+  const inputs = n.x.map((_, k) => k).filter(k => n.x[k]);
+  const some = inputs.length > 6 ? [...inputs.slice(0, 2), ...inputs.slice(-1)] : inputs;
+  main.append(...some.map(k => backCard(n, k, table && k === 0)));
+  if (some.length < inputs.length) main.append(html(`<p class="small quiet">and so on, for ${inputs.length} of them</p>`));
+  const operands = KEEPS_OPERANDS.includes(n.op) ? n.x.slice(0, 2).filter(Boolean) : [];
+  const kept = KEEPS_RESULT.includes(n.op) ? [n.y] : operands;
+  if (kept.length && !all) main.append(html("<h3>What it has kept of the forward pass</h3>"),
+    pairs(() => kept.map(x => card(false, heat(x, "v", frame(x, n))))));
+}
+
+/* ---- the start, the turn and the update ---- */
+
+function showStart(main) {
+  const entropy = N.find(n => n.op === "cross_entropy"), [limit, gaps] = [D.agreement[3], D.agreement];
+  const to = k => gaps[k] === 0 ? "in every bit" : `to ${num(gaps[k])}`;
+  main.append(html(`<h1>Backprop, step by step</h1><p>${esc(D.about)}: ${N.length} operators stand on the tape. First each computes its
+    result, up to the loss <b>${num(D.loss[0])}</b>; then the tape is walked backward, and each says what its inputs have to
+    do with the loss.</p>`));
+  if (entropy) main.append(card(false,
+    html(`<h3>The answer${D.label >= 0 ? `, and the label whose loss is taken: <bdi>${esc(D.labels[D.label])}</bdi>` : ""}</h3>`),
+    chanceTable(entropy, false) || ""));
+  const repeats = steps.some(s => s.repeat) ? "Words after the second go through the same steps: untick <i>skip repeats</i> to see them." : "";
+  const coloured = T.some(t => t.name === "a" || t.name === "a_1") ? `The bluer a ${noun} above, the more of the attention it got. ` : "";
+  main.append(card(false, html(`<h3>How to read it</h3>
+    <p><kbd>→</kbd> next, <kbd>←</kbd> back, with <kbd>Shift</kbd> a whole part; <kbd>f</kbd> flips between an operator's forward and
+    backward step; the map leads anywhere. ${repeats}</p>
+    <p>${coloured}Values are ${legend([-1, 1], "v")} and gradients ${legend([-1, 1], "g")}. A cell's number shows where you point or
+    tap; a click has it worked out below. Features count from 0. One feature of each layer is followed, the one with the largest
+    gradient.</p>
+    <p><b>A gradient</b> ${m("∂<i>L</i>/∂<i>x</i>")} says: move ${m("<i>x</i>")} by a little, and the loss ${m("<i>L</i>")} moves by that
+    little times this number. Three rules are all there is:</p>
+    <p>1. <b>Chain:</b> ${m("∂<i>L</i>/∂<i>x</i> = ∂<i>L</i>/∂<i>y</i> · ∂<i>y</i>/∂<i>x</i>")}. An operator knows its own slope
+    ${m("∂<i>y</i>/∂<i>x</i>")}, and multiplies what arrives by it.<br>
+    2. <b>Sum:</b> where ${m("<i>x</i>")} goes several ways, what comes back on all of them is added.<br>
+    3. <b>Step:</b> at the end each parameter moves against its gradient, and the loss falls.</p>`)));
+  if (limit) main.append(html(`<p class="small quiet">The program itself runs fused operators, which do many of these steps at once.
+    Both were run on this text, and agree: the loss ${to(0)}, ${entropy ? `the logits ${to(1)}, ` : ""}the gradients of all parameters
+    ${to(2)}. The limit is ${num(limit)}, measured by the largest.</p>`));
+  const attention = N.find(n => n.path.includes("attention")), softmax = N.filter(n => n.op === "softmax" && n.y.hasGrad).pop();
+  const links = [attention && link("f", attention, "the attention"), entropy && link("f", entropy, "the loss"),
+    softmax && link("b", softmax, "the softmax backward"), '<a href="#update">the update</a>'];
+  main.append(node("button", {class: "begin", onclick: () => move(1)}, "Begin →"),
+    html(`<p class="small">or go to ${links.filter(Boolean).join(", ")}</p>`));
+}
+function showTurn(main) {
+  const loss = N[N.length - 1].y;
+  main.append(html(`<h1>The turn</h1>
+    <p>The loss is one number: ${m(`${name(loss)} = <b>${num(D.loss[0])}</b>`)}. Moving it by a little moves it by just that:</p>
+    <div class="card g"><div class="rule">${m(`${d(loss)} = 1`)}</div></div>
+    <p>From here on the tape is read backward. Every operator gets ${m("∂<i>L</i>/∂<i>y</i>")} of its result, which those after it have
+    worked out, and works out ${m("∂<i>L</i>/∂<i>x</i>")} of each input: by its own slope alone, without knowing the rest of the
+    network. That is all of backpropagation.</p>`));
+}
+function showUpdate(main) {
+  const [before, after] = D.loss, fell = after < before, rows = T.filter(t => t.param && t.after);
+  const squares = total(rows.map(t => t.gn !== undefined ? t.gn ** 2 : t.g ? dot(t.g, t.g) : 0));
+  main.append(html(`<h1><span class="phase">update</span> ${m(`<i>p</i> ← <i>p</i> − ${num(D.rate)} · ∂<i>L</i>/∂<i>p</i>`)}</h1>
+    <p>Every parameter moves against its gradient, by ${num(D.rate)} of it: one step of gradient descent.
+    ${after === null ? "" : `Computed once more, the loss ${fell ? "has fallen" : "has not fallen: the step was too long"}:`}</p>`));
+  const losses = [{title: "<i>L</i>", list: D.loss, key: "v", bars: true}];
+  if (after !== null) main.append(card(false, wordTable(["before", "after"], losses, -1),
+    html(`<p>It ${fell ? "fell" : "rose"} by ${num(Math.abs(before - after))}. To first order the gradients foretold that it falls by the
+      rate times the sum of all their squares, ${num(D.rate)} · ${num(squares)} = ${num(D.rate * squares)}.</p>`)));
+  const table = node("table", {class: "params"});
+  const slope = m("∂<i>L</i>/∂<i>p</i>");
+  table.innerHTML = `<thead><tr><th>parameter</th><th class="norm">norm of ${slope}</th><th>one number</th><th>before</th>
+    <th>${slope}</th><th>after</th><th></th></tr></thead>`;
+  for (const t of rows) {
+    const i = t.whole ? most(t.size, k => Math.abs(grd(t, k) || 0)) : t.row * t.C + t.column, g = grd(t, i) || 0;
+    const was = val(t, i), is = pick(t, i, "v", t.after), [from, to] = apart(was, is), norm = t.gn ?? (t.g && Math.hypot(...t.g));
+    const cell = (x, text) => `<td style="background:${colour(x, 0.3, "v", 0.5)}">${text}</td>`;
+    const agrees = check(was - D.rate * g, is, t, "v");
+    table.append(node("tr", {}));
+    table.lastChild.innerHTML = `<td>${t.param === t.name ? "" : m(name(t)) + " "}<span class="small">${esc(t.param)}</span>
+      <span class="small quiet">${shape(t)}</span></td><td class="norm">${norm === undefined ? "no gradient" : num(norm)}</td>
+      <td>${m(place(t, i) || "it")}</td>${cell(was, from)}<td>${num(g)}</td>${cell(is, to)}<td>${agrees}</td>`;
+  }
+  main.append(card(false, html("<h3>Before and after</h3>"), node("div", {class: "scroll"}, table)));
+  main.append(html(`<p class="small quiet">Adam, which trains the classifiers of this library, divides each gradient by its usual size
+    first, so that all parameters move by about as much.</p><p><a href="#start">Once more from the start</a></p>`));
+}
+
+const SHOWN = {start: showStart, turn: showTurn, update: showUpdate};
+function show(stay) {
+  const s = steps[state.step], main = byId("main"), scrolled = window.scrollY, stops = tour();
+  main.textContent = "";
+  main.className = s.kind === "b" || s.kind === "turn" ? "back" : "";
+  main.append(sentence(s.n ? wordNow(s.n) : -1));
+  if (s.n) (s.kind === "f" ? showForward : showBackward)(s.n, main);
+  else SHOWN[s.kind](main);
+  const at = stops.indexOf(state.step);
+  byId("slide").max = stops.length - 1;
+  byId("slide").value = at;
+  byId("where").textContent = `step ${at + 1} of ${stops.length}` + (s.n ? s.kind === "f" ? ", forward" : ", backward" : "");
+  byId("prev").disabled = at === 0;
+  byId("next").disabled = at === stops.length - 1;
+  tip(null, "");
+  window.scrollTo(0, stay ? scrolled : 0);
+  mark(s);
+}
+
+/* ---- the map ---- */
+
+const rowsOf = {};
+function mapRow(n) {
+  const back = n.y.hasGrad ? `<a class="way b" href="#b${n.id}" title="backward">←</a>` : "";
+  return rowsOf[n.id] = html(`<div class="row"><a href="#f${n.id}">${m(name(n.y))} <span class="quiet">${opName(n)}</span></a>` +
+    `<a class="way" href="#f${n.id}" title="forward">→</a>${back}</div>`).firstChild;
+}
+function drawMap() {
+  const map = byId("map"), open = new Map([["", map]]), counts = {};
+  const plainRow = (hash, text) => html(`<div class="row"><a href="#${hash}">${text}</a></div>`).firstChild;
+  const fold = (path, title, quiet) => {
+    if (!open.has(path)) open.set(path, node("details", {}, node("summary", quiet ? {class: "quiet"} : {}, title)));
+    return open.get(path);
+  };
+  map.append(node("h2", {}, "The tape"), plainRow("start", "Start"));
+  for (const n of N) {
+    let path = "", parent = map;
+    for (const p of n.path) {
+      const whole = path + "/" + p, kind = /^(word|head) \d+$/.test(p) && path + "/" + p.slice(0, 4);
+      if (!open.has(whole)) {
+        if (kind) counts[kind] = (counts[kind] || 0) + 1;
+        if (counts[kind] > 2) { /* the third and those after it do the same */
+          const others = fold(kind + "+", "the others, alike", true);
+          if (!others.parentNode) parent.append(others);
+          parent = others;
+        }
+        const box = fold(whole, scopeName(p));
+        if (path === "") box.open = p !== "encoder" || N.length < 80;
+        parent.append(box);
+      }
+      path = whole;
+      parent = open.get(whole);
+    }
+    parent.append(mapRow(n));
+  }
+  map.append(plainRow("turn", "The turn"), plainRow("update", "The update"));
+}
+let opened = []; /* for the step before: closed again, unless this one is in there, too */
+function mark(s) {
+  document.querySelectorAll("#map .here").forEach(e => e.classList.remove("here", "back"));
+  const row = s.n && rowsOf[s.n.id], map = byId("map");
+  if (!row) return;
+  const round = [];
+  for (let e = row.parentElement; e !== map; e = e.parentElement) round.push(e);
+  const wanted = round.filter(e => !e.open || opened.includes(e));
+  wanted.forEach(e => e.open = true);
+  opened.filter(e => !wanted.includes(e)).forEach(e => e.open = false);
+  opened = wanted;
+  row.classList.add("here");
+  if (s.kind === "b") row.classList.add("back");
+  const top = row.getBoundingClientRect().top - map.getBoundingClientRect().top;
+  if (top < 40 || top > map.clientHeight - 60) map.scrollTop += top - map.clientHeight / 3;
+}
+
+/* ---- begin ---- */
+
+function fromHash() {
+  const h = /^#([a-z]+?)(\d*)$/.exec(location.hash);
+  return h ? Math.max(0, stepAt(h[1], Number(h[2]))) : 0;
+}
+function toggleMap() {
+  document.body.classList.toggle("mapped");
+  mark(steps[state.step]);
+}
+const KEYS = {
+  ArrowRight: e => e.shiftKey ? moveGroup(1) : move(1), ArrowLeft: e => e.shiftKey ? moveGroup(-1) : move(-1),
+  Home: () => go(0), End: () => go(steps.length - 1), m: toggleMap,
+  f: () => { const s = steps[state.step]; if (s.n && s.n.y.hasGrad) go(stepAt(s.kind === "f" ? "b" : "f", s.n.id)); },
+};
+if (D.title) document.title = `${D.title} · ${document.title}`;
+byId("tour").parentElement.style.visibility = steps.some(s => s.repeat) ? "" : "hidden";
+byId("tour").addEventListener("change", () => show(true));
+byId("slide").addEventListener("input", e => go(tour()[Number(e.target.value)]));
+byId("next").addEventListener("click", () => move(1));
+byId("prev").addEventListener("click", () => move(-1));
+byId("later").addEventListener("click", () => moveGroup(1));
+byId("prior").addEventListener("click", () => moveGroup(-1));
+byId("menu").addEventListener("click", toggleMap);
+byId("map").addEventListener("click", e => { if (e.target.closest("a")) document.body.classList.remove("mapped"); });
+window.addEventListener("hashchange", () => go(fromHash()));
+window.addEventListener("resize", () => show(true));
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); show(true); });
+document.addEventListener("keydown", e => {
+  if (e.ctrlKey || e.metaKey || e.altKey || e.target.type === "range" || !KEYS[e.key]) return;
+  KEYS[e.key](e);
+  e.preventDefault();
+});
+readColours();
+drawMap();
+go(fromHash());
