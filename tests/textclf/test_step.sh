@@ -8,7 +8,7 @@ check_step=$source/tests/textclf/check_step.py
 twelve='The movie is amazing, but the ending is a little slow'
 
 # walk PAGE:WIDTH...: steps through all of each page by clicks in a frame of this width, each hundredth step with a click into a
-# picture. In `said` a line for each: "PAGE:WIDTH STEPS steps, WIDER wider than the window, DEAF clicks that chose nothing, NUMBERS
+# picture, and has some elements of each tensor worked out. In `said` a line for each: "PAGE:WIDTH STEPS steps, WIDER wider than the window, DEAF clicks that chose nothing, NUMBERS
 # numbers worked out, BAD differ". All in one browser, for it takes a second to start.
 walk()
 {
@@ -32,6 +32,15 @@ function walk() {
       if (!ask("state.sel")) deaf++;
     }
   }
+  ask(\`for (const n of N) some(n.y, i => {
+      const made = opOf(n).make && opOf(n).make(n, i);
+      if (made) check(made.value, val(n.y, i), n.y, "v", made.mass);
+    });
+    for (const t of T) if (t.hasGrad && t.readers.length) some(t, i => {
+      const {value, mass} = shares(t, i);
+      check(value, grd(t, i), t, "g", mass);
+    });
+    function some(t, see) { for (let i = 0; i < t.size; i += Math.ceil(t.size / 13)) see(i); }\`);
   return steps + " steps, " + wider + " wider than the window, " + deaf + " clicks that chose nothing, " + ask("results.length") +
     " numbers worked out, " + ask("results.filter(r => !r.good).length") + " differ";
 }

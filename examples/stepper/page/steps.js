@@ -249,26 +249,30 @@ function where(q, n) {
   const rest = q.path.slice(same).filter(p => p !== "memory" && p !== "state");
   return q === n ? "here" : rest.length ? scopeName(rest[0]) : q.op;
 }
-/* What all operators that read x send back to its element i, and the sum of it. */
-function sharesText(n, k, i) {
-  const SHOWN = 6, x = n.x[k];
+/* What all operators that read x send back to its element i: {parts: [{q, side, sent}], value, mass}, q the operator whose input
+ * `side` x is. The value is undefined where the page lacks a number of it. */
+function shares(x, i) {
   const readers = x.readers.filter(([q]) => q.y.hasGrad);
-  const shares = readers.map(([q, side]) => ({q, side, sent: opOf(q).send && opOf(q).send(q, side, i)}));
-  const known = shares.every(a => a.sent), sentence = `${m(name(x))} is read by ${shares.length} operators, and gets the <b>sum</b> ` +
-    `of what each sends back${known ? ":" : "."}`;
-  if (!known) return say(`<span class="small">${sentence}</span>`);
+  const parts = readers.map(([q, side]) => ({q, side, sent: opOf(q).send && opOf(q).send(q, side, i)}));
+  if (!parts.every(a => a.sent)) return {parts};
+  return {parts, value: total(parts.map(a => a.sent.value)), mass: total(parts.map(({sent}) => sent.mass || Math.abs(sent.value)))};
+}
+function sharesText(n, k, i, {parts, value, mass}) {
+  const SHOWN = 6, x = n.x[k], known = value !== undefined, rest = parts.slice(SHOWN);
+  const sentence = say(`<span class="small">${m(name(x))} is read by ${parts.length} operators, and gets the <b>sum</b> of what each
+    sends back${known ? ":" : "."}</span>`);
+  if (!known) return sentence;
   const number = a => a.q === n && a.side === k ? `<b>${signed(a.sent.value)}</b>` : signed(a.sent.value);
-  const parts = shares.slice(0, SHOWN).map(a => `${number(a)} <span class="rest">${link("b", a.q, esc(where(a.q, n)))}</span>`);
-  const rest = shares.slice(SHOWN), mass = total(shares.map(({sent}) => sent.mass || Math.abs(sent.value)));
-  if (rest.length) parts.push(`<span class="rest">${rest.length} more: ${num(total(rest.map(a => a.sent.value)))}</span>`);
-  const value = total(shares.map(a => a.sent.value));
-  return say(`<span class="small">${sentence}</span>`) + eq(del(x, i), parts.join(" + "), value, check(value, grd(x, i), x, "g", mass));
+  const summands = parts.slice(0, SHOWN).map(a => `${number(a)} <span class="rest">${link("b", a.q, esc(where(a.q, n)))}</span>`);
+  if (rest.length) summands.push(`<span class="rest">${rest.length} more: ${num(total(rest.map(a => a.sent.value)))}</span>`);
+  return sentence + eq(del(x, i), summands.join(" + "), value, check(value, grd(x, i), x, "g", mass));
 }
 function backCard(n, k, shown) { /* shown: the numbers stand in a table above */
   const x = n.x[k], op = opOf(n), rule = op.rules(n)[k];
   if (!x.hasGrad) return card(false, html(`<p class="small quiet">${m(name(x))} is a constant: nobody asks for its gradient.</p>`));
-  const i = looked(x, n), sent = op.send && op.send(n, k, i), several = x.readers.filter(([q]) => q.y.hasGrad).length > 1;
-  let work = several ? sharesText(n, k, i) : "";
+  const i = looked(x, n), all = shares(x, i), several = all.parts.length > 1;
+  const {sent} = all.parts.find(({q, side}) => q === n && side === k);
+  let work = several ? sharesText(n, k, i, all) : "";
   if (sent) work = eq(several ? `its share of ${del(x, i)}` : del(x, i), sent.html, sent.value,
     several ? "" : check(sent.value, grd(x, i), x, "g", sent.mass)) + work;
   else if (op.lacks && op.lacks(n, k)) work = say(`<span class="small quiet">${op.lacks(n, k)}</span>`) + work;
