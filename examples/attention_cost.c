@@ -319,6 +319,6 @@ int main(int argc, char **argv)
     bool good = numbers && !error && judge(&t, numbers, &error) && !error;
     good = numbers && !error && draw(&t, path) && good;
     if (error || tc_failure()) fprintf(stderr, "attention_cost: %s\n", error ? error : tc_failure());
-    free(numbers);
+    tc_free(numbers);
     return good ? 0 : 1;
 }

@@ -9,6 +9,11 @@
  *
  * FILE is a picture of your own: where does the model see a circle in it, where a square ..? It is shrunk until its longer
  * side has PIXELS (48); the shapes should then be some 12 pixels wide. MODEL keeps what was learned, for the next time. */
+#include "support/checked.h"
+#define STB_IMAGE_IMPLEMENTATION
+#define STBI_MALLOC(size) tc_checked_allocate(size)
+#define STBI_REALLOC_SIZED(memory, old, size) tc_checked_reallocate(memory, old, size)
+#define STBI_FREE(memory) tc_checked_free(memory)
 #include <math.h>
 #include <stb_image.h>
 #include <stdio.h>
@@ -143,14 +148,14 @@ static tg_tensor *convolve(tg_tape *tape, const tg_linear *layer, tg_tensor *x, 
     if (!x) return NULL;
     const int64_t batch = x->shape[0], h = x->shape[1], w = x->shape[2], c = x->shape[3];
     const int64_t rows = (h - size) / stride + 1, columns = (w - size) / stride + 1, each = size * size;
-    int32_t *ids = malloc((size_t)(batch * rows * columns * each) * sizeof *ids), *next = ids;
+    int32_t *ids = tc_allocate(NULL, (size_t)(batch * rows * columns * each), sizeof *ids), *next = ids;
     for (int64_t b = 0; ids && b < batch; b++)
         for (int64_t i = 0; i < rows * columns; i++)
             for (int64_t j = 0; j < each; j++)
                 *next++ = (int32_t)((b * h + i / columns * stride + j / size) * w + i % columns * stride + j % size);
     tg_tensor *pixels = tg_reshape(tape, x, TG_SHAPE(batch * h * w, c));
     tg_tensor *squares = ids ? tg_gather(tape, pixels, tg_ints_2d(ids, batch * rows * columns, each), -1) : NULL;
-    free(ids);
+    tc_free(ids);
     squares = tg_reshape(tape, squares, TG_SHAPE(batch, rows, columns, each * c));
     return tg_relu(tape, tg_linear_forward(tape, layer, squares));
 }
@@ -407,8 +412,8 @@ static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, tc_f
         }
         good = finish(&canvas, path);
     }
-    free(small);
-    free(large);
+    tc_free(small);
+    tc_free(large);
     return good;
 }
 

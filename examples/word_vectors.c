@@ -104,11 +104,11 @@ static void corpus_free(corpus *c)
 {
     tc_tokens_free(&c->tokens);
     tc_names_free(&c->words);
-    free(c->ends);
-    free(c->order);
-    free(c->ids);
-    free(c->counts);
-    free(c->drawn);
+    tc_free(c->ends);
+    tc_free(c->order);
+    tc_free(c->ids);
+    tc_free(c->counts);
+    tc_free(c->drawn);
 }
 
 static bool add_sentence(corpus *c, const char *line)
@@ -459,7 +459,7 @@ static bool finish(const corpus *c, const options *o, const tg_tensor *table)
     const space s = {c, &c->words, units, table->shape[1]};
     show_some(&s, o);
     bool good = write_vectors(c, table, o->output) && (o->input || measure(&s));
-    free(units);
+    tc_free(units);
     return good;
 }
 
@@ -477,7 +477,7 @@ static bool run(corpus *c, const options *o)
     int32_t *kept = tc_allocate(NULL, c->tokens.count, sizeof *kept); /* a sentence has no more */
     const char *error = tg_params_error(t.params);
     bool good = kept && (!error || tc_fail("%s", error)) && learn(&t, c->order, kept) && finish(c, o, t.in);
-    free(kept);
+    tc_free(kept);
     tg_tape_free(t.tape);
     tg_params_free(t.params);
     return good;
@@ -503,6 +503,7 @@ static const tc_option rules[] = {
 
 int main(int argc, char **argv)
 {
+    tc_begin();
     options o = {.output = "vectors.txt", .width = 32, .window = 5, .negatives = 5, .epochs = 20, .least = 2, .rate = 0.005,
                  .sample = 1e-3, .seed = 1};
     corpus c = {0};

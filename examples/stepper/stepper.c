@@ -16,7 +16,7 @@ static int64_t place_of(stepper *page, const tg_tensor *tensor)
     for (int64_t i = page->count; i-- > 0;) /* what was made last is read next */
         if (page->items[i].tensor == tensor) return i;
     if (page->count == page->room) {
-        stepper_item *items = realloc(page->items, (size_t)(2 * page->room + 64) * sizeof *items);
+        stepper_item *items = tg_realloc(page->items, (size_t)(2 * page->room + 64) * sizeof *items);
         if (!items) {
             page->failed = true;
             return -1;
@@ -88,8 +88,10 @@ static void collect(stepper *page, const tg_node *node)
 static void choose_unit(stepper *page, int64_t set)
 {
     const int64_t width = width_of(page->items[set].tensor);
-    double *sums = calloc((size_t)width + 1, sizeof *sums), most = -1;
-    if (!sums) page->failed = true;
+    const size_t bytes = ((size_t)width + 1) * sizeof(double);
+    double *sums = tg_realloc(NULL, bytes), most = -1;
+    if (sums) memset(sums, 0, bytes);
+    else page->failed = true;
     for (int64_t i = 0; sums && i < page->count; i++) {
         const tg_tensor *x = page->items[i].tensor;
         if (features(page, i) != set || !x->has_grad) continue;
@@ -97,7 +99,7 @@ static void choose_unit(stepper *page, int64_t set)
     }
     for (int64_t k = 0; sums && k < width; k++)
         if (sums[k] > most) most = sums[k], page->items[set].unit = k;
-    free(sums);
+    tg_free(sums);
 }
 
 /* Of a large matrix of parameters: the row and the column that the units looked at read, or else those of the largest
@@ -304,7 +306,7 @@ bool stepper_write(stepper *page, FILE *to, const tg_tensor *loss, tg_params *pa
 
 void stepper_free(stepper *page)
 {
-    free(page->items);
+    tg_free(page->items);
     page->items = NULL;
     page->count = page->room = 0;
 }

@@ -1,12 +1,18 @@
 #include "canvas.h"
 
+#include "checked.h"
 #include "failure.h"
 #include "files.h"
 
+/* stb's code stands here, and not in its library, so that its memory is ours. */
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#define STBI_WRITE_NO_STDIO
+#define STBIW_MALLOC(size) tc_checked_allocate(size)
+#define STBIW_REALLOC_SIZED(memory, old, size) tc_checked_reallocate(memory, old, size)
+#define STBIW_FREE(memory) tc_checked_free(memory)
 #include <math.h>
 #include <stb_image_write.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool tc_canvas_init(tc_canvas *canvas, int width, int height)
@@ -20,7 +26,7 @@ bool tc_canvas_init(tc_canvas *canvas, int width, int height)
 
 void tc_canvas_free(tc_canvas *canvas)
 {
-    free(canvas->pixels);
+    tc_free(canvas->pixels);
     *canvas = (tc_canvas){0};
 }
 
@@ -54,13 +60,22 @@ void tc_canvas_box(tc_canvas *canvas, double x, double y, double width, double h
 
 /* ---- files ---- */
 
+typedef struct encoding {
+    const tc_canvas *canvas;
+    FILE *stream;
+} encoding;
+
 static void write_bytes(void *stream, void *bytes, int size) { fwrite(bytes, 1, (size_t)size, stream); }
+
+static void encode(void *context)
+{
+    const encoding *e = context;
+    stbi_write_png_to_func(write_bytes, e->stream, e->canvas->width, e->canvas->height, 3, e->canvas->pixels, 0);
+}
 
 bool tc_canvas_save(const tc_canvas *canvas, const char *path)
 {
     tc_output output;
-    FILE *stream = tc_output_open(&output, path);
-    const bool drawn = stream && stbi_write_png_to_func(write_bytes, stream, canvas->width, canvas->height, 3, canvas->pixels, 0);
-    if (stream && !drawn) tc_fail("%s: out of memory: a picture", path);
-    return tc_output_close(&output, drawn);
+    encoding e = {canvas, tc_output_open(&output, path)};
+    return tc_output_close(&output, e.stream && !tc_failure() && tc_checked_run(encode, &e));
 }

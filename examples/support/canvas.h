@@ -25,7 +25,7 @@ void tc_canvas_blend(tc_canvas *canvas, int x, int y, tc_colour colour, double c
 /* A filled rectangle with round corners. */
 void tc_canvas_box(tc_canvas *canvas, double x, double y, double width, double height, double radius, tc_colour colour);
 
-/* Writes a PNG file, whole or not at all. False after tc_fail. */
+/* Writes a PNG file, whole or not at all. False after tc_fail, also where drawing failed before. */
 bool tc_canvas_save(const tc_canvas *canvas, const char *path);
 
 enum { TC_MOST_FONTS = 8 };

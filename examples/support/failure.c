@@ -1,10 +1,12 @@
 #include "failure.h"
 
+#include "checked.h"
+#include "tapegrad.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static char text[1024];
@@ -29,6 +31,11 @@ void tc_failure_clear(void)
     text[0] = 0;
 }
 
+void tc_begin(void)
+{
+    json_set_alloc_funcs(tc_checked_allocate, tc_checked_free);
+}
+
 int tc_end(const char *program, int status, const char *help)
 {
     if ((fflush(stdout) || ferror(stdout)) && !status) {
@@ -51,9 +58,14 @@ void tc_append(char *string, size_t size, const char *format, ...)
 void *tc_allocate(void *block, size_t count, size_t size)
 {
     if (!count) count = 1;
-    void *larger = count <= SIZE_MAX / size ? realloc(block, count * size) : NULL;
+    void *larger = count <= SIZE_MAX / size ? tg_realloc(block, count * size) : NULL;
     if (!larger) tc_fail("out of memory: %zu times %zu bytes", count, size);
     return larger;
+}
+
+void tc_free(void *block)
+{
+    tg_free(block);
 }
 
 void *tc_grow(void *block, size_t used, size_t more, size_t *room, size_t size)

@@ -3,29 +3,31 @@
 #include "failure.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *read_stream(FILE *file, const char *name, size_t *size)
+static char *read_all(int file, const char *name, size_t *size)
 {
     char *bytes = NULL;
     size_t used = 0, room = 0;
-    for (;;) {
+    for (ssize_t got = 1; got;) {
         char *larger = tc_grow(bytes, used, 65536, &room, 1);
         if (!larger) break;
         bytes = larger;
-        size_t got = fread(bytes + used, 1, room - used - 1, file);
-        used += got;
-        if (got) continue;
-        if (ferror(file)) tc_fail("%s: %s", name, strerror(errno)); /* a folder, for one, can be opened */
+        got = read(file, bytes + used, room - used - 1);
+        if (got > 0) used += (size_t)got;
+        if (got >= 0 || errno == EINTR) continue;
+        tc_fail("%s: %s", name, strerror(errno)); /* a folder, for one, can be opened */
         break;
     }
     *size = used;
     if (!tc_failure()) return bytes;
-    free(bytes);
+    tc_free(bytes);
     return NULL;
 }
 
@@ -34,7 +36,7 @@ static char *read_standard_input(size_t *size)
 {
     static char *kept;
     static size_t kept_size;
-    if (!kept) kept = read_stream(stdin, "standard input", &kept_size);
+    if (!kept) kept = read_all(STDIN_FILENO, "standard input", &kept_size);
     char *bytes = kept ? tc_allocate(NULL, kept_size + 1, 1) : NULL;
     if (!bytes) return NULL;
     *size = kept_size;
@@ -44,38 +46,48 @@ static char *read_standard_input(size_t *size)
 char *tc_file_read(const char *path, size_t *size)
 {
     if (!strcmp(path, "-")) return read_standard_input(size);
-    FILE *file = fopen(path, "rb");
-    if (!file) {
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
         tc_fail("%s: %s", path, strerror(errno));
         return NULL;
     }
-    char *bytes = read_stream(file, path, size);
-    fclose(file);
+    char *bytes = read_all(file, path, size);
+    close(file);
     return bytes;
 }
 
-static int write_all(FILE *file, const char *bytes, size_t size)
+static bool write_all(int file, const char *bytes, size_t size)
 {
-    if (!file) return errno;
-    int reason = fwrite(bytes, 1, size, file) == size ? 0 : errno;
-    if (fclose(file) && !reason) reason = errno;
-    return reason;
+    for (size_t done = 0; done < size;) {
+        const ssize_t put = write(file, bytes + done, size - done);
+        if (put == 0) errno = EIO;
+        if (put == 0 || (put < 0 && errno != EINTR)) return false;
+        if (put > 0) done += (size_t)put;
+    }
+    return true;
 }
 
-static bool write_file(const char *path, const char *bytes, size_t size)
+/* As tg_params_save writes: `path` holds the old file or the new one at any time, and what a killed process left of a partial one
+ * beside it is overwritten. NULL for the bytes: only whether it could be done. Returns 0 or errno's value. */
+static int replace(const char *path, const char *bytes, size_t size)
 {
+    const char *slash = strrchr(path, '/');
     const size_t length = strlen(path) + sizeof ".partial";
-    char *partial = tc_allocate(NULL, length, 1);
-    if (!partial) return false;
-    snprintf(partial, length, "%s.partial", path);
-    int reason = write_all(fopen(partial, "wb"), bytes, size);
-    if (!reason && rename(partial, path)) reason = errno;
-    if (reason) {
-        remove(partial);
-        tc_fail("%s: it is not saved: %s", path, strerror(reason));
-    }
-    free(partial);
-    return !reason;
+    char *name = tc_allocate(NULL, length, 1);
+    if (!name) return ENOMEM;
+    snprintf(name, length, "%.*s", slash > path ? (int)(slash - path) : 1, slash ? path : ".");
+    const int folder = open(name, O_RDONLY | O_CLOEXEC);
+    flock(folder, LOCK_EX); /* so that nobody else is writing it */
+    snprintf(name, length, "%s.partial", path);
+    const int file = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    const bool written = file >= 0 && bytes && write_all(file, bytes, size) && !fsync(file) && !rename(name, path);
+    const int reason = written || (file >= 0 && !bytes) ? 0 : errno;
+    if (file >= 0) close(file);
+    if (written) fsync(folder);
+    else if (file >= 0) unlink(name);
+    if (folder >= 0) close(folder);
+    tc_free(name);
+    return reason;
 }
 
 FILE *tc_output_open(tc_output *output, const char *path)
@@ -92,7 +104,8 @@ bool tc_output_close(tc_output *output, bool good)
     if (!output->stream) return false;
     const bool whole = !fflush(output->stream) && !ferror(output->stream), closed = !fclose(output->stream);
     if (good && (!whole || !closed)) good = tc_fail("%s: out of memory", output->path);
-    good = good && write_file(output->path, output->bytes, output->size);
+    const int reason = good ? replace(output->path, output->bytes, output->size) : 0;
+    if (reason) good = tc_fail("%s: it is not saved: %s", output->path, strerror(reason));
     free(output->bytes);
     *output = (tc_output){0};
     return good;
@@ -113,7 +126,7 @@ static const char *place_of(const char *path, struct stat *folder)
     if (!name) return path;
     snprintf(name, length + 2, "%.*s.", (int)length, path);
     if (stat(name, folder)) *folder = (struct stat){0};
-    free(name);
+    tc_free(name);
     return path + length;
 }
 
@@ -125,21 +138,13 @@ bool tc_same_file(const char *a, const char *b)
     return names && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Permission bits do not tell (root, read-only file systems): a file is made beside the place, and removed. */
+/* Permission bits do not tell (root, read-only file systems). */
 bool tc_output_check(const char *path)
 {
     struct stat there;
     if (!stat(path, &there) && !S_ISREG(there.st_mode)) {
         return tc_fail("%s: it is there and no regular file: give another name with -o", path);
     }
-    size_t size = strlen(path) + sizeof ".XXXXXX";
-    char *probe = tc_allocate(NULL, size, 1);
-    if (!probe) return false;
-    snprintf(probe, size, "%s.XXXXXX", path);
-    int file = mkstemp(probe);
-    if (file < 0) tc_fail("%s: no file can be written there: %s", path, strerror(errno));
-    else unlink(probe);
-    if (file >= 0) close(file);
-    free(probe);
-    return file >= 0;
+    const int reason = replace(path, NULL, 0);
+    return !reason || tc_fail("%s: no file can be written there: %s", path, strerror(reason));
 }

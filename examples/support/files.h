@@ -10,8 +10,8 @@
  * after tc_fail. */
 char *tc_file_read(const char *path, size_t *size);
 
-/* Whether a file of this name can be written, or an existing regular one replaced; nothing is left behind. False after
- * tc_fail. */
+/* Whether a file of this name can be written, or an existing regular one replaced; nothing is left behind, neither what a killed
+ * process left of a partial file. False after tc_fail. */
 bool tc_output_check(const char *path);
 
 /* Whether a name ends so, ".html" for one. */
@@ -20,7 +20,8 @@ bool tc_named(const char *path, const char *end);
 /* Whether two names are of one file, be it there or not yet. */
 bool tc_same_file(const char *a, const char *b);
 
-/* A file that is put together in memory, and written whole or not at all: beside its place, then renamed. */
+/* A file that is put together in memory, and written whole or not at all: beside its place, as "path.partial", synced and renamed,
+ * and the folder synced. */
 typedef struct tc_output {
     const char *path; /* the caller's */
     FILE *stream;     /* NULL: it is not open */

@@ -1,3 +1,8 @@
+/* stb's code stands here, and not in its library, so that its memory is ours. */
+#include "checked.h"
+#define STB_TRUETYPE_IMPLEMENTATION
+#define STBTT_malloc(size, unused) ((void)(unused), tc_checked_allocate(size))
+#define STBTT_free(memory, unused) ((void)(unused), tc_checked_free(memory))
 #include "canvas.h"
 #include "failure.h"
 #include "text.h"
@@ -5,7 +10,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Where distributions keep fonts: first some for letters, then some that have Han characters and Kana. */
@@ -35,9 +39,9 @@ static unsigned char *read_file(const char *path)
     unsigned char *bytes = NULL;
     long size = file && !fseek(file, 0, SEEK_END) ? ftell(file) : -1;
     if (size > 0 && !fseek(file, 0, SEEK_SET)) {
-        bytes = malloc((size_t)size);
+        bytes = tc_allocate(NULL, (size_t)size, 1);
         if (bytes && fread(bytes, 1, (size_t)size, file) != (size_t)size) {
-            free(bytes);
+            tc_free(bytes);
             bytes = NULL;
         }
     }
@@ -50,7 +54,7 @@ static bool open_font(tc_fonts *fonts, const char *path)
     unsigned char *bytes = fonts->count < TC_MOST_FONTS ? read_file(path) : NULL;
     int offset = bytes ? stbtt_GetFontOffsetForIndex(bytes, 0) : -1;
     if (offset < 0 || !stbtt_InitFont(&fonts->info[fonts->count], bytes, offset)) {
-        free(bytes);
+        tc_free(bytes);
         return false;
     }
     fonts->bytes[fonts->count++] = bytes;
@@ -75,7 +79,7 @@ bool tc_fonts_open(tc_fonts *fonts, const char *first)
 
 void tc_fonts_close(tc_fonts *fonts)
 {
-    for (int i = 0; i < fonts->count; i++) free(fonts->bytes[i]);
+    for (int i = 0; i < fonts->count; i++) tc_free(fonts->bytes[i]);
     *fonts = (tc_fonts){0};
 }
 
@@ -110,19 +114,34 @@ double tc_text_width(tc_fonts *fonts, const char *text, size_t length, double si
     return width;
 }
 
+/* A glyph's shape: how far it covers each pixel, of 255. */
+typedef struct shape {
+    const stbtt_fontinfo *font;
+    int glyph;
+    float scale, shift;
+    unsigned char *cover; /* NULL: nothing is to be seen */
+    int width, height, left, top;
+} shape;
+
+static void find_shape(void *context)
+{
+    shape *s = context;
+    s->cover = stbtt_GetGlyphBitmapSubpixel(s->font, s->scale, s->scale, s->shift, 0, s->glyph, &s->width, &s->height, &s->left,
+                                            &s->top);
+}
+
 static void draw_glyph(tc_canvas *canvas, const stbtt_fontinfo *font, int glyph, double x, double y, double scale,
                        tc_colour colour)
 {
-    int width, height, left, top;
-    float s = (float)scale, shift = (float)(x - floor(x));
-    unsigned char *cover = stbtt_GetGlyphBitmapSubpixel(font, s, s, shift, 0, glyph, &width, &height, &left, &top);
-    for (int row = 0; cover && row < height; row++) {
-        for (int column = 0; column < width; column++) {
-            tc_canvas_blend(canvas, (int)floor(x) + left + column, (int)lround(y) + top + row, colour,
-                            cover[row * width + column] / 255.0);
+    shape s = {.font = font, .glyph = glyph, .scale = (float)scale, .shift = (float)(x - floor(x))};
+    if (!tc_checked_run(find_shape, &s)) return; /* tc_canvas_save says so */
+    for (int row = 0; s.cover && row < s.height; row++) {
+        for (int column = 0; column < s.width; column++) {
+            tc_canvas_blend(canvas, (int)floor(x) + s.left + column, (int)lround(y) + s.top + row, colour,
+                            s.cover[row * s.width + column] / 255.0);
         }
     }
-    stbtt_FreeBitmap(cover, NULL);
+    stbtt_FreeBitmap(s.cover, NULL);
 }
 
 void tc_text_draw(tc_canvas *canvas, tc_fonts *fonts, double x, double y, const char *text, size_t length, double size,

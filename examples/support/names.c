@@ -1,8 +1,8 @@
 #include "names.h"
 
+#include "checked.h"
 #include "failure.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +15,9 @@ static int compare_names(const void *a, const void *b)
 
 void tc_names_free(tc_names *names)
 {
-    for (int32_t i = 0; i < names->count; i++) free(names->items[i]);
-    free(names->items);
-    free(names->sorted);
+    for (int32_t i = 0; i < names->count; i++) tc_free(names->items[i]);
+    tc_free(names->items);
+    tc_free(names->sorted);
     *names = (tc_names){0};
 }
 
@@ -64,14 +64,8 @@ int32_t tc_names_find(const tc_names *names, const char *text)
 char *tc_names_to_json(const tc_names *names)
 {
     json_t *array = json_array();
-    bool good = array != NULL;
-    for (int32_t i = 0; good && i < names->count; i++) {
-        good = json_array_append_new(array, json_string(names->items[i])) == 0;
-    }
-    char *text = good ? json_dumps(array, JSON_COMPACT) : NULL;
-    json_decref(array);
-    if (!text) tc_fail("out of memory: %d names as JSON", names->count);
-    return text;
+    for (int32_t i = 0; i < names->count; i++) json_array_append_new(array, json_string(names->items[i]));
+    return tc_json_write(array, JSON_COMPACT);
 }
 
 static bool set_from_array(tc_names *names, const json_t *array, const char *what)
@@ -85,19 +79,15 @@ static bool set_from_array(tc_names *names, const json_t *array, const char *wha
         if (!strings[i]) good = tc_fail("%s: item %zu is not a string", what, i);
     }
     good = good && tc_names_set(names, what, strings, count);
-    free(strings);
+    tc_free(strings);
     return good;
 }
 
 bool tc_names_from_json(tc_names *names, const char *json, const char *what)
 {
     *names = (tc_names){0};
-    json_error_t error;
-    json_t *array = json_loads(json, 0, &error);
-    bool good = false;
-    if (!array) tc_fail("%s: %s", what, error.text);
-    else if (!json_is_array(array)) tc_fail("%s: it is not a JSON array", what);
-    else good = set_from_array(names, array, what);
+    json_t *array = tc_json_read(json);
+    const bool good = json_is_array(array) ? set_from_array(names, array, what) : tc_fail("%s: it is not a JSON array", what);
     json_decref(array);
     return good;
 }
@@ -156,8 +146,8 @@ bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least
     word_count *entries = tc_allocate(NULL, tokens->count, sizeof *entries);
     const char **strings = tc_allocate(NULL, tokens->count + TC_FIRST_WORD, sizeof *strings);
     bool good = entries && strings && build(words, tokens, least, most, rare, entries, strings);
-    free(entries);
-    free(strings);
+    tc_free(entries);
+    tc_free(strings);
     return good;
 }
 

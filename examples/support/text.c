@@ -2,7 +2,6 @@
 
 #include "failure.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -123,15 +122,19 @@ static bool fold(tc_tokens *tokens, const char *start, size_t length)
         }
         return true;
     }
-    utf8proc_uint8_t *folded;
-    utf8proc_option_t options =
+    const utf8proc_option_t options =
         UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
-    utf8proc_ssize_t size = utf8proc_map_custom((const utf8proc_uint8_t *)start, (utf8proc_ssize_t)length, &folded,
-                                                options, plain_apostrophe, NULL);
+    utf8proc_ssize_t size = 0;
+    do { /* utf8proc asks for room by saying how much it wants, and one more for a final 0 */
+        int32_t *points = tc_grow(tokens->points, 0, (size_t)size + 1, &tokens->points_room, sizeof *points);
+        if (!points) return false;
+        tokens->points = points;
+        size = utf8proc_decompose_custom((const utf8proc_uint8_t *)start, (utf8proc_ssize_t)length, points,
+                                         (utf8proc_ssize_t)tokens->points_room - 1, options, plain_apostrophe, NULL);
+    } while (size >= (utf8proc_ssize_t)tokens->points_room);
+    if (size >= 0) size = utf8proc_reencode(tokens->points, size, options);
     if (size < 0) return tc_fail("folding a word: %s", utf8proc_errmsg(size));
-    bool done = words_append(tokens, (const char *)folded, (size_t)size);
-    free(folded);
-    return done;
+    return words_append(tokens, (const char *)tokens->points, (size_t)size);
 }
 
 static void cut_word(tc_tokens *tokens, size_t word, int characters)
@@ -177,7 +180,8 @@ void tc_tokens_clear(tc_tokens *tokens)
 
 void tc_tokens_free(tc_tokens *tokens)
 {
-    free(tokens->items);
-    free(tokens->words);
+    tc_free(tokens->items);
+    tc_free(tokens->words);
+    tc_free(tokens->points);
     *tokens = (tc_tokens){0};
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct tc_token {
     size_t start, length; /* its place in the text as written, in bytes */
@@ -23,6 +24,8 @@ typedef struct tc_tokens {
     size_t count, room;
     char *words;
     size_t words_used, words_room;
+    int32_t *points; /* of the word that is being folded */
+    size_t points_room;
     bool characters; /* every character is a token */
     bool plain;      /* punctuation and symbols are none */
 } tc_tokens;

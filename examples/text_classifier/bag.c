@@ -3,7 +3,6 @@
 #include "../support/failure.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets, int64_t longest, int64_t width)
@@ -38,7 +37,7 @@ bool tc_bag_prepare(const tc_bag *bag, const tc_batch *batch)
     int64_t most;
     int32_t *rows = rows_of(bag, batch, &most);
     bool good = rows && tg_params_prepare(bag->embedding.weight, tg_ints_2d(rows, batch->rows, most));
-    free(rows);
+    tc_free(rows);
     return good;
 }
 
@@ -53,6 +52,6 @@ tg_tensor *tc_bag_forward(tg_tape *tape, const tc_bag *bag, const tc_batch *batc
         while (count < most && rows[b * most + count]) count++;
         share->data[b] = count ? (tg_real)(1 / sqrt((double)count)) : 0;
     }
-    free(rows);
+    tc_free(rows);
     return tg_mul(tape, tg_sum(tape, vectors, TG_AXES(1), false), share);                           /* [B, width] */
 }

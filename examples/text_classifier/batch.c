@@ -41,9 +41,9 @@ bool tc_batches_init(tc_batches *batches, tc_part part, int32_t size)
 
 void tc_batches_free(tc_batches *batches)
 {
-    free(batches->slots);
-    free(batches->order);
-    free(batches->batch.tokens);
+    tc_free(batches->slots);
+    tc_free(batches->order);
+    tc_free(batches->batch.tokens);
     *batches = (tc_batches){0};
 }
 

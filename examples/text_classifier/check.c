@@ -79,7 +79,7 @@ static bool check_labels(const tc_data *data)
         printf("order:   %8d change%s of label from row to row, shuffled about %.0f: (nearly) sorted; shuffle before you cut "
                "parts off, as train does\n", changes, plural(changes), expected);
     }
-    free(entries);
+    tc_free(entries);
     return true;
 }
 
@@ -130,7 +130,7 @@ static bool check_texts(const tc_data *data)
     putchar('\n');
     print_runs("repeated:", "the same label", texts[0], rows[0], first[0], entries, n);
     print_runs("clash:", "different labels", texts[1], rows[1], first[1], entries, n);
-    free(entries);
+    tc_free(entries);
     return true;
 }
 
@@ -201,7 +201,7 @@ static bool print_lengths(const tc_data *data)
         printf("%7d to %-5lld %8d ", bin ? 1 << (bin - 1) : 0, bin ? (1LL << bin) - 1 : 0, bins[bin]);
         tc_view_bar((double)bins[bin] / most, false);
     }
-    free(lengths);
+    tc_free(lengths);
     return true;
 }
 
@@ -230,8 +230,8 @@ static bool check_shared(const tc_data *data, const tc_data *other)
                plural(texts), rows, 100.0 * rows / other->count, differ, texts ? ": lines " : "", texts ? lines + 2 : "",
                texts > SHOWN ? " .." : "");
     }
-    free(a);
-    free(b);
+    tc_free(a);
+    tc_free(b);
     return good;
 }
 

@@ -2,12 +2,11 @@
  * and the progress as JSON. */
 #include "training.h"
 
+#include "../support/checked.h"
 #include "../support/failure.h"
 
-#include <jansson.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,9 +49,7 @@ static char *progress_to_json(const tc_progress *progress)
         json_array_append_new(history, reals_to_json((const double *)&progress->history[i], EPOCH_NUMBERS));
     }
     json_object_set_new(object, "history", history);
-    char *text = json_dumps(object, JSON_COMPACT);
-    json_decref(object);
-    return text;
+    return tc_json_write(object, JSON_COMPACT);
 }
 
 /* The values of these keys go into the file that is written next, or (NULL) out of the model's own. */
@@ -69,10 +66,11 @@ void tc_checkpoint_save(tc_model *model, const tc_progress *progress, const tc_s
     set_metadata(model->params, format_version, schedule->plan, text);
     if (!text || !tg_params_save(model->params, schedule->checkpoint, TG_SAVE_STATE)) {
         const char *why = tg_params_take_error(model->params);
-        fprintf(stderr, "textclf: training goes on without a new checkpoint: %s\n", why ? why : "out of memory");
+        fprintf(stderr, "textclf: training goes on without a new checkpoint: %s\n", why ? why : tc_failure());
+        tc_failure_clear();
     }
     set_metadata(model->params, NULL, NULL, NULL);
-    free(text);
+    tc_free(text);
 }
 
 /* ---- reading ---- */
@@ -108,7 +106,7 @@ static bool read_progress(const json_t *object, tc_progress *progress, int64_t e
 /* Two plans hold the same keys in the same order. */
 static bool compare_plans(const char *wanted, const char *found, const char *path)
 {
-    json_t *ours = json_loads(wanted, 0, NULL), *theirs = found ? json_loads(found, 0, NULL) : NULL, *value;
+    json_t *ours = tc_json_read(wanted), *theirs = found ? tc_json_read(found) : NULL, *value;
     const char *key;
     bool good = json_is_object(theirs) || tc_fail("%s: the checkpoint is damaged: it does not say what it is of", path);
     json_object_foreach(ours, key, value) {
@@ -136,7 +134,7 @@ bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_schedul
                        format_version);
     }
     good = good && compare_plans(schedule->plan, tg_params_metadata(file, plan_key), path);
-    json_t *object = good ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *object = good ? tc_json_read(text) : NULL;
     if (good && !read_progress(object, progress, schedule->epochs, batches)) good = tc_fail("%s: the checkpoint is damaged: train without --resume into another", path);
     json_decref(object);
     tg_params_free(file);

@@ -122,7 +122,7 @@ bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading)
     size_t size;
     char *bytes = builtin ? copy_builtin(builtin, &size) : tc_read_text(name, reading->encoding, &size);
     const bool good = bytes && read_rows(data, bytes, size, reading);
-    free(bytes);
+    tc_free(bytes);
     if (!good) tc_data_free(data);
     return good;
 }
@@ -150,9 +150,9 @@ void tc_data_tell(const tc_data *data)
 
 void tc_data_free(tc_data *data)
 {
-    free(data->strings);
-    free(data->rows);
-    free(data->ids);
+    tc_free(data->strings);
+    tc_free(data->rows);
+    tc_free(data->ids);
     *data = (tc_data){0};
 }
 
@@ -186,7 +186,7 @@ bool tc_data_labels(tc_names *labels, tc_data *data)
     } else {
         good = tc_names_set(labels, "labels", names, distinct);
     }
-    free(names);
+    tc_free(names);
     return good;
 }
 
@@ -267,8 +267,8 @@ bool tc_data_split(tc_data *data, const tc_names *labels, uint64_t seed, int32_t
         memcpy(data->rows, rows, (size_t)count * sizeof *rows);
         *held_out = count - tail;
     }
-    free(rows);
-    free(order);
-    free(left);
+    tc_free(rows);
+    tc_free(order);
+    tc_free(left);
     return good;
 }

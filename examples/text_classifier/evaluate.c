@@ -3,7 +3,6 @@
 #include "../support/failure.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { BATCH = 64 };
@@ -32,7 +31,7 @@ float *tc_log_probabilities(const tc_model *model, tc_part part)
     tg_tape_set_training(tape, false);
     tg_tape_set_recording(tape, false);
     if (result && !fill(result, tape, model, &batches)) {
-        free(result);
+        tc_free(result);
         result = NULL;
     }
     tg_tape_free(tape);
@@ -66,14 +65,14 @@ bool tc_score_part(tc_score *score, const tc_model *model, tc_part part)
         score->confusion[(size_t)label * (size_t)C + (size_t)best]++;
     }
     if (good && !isfinite(score->loss)) good = tc_fail("the model's answers are not finite numbers");
-    free(answers);
+    tc_free(answers);
     if (!good) tc_score_free(score);
     return good;
 }
 
 void tc_score_free(tc_score *score)
 {
-    free(score->confusion);
+    tc_free(score->confusion);
     *score = (tc_score){0};
 }
 

@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { ATTENTION, GRADIENT, LEFT_OUT, MEASURES };
@@ -66,7 +65,7 @@ static bool leave_out(double *odds, const tc_model *model, const tc_seen *view, 
     for (int32_t i = 0; answers && i < count; i++) {
         odds[first + i] = tc_log_odds(answers + (size_t)i * (size_t)C, C, view->best);
     }
-    free(answers);
+    tc_free(answers);
     return answers != NULL;
 }
 
@@ -82,10 +81,10 @@ static double *left_out(const tc_model *model, const tc_seen *seen)
         good = leave_out(result, model, seen, first, count - first < most ? count - first : most, ids, rows);
     }
     for (int32_t i = 0; good && i < count; i++) result[i] = seen->log_odds - result[i];
-    free(ids);
-    free(rows);
+    tc_free(ids);
+    tc_free(rows);
     if (good) return result;
-    free(result);
+    tc_free(result);
     return NULL;
 }
 
@@ -151,7 +150,7 @@ static bool explain_text(const tc_model *model, tc_page *page, const char *text)
         print_explanation(&e);
         put_explanation(page, &e);
     }
-    free(left);
+    tc_free(left);
     tc_seen_free(&seen);
     return good;
 }

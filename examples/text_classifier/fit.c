@@ -6,7 +6,6 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -299,12 +298,12 @@ bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *sc
     for (int i = 0; i < 2; i++) sigaction(signals[i], &before[i], NULL);
     tg_tape_free(t.tape);
     tc_batches_free(&t.batches);
-    free(t.class_weights);
+    tc_free(t.class_weights);
     return good;
 }
 
 void tc_outcome_free(tc_outcome *outcome)
 {
-    free(outcome->history);
+    tc_free(outcome->history);
     *outcome = (tc_outcome){0};
 }

@@ -123,7 +123,7 @@ static bool measure(facts *m, const sample *s, int32_t c)
         for (end = i + 1; end < rows && !compare_fields(&sorted[i], &sorted[end]);) end++;
         m->once += end == i + 1;
     }
-    free(sorted);
+    tc_free(sorted);
     return true;
 }
 
@@ -377,7 +377,7 @@ bool tc_layout_find(tc_layout *layout, const char *name, const char *bytes, size
     bool plain = layout->format == TC_TSV && layout->delimiter == '\t' && !layout->header && !asked->text && !asked->label;
     if (good && plain && (s.columns < 2 || layout->label == s.columns - 1)) set_line_format(layout, false);
     else if (good) describe(layout, &s);
-    free(s.cells);
-    free(s.measured);
+    tc_free(s.cells);
+    tc_free(s.measured);
     return good;
 }

@@ -4,7 +4,6 @@
 #include "../support/failure.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The sum of the probabilities of all labels but one; never 0, so that its logarithm is a number. */
@@ -108,8 +107,8 @@ void tc_seen_free(tc_seen *seen)
     tc_tokens_free(&seen->tokens);
     tc_data_free(&seen->data);
     tc_batches_free(&seen->batches);
-    free(seen->weights);
-    free(seen->probabilities);
-    free(seen->gradient);
+    tc_free(seen->weights);
+    tc_free(seen->probabilities);
+    tc_free(seen->gradient);
     *seen = (tc_seen){0};
 }

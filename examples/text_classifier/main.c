@@ -16,6 +16,7 @@ static int run(const tc_options *options)
 
 int main(int argc, char **argv)
 {
+    tc_begin();
     tc_options options;
     char help[64] = "";
     const tc_parsed parsed = tc_options_parse(&options, argc, argv);

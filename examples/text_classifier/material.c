@@ -2,10 +2,10 @@
 
 #include "builtin.h"
 #include "commands.h"
+#include "../support/checked.h"
 #include "../support/failure.h"
 #include "vectors.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 void tc_material_free(tc_material *m)
@@ -109,10 +109,7 @@ char *tc_material_plan(const tc_material *m)
     json_t *plan = tc_options_plan(&m->options);
     snprintf(data, sizeof data, "%d and %d rows (%016llx)", m->train_part.count, m->valid_part.count,
              (unsigned long long)hash_part(hash_part(0xCBF29CE484222325u, m->train_part), m->valid_part));
-    const bool good = !json_object_set_new(plan, "data", json_string(data)) &&
-                      !json_object_set_new(plan, "instruction set", json_string(tg_isa()));
-    char *text = good ? json_dumps(plan, 0) : NULL;
-    json_decref(plan);
-    if (!text) tc_fail("out of memory: the plan of a training");
-    return text;
+    json_object_set_new(plan, "data", json_string(data));
+    json_object_set_new(plan, "instruction set", json_string(tg_isa()));
+    return tc_json_write(plan, 0);
 }

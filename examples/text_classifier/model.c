@@ -2,7 +2,6 @@
 
 #include "../support/failure.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { BAG_WIDTH = 16 }; /* enough: all that comes of it is a number a label */
@@ -129,7 +128,7 @@ static tg_tensor *largest(tg_tape *tape, tg_tensor *h, const tc_batch *batch)
         for (size_t t = 0; t < T; t++) keep[(size_t)b * T + t] = t == 0 || t < (size_t)batch->lengths[b];
     }
     tg_tensor *words = keep ? tg_masked_fill(tape, h, tg_mask_nd(keep, TG_SHAPE(batch->rows, batch->time, 1)), -1e30) : NULL;
-    free(keep);
+    tc_free(keep);
     return tg_max(tape, words, TG_AXES(1), false);
 }
 

@@ -1,12 +1,11 @@
+#include "../support/checked.h"
 #include "../support/failure.h"
 #include "../support/option.h"
 #include "model.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The version of what the metadata says; a change that older programs would misread raises it. */
@@ -49,19 +48,15 @@ static tc_names *list_of(tc_model *model, int i)
 static char *settings_to_json(const tc_model *model)
 {
     json_t *object = json_object();
-    bool good = object != NULL;
-    for (const tc_option *s = settings; good && s->name; s++) {
+    for (const tc_option *s = settings; s->name; s++) {
         const void *field = (const char *)model + s->field;
         json_t *value = s->kind == TC_FLAG      ? json_boolean(*(const bool *)field)
                         : s->kind == TC_CHOICE  ? json_string(s->choices[*(const int *)field])
                         : s->kind == TC_INTEGER ? json_integer(*(const int64_t *)field)
                                                 : json_real(*(const double *)field);
-        good = !json_object_set_new(object, s->name, value);
+        json_object_set_new(object, s->name, value);
     }
-    char *text = good ? json_dumps(object, JSON_COMPACT) : NULL;
-    json_decref(object);
-    if (!text) tc_fail("out of memory: the settings as JSON");
-    return text;
+    return tc_json_write(object, JSON_COMPACT);
 }
 
 bool tc_model_save(tc_model *model, const char *path)
@@ -74,7 +69,7 @@ bool tc_model_save(tc_model *model, const char *path)
         text = i < LISTS ? tc_names_to_json(list_of(model, i)) : settings_to_json(model);
         good = text != NULL;
         tg_params_set_metadata(params, i < LISTS ? lists[i].key : settings_key, text);
-        free(text);
+        tc_free(text);
     }
     return good && (tg_params_save(params, path, TG_SAVE_MODEL) || tc_fail("the model is not saved: %s", tg_params_error(params)));
 }
@@ -134,7 +129,7 @@ static bool may_be_left_out(const tc_model *model, const tc_option *s)
 static bool read_settings(tc_model *model, const char *path)
 {
     const char *text = tg_params_metadata(model->params, settings_key);
-    json_t *object = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *object = text ? tc_json_read(text) : NULL;
     bool good = json_is_object(object) || tc_fail("%s: the model's settings are not a JSON object", path);
     for (const tc_option *s = settings; good && s->name; s++) {
         const json_t *item = json_object_get(object, s->name);

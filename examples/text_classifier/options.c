@@ -133,13 +133,14 @@ static void show_command_help(const tc_command *command)
 json_t *tc_options_plan(const tc_options *options)
 {
     json_t *plan = json_object();
-    bool good = plan != NULL;
-    for (const tc_option *o = rules; good && o->name; o++) {
+    for (const tc_option *o = rules; o->name; o++) {
         char number[32];
         const char *value = o->commands & SHAPES ? tc_option_value(o, options, number) : NULL;
-        if (o->commands & SHAPES) good = !json_object_set_new(plan, o->name, json_string(value ? value : "not given"));
+        if (o->commands & SHAPES && json_object_set_new(plan, o->name, json_string(value ? value : "not given"))) {
+            tc_fail("--%s %s: it is no UTF-8 text", o->name, value); /* or memory failed before */
+        }
     }
-    if (good) return plan;
+    if (!tc_failure()) return plan;
     json_decref(plan);
     return NULL;
 }

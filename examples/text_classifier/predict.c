@@ -48,7 +48,7 @@ static bool predict_block(const tc_model *model, tc_data *block, const tc_option
         good = tc_results_answer(answers + (size_t)i * (size_t)model->labels.count, &model->labels, block->rows[i].text,
                                  (int32_t)options->top, options->json);
     }
-    free(answers);
+    tc_free(answers);
     return good;
 }
 
@@ -145,9 +145,10 @@ static bool predict_lines(const tc_model *model, const tc_options *options, line
 bool tc_predict(tc_model *model, const tc_options *options)
 {
     if (options->argument_count > 1) return predict_arguments(model, options);
-    line_buffer *lines = calloc(BLOCK, sizeof *lines);
+    line_buffer *lines = tc_allocate(NULL, BLOCK, sizeof *lines);
+    if (lines) memset(lines, 0, BLOCK * sizeof *lines);
     const bool good = lines ? predict_lines(model, options, lines) : tc_fail("out of memory: %d lines", BLOCK);
     for (int i = 0; lines && i < BLOCK; i++) free(lines[i].text);
-    free(lines);
+    tc_free(lines);
     return good;
 }

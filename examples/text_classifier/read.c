@@ -5,7 +5,6 @@
 #include "../support/text.h"
 
 #include <iconv.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *const tc_format_names[] = {"auto", "tsv", "csv", "fasttext", "label-text", "text-label", NULL};
@@ -51,7 +50,7 @@ static char *convert(iconv_t converter, const char *name, const char *encoding, 
     char *next = from, *result = tc_allocate(NULL, left + 1, 4), *to = result;
     if (!result) return NULL;
     if (iconv(converter, &next, &left, &to, &room) == (size_t)-1) {
-        free(result);
+        tc_free(result);
         return refuse(name, from, (size_t)(next - from), encoding, "give another --encoding");
     }
     *size = (size_t)(to - result);
@@ -70,7 +69,7 @@ char *tc_read_text(const char *path, const char *encoding, size_t *size)
     if (encoding) {
         char *raw = bytes;
         bytes = raw ? convert(converter, name, encoding, raw, size) : NULL;
-        free(raw);
+        tc_free(raw);
         iconv_close(converter);
     }
     if (bytes && *size >= 3 && !memcmp(bytes, "\xEF\xBB\xBF", 3)) memmove(bytes, bytes + 3, *size -= 3);
@@ -80,7 +79,7 @@ char *tc_read_text(const char *path, const char *encoding, size_t *size)
     size_t bad;
     if (!bytes || tc_text_valid(bytes, *size, &bad)) return bytes;
     refuse(name, bytes, bad, "UTF-8 text", hint(bytes, *size));
-    free(bytes);
+    tc_free(bytes);
     return NULL;
 }
 
@@ -235,7 +234,7 @@ bool tc_scan_next(tc_scan *s)
 
 void tc_scan_free(tc_scan *s)
 {
-    free(s->fields);
+    tc_free(s->fields);
     s->fields = NULL;
     s->room = 0;
 }

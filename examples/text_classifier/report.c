@@ -214,7 +214,7 @@ static bool put_examples(report *r)
         if (!count) tc_page_put(&r->page, "<p class=\"quiet\">There is none.</p>\n");
     }
     tc_page_put(&r->page, "</section>\n");
-    free(answers);
+    tc_free(answers);
     return good;
 }
 
@@ -237,7 +237,7 @@ static bool put_settings(report *r)
 {
     tc_page *page = &r->page;
     json_t *plan = tc_options_plan(&r->m->options), *value;
-    if (!plan) return tc_fail("out of memory: the settings of a report");
+    if (!plan) return false;
     tc_page_put(page, "<section>\n<h2>Settings</h2>\n<p class=\"quiet\">%d rows to train on, %d to validate, %d to test; ",
                 r->m->train_part.count, r->m->valid_part.count, r->m->test.count);
     tc_page_put(page, "%d labels, %d words, %lld numbers to learn.</p>\n<dl>\n", r->model->labels.count,

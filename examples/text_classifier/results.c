@@ -1,12 +1,11 @@
 #include "results.h"
 
+#include "../support/checked.h"
 #include "../support/failure.h"
 #include "view.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MATRIX_LABELS = 10, CELL = 10 };
@@ -75,14 +74,13 @@ void tc_results_table(const tc_score *score, const tc_names *labels)
 
 /* ---- to machines ---- */
 
-/* Prints and frees an object; NULL, where there was no memory, is a failure. */
+/* Prints and frees an object. */
 static bool print_object(json_t *object)
 {
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    if (text) puts(text);
-    json_decref(object);
-    free(text);
-    return text || tc_fail("out of memory: a result as JSON");
+    char *text = tc_json_write(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    const bool good = text && puts(text) >= 0;
+    tc_free(text);
+    return good;
 }
 
 bool tc_results_json(const tc_score *score, const tc_names *labels, double unknown)

@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { LOSS, LOGITS, GRADIENTS, COMPARED };
@@ -96,7 +95,7 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
     tg_scope_end(tape);
     bool good = fused && (tg_backward(tape, loss[1]) || tc_fail("%s", tg_tape_error(tape)));
     good = good && compare(page, loss, logits, fused, params);
-    free(fused);
+    tc_free(fused);
     return good && (stepper_write(page, stream, loss[1], params) ||
                     tc_fail("%s", tg_params_error(params) ? tg_params_error(params) : "out of memory: a page of steps"));
 }
@@ -131,7 +130,7 @@ static bool write_page(stepping *s, const tc_seen *view, const char *path)
     }
     tg_tape_free(tape);
     stepper_free(&page);
-    for (int32_t i = 0; i < view->count; i++) free(words[i]);
+    for (int32_t i = 0; i < view->count; i++) tc_free(words[i]);
     return good;
 }
 

@@ -4,7 +4,6 @@
 #include "../support/failure.h"
 #include "../support/files.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 const char *const tc_token_names[] = {"words", "characters", NULL};
@@ -24,7 +23,7 @@ bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name)
     if (good && !tokens.count) good = tc_fail("%s: there is no stop word in it: give en, zh, or a file of words", name);
     good = good && tc_vocabulary_build(&tokenizer->stopwords, &tokens, 1, 0, &rare);
     tc_tokens_free(&tokens);
-    free(bytes);
+    tc_free(bytes);
     return good;
 }
 

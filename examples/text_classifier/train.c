@@ -6,7 +6,6 @@
 #include "../support/files.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 /* ---- what is said before training ---- */
@@ -140,7 +139,7 @@ static int train_seed(int64_t number, totals *all, const tc_options *options)
             status = outcome.interrupted ? stop(&m, &outcome, all) : finish(&m, &outcome, all);
         }
     }
-    free(plan);
+    tc_free(plan);
     tc_outcome_free(&outcome);
     tc_material_free(&m);
     return status;

@@ -178,7 +178,7 @@ bool tc_vectors_load(tc_model *model, const char *path)
                 words > TC_FIRST_WORD ? 100.0 * l.found / (words - TC_FIRST_WORD) : 0.0, path);
     }
     if (file) fclose(file);
-    free(l.row);
-    free(l.seen);
+    tc_free(l.row);
+    tc_free(l.seen);
     return good;
 }

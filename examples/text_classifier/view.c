@@ -121,7 +121,7 @@ static bool draw(const tc_seen *view, tc_fonts *fonts, const char *path)
         good = tc_canvas_save(&canvas, path);
     }
     tc_canvas_free(&canvas);
-    free(boxes);
+    tc_free(boxes);
     return good;
 }
 

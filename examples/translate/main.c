@@ -211,6 +211,7 @@ static tc_parsed parse(options *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    tc_begin();
     static trainer t; /* larger than a stack likes */
     options o = {.attention = TG_SCORE_ADDITIVE, .seed = 1, .output = "translate.png"};
     const tc_parsed parsed = parse(&o, argc, argv);
