@@ -45,10 +45,12 @@ enum {
     TG_MAX_NAME = 128   /* bytes of a parameter's name, its final 0 included */
 };
 
-/* TG_SHAPE(2, 3) passes a shape as the two arguments `int ndim, const int64_t *shape`, which are good during the call; TG_SCALAR
- * passes that of a single number. */
+/* TG_SHAPE(2, 3) passes a shape as the two arguments `int ndim, const int64_t *shape`, which are good during the call;
+ * TG_SCALAR passes that of a single number. */
 #ifdef __cplusplus
-#define TG_SHAPE(...) static_cast<int>(std::initializer_list<int64_t>{__VA_ARGS__}.size()), std::initializer_list<int64_t>{__VA_ARGS__}.begin()
+#define TG_SHAPE(...)                                                        \
+    static_cast<int>(std::initializer_list<int64_t>{__VA_ARGS__}.size()),    \
+        std::initializer_list<int64_t>{__VA_ARGS__}.begin()
 #else
 #define TG_SHAPE(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
 #endif
@@ -57,8 +59,8 @@ enum {
 TG_BEGIN_DECLS
 
 /* Every byte that the library holds comes through one function, which behaves like realloc: `memory` NULL allocates,
- * `size` 0 frees and returns NULL, and a failure returns NULL and leaves `memory` as it was. It may be called by several threads at
- * once. */
+ * `size` 0 frees and returns NULL, and a failure returns NULL and leaves `memory` as it was. It may be called by several
+ * threads at once. */
 typedef void *(*tg_allocator)(void *memory, size_t size);
 
 /* Sets the allocator of the whole process, and jansson's with it (json_set_alloc_funcs); NULL goes back to realloc and free, for

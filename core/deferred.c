@@ -1,8 +1,9 @@
-/* Tables whose rows take their steps late (tg_params_defer). The optimizer notes what each step does and moves the rows that have
- * a gradient; the others take, before they are read next, the steps that they missed, one after the other: the same bits.
+/* Tables whose rows take their steps late (tg_params_defer). The optimizer notes what each step does and moves the rows
+ * that have a gradient; the others take, before they are read next, the steps that they missed, one after the other: the
+ * same bits.
  *
- * The gradient of such a table is zero outside the rows that were touched, at any time: it can be read and added to whole, and
- * clearing it costs what was touched. */
+ * The gradient of such a table is zero outside the rows that were touched, at any time: it can be read and added to whole,
+ * and clearing it costs what was touched. */
 #include "internal.h"
 
 enum { SHARED_ROWS = 64 }; /* from so many on threads share the work */

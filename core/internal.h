@@ -74,7 +74,7 @@ struct tg_tape {
         struct tg_tape_scope *outer;
         char path[TG_MAX_NAME];
     } *scope; /* that the caller opened last, of the arena, or NULL */
-    void (*watch)(tg_node *node, bool backward); /* called after each pass of an operator; NULL: nobody looks (inspect/watch.c) */
+    void (*watch)(tg_node *node, bool backward); /* after each pass of an operator; NULL: nobody looks (inspect/watch.c) */
     char warning[320];
     tg_random random;
     tg_error error;
@@ -213,8 +213,8 @@ void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, struct tg_matrix
 /* C [m, out] (+)= A W^T for a weight [out, in]. */
 void tg_product_transposed(tg_node *node, int64_t m, struct tg_matrix a, const tg_tensor *weight, tg_real *c, bool add);
 
-/* W^T of a parameter [out, in] as products read it, packed once and kept while the parameters are held (tg_params_hold); NULL
- * when they are not. In held.c. */
+/* W^T of a parameter [out, in] as products read it, packed once and kept while the parameters are held (tg_params_hold);
+ * NULL when they are not. In held.c. */
 const tg_real *tg_held(const tg_tensor *weight);
 
 /* sum_j e^(x_j - m), in op_reduce.c. */
@@ -222,8 +222,8 @@ double tg_sum_exp(int64_t n, const tg_real *x, tg_real m);
 
 /* ---- broadcast.c ---- */
 
-/* Strides (0 along broadcast axes) for reading a small shape as if it were the larger one; false where it does not broadcast
- * to that. */
+/* Strides (0 along broadcast axes) for reading a small shape as if it were the larger one; false where it does not
+ * broadcast to that. */
 bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides);
 
 /* The shape that n tensors broadcast to, and the strides of each; false where they do not. */

@@ -64,15 +64,16 @@ static inline void tg_philox(uint64_t key, uint64_t first, int lanes, uint32_t *
 }
 
 /* ---- element by element, y may be x ----
- * Largest errors over all floats, in units of the last place (swept in tests/kernels): exp 1.1, tanh 6.5, sigmoid 2.5. In the
- * double build they are the C library's. */
+ * Largest errors over all floats, in units of the last place (swept in tests/kernels): exp 1.1, tanh 6.5, sigmoid 2.5. In
+ * the double build they are the C library's. */
 TG_KERNEL_DECLARE(void, tg_k_tanh, int64_t n, const tg_real *x, tg_real *y);
 TG_KERNEL_DECLARE(void, tg_k_sigmoid, int64_t n, const tg_real *x, tg_real *y);
 
-/* y = factor e^(x - shift); and of rows of n numbers, `stride` apart, a softmax's dx = factor y (dy - sum), in dy's place. */
+/* y = factor e^(x - shift); and of rows of n numbers, `stride` apart, a softmax's dx = factor y (dy - sum), in dy's
+ * place. */
 TG_KERNEL_DECLARE(void, tg_k_exp_shifted, int64_t n, const tg_real *x, tg_real shift, tg_real factor, tg_real *y);
-TG_KERNEL_DECLARE(void, tg_k_softmax_backward, int64_t rows, int64_t n, int64_t stride, const tg_real *y, const tg_real *sums,
-                  tg_real factor, tg_real *dy);
+TG_KERNEL_DECLARE(void, tg_k_softmax_backward, int64_t rows, int64_t n, int64_t stride, const tg_real *y,
+                  const tg_real *sums, tg_real factor, tg_real *dy);
 
 /* ---- rows and columns ---- */
 TG_KERNEL_DECLARE(tg_real, tg_k_sum, int64_t n, const tg_real *x);
@@ -90,9 +91,9 @@ TG_KERNEL_DECLARE(void, tg_k_dropout_mask, int64_t n, uint64_t key, uint64_t sta
                   tg_real *mask);
 
 /* ---- matrix products ----
- * A matrix is read through strides: element (i, j) is data[i row + j column]. The right side is read where it stands if its rows
- * are whole vectors, one after the other and not far apart; any other is packed first, into panels of columns. A packed matrix
- * can be used many times. */
+ * A matrix is read through strides: element (i, j) is data[i row + j column]. The right side is read where it stands if its
+ * rows are whole vectors, one after the other and not far apart; any other is packed first, into panels of columns. A
+ * packed matrix can be used many times. */
 typedef struct tg_matrix {
     const tg_real *data;
     int64_t row, column;
@@ -108,13 +109,13 @@ int64_t tg_gemm_pack_size(int64_t k, int64_t n);
 
 TG_KERNEL_DECLARE(void, tg_k_gemm_pack, int64_t k, int64_t n, tg_matrix b, tg_real *packed);
 
-/* C [m, n] (+)= A [m, k] B [k, n]; b_row is the row stride of B, or 0 where it is packed, and c_row is C's. Shared among threads
- * when it is large enough and the caller is not inside a parallel region. */
+/* C [m, n] (+)= A [m, k] B [k, n]; b_row is the row stride of B, or 0 where it is packed, and c_row is C's. Shared among
+ * threads when it is large enough and the caller is not inside a parallel region. */
 TG_KERNEL_DECLARE(void, tg_k_gemm, int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row,
                   tg_real *c, int64_t c_row, bool add);
 
 /* The same with B packed on the way, into memory of tg_gemm_pack_size, by the threads that read it. */
-TG_KERNEL_DECLARE(void, tg_k_gemm_once, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *packed, tg_real *c,
-                  int64_t c_row, bool add);
+TG_KERNEL_DECLARE(void, tg_k_gemm_once, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *packed,
+                  tg_real *c, int64_t c_row, bool add);
 
 #endif

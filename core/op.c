@@ -40,7 +40,8 @@ static tg_node *new_node(tg_tape *tape, const tg_op *op, const void *attributes,
 {
     tg_node *node = tg_tape_alloc(tape, sizeof *node);
     if (!node) return NULL;
-    *node = (tg_node){.op = op, .tape = tape, .n_inputs = n_inputs, .number = tape->length, .scope = tape->scope ? tape->scope->path : NULL};
+    *node = (tg_node){.op = op, .tape = tape, .n_inputs = n_inputs, .number = tape->length,
+                      .scope = tape->scope ? tape->scope->path : NULL};
     node->inputs = tg_tape_alloc(tape, (size_t)n_inputs * sizeof *inputs);
     node->attributes = tg_tape_alloc(tape, op->attribute_size);
     if (!node->inputs || !node->attributes) return NULL;
@@ -184,7 +185,8 @@ bool tg_keep_lengths_of(tg_node *node, const char *what, tg_ints *lengths, int64
     if (!tg_keep_ints(node, lengths)) return false;
     for (int64_t b = 0; b < batch; b++)
         if (lengths->data[b] < 0 || lengths->data[b] > time)
-            return tg_node_fail(node, "%s[%lld] is %d, outside 0 .. %lld", what, (long long)b, lengths->data[b], (long long)time);
+            return tg_node_fail(node, "%s[%lld] is %d, outside 0 .. %lld", what, (long long)b, lengths->data[b],
+                                (long long)time);
     return true;
 }
 

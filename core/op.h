@@ -65,8 +65,8 @@ struct tg_op {
     double (*flops)(const tg_node *node);  /* floating-point operations of the forward pass; may be NULL */
 };
 
-/* TG_OP(identifier, "name", .shape = ..., ...); defines a static operator and enters it into the registry as the program starts. In
- * C++ it needs C++20, and the fields in their order. */
+/* TG_OP(identifier, "name", .shape = ..., ...); defines a static operator and enters it into the registry as the program
+ * starts. In C++ it needs C++20, and the fields in their order. */
 #define TG_OP(identifier, text, ...)                                                          \
     static const tg_op identifier = {.name = text, __VA_ARGS__};                              \
     __attribute__((constructor)) static void tg_register_##identifier(void)                  \
@@ -82,15 +82,17 @@ typedef struct tg_op_entry {
     struct tg_op_entry *next; /* NULL at the end */
 } tg_op_entry;
 
-/* Enters an operator, which TG_OP does by itself. The entry stays the caller's and has to stay where it is. Not thread-safe. */
+/* Enters an operator, which TG_OP does by itself. The entry stays the caller's and has to stay where it is. Not
+ * thread-safe. */
 TG_EXPORT void tg_op_register(tg_op_entry *entry);
 
 /* The first entry; those that follow it are in no order. */
 TG_EXPORT const tg_op_entry *tg_op_first(void);
 
-/* Runs an operator and writes it on the tape. `attributes` (op->attribute_size bytes, or NULL for zeros) is copied. Returns the
- * first output; `outputs`, unless NULL, receives all of them (room for TG_MAX_OUTPUTS). NULL after an error; it is one, too, that an
- * input is NULL which is not optional, is the result of another tape, or requires a gradient of an operator without a derivative. */
+/* Runs an operator and writes it on the tape. `attributes` (op->attribute_size bytes, or NULL for zeros) is copied. Returns
+ * the first output; `outputs`, unless NULL, receives all of them (room for TG_MAX_OUTPUTS). NULL after an error; it is one,
+ * too, that an input is NULL which is not optional, is the result of another tape, or requires a gradient of an operator
+ * without a derivative. */
 TG_EXPORT tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attributes, int n_inputs,
                               tg_tensor *const *inputs, tg_tensor **outputs);
 
@@ -103,8 +105,8 @@ TG_EXPORT bool tg_node_fail(tg_node *node, const char *format, ...) TG_PRINTF(2,
 TG_EXPORT const char *tg_shape_text(tg_node *node, int ndim, const int64_t *shape);
 TG_EXPORT const char *tg_tensor_text(tg_node *node, const tg_tensor *tensor);
 
-/* The next output (at most TG_MAX_OUTPUTS), of a shape or of that of another tensor, with memory of its own that is not cleared; or
- * NULL after an error. */
+/* The next output (at most TG_MAX_OUTPUTS), of a shape or of that of another tensor, with memory of its own that is not
+ * cleared; or NULL after an error. */
 TG_EXPORT tg_tensor *tg_output(tg_node *node, int ndim, const int64_t *shape);
 TG_EXPORT tg_tensor *tg_output_like(tg_node *node, const tg_tensor *tensor);
 

@@ -263,8 +263,8 @@ tg_tensor *tg_zero_padding(tg_tape *tape, tg_tensor *x, tg_ints lengths)
     if (!tape || tape->error.set) return NULL;
     if (x && lengths.ndim == 0) return x;
     if (!x || x->ndim < 2 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0] || (x->shape[0] && !lengths.data))
-        return tg_fail(&tape->error, "zero_padding: lengths %s have no data or do not fit x %s", tg_text_of(lengths.ndim, lengths.shape).text,
-                       x ? tg_text_of(x->ndim, x->shape).text : "NULL");
+        return tg_fail(&tape->error, "zero_padding: lengths %s have no data or do not fit x %s",
+                       tg_text_of(lengths.ndim, lengths.shape).text, x ? tg_text_of(x->ndim, x->shape).text : "NULL");
     const int64_t B = x->shape[0], T = x->shape[1];
     tg_mask mask = {.ndim = x->ndim, .shape = {B, T, 1, 1, 1, 1}};
     uint8_t *keep = tg_tape_alloc(tape, (size_t)(B * T));
@@ -272,8 +272,8 @@ tg_tensor *tg_zero_padding(tg_tape *tape, tg_tensor *x, tg_ints lengths)
     for (int64_t i = 0; i < B * T; i++) keep[i] = i % T < lengths.data[i / T];
     for (int64_t b = 0; b < B; b++)
         if (lengths.data[b] < 0 || lengths.data[b] > T)
-            return tg_fail(&tape->error, "zero_padding: lengths[%lld] is %d, outside 0 .. %lld", (long long)b, lengths.data[b],
-                           (long long)T);
+            return tg_fail(&tape->error, "zero_padding: lengths[%lld] is %d, outside 0 .. %lld", (long long)b,
+                           lengths.data[b], (long long)T);
     mask.keep = keep;
     return tg_masked_fill(tape, x, mask, 0);
 }

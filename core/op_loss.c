@@ -50,7 +50,8 @@ static bool cross_entropy_shape(tg_node *node)
     for (int64_t c = 0; weights && c < op->classes; c++) {
         weights[c] = op->weights ? op->weights[c] : 1;
         if (!(weights[c] >= 0 && weights[c] < (tg_real)INFINITY))
-            return tg_node_fail(node, "the weight %g of class %lld is no number from 0 on", (double)weights[c], (long long)c);
+            return tg_node_fail(node, "the weight %g of class %lld is no number from 0 on", (double)weights[c],
+                                (long long)c);
     }
     op->weights = weights;
     op->p = tg_save(node, x->size);

@@ -3,7 +3,8 @@
  *     da = dy b^T      db = a^T dy
  *
  * Transposition costs nothing: a matrix is read through strides, and where a gradient's matrix is stored transposed, the
- * product that is written is the transposed one: da^T = b dy^T, db^T = dy^T a. A leading axis that was broadcast adds up. */
+ * product that is written is the transposed one: da^T = b dy^T, db^T = dy^T a. A leading axis that was broadcast adds
+ * up. */
 #include "internal.h"
 #include "kernels.h"
 
@@ -79,7 +80,8 @@ static tg_matrix matrix(operand x, const tg_rows *at)
     return (tg_matrix){x.first.data + at->offset[x.which], x.first.row, x.first.column};
 }
 
-void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *c, int64_t c_row, bool add)
+void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *c, int64_t c_row,
+                bool add)
 {
     const bool in_place = tg_gemm_in_place(n, b);
     tg_real *packed = in_place ? NULL : tg_scratch(node, tg_gemm_pack_size(k, n));

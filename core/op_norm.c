@@ -4,8 +4,8 @@
  *                dx = (g - mean(g) - h mean(g h)) / s,  g = dy w       dw = sum dy h       db = sum dy
  *     unit       y = x / |x|                                          dx = (dy - y (y . dy)) / |x|
  *
- * Derivation of the first, over a row of n numbers: dh_i/dx_k = ([i = k] - 1/n) / s - h_i h_k / (n s), as dmean/dx_k = 1/n and
- * ds/dx_k = h_k / n. So dx_k = sum_i g_i dh_i/dx_k = (g_k - mean(g) - h_k mean(g h)) / s. */
+ * Derivation of the first, over a row of n numbers: dh_i/dx_k = ([i = k] - 1/n) / s - h_i h_k / (n s), as dmean/dx_k = 1/n
+ * and ds/dx_k = h_k / n. So dx_k = sum_i g_i dh_i/dx_k = (g_k - mean(g) - h_k mean(g h)) / s. */
 #include "internal.h"
 #include "kernels.h"
 
@@ -113,7 +113,8 @@ static void unit_forward(tg_node *node)
         for (int64_t i = 0; i < n; i++) norm += (double)row[i] * (double)row[i];
         norm = sqrt(norm);
         op->inverse[r] = norm > 0 || norm != norm ? (tg_real)(1 / norm) : 0;
-        for (int64_t i = 0; i < n; i++) node->outputs[0]->data[r * n + i] = norm > 0 ? (tg_real)((double)row[i] / norm) : row[i];
+        tg_real *y = node->outputs[0]->data + r * n;
+        for (int64_t i = 0; i < n; i++) y[i] = norm > 0 ? (tg_real)((double)row[i] / norm) : row[i];
     }
 }
 

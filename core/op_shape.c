@@ -1,5 +1,5 @@
-/* Operators that move numbers and change none: reshape, detach, permute, slice, concat, stack. Each number of y is one of x, so
- * the gradient dx is dy brought back to its place. */
+/* Operators that move numbers and change none: reshape, detach, permute, slice, concat, stack. Each number of y is one of
+ * x, so the gradient dx is dy brought back to its place. */
 #include "internal.h"
 #include "kernels.h"
 

@@ -104,8 +104,8 @@ static void softmax_backward(tg_node *node)
 
 TG_OP(softmax_op, "softmax", .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,
       .forward = softmax_forward, .backward = softmax_backward);
-TG_OP(log_softmax_op, "log_softmax", .may_be_infinite = true, .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,
-      .forward = softmax_forward, .backward = softmax_backward);
+TG_OP(log_softmax_op, "log_softmax", .may_be_infinite = true, .attribute_size = sizeof(softmax_attributes),
+      .shape = softmax_shape, .forward = softmax_forward, .backward = softmax_backward);
 
 tg_tensor *tg_softmax(tg_tape *tape, tg_tensor *x)
 {

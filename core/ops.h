@@ -4,8 +4,8 @@
  *
  * Edges: the sum over nothing is 0, the maximum and the mean over nothing are errors, the logsumexp over nothing is
  * -infinity. relu has gradient 0 at 0; where two maxima tie, the gradient is shared evenly; sqrt's gradient at 0 and
- * log's outside their domain are what IEEE arithmetic gives (infinity or NaN). A result that is NaN has the gradient NaN, where
- * the gradient depends on it. A tensor may be the input of any number of operators, and several times of one. */
+ * log's outside their domain are what IEEE arithmetic gives (infinity or NaN). A result that is NaN has the gradient NaN,
+ * where the gradient depends on it. A tensor may be the input of any number of operators, and several times of one. */
 #ifndef TG_OPS_H
 #define TG_OPS_H
 
@@ -34,7 +34,8 @@ TG_EXPORT tg_tensor *tg_affine(tg_tape *tape, tg_tensor *x, double scale, double
 
 /* ---- reductions ----
  * Axes are counted from 0, or from the end with -1; TG_AXES(0, -1) names two, TG_ALL_AXES takes all. With `keep` a reduced
- * axis stays with size 1, otherwise it falls out of the shape. Naming an axis twice, or one that is not there, is an error. */
+ * axis stays with size 1, otherwise it falls out of the shape. Naming an axis twice, or one that is not there, is an
+ * error. */
 
 /* Which axes. */
 typedef struct tg_axes {
@@ -53,12 +54,12 @@ typedef struct tg_axes {
 
 TG_EXPORT tg_tensor *tg_sum(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);       /* 0 over nothing */
 TG_EXPORT tg_tensor *tg_mean(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);      /* an error over nothing */
-TG_EXPORT tg_tensor *tg_max(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);       /* an error over nothing; NaN if one is */
-TG_EXPORT tg_tensor *tg_logsumexp(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep); /* ln sum e^x; -infinity over nothing */
+TG_EXPORT tg_tensor *tg_max(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);       /* an error over nothing */
+TG_EXPORT tg_tensor *tg_logsumexp(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep); /* ln sum e^x */
 
 /* ---- matrix product ---- */
-/* a [.., M, K] times b [.., K, N] gives [.., M, N]; the leading axes broadcast. An error where one has fewer than two axes or the
- * inner sizes differ. */
+/* a [.., M, K] times b [.., K, N] gives [.., M, N]; the leading axes broadcast. An error where one has fewer than two axes
+ * or the inner sizes differ. */
 TG_EXPORT tg_tensor *tg_matmul(tg_tape *tape, tg_tensor *a, tg_tensor *b);
 /* The same with either side taken as stored transposed ([.., K, M] or [.., N, K]), without a copy being made. */
 TG_EXPORT tg_tensor *tg_matmul_transposed(tg_tape *tape, tg_tensor *a, bool transpose_a, tg_tensor *b,
@@ -84,14 +85,16 @@ TG_EXPORT tg_tensor *tg_gather(tg_tape *tape, tg_tensor *table, tg_ints ids, int
 TG_EXPORT tg_tensor *tg_where(tg_tape *tape, tg_mask keep, tg_tensor *a, tg_tensor *b);
 /* x where keep, elsewhere `value`; the mask is broadcast to x. */
 TG_EXPORT tg_tensor *tg_masked_fill(tg_tape *tape, tg_tensor *x, tg_mask keep, double value);
-/* x [B, T, ..] with zeros past each length, whatever stands there: what a layer composed of operators that know no lengths, such
- * as Linear, does first, for in a gradient 0 times NaN is NaN. lengths [B], each 0 .. T; with tg_full_length() it is x itself. */
+/* x [B, T, ..] with zeros past each length, whatever stands there: what a layer composed of operators that know no lengths,
+ * such as Linear, does first, for in a gradient 0 times NaN is NaN. lengths [B], each 0 .. T; with tg_full_length() it is x
+ * itself. */
 TG_EXPORT tg_tensor *tg_zero_padding(tg_tape *tape, tg_tensor *x, tg_ints lengths);
 
 /* ---- normalised exponentials, over the last axis ----
  * _lengths: x [B, .., T], lengths [B]: of each row the first lengths[b] positions take part. _masked: a mask that
  * broadcasts to x. Positions left out have the softmax 0 and the log-softmax -infinity, whatever x holds there, NaN
- * included, and take no gradient; a row in which nothing takes part is zeros in both. A single number without an axis is an error. */
+ * included, and take no gradient; a row in which nothing takes part is zeros in both. A single number without an axis is an
+ * error. */
 
 /* e^x_i / sum_j e^x_j, of the positions that take part; of the shape of x. */
 TG_EXPORT tg_tensor *tg_softmax(tg_tape *tape, tg_tensor *x);
@@ -120,8 +123,8 @@ TG_EXPORT tg_tensor *tg_detach(tg_tape *tape, tg_tensor *x);
 
 /* ---- losses: one number, the mean ---- */
 /* Cross-entropy of logits [.., C] and labels [..], each 0 .. C - 1, or -1 for a position that does not count. As in
- * PyTorch, `class_weights` ([C], each 0 or more; may be NULL) weighs each row and the mean divides by the weights' sum; `smoothing`
- * (0 <= s <= 1) mixes the label with the uniform distribution. No row that counts is an error. */
+ * PyTorch, `class_weights` ([C], each 0 or more; may be NULL) weighs each row and the mean divides by the weights' sum;
+ * `smoothing` (0 <= s <= 1) mixes the label with the uniform distribution. No row that counts is an error. */
 TG_EXPORT tg_tensor *tg_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_ints labels);
 TG_EXPORT tg_tensor *tg_cross_entropy_weighted(tg_tape *tape, tg_tensor *logits, tg_ints labels,
                                                const tg_real *class_weights, double smoothing);

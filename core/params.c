@@ -117,8 +117,8 @@ tg_real *tg_params_state(tg_tensor *parameter, const char *name)
     tg_params *params = parameter ? parameter->params : NULL;
     if (!params || params->error.set) return NULL;
     if (!name || !*name || strlen(name) >= TG_STATE_NAME || strchr(name, '/'))
-        return tg_fail(&params->error, "parameter %s: a state's name has 1 to %d bytes, no slash among them", parameter->name,
-                       TG_STATE_NAME - 1);
+        return tg_fail(&params->error, "parameter %s: a state's name has 1 to %d bytes, no slash among them",
+                       parameter->name, TG_STATE_NAME - 1);
     return tg_param_state(params, (tg_param_entry *)parameter, name);
 }
 

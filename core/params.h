@@ -1,7 +1,8 @@
 /* Parameters: by name, with their gradients and the optimizers' state, saved and loaded as safetensors.
  *
- * Errors stick to a tg_params as they do to a tape (see tape.h). Whoever changes a tg_params or what it owns must be alone with it;
- * several threads may read one at once: tapes do, and the functions that take a const tg_params or a const tensor. */
+ * Errors stick to a tg_params as they do to a tape (see tape.h). Whoever changes a tg_params or what it owns must be
+ * alone with it; several threads may read one at once: tapes do, and the functions that take a const tg_params or a
+ * const tensor. */
 #ifndef TG_PARAMS_H
 #define TG_PARAMS_H
 
@@ -17,8 +18,8 @@ TG_EXPORT tg_params *tg_params_new(uint64_t seed);
 /* Frees a set with every parameter, its gradient and what is kept beside it. NULL is taken. */
 TG_EXPORT void tg_params_free(tg_params *params);
 
-/* The sticky error as one line without a newline, or NULL; tg_params_take_error clears it as well. A NULL tg_params has the error
- * "out of memory: no parameters". */
+/* The sticky error as one line without a newline, or NULL; tg_params_take_error clears it as well. A NULL tg_params has the
+ * error "out of memory: no parameters". */
 TG_EXPORT const char *tg_params_error(const tg_params *params);
 TG_EXPORT const char *tg_params_take_error(tg_params *params);
 
@@ -75,38 +76,41 @@ TG_EXPORT int64_t tg_params_no_decay(tg_params *params, const char *prefix);
 TG_EXPORT void tg_params_clear_grads(tg_params *params);
 
 /* From now on a step of Adam on a table [V, E], such as an embedding's weight, costs what the batch touches: rows without a
- * gradient wait, and take the steps that they missed before they are read next, to the same bits as ever. In return the program
- * names the rows that a forward pass is going to read (tg_params_prepare), and before anything reads the table otherwise, as
- * evaluation does, or writes to it, has all rows catch up; operators refuse rows that wait. Saving catches up by itself. Where every
- * row moves at every step (decay added to the gradient, a table that is shared with a product, momentum) nothing is gained. False,
- * with the error set on the table's tg_params, when it has not two axes or there is no memory. */
+ * gradient wait, and take the steps that they missed before they are read next, to the same bits as ever. In return the
+ * program names the rows that a forward pass is going to read (tg_params_prepare), and before anything reads the table
+ * otherwise, as evaluation does, or writes to it, has all rows catch up; operators refuse rows that wait. Saving catches up
+ * by itself. Where every row moves at every step (decay added to the gradient, a table that is shared with a product,
+ * momentum) nothing is gained. False, with the error set on the table's tg_params, when it has not two axes or there is no
+ * memory. */
 TG_EXPORT bool tg_params_defer(tg_tensor *table);
 
-/* The rows `ids` (of any shape, each 0 .. V - 1) of a table that defers take the steps that they missed, so that a forward pass can
- * read them; of another table there is nothing to do. False, with the error set, for an id outside the table. */
+/* The rows `ids` (of any shape, each 0 .. V - 1) of a table that defers take the steps that they missed, so that a forward
+ * pass can read them; of another table there is nothing to do. False, with the error set, for an id outside the table. */
 TG_EXPORT bool tg_params_prepare(tg_tensor *table, tg_ints ids);
 
 /* All rows of all tables that defer take the steps that they missed. */
 TG_EXPORT void tg_params_catch_up(tg_params *params);
 
-/* While parameters are held, the caller promises that nobody writes them, and passes keep what they make of them: weights in the
- * order in which products read them, which the first pass packs and the later ones find. It pays where little is computed at a
- * time, a sentence say, takes as much memory again as the weights, and changes no bit. An optimizer's step and a load are
- * errors meanwhile. Call it with `held` false, while no tape uses the parameters, before they are written again. */
+/* While parameters are held, the caller promises that nobody writes them, and passes keep what they make of them: weights
+ * in the order in which products read them, which the first pass packs and the later ones find. It pays where little is
+ * computed at a time, a sentence say, takes as much memory again as the weights, and changes no bit. An optimizer's step
+ * and a load are errors meanwhile. Call it with `held` false, while no tape uses the parameters, before they are written
+ * again. */
 TG_EXPORT void tg_params_hold(tg_params *params, bool held);
 
-/* As many numbers as the parameter has, of its shape, that are kept beside it under `name` (at most 23 bytes, no slash): what an
- * optimizer of one's own remembers, averages of the weights, the best of them. Zeros at first; owned by the parameter's tg_params
- * and saved with TG_SAVE_STATE. A parameter has room for four; Adam takes "exp_avg" and "exp_avg_sq", SGD "momentum_buffer".
- * Rows that wait (tg_params_defer) know nothing of it: let all catch up before it is combined with the values. NULL, with the error
- * set, for another name, a fifth state or want of memory. */
+/* As many numbers as the parameter has, of its shape, that are kept beside it under `name` (at most 23 bytes, no slash):
+ * what an optimizer of one's own remembers, averages of the weights, the best of them. Zeros at first; owned by the
+ * parameter's tg_params and saved with TG_SAVE_STATE. A parameter has room for four; Adam takes "exp_avg" and "exp_avg_sq",
+ * SGD "momentum_buffer". Rows that wait (tg_params_defer) know nothing of it: let all catch up before it is combined with
+ * the values. NULL, with the error set, for another name, a fifth state or want of memory. */
 TG_EXPORT tg_real *tg_params_state(tg_tensor *parameter, const char *name);
 
-/* UTF-8 text that is saved with the parameters: vocabulary, labels, settings. The value is copied; NULL removes the key. False, with
- * the error set, for a key or a value that is no UTF-8, or without memory. */
+/* UTF-8 text that is saved with the parameters: vocabulary, labels, settings. The value is copied; NULL removes the key.
+ * False, with the error set, for a key or a value that is no UTF-8, or without memory. */
 TG_EXPORT bool tg_params_set_metadata(tg_params *params, const char *key, const char *value);
 
-/* The text of a key, owned by `params` and good until the key is set again or a file is loaded; NULL where there is none. */
+/* The text of a key, owned by `params` and good until the key is set again or a file is loaded; NULL where there is
+ * none. */
 TG_EXPORT const char *tg_params_metadata(const tg_params *params, const char *key);
 
 /* What tg_params_save writes: values and metadata, or also what is kept beside the values. */
@@ -126,12 +130,12 @@ TG_EXPORT bool tg_params_save(tg_params *params, const char *path, tg_save_what 
  * read, is no safetensors file, or holds a name in another shape. */
 TG_EXPORT bool tg_params_load(tg_params *params, const char *path);
 
-/* Whether parameters that are registered now take a loaded file's values. A layer that starts some of its numbers in a way of its own
- * writes them after tg_param, and only where this is false. False of NULL. */
+/* Whether parameters that are registered now take a loaded file's values. A layer that starts some of its numbers in a way
+ * of its own writes them after tg_param, and only where this is false. False of NULL. */
 TG_EXPORT bool tg_params_from_file(const tg_params *params);
 
-/* Ends a load: the file's bytes are freed, and parameters that are registered from now on start as they say. False, with the error
- * set, where the file holds a tensor that no parameter asked for, which it names. */
+/* Ends a load: the file's bytes are freed, and parameters that are registered from now on start as they say. False, with
+ * the error set, where the file holds a tensor that no parameter asked for, which it names. */
 TG_EXPORT bool tg_params_loaded(tg_params *params);
 
 TG_END_DECLS

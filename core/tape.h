@@ -48,8 +48,8 @@ TG_EXPORT int64_t tg_tape_length(const tg_tape *tape);
 TG_EXPORT size_t tg_tape_bytes(const tg_tape *tape);
 
 /* A tensor of a shape with a copy of the caller's numbers; `data` NULL fills it with zeros. A constant takes no gradient, a
- * variable on a recording tape does, for those who want dL/d(input): it is the tensor's `grad` after tg_backward. Sets an error
- * where a size is negative or the whole is too large. */
+ * variable on a recording tape does, for those who want dL/d(input): it is the tensor's `grad` after tg_backward. Sets an
+ * error where a size is negative or the whole is too large. */
 TG_EXPORT tg_tensor *tg_constant(tg_tape *tape, const tg_real *data, int ndim, const int64_t *shape);
 TG_EXPORT tg_tensor *tg_variable(tg_tape *tape, const tg_real *data, int ndim, const int64_t *shape);
 

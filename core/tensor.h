@@ -45,7 +45,8 @@ typedef struct tg_mask {
     int64_t shape[TG_MAX_DIMS];
 } tg_mask;
 
-/* Views of the caller's integers as [n] and as [rows, columns], row-major. Nothing is checked: who is given the view does that. */
+/* Views of the caller's integers as [n] and as [rows, columns], row-major. Nothing is checked: who is given the view does
+ * that. */
 TG_EXPORT tg_ints tg_ints_1d(const int32_t *data, int64_t n);
 TG_EXPORT tg_ints tg_ints_2d(const int32_t *data, int64_t rows, int64_t columns);
 

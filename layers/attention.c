@@ -110,7 +110,8 @@ tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attent
     tg_attention_how how = {.score = TG_SCORE_ADDITIVE, .scale = 1, .one_query = true};
     x = tg_clean(tape, x, lengths);
     tg_tensor *k = tg_linear_forward(tape, &(tg_linear){layer->proj_weight, layer->proj_bias}, x);
-    tg_tensor *q = k ? tg_constant(tape, NULL, TG_SHAPE(k->shape[0], 1, k->shape[2])) : NULL; /* what is learned is in k's bias */
+    /* What is learned of the query is in k's bias. */
+    tg_tensor *q = k ? tg_constant(tape, NULL, TG_SHAPE(k->shape[0], 1, k->shape[2])) : NULL;
     return pooled(tape, tg_attend(tape, q, k, x, layer->score_weight, 1, how, &mask), detail);
 }
 

@@ -8,8 +8,9 @@
  *     tg_dot_attention        products of several heads, the core of multi-head attention
  *     tg_sequential_attention, tg_parallel_attention   two modules of the documents by their names
  *
- * Multi-head attention is in transformer.h. Masks have one meaning everywhere: what is kept may be attended to. A query with nothing
- * to attend to gives zeros and zero gradients. What stands past a length changes no bit of a result or a gradient. */
+ * Multi-head attention is in transformer.h. Masks have one meaning everywhere: what is kept may be attended to. A query
+ * with nothing to attend to gives zeros and zero gradients. What stands past a length changes no bit of a result or a
+ * gradient. */
 #ifndef TG_ATTENTION_H
 #define TG_ATTENTION_H
 
@@ -35,16 +36,16 @@ typedef enum tg_score {
     TG_SCORE_EUCLIDEAN   /* -|q - k|, with gradient 0 where q = k */
 } tg_score;
 
-/* What a forward pass leaves to look at: what the attention gave, before any output projection; of the tape, and NULL after an
- * error. */
+/* What a forward pass leaves to look at: what the attention gave, before any output projection; of the tape, and NULL after
+ * an error. */
 typedef struct tg_attention_detail { tg_tensor *result; } tg_attention_detail;
 
 /* What is looked at: the weights a, dL/da, dL/ds. */
 typedef enum tg_look { TG_LOOK_WEIGHTS, TG_LOOK_WEIGHT_GRADS, TG_LOOK_SCORE_GRADS } tg_look;
 
 /* The weights, or after a backward pass dL/d(weight) or dL/d(score), as a constant [B, heads, Tq, Tk]; zero where nothing
- * may be attended to. Computed on request; looking changes no bit of a result. An error where `detail` is of no attention, or
- * gradients are asked for that no backward pass has computed. */
+ * may be attended to. Computed on request; looking changes no bit of a result. An error where `detail` is of no attention,
+ * or gradients are asked for that no backward pass has computed. */
 TG_EXPORT tg_tensor *tg_attention_look(tg_tape *tape, const tg_attention_detail *detail, tg_look what);
 
 /* softmax(scale q k^T) v of several heads: q [B, Tq, heads * D], k [B, Tk, heads * D], v [B, Tk, heads * Dv] ->
@@ -64,14 +65,14 @@ typedef struct tg_attention {
     tg_tensor *bias, *score_weight;            /* additive: [A], [1, A] */
 } tg_attention;
 
-/* Sets the score, and registers what it learns: "name.weight", or "name.query.weight", "name.key.weight", "name.key.bias" and
- * "name.score.weight"; the others learn nothing. `width` is A, for additive alone. Set raw, times_score and dropout after. False,
- * with the error on `params`, when that fails. */
+/* Sets the score, and registers what it learns: "name.weight", or "name.query.weight", "name.key.weight", "name.key.bias"
+ * and "name.score.weight"; the others learn nothing. `width` is A, for additive alone. Set raw, times_score and dropout
+ * after. False, with the error on `params`, when that fails. */
 TG_EXPORT bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name, tg_score score,
                                  int64_t query_width, int64_t key_width, int64_t width);
 
-/* q [B, Tq, Dq], k [B, Tk, Dk], v [B, Tk, Dv] -> [B, Tq, Dv], with Dq = Dk but for bilinear and additive scores; `mask` and `detail`
- * may be NULL. */
+/* q [B, Tq, Dq], k [B, Tk, Dk], v [B, Tk, Dv] -> [B, Tq, Dv], with Dq = Dk but for bilinear and additive scores; `mask` and
+ * `detail` may be NULL. */
 TG_EXPORT tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k,
                                           tg_tensor *v, const tg_attention_mask *mask, tg_attention_detail *detail);
 
@@ -83,12 +84,13 @@ typedef struct tg_additive_attention {
     tg_tensor *score_weight; /* v [1, A] */
 } tg_additive_attention;
 
-/* Registers "name.proj.weight" [width, input], "name.proj.bias" [width] and "name.score.weight" [1, width], started as PyTorch's
- * nn.Linear starts them; A is `width`, H `input`. False, with the error on `params`, when that fails. */
+/* Registers "name.proj.weight" [width, input], "name.proj.bias" [width] and "name.score.weight" [1, width], started as
+ * PyTorch's nn.Linear starts them; A is `width`, H `input`. False, with the error on `params`, when that fails. */
 TG_EXPORT bool tg_additive_attention_init(tg_additive_attention *layer, tg_params *params, const char *name,
                                           int64_t input, int64_t width);
 
-/* x [B, T, H], lengths [B] or tg_full_length() -> context [B, H]; zeros for a sequence of length 0. `detail` may be NULL. */
+/* x [B, T, H], lengths [B] or tg_full_length() -> context [B, H]; zeros for a sequence of length 0. `detail` may be
+ * NULL. */
 TG_EXPORT tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
                                                    tg_ints lengths, tg_attention_detail *detail);
 
@@ -99,8 +101,8 @@ typedef struct tg_attention_pool {
     tg_tensor *query;               /* [1, D]; NULL for additive scores */
 } tg_attention_pool;
 
-/* Registers "name.query" [1, input] and what the score learns, as tg_attention_init and tg_additive_attention_init do. False, with
- * the error on `params`, when that fails. */
+/* Registers "name.query" [1, input] and what the score learns, as tg_attention_init and tg_additive_attention_init do.
+ * False, with the error on `params`, when that fails. */
 TG_EXPORT bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const char *name, tg_score score,
                                       int64_t input, int64_t width);
 
@@ -108,13 +110,14 @@ TG_EXPORT bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *param
 TG_EXPORT tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *layer, tg_tensor *x,
                                                tg_ints lengths, tg_attention_detail *detail);
 
-/* The documents' SequentialAttention(in, hidden, out): h_t = tanh(W1 x_t), a = softmax over t (w h_t), y = W2 sum_t a_t h_t. */
+/* The documents' SequentialAttention(in, hidden, out): h_t = tanh(W1 x_t), a = softmax over t (w h_t), y = W2 sum_t a_t
+ * h_t. */
 typedef struct tg_sequential_attention {
     tg_linear input, score, output; /* W1, w, W2 */
 } tg_sequential_attention;
 
-/* Registers the Linears "name.linear1", "name.attention" (w; its bias would fall out of the softmax) and "name.linear2". False, with
- * the error on `params`, when that fails. */
+/* Registers the Linears "name.linear1", "name.attention" (w; its bias would fall out of the softmax) and "name.linear2".
+ * False, with the error on `params`, when that fails. */
 TG_EXPORT bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *params, const char *name,
                                             int64_t in, int64_t hidden, int64_t out);
 

@@ -18,11 +18,12 @@ typedef struct tg_embedding {
 TG_EXPORT bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name, int64_t count,
                                  int64_t width, int32_t padding);
 
-/* Copies a matrix [count, width], the weight's shape, into it, row-major; the padding row becomes zero. False, with the error on the
- * weight's tg_params, where the shape is another. */
+/* Copies a matrix [count, width], the weight's shape, into it, row-major; the padding row becomes zero. False, with the
+ * error on the weight's tg_params, where the shape is another. */
 TG_EXPORT bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count, int64_t width);
 
-/* ids of any shape of up to five axes, each 0 .. V - 1 -> [ids.., E]; an id out of range is an error that names its place. */
+/* ids of any shape of up to five axes, each 0 .. V - 1 -> [ids.., E]; an id out of range is an error that names its
+ * place. */
 TG_EXPORT tg_tensor *tg_embedding_forward(tg_tape *tape, const tg_embedding *layer, tg_ints ids);
 
 TG_END_DECLS

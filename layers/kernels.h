@@ -15,12 +15,13 @@ TG_KERNEL_DECLARE(void, tg_k_lstm_gates, int64_t hidden, tg_real *gates, const t
 TG_KERNEL_DECLARE(void, tg_k_lstm_gates_backward, int64_t hidden, tg_real *gates, const tg_real *c_before,
                   const tg_real *c, const tg_real *dh, tg_real *dc);
 
-/* Attention's online softmax over `rows` rows of n scores, each row `stride` numbers after the one before. Fold takes them into
- * what it has: m the largest, l = sum e^(s - m), and y [rows, width] in units of e^m; p = e^(s - m) with the new m, all zeros
- * where m is -infinity. Weights gives p = e^(s - kept[0]) kept[1], with two kept numbers a row. */
-TG_KERNEL_DECLARE(void, tg_k_fold, int64_t rows, int64_t n, int64_t stride, const tg_real *s, tg_real *p, tg_real *m, tg_real *l,
-                  int64_t width, int64_t y_row, tg_real *y);
-TG_KERNEL_DECLARE(void, tg_k_weights, int64_t rows, int64_t n, int64_t stride, const tg_real *s, const tg_real *kept, tg_real *p);
+/* Attention's online softmax over `rows` rows of n scores, each row `stride` numbers after the one before. Fold takes them
+ * into what it has: m the largest, l = sum e^(s - m), and y [rows, width] in units of e^m; p = e^(s - m) with the new m,
+ * all zeros where m is -infinity. Weights gives p = e^(s - kept[0]) kept[1], with two kept numbers a row. */
+TG_KERNEL_DECLARE(void, tg_k_fold, int64_t rows, int64_t n, int64_t stride, const tg_real *s, tg_real *p, tg_real *m,
+                  tg_real *l, int64_t width, int64_t y_row, tg_real *y);
+TG_KERNEL_DECLARE(void, tg_k_weights, int64_t rows, int64_t n, int64_t stride, const tg_real *s, const tg_real *kept,
+                  tg_real *p);
 
 /* The additive score v . tanh(q + k) of a pair, and its derivative, added to dq, dk and dv. */
 TG_KERNEL_DECLARE(tg_real, tg_k_additive_score, int64_t n, const tg_real *q, const tg_real *k, const tg_real *v);

@@ -32,8 +32,8 @@ tg_tensor *tg_multihead_forward(tg_tape *tape, const tg_multihead *layer, tg_ten
         part[i] = tg_linear_forward(tape, &rows, i == 0 ? x : memory);
         if (layer->tanh) part[i] = tg_tanh(tape, part[i]);
     }
-    tg_tensor *y = tg_dot_attention(tape, part[0], part[1], part[2], layer->heads, sqrt((double)layer->heads / (double)width),
-                                    layer->dropout, mask);
+    const double scale = sqrt((double)layer->heads / (double)width);
+    tg_tensor *y = tg_dot_attention(tape, part[0], part[1], part[2], layer->heads, scale, layer->dropout, mask);
     if (detail) *detail = (tg_attention_detail){y};
     return tg_linear_forward(tape, &layer->out_proj, y);
 }
@@ -44,8 +44,8 @@ bool tg_transformer_init(tg_transformer *layer, tg_params *params, const char *n
     char scope[TG_MAX_NAME];
     *layer = (tg_transformer){.decoder = decoder};
     return tg_multihead_init(&layer->self_attn, params, tg_join_scope(scope, name, "self_attn"), width, heads) &&
-           (!decoder ||
-            tg_multihead_init(&layer->multihead_attn, params, tg_join_scope(scope, name, "multihead_attn"), width, heads)) &&
+           (!decoder || tg_multihead_init(&layer->multihead_attn, params, tg_join_scope(scope, name, "multihead_attn"), width,
+                                          heads)) &&
            tg_linear_init(&layer->linear1, params, tg_join_scope(scope, name, "linear1"), width, hidden) &&
            tg_linear_init(&layer->linear2, params, tg_join_scope(scope, name, "linear2"), hidden, width) &&
            tg_layer_norm_init(&layer->norm1, params, tg_join_scope(scope, name, "norm1"), width) &&
@@ -59,7 +59,8 @@ static tg_tensor *before(tg_tape *tape, const tg_transformer *layer, const tg_la
     return layer->pre_norm ? tg_layer_norm_forward(tape, norm, x) : x;
 }
 
-static tg_tensor *after(tg_tape *tape, const tg_transformer *layer, const tg_layer_norm *norm, tg_tensor *x, tg_tensor *part)
+static tg_tensor *after(tg_tape *tape, const tg_transformer *layer, const tg_layer_norm *norm, tg_tensor *x,
+                        tg_tensor *part)
 {
     tg_tensor *sum = tg_add(tape, x, tg_dropout(tape, part, layer->dropout));
     return layer->pre_norm ? sum : tg_layer_norm_forward(tape, norm, sum);

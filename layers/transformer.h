@@ -1,5 +1,5 @@
-/* Multi-head attention and transformer blocks (Vaswani et al., "Attention Is All You Need", 2017), with the names and layouts
- * of PyTorch's nn.MultiheadAttention, nn.TransformerEncoderLayer and nn.TransformerDecoderLayer (batch first). */
+/* Multi-head attention and transformer blocks (Vaswani et al., "Attention Is All You Need", 2017), with the names and
+ * layouts of PyTorch's nn.MultiheadAttention, nn.TransformerEncoderLayer and nn.TransformerDecoderLayer (batch first). */
 #ifndef TG_TRANSFORMER_H
 #define TG_TRANSFORMER_H
 

@@ -33,8 +33,8 @@ static int64_t next_piece(const tg_param_entry *entry, int64_t *at)
     return p->size - *at < PIECE ? p->size - *at : PIECE;
 }
 
-/* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter loses digits. Where a square
- * is too large for float, or a number is not finite, the piece is summed in double. */
+/* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter loses digits. Where a
+ * square is too large for float, or a number is not finite, the piece is summed in double. */
 static double square_norm(const tg_param_entry *entry)
 {
     const tg_real *grad = entry->tensor.grad;
@@ -62,7 +62,8 @@ double tg_clip_grad_norm(tg_params *params, double limit)
     for (int64_t i = 0; i < params->count; i++) {
         const tg_param_entry *entry = params->entries[i];
         const double part = tg_optim_takes_step(entry) ? square_norm(entry) : 0;
-        if (!isfinite(part)) tg_fail(&params->error, "clip_grad_norm: the norm of the gradient of %s is not finite", entry->name);
+        if (!isfinite(part))
+            tg_fail(&params->error, "clip_grad_norm: the norm of the gradient of %s is not finite", entry->name);
         sum += part;
     }
     if (params->error.set) return (double)NAN;

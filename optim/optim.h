@@ -16,7 +16,8 @@ typedef struct tg_sgd {
     bool nesterov;
 } tg_sgd;
 
-/* Takes a step. False, with the error on `params` and no parameter moved, when there is no fresh gradient or no memory for v. */
+/* Takes a step. False, with the error on `params` and no parameter moved, when there is no fresh gradient or no memory for
+ * v. */
 TG_EXPORT bool tg_sgd_step(const tg_sgd *sgd, tg_params *params);
 
 /* Adam (Kingma and Ba, 2015) and, with `decoupled`, AdamW (Loshchilov and Hutter, 2019). */
@@ -25,18 +26,18 @@ typedef struct tg_adam {
     bool decoupled; /* AdamW: p -= rate decay p, instead of g += decay p */
 } tg_adam;
 
-/* Of a rate (1e-3 is usual) with betas 0.9 and 0.999, epsilon 1e-8 and no decay; tg_adamw_default is decoupled, with a decay of
- * 0.01. */
+/* Of a rate (1e-3 is usual) with betas 0.9 and 0.999, epsilon 1e-8 and no decay; tg_adamw_default is decoupled, with a
+ * decay of 0.01. */
 TG_EXPORT tg_adam tg_adam_default(double rate);
 TG_EXPORT tg_adam tg_adamw_default(double rate);
 
-/* Takes a step. False, with the error on `params` and no parameter moved, when there is no fresh gradient or no memory for the
- * moments. */
+/* Takes a step. False, with the error on `params` and no parameter moved, when there is no fresh gradient or no memory for
+ * the moments. */
 TG_EXPORT bool tg_adam_step(const tg_adam *adam, tg_params *params);
 
-/* The Euclidean norm of all gradients together; where it exceeds `limit` (0 or more), they are scaled down to it. A norm that is
- * not finite is an error that names the first parameter at fault, and so is that there is no fresh gradient. Returns the norm before,
- * or NaN after an error. */
+/* The Euclidean norm of all gradients together; where it exceeds `limit` (0 or more), they are scaled down to it. A norm
+ * that is not finite is an error that names the first parameter at fault, and so is that there is no fresh gradient.
+ * Returns the norm before, or NaN after an error. */
 TG_EXPORT double tg_clip_grad_norm(tg_params *params, double limit);
 
 /* The Euclidean norm of one parameter's gradient; 0 where it has none, or is no parameter. It only reads. */

@@ -10,8 +10,8 @@ static inline bool tg_optim_takes_step(const tg_param_entry *entry)
     return entry->tensor.requires_grad && entry->tensor.has_grad;
 }
 
-/* Whether a step may be taken, with the states it needs (a list that ends with NULL) there for every parameter, so that it is
- * taken whole or not at all; otherwise the error is set, and says why in the name of `caller`. */
+/* Whether a step may be taken, with the states it needs (a list that ends with NULL) there for every parameter, so that it
+ * is taken whole or not at all; otherwise the error is set, and says why in the name of `caller`. */
 bool tg_optim_ready(tg_params *params, const char *caller, const char *const *states);
 
 #endif

@@ -261,8 +261,8 @@ START_TEST(dropout_of_every_layer)
 }
 END_TEST
 
-/* Scores of some ten thousand: the weights still sum to 1 to a rounding (one number for the maximum and the logarithm of the
- * sum together would lose four digits), and a weight that underflows has its gradient, dy . v, all the same. */
+/* Scores of some ten thousand: the weights still sum to 1 to a rounding (one number for the maximum and the logarithm of
+ * the sum together would lose four digits), and a weight that underflows has its gradient, dy . v, all the same. */
 START_TEST(large_scores)
 {
     enum { MANY = 40, D = 2 };

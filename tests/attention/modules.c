@@ -211,8 +211,8 @@ START_TEST(sequential_by_hand)
 }
 END_TEST
 
-/* ParallelAttention(10, 20, 5) on the document's [3, 10, 2] is what is meant: B 3, in 10, two regions. PyTorch's Linear, which
- * reads the last axis, fails on it; here the regions are the last axis, and each sequence pools over them. */
+/* ParallelAttention(10, 20, 5) on the document's [3, 10, 2] is what is meant: B 3, in 10, two regions. PyTorch's Linear,
+ * which reads the last axis, fails on it; here the regions are the last axis, and each sequence pools over them. */
 START_TEST(the_documents_regions)
 {
     tg_params *params = tg_params_new(1);
@@ -230,8 +230,8 @@ START_TEST(the_documents_regions)
 }
 END_TEST
 
-/* SequentialAttention(10, 20, 5) on the document's [3, 10], and other shapes that are not meant: the error names the input's
- * shape and the weight's. */
+/* SequentialAttention(10, 20, 5) on the document's [3, 10], and other shapes that are not meant: the error names the
+ * input's shape and the weight's. */
 static const struct {
     bool parallel;
     test_shape x;

@@ -376,8 +376,8 @@ START_TEST(zero_vectors_and_distances)
 }
 END_TEST
 
-/* Scores of thousands neither overflow nor drown what differs. The weights of the backward pass are e^(s - L) with L = m + ln l
- * in one number, so they are as exact as L: in float, 2.5e-4 at 5000. */
+/* Scores of thousands neither overflow nor drown what differs. The weights of the backward pass are e^(s - L) with L = m +
+ * ln l in one number, so they are as exact as L: in float, 2.5e-4 at 5000. */
 START_TEST(large_scores)
 {
     enum { T = 200 };

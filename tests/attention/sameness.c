@@ -124,8 +124,8 @@ static void same_runs(const subject *s, const char *what, const run *a, const ru
 
 /* ---- padding ---- */
 
-/* What is not read may be anything. A padded query, where no query lengths are given, is a query like another: its numbers must
- * not overflow. */
+/* What is not read may be anything. A padded query, where no query lengths are given, is a query like another: its numbers
+ * must not overflow. */
 #ifdef TG_DOUBLE
 static const double huge = 1e250, large = 1e60;
 #else

@@ -106,7 +106,8 @@ START_TEST(two_operands_at_the_edges)
     test_assert_clean(tape);
     for (int a = 0; a < N; a++)
         for (int b = 0; b < N; b++) {
-            tg_real want = (tg_real)binaries[_i].reference((double)numbers[a], (double)numbers[b]), got = z->data[a * N + b];
+            const tg_real got = z->data[a * N + b];
+            const tg_real want = (tg_real)binaries[_i].reference((double)numbers[a], (double)numbers[b]);
             ck_assert_msg(isnan((double)want) ? isnan((double)got) : got == want, "%s(%g, %g) is %g, wanted %g",
                           binaries[_i].name, (double)numbers[a], (double)numbers[b], (double)got, (double)want);
         }
@@ -315,7 +316,8 @@ START_TEST(slopes_at_the_edges)
     tg_tensor *x = tg_variable(tape, (const tg_real[]){(tg_real)slopes[_i].x}, TG_SHAPE(1));
     ck_assert(tg_backward(tape, slopes[_i].run(tape, x)));
     const double got = (double)x->grad[0], want = slopes[_i].dx;
-    ck_assert_msg(isnan(want) ? isnan(got) : got == want, "%s'(%g) is %g, wanted %g", slopes[_i].name, slopes[_i].x, got, want);
+    ck_assert_msg(isnan(want) ? isnan(got) : got == want, "%s'(%g) is %g, wanted %g", slopes[_i].name, slopes[_i].x, got,
+                  want);
     test_end(tape, NULL);
 }
 END_TEST

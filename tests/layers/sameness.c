@@ -31,7 +31,8 @@ static void build(model *m)
     test_assert_params_clean(m->params);
 }
 
-/* A run of a choice of the sequences (`rows`, each 0 .. B - 1), padded to T. What stands at (row, t) is the same in each. */
+/* A run of a choice of the sequences (`rows`, each 0 .. B - 1), padded to T. What stands at (row, t) is the same in
+ * each. */
 typedef struct run {
     int64_t rows, T, width;
     tg_tape *tape;
@@ -85,7 +86,8 @@ static void end_run(run *r)
     test_end(r->tape, NULL);
 }
 
-/* Row i of one run and row k of another: output and gradient of the input, as far as the sequence goes, and zeros beyond. */
+/* Row i of one run and row k of another: output and gradient of the input, as far as the sequence goes, and zeros
+ * beyond. */
 static void assert_same_row(const char *what, const model *m, const run *a, int64_t i, const run *b, int64_t k,
                             int64_t length)
 {

@@ -1,5 +1,5 @@
-/* What attention costs in memory: every byte passes tg_set_allocator and is counted, and the largest sum is compared with what
- * queries, keys, values, result and their gradients take. A composed attention would hold [heads, T, T] several times:
+/* What attention costs in memory: every byte passes tg_set_allocator and is counted, and the largest sum is compared with
+ * what queries, keys, values, result and their gradients take. A composed attention would hold [heads, T, T] several times:
  * 4 GB each at T = 16,384 with 4 heads. */
 #ifdef _OPENMP
 #include <omp.h>
@@ -42,8 +42,8 @@ static double now(void)
 
 static double tensor_bytes(int64_t T) { return (double)TENSORS * (double)(T * HEADS * D) * sizeof(tg_real); }
 
-/* Forward and backward, on a new tape. `room`: its arena is first made as large as the tensors and 2 MB, in one chunk, so that
- * what the arena leaves unused as it grows is not counted as attention's. */
+/* Forward and backward, on a new tape. `room`: its arena is first made as large as the tensors and 2 MB, in one chunk, so
+ * that what the arena leaves unused as it grows is not counted as attention's. */
 static cost run(int64_t T, bool causal, bool room)
 {
     held = most = 0;
@@ -67,8 +67,8 @@ static cost run(int64_t T, bool causal, bool room)
     return c;
 }
 
-/* 2 MB of the room are the arena's own; the rest are tiles, packed keys, and a few numbers a row: nothing with T^2, which would
- * be 64 MB and 256 MB here. */
+/* 2 MB of the room are the arena's own; the rest are tiles, packed keys, and a few numbers a row: nothing with T^2, which
+ * would be 64 MB and 256 MB here. */
 START_TEST(grows_with_time)
 {
     const cost small = run(1024, _i, true), large = run(2048, _i, true);

@@ -1,5 +1,5 @@
-/* A table whose rows take their steps late ends in the same bits as one that takes them at once, and nobody reads a row that
- * waits. */
+/* A table whose rows take their steps late ends in the same bits as one that takes them at once, and nobody reads a row
+ * that waits. */
 #include "optimizers.h"
 
 enum { V = 60, MOST = 12 };
@@ -51,8 +51,8 @@ static void pass(world *w, tg_ints ids, int step, bool backward)
     tg_tape_reset(w->tape);
 }
 
-/* Rates that rise, fall and jump, a clipped gradient, two passes for one step, a pass for none, a gradient that is dropped, a frozen
- * time, other betas, and every row caught up or saved in between. */
+/* Rates that rise, fall and jump, a clipped gradient, two passes for one step, a pass for none, a gradient that is dropped,
+ * a frozen time, other betas, and every row caught up or saved in between. */
 static void train(world *w, optimizer o, int steps)
 {
     const double rate = o.adam.rate;

@@ -29,8 +29,8 @@
 /* The one comparison of floating point: a NaN is near nothing, an infinity near itself. */
 bool test_near(double got, double want, double allowed);
 
-/* ck_assert sends a message at every call, which in a loop over numbers takes longer than the numbers: this one only when it
- * fails. */
+/* ck_assert sends a message at every call, which in a loop over numbers takes longer than the numbers: this one only when
+ * it fails. */
 #define TEST_CHECK(condition, ...) \
     do                             \
         if (!(condition)) ck_abort_msg(__VA_ARGS__); \
