@@ -21,7 +21,7 @@ bool tc_explain(tc_model *model, const tc_options *options);
 bool tc_step(tc_model *model, const tc_options *options);
 bool tc_tape(tc_model *model, const tc_options *options);
 
-/* What tc_explain shows, and when it says that its measures disagree: lines of text. */
-extern const char tc_explain_rule[];
+/* Prints what tc_explain shows, and when it says that its measures disagree. */
+void tc_explain_terms(void);
 
 #endif

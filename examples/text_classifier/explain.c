@@ -9,25 +9,32 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ATTENTION, GRADIENT, LEFT_OUT, MEASURES };
 enum { VARIANTS = 256, CELLS = 9 };
+enum { ATTENTION, GRADIENT, LEFT_OUT, MEASURES, SIZES = MEASURES, UNUSED, AGAINST, UNSEEN, SIGNS, TERMS };
 
-static const char *const measures[MEASURES] = {"attention", "gradient x input", "left out"};
+static const struct {
+    const char *term, *about;
+} terms[TERMS] = {
+    [ATTENTION] = {"attention", "the word's weight, the mean over the heads"},
+    [GRADIENT] = {"gradient x input", "what the word's vector adds to the log-odds of the answer, to first order"},
+    [LEFT_OUT] = {"left out", "by how much the log-odds of the answer fall where the word is left out"},
+    [SIZES] = {"large, small", "a value from half of the text's largest on; one below a tenth of it. Where the measures disagree:"},
+    [UNUSED] = {"unused", "attention is large, left out small: the answer does not need what was looked at"},
+    [AGAINST] = {"against", "attention is large, left out negative and not small: what was looked at speaks against it"},
+    [UNSEEN] = {"unseen", "left out is large, attention small: the answer needs what was not looked at"},
+    [SIGNS] = {"signs", "gradient x input and left out are large, and one is positive and one negative"},
+};
 
-const char tc_explain_rule[] =
-    "  attention         the word's weight, the mean over the heads\n"
-    "  gradient x input  what the word's vector adds to the log-odds of the answer, to first order\n"
-    "  left out          by how much the log-odds of the answer fall where the word is left out\n"
-    "A value is large from half of the text's largest on, and small below a tenth of it. The measures disagree:\n"
-    "  unused            attention is large, left out small: the answer does not need what was looked at\n"
-    "  against           attention is large, left out negative and not small: what was looked at speaks against it\n"
-    "  unseen            left out is large, attention small: the answer needs what was not looked at\n"
-    "  signs             gradient x input and left out are large, and one is positive and one negative\n";
+void tc_explain_terms(void)
+{
+    for (int i = 0; i < TERMS; i++) printf("  %-17s %s\n", terms[i].term, terms[i].about);
+}
 
 typedef struct explanation {
     const tc_seen *view;
     const double *values[MEASURES]; /* [count] each; attention NULL without it */
     double most[MEASURES];
+    const char **notes;             /* [count] what the measures of a word disagree in, or NULL */
 } explanation;
 
 /* A value's share of the text's largest, -1 .. 1. */
@@ -36,15 +43,14 @@ static double share(const explanation *e, int measure, int32_t i)
     return e->values[measure] ? e->values[measure][i] / e->most[measure] : 0;
 }
 
-/* The name of what the measures of a word disagree in, or NULL. */
 static const char *disagreement(const explanation *e, int32_t i)
 {
     const double large = 0.5, small = 0.1;
     const double looked = share(e, ATTENTION, i), gradient = share(e, GRADIENT, i), left = share(e, LEFT_OUT, i);
-    if (looked >= large && fabs(left) < small) return "unused";
-    if (looked >= large && left < 0) return "against";
-    if (e->values[ATTENTION] && looked < small && fabs(left) >= large) return "unseen";
-    return fabs(left) >= large && fabs(gradient) >= large && (left > 0) != (gradient > 0) ? "signs" : NULL;
+    if (looked >= large && fabs(left) < small) return terms[UNUSED].term;
+    if (looked >= large && left < 0) return terms[AGAINST].term;
+    if (e->values[ATTENTION] && looked < small && fabs(left) >= large) return terms[UNSEEN].term;
+    return fabs(left) >= large && fabs(gradient) >= large && (left > 0) != (gradient > 0) ? terms[SIGNS].term : NULL;
 }
 
 /* ---- one word left out ---- */
@@ -99,11 +105,11 @@ static void print_explanation(const explanation *e)
     tc_view_head(view, colour);
     printf("  %*s   ", widest, "");
     for (int m = 0; m < MEASURES; m++) {
-        if (e->values[m]) printf("%-*s", CELLS + 9, measures[m]);
+        if (e->values[m]) printf("%-*s", CELLS + 9, terms[m].term);
     }
     printf("disagree\n");
     for (int32_t i = 0; i < view->count; i++) {
-        const char *note = disagreement(e, i);
+        const char *note = e->notes[i];
         int gap = 0; /* up to the next column */
         known &= tc_view_word(view, i, widest);
         for (int m = 0; m < MEASURES; m++) {
@@ -125,13 +131,13 @@ static void put_explanation(tc_page *page, const explanation *e)
                 100 * view->probabilities[view->best]);
     for (int m = 0; m < MEASURES; m++) {
         if (!e->values[m]) continue;
-        tc_page_put(page, "<h3>%s</h3>\n", measures[m]);
-        tc_page_words(page, view, e->values[m]);
+        tc_page_put(page, "<h3>%s</h3>\n", terms[m].term);
+        tc_page_words(page, view, e->values[m], e->notes);
     }
     tc_page_put(page, "<h3>disagree</h3>\n<table>\n");
     for (int32_t i = 0; i < view->count; i++) {
         const tc_token *token = &view->tokens.items[i];
-        const char *note = disagreement(e, i);
+        const char *note = e->notes[i];
         if (!note) continue;
         tc_page_put(page, "<tr><td><bdi>%.*s</bdi><td>%s\n", (int)token->length, view->text + token->start, note);
         shown++;
@@ -143,13 +149,13 @@ static bool explain_text(const tc_model *model, tc_page *page, const char *text)
 {
     tc_seen seen = {0};
     double *left = tc_see(&seen, model, text, true) ? left_out(model, &seen) : NULL;
-    const bool good = left != NULL;
-    if (good) {
-        explanation e = {&seen, {seen.weights, seen.gradient, left}, {0}};
-        for (int m = 0; m < MEASURES; m++) e.most[m] = e.values[m] ? tc_view_most(e.values[m], seen.count) : 1;
-        print_explanation(&e);
-        put_explanation(page, &e);
-    }
+    explanation e = {&seen, {seen.weights, seen.gradient, left}, {0}, NULL};
+    const bool good = left && (e.notes = tc_allocate(NULL, (size_t)seen.count, sizeof *e.notes));
+    for (int m = 0; good && m < MEASURES; m++) e.most[m] = e.values[m] ? tc_view_most(e.values[m], seen.count) : 1;
+    for (int32_t i = 0; good && i < seen.count; i++) e.notes[i] = disagreement(&e, i);
+    if (good) print_explanation(&e);
+    if (good) put_explanation(page, &e);
+    tc_free(e.notes);
     tc_free(left);
     tc_seen_free(&seen);
     return good;
@@ -163,12 +169,13 @@ bool tc_explain(tc_model *model, const tc_options *options)
     tc_page page = {0};
     if (output && !tc_named(output, ".html")) return tc_fail("%s: explain writes a page: give -o FILE.html", output);
     bool good = tc_page_begin(&page, output, "What each word does to the answer");
-    tc_page_put(&page, "<p class=\"quiet\">Model: <bdi>%s</bdi>. Blue speaks for the answer, orange against it; a "
-                       "dotted line: not in the vocabulary.</p>\n", path);
+    tc_page_put(&page, "<p class=\"quiet\">Model: <bdi>%s</bdi>. Blue speaks for the answer, orange against it; a dotted line: not in the "
+                       "vocabulary; a frame: the measures disagree.</p>\n", path);
     for (int i = 1; good && i < options->argument_count; i++) good = explain_text(model, &page, options->arguments[i]);
-    if (good) printf("\n%s%s%s", tc_explain_rule, attention, bag);
-    tc_page_put(&page, "<section>\n<h2>How to read this</h2>\n<p class=\"lines\">%s%s%s</p>\n</section>\n", tc_explain_rule, attention,
-                bag);
+    if (good) putchar('\n'), tc_explain_terms(), printf("%s%s", attention, bag);
+    tc_page_put(&page, "<section>\n<h2>How to read this</h2>\n<dl class=\"terms\">\n");
+    for (int i = 0; i < TERMS; i++) tc_page_put(&page, "<div><dt>%s<dd>%s</div>\n", terms[i].term, terms[i].about);
+    tc_page_put(&page, "</dl>\n<p class=\"quiet\">%s%s</p>\n</section>\n", attention, bag);
     good = good && tc_page_save(&page);
     if (good && output) printf("written: %s\n", output);
     tc_page_free(&page);

@@ -116,7 +116,7 @@ static void show_command_help(const tc_command *command)
                "call, but not for what is built in:\n");
         for (size_t i = 0; i < tc_builtin_count; i++) printf("  %-22s %s\n", tc_builtins[i].name, tc_builtins[i].about);
     }
-    if (command->bit == EXPLAIN) printf("\n%s", tc_explain_rule);
+    if (command->bit == EXPLAIN) putchar('\n'), tc_explain_terms();
     if (command->bit == COMPARE) {
         printf("\nWithout --encoder and --attention: every attention on bilstm, and each other encoder with additive attention\n"
                "and without. With one of them or both: all kinds that agree with it.\n");

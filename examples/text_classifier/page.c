@@ -62,7 +62,7 @@ bool tc_page_begin(tc_page *page, const char *path, const char *title)
     return true;
 }
 
-void tc_page_words(tc_page *page, const tc_seen *view, const double *values)
+void tc_page_words(tc_page *page, const tc_seen *view, const double *values, const char *const *notes)
 {
     const double most = values ? tc_view_most(values, view->count) : 1;
     size_t at = 0;
@@ -70,10 +70,11 @@ void tc_page_words(tc_page *page, const tc_seen *view, const double *values)
     for (int32_t i = 0; i < view->count; i++) {
         const tc_token *token = &view->tokens.items[i];
         const double value = values ? values[i] : 0;
-        tc_page_put(page, "%.*s<span class=\"w%s%s\" style=\"--a:%.3f\"", (int)(token->start - at), view->text + at,
-                    value < 0 ? " n" : "", view->ids[i] == TC_UNKNOWN ? " u" : "", fabs(value) / most);
-        if (values && values == view->weights) tc_page_put(page, " title=\"%.1f %%\"", 100 * value);
-        else if (values) tc_page_put(page, " title=\"%+.3f\"", value);
+        const char *note = notes && notes[i] ? notes[i] : "";
+        tc_page_put(page, "%.*s<span class=\"w%s%s%s\" style=\"--a:%.3f\"", (int)(token->start - at), view->text + at,
+                    value < 0 ? " n" : "", view->ids[i] == TC_UNKNOWN ? " u" : "", *note ? " d" : "", fabs(value) / most);
+        if (values && values == view->weights) tc_page_put(page, " title=\"%.1f %% %s\"", 100 * value, note);
+        else if (values) tc_page_put(page, " title=\"%+.3f %s\"", value, note);
         tc_page_put(page, ">%.*s</span>", (int)token->length, view->text + token->start);
         at = token->start + token->length;
     }
@@ -84,7 +85,7 @@ void tc_page_view(tc_page *page, const tc_seen *view)
 {
     tc_page_put(page, "<section>\n<h2><bdi>%s</bdi> %.1f %%</h2>\n", view->labels->items[view->best],
                 100 * view->probabilities[view->best]);
-    tc_page_words(page, view, view->weights);
+    tc_page_words(page, view, view->weights, NULL);
     tc_page_put(page, "<table>\n");
     for (int32_t c = 0; c < view->labels->count && view->labels->count <= MOST_LABELS; c++) {
         tc_page_put(page, "<tr><td><bdi>%s</bdi><td>%.1f %%\n", view->labels->items[c], 100 * view->probabilities[c]);

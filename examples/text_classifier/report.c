@@ -61,7 +61,7 @@ static void put_labels(report *r, const tc_score *score)
 {
     tc_page *page = &r->page;
     tc_page_put(page, "<section>\n<h2>Labels</h2>\n<p class=\"quiet\">On the %s data.</p>\n", r->measured.kind);
-    tc_page_put(page, "<div class=\"wide\"><table class=\"numbers\">\n"
+    tc_page_put(page, "<div class=\"wide many\"><table class=\"numbers\">\n"
                       "<thead><tr><th>label<th>rows<th>precision<th>recall<th>F1</thead>\n");
     for (int32_t c = 0; c < score->labels; c++) {
         const tc_label_score s = tc_score_label(score, c);
@@ -186,7 +186,7 @@ static bool put_example(report *r, const tc_row *row)
             tc_page_put(&r->page, "; it is <bdi>%s</bdi>, %.1f %%", label, 100 * view->probabilities[row->label]);
         }
         tc_page_put(&r->page, "</p>\n");
-        tc_page_words(&r->page, view, view->weights);
+        tc_page_words(&r->page, view, view->weights, NULL);
     }
     tc_seen_free(&seen);
     return good;
