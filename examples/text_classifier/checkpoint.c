@@ -4,7 +4,9 @@
 
 #include "../support/checked.h"
 #include "../support/failure.h"
+#include "../support/fields.h"
 
+#include <float.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,40 +15,27 @@
 static const char format_version[] = "1", version_key[] = "textclf.checkpoint", plan_key[] = "textclf.plan",
                   progress_key[] = "textclf.progress";
 
-/* Every number of tc_progress but the history. */
-#define INTEGER(name) {#name, offsetof(tc_progress, name), 1, false}
-#define REALS(name, count) {#name, offsetof(tc_progress, name), count, true}
-static const struct field {
-    const char *name;
-    size_t offset;
-    int count;
-    bool real;
-} fields[] = {
-    INTEGER(epoch), INTEGER(place), INTEGER(steps), INTEGER(best_epoch), REALS(best_accuracy, 1), REALS(best_loss, 1),
-    REALS(loss, 1), INTEGER(tokens), REALS(seconds, 1), REALS(norms, TC_LAYERS), INTEGER(looks), INTEGER(order), INTEGER(hiding),
-    INTEGER(dropping),
+/* Every number of tc_progress but the history, and those of an epoch in it. */
+#define INTEGER(name) {#name, .kind = TC_INTEGER, .field = offsetof(tc_progress, name), .most = 1LL << 53}
+#define REAL(type, name) {#name, .kind = TC_NUMBER, .field = offsetof(type, name), .least = -DBL_MAX, .most = DBL_MAX}
+#define NORMS(type) REAL(type, norms[0]), REAL(type, norms[1]), REAL(type, norms[2]), REAL(type, norms[3]), REAL(type, norms[4])
+static const tc_option progress_fields[] = {
+    INTEGER(epoch), INTEGER(place), INTEGER(steps), INTEGER(best_epoch), REAL(tc_progress, best_accuracy), REAL(tc_progress, best_loss),
+    REAL(tc_progress, loss), INTEGER(tokens), REAL(tc_progress, seconds), NORMS(tc_progress), INTEGER(looks), INTEGER(order),
+    INTEGER(hiding), INTEGER(dropping), {.name = NULL},
 };
-enum { FIELDS = sizeof fields / sizeof *fields, EPOCH_NUMBERS = sizeof(tc_epoch) / sizeof(double) };
+static const tc_option epoch_fields[] = {
+    REAL(tc_epoch, train_loss), REAL(tc_epoch, valid_loss), REAL(tc_epoch, accuracy), NORMS(tc_epoch), {.name = NULL},
+};
+_Static_assert(TC_LAYERS == 5, "NORMS names each of them");
 
 /* ---- writing ---- */
 
-static json_t *reals_to_json(const double *numbers, int count)
-{
-    json_t *array = json_array();
-    for (int i = 0; i < count; i++) json_array_append_new(array, json_real(numbers[i]));
-    return array;
-}
-
 static char *progress_to_json(const tc_progress *progress)
 {
-    json_t *object = json_object(), *history = json_array();
-    for (int f = 0; f < FIELDS; f++) {
-        const void *at = (const char *)progress + fields[f].offset;
-        json_object_set_new(object, fields[f].name, fields[f].real ? reals_to_json(at, fields[f].count)
-                                                                   : json_integer(*(const int64_t *)at));
-    }
+    json_t *object = tc_fields_to_json(progress_fields, progress), *history = json_array();
     for (int64_t i = 0; i < progress->epoch - 1; i++) {
-        json_array_append_new(history, reals_to_json((const double *)&progress->history[i], EPOCH_NUMBERS));
+        json_array_append_new(history, tc_fields_to_json(epoch_fields, &progress->history[i]));
     }
     json_object_set_new(object, "history", history);
     return tc_json_write(object, JSON_COMPACT);
@@ -75,30 +64,23 @@ void tc_checkpoint_save(tc_model *model, const tc_progress *progress, const tc_s
 
 /* ---- reading ---- */
 
-static bool read_reals(const json_t *array, double *numbers, int count)
-{
-    for (int i = 0; i < count; i++) {
-        const json_t *item = json_array_get(array, (size_t)i);
-        if (!json_is_number(item)) return false;
-        numbers[i] = json_number_value(item);
-    }
-    return json_array_size(array) == (size_t)count;
-}
-
-static bool read_progress(const json_t *object, tc_progress *progress, int64_t epochs, int64_t batches)
+static bool read_fields(const tc_option *fields, void *into, const json_t *object, const char *what)
 {
     bool good = true;
-    for (int f = 0; good && f < FIELDS; f++) {
-        void *at = (char *)progress + fields[f].offset;
-        const json_t *item = json_object_get(object, fields[f].name);
-        good = fields[f].real ? read_reals(item, at, fields[f].count) : json_is_integer(item) && json_integer_value(item) >= 0;
-        if (good && !fields[f].real) *(int64_t *)at = json_integer_value(item);
-    }
+    for (const tc_option *f = fields; good && f->name; f++) good = tc_field_from_json(f, into, object, what);
+    return good;
+}
+
+static bool read_progress(const json_t *object, tc_progress *progress, int64_t epochs, int64_t batches, const char *what)
+{
     const json_t *history = json_object_get(object, "history");
-    good = good && progress->epoch >= 1 && progress->epoch <= epochs + 1 && progress->place <= batches &&
-           progress->best_epoch < progress->epoch && json_array_size(history) == (size_t)(progress->epoch - 1);
+    bool good = read_fields(progress_fields, progress, object, what);
+    if (good && (progress->epoch < 1 || progress->epoch > epochs + 1 || progress->place > batches ||
+                 progress->best_epoch >= progress->epoch || json_array_size(history) != (size_t)(progress->epoch - 1))) {
+        good = tc_fail("%s its numbers do not fit each other", what);
+    }
     for (int64_t i = 0; good && i < progress->epoch - 1; i++) {
-        good = read_reals(json_array_get(history, (size_t)i), (double *)&progress->history[i], EPOCH_NUMBERS);
+        good = read_fields(epoch_fields, &progress->history[i], json_array_get(history, (size_t)i), what);
     }
     return good;
 }
@@ -123,6 +105,7 @@ static bool compare_plans(const char *wanted, const char *found, const char *pat
 bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_schedule *schedule, int64_t batches, bool *found)
 {
     const char *path = schedule->checkpoint;
+    char what[512];
     *found = !access(path, F_OK);
     if (!*found) return true;
     tg_params *file = tg_params_new(0); /* looked at before the model changes */
@@ -135,7 +118,8 @@ bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_schedul
     }
     good = good && compare_plans(schedule->plan, tg_params_metadata(file, plan_key), path);
     json_t *object = good ? tc_json_read(text) : NULL;
-    if (good && !read_progress(object, progress, schedule->epochs, batches)) good = tc_fail("%s: the checkpoint is damaged: train without --resume into another", path);
+    snprintf(what, sizeof what, "%s: the checkpoint is damaged, train without --resume into another:", path);
+    good = good && read_progress(object, progress, schedule->epochs, batches, what);
     json_decref(object);
     tg_params_free(file);
     if (good && !(tg_params_load(model->params, path) && tg_params_loaded(model->params))) {

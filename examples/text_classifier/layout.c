@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { SAMPLE = 1000 }; /* records that are looked at */
 
@@ -161,14 +162,7 @@ static bool is_named(const tc_field *field, const char *name, size_t length)
     const char *start = field->start, *end = start + field->length;
     while (start < end && tc_is_blank(*start)) start++;
     while (end > start && tc_is_blank(end[-1])) end--;
-    if ((size_t)(end - start) != length) return false;
-    for (size_t i = 0; i < length; i++) {
-        char a = start[i], b = name[i];
-        if (a >= 'A' && a <= 'Z') a = (char)(a - 'A' + 'a');
-        if (b >= 'A' && b <= 'Z') b = (char)(b - 'A' + 'a');
-        if (a != b) return false;
-    }
-    return true;
+    return (size_t)(end - start) == length && !strncasecmp(start, name, length);
 }
 
 static bool is_known(const tc_field *field, const char *const *names)

@@ -1,6 +1,6 @@
 #include "../support/checked.h"
 #include "../support/failure.h"
-#include "../support/option.h"
+#include "../support/fields.h"
 #include "model.h"
 
 #include <math.h>
@@ -47,16 +47,7 @@ static tc_names *list_of(tc_model *model, int i)
 
 static char *settings_to_json(const tc_model *model)
 {
-    json_t *object = json_object();
-    for (const tc_option *s = settings; s->name; s++) {
-        const void *field = (const char *)model + s->field;
-        json_t *value = s->kind == TC_FLAG      ? json_boolean(*(const bool *)field)
-                        : s->kind == TC_CHOICE  ? json_string(s->choices[*(const int *)field])
-                        : s->kind == TC_INTEGER ? json_integer(*(const int64_t *)field)
-                                                : json_real(*(const double *)field);
-        json_object_set_new(object, s->name, value);
-    }
-    return tc_json_write(object, JSON_COMPACT);
+    return tc_json_write(tc_fields_to_json(settings, model), JSON_COMPACT);
 }
 
 bool tc_model_save(tc_model *model, const char *path)
@@ -96,30 +87,6 @@ static bool check_version(const tg_params *params, const char *path)
     return true;
 }
 
-static bool read_setting(tc_model *model, const tc_option *s, const json_t *item, const char *path)
-{
-    void *field = (char *)model + s->field;
-    const double number = json_number_value(item);
-    const bool inside = number >= s->least && number <= s->most;
-    const char *name = json_string_value(item);
-    switch (s->kind) {
-    case TC_FLAG:
-        *(bool *)field = json_is_true(item);
-        return json_is_boolean(item) || tc_fail("%s: the model's setting \"%s\" is neither true nor false", path, s->name);
-    case TC_CHOICE:
-        *(int *)field = name ? tc_choice(s->choices, name) : -1;
-        return *(int *)field >= 0 || tc_fail("%s: the model's setting \"%s\" is none that this program knows", path, s->name);
-    case TC_INTEGER:
-        *(int64_t *)field = json_integer_value(item);
-        return (json_is_integer(item) && inside) ||
-               tc_fail("%s: the model's setting \"%s\" is not an integer from %.0f to %.0f", path, s->name, s->least, s->most);
-    default:
-        *(double *)field = number;
-        return (json_is_number(item) && inside) ||
-               tc_fail("%s: the model's setting \"%s\" is not a number from %g to %g", path, s->name, s->least, s->most);
-    }
-}
-
 /* What a model made elsewhere need not say, for false or 0 is what it means. */
 static bool may_be_left_out(const tc_model *model, const tc_option *s)
 {
@@ -128,12 +95,13 @@ static bool may_be_left_out(const tc_model *model, const tc_option *s)
 
 static bool read_settings(tc_model *model, const char *path)
 {
+    char what[512];
     const char *text = tg_params_metadata(model->params, settings_key);
     json_t *object = text ? tc_json_read(text) : NULL;
     bool good = json_is_object(object) || tc_fail("%s: the model's settings are not a JSON object", path);
+    snprintf(what, sizeof what, "%s: the model's setting", path);
     for (const tc_option *s = settings; good && s->name; s++) {
-        const json_t *item = json_object_get(object, s->name);
-        good = (!item && may_be_left_out(model, s)) || read_setting(model, s, item, path);
+        if (json_object_get(object, s->name) || !may_be_left_out(model, s)) good = tc_field_from_json(s, model, object, what);
     }
     json_decref(object);
     return good;

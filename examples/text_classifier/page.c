@@ -70,11 +70,11 @@ void tc_page_words(tc_page *page, const tc_seen *view, const double *values, con
     for (int32_t i = 0; i < view->count; i++) {
         const tc_token *token = &view->tokens.items[i];
         const double value = values ? values[i] : 0;
-        const char *note = notes && notes[i] ? notes[i] : "";
+        const char *note = notes && notes[i] ? notes[i] : "", *gap = *note ? " " : "";
         tc_page_put(page, "%.*s<span class=\"w%s%s%s\" style=\"--a:%.3f\"", (int)(token->start - at), view->text + at,
                     value < 0 ? " n" : "", view->ids[i] == TC_UNKNOWN ? " u" : "", *note ? " d" : "", fabs(value) / most);
-        if (values && values == view->weights) tc_page_put(page, " title=\"%.1f %% %s\"", 100 * value, note);
-        else if (values) tc_page_put(page, " title=\"%+.3f %s\"", value, note);
+        if (values && values == view->weights) tc_page_put(page, " title=\"%.1f %%%s%s\"", 100 * value, gap, note);
+        else if (values) tc_page_put(page, " title=\"%+.3f%s%s\"", value, gap, note);
         tc_page_put(page, ">%.*s</span>", (int)token->length, view->text + token->start);
         at = token->start + token->length;
     }

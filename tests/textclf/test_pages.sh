@@ -35,6 +35,7 @@ says 'explain --help tells the rule' '^  unused  *attention is large, left out s
 awk 'BEGIN { for (i = 0; i < 200; i++) printf "the film w%d is %s\t%s\n", i % 9, i % 2 ? "great" : "awful", i % 2 ? "good" : "bad" }' >data.tsv
 small='--embedding 8 --hidden 8 --epochs 6 --rate 0.01 --dropout 0'
 unused=0
+framed=0
 
 # column N: the words of the last text with the N-th of the numbers that have three decimals
 column()
@@ -60,9 +61,14 @@ for kind in 'lstm additive' 'bilstm multihead' 'transformer dot' 'none euclidean
     set -- $kind
     # shellcheck disable=SC2086 # words are meant to split
     run train data.tsv $small --epochs 3 --rate 0.005 --encoder "$1" --attention "$2" --max-pool -o kind.st
-    run explain kind.st 'the great film is'
+    run explain kind.st 'the great film is' -o kind.html
     ran 0 "explain, $kind"
     measures=$([ "$2" = none ] && echo 2 || echo 3)
+    # what the measures disagree on is named in the terminal, and framed in each of the page's copies of the text
+    named=$(grep -c '[+-][0-9.]* .* \(unused\|against\|unseen\|signs\)$' out)
+    framed=$((framed + named))
+    check "explain, $kind: not the words that the terminal names are framed" \
+        [ "$(grep -o '<span class="w[ nu]* d"[^>]* \(unused\|against\|unseen\|signs\)">' kind.html | wc -l)" -eq $((measures * named)) ]
     column "$measures" >left
     column $((measures - 1)) >gradient
     check "explain, $kind: not four words: $(cat left)" [ "$(wc -l <left)" -eq 4 ]
@@ -111,12 +117,13 @@ expected=$(python3 -c "print($(odds mean.st 'the film is great') - $(python3 bia
 check "explain: gradient x input sums to $sum, not $expected" python3 -c "assert abs($sum - $expected) < 4e-3"
 
 check 'explain: no word was unused: this proves nothing' [ "$unused" -gt 0 ]
+check 'explain: no word was framed: this proves nothing' [ "$framed" -gt 0 ]
 
 # shellcheck disable=SC2086
 run train data.tsv $small --encoder none --attention cosine -o cosine.st
 run explain cosine.st 'the film is great' -o explain.html
 ran 0 'explain -o'
-says 'explain: the rule under the table' '^A value is large from half of' out
+says 'explain: the rule under the table' '^  large, small  *a value from half of' out
 check 'explain: colours off a terminal' [ "$(grep -c "$(printf '\033')" out)" -eq 0 ]
 check 'explain: not three copies' [ "$(grep -c '^<p class="text"' explain.html)" -eq 3 ]
 shows explain.html 2
@@ -124,7 +131,7 @@ shows explain.html 2
 run explain cosine.st 'a <b>great</b> & "awful" film هذا 😀' great -o explain.html
 ran 0 'explain, two texts'
 says 'explain, page, escaped' '&lt;</span>' explain.html
-says 'explain, page, signed' '<span class="w n[ u]*" style="--a:[01]\.[0-9]*" title="-[0-9.]*">' explain.html
+says 'explain, page, signed' '<span class="w n[ ud]*" style="--a:[01]\.[0-9]*" title="-[0-9.]*[ a-z]*">' explain.html
 says 'explain, page, other scripts' '>هذا</span>' explain.html
 check 'explain: markup of the text is markup of the page' [ "$(grep -c '<b>' explain.html)" -eq 0 ]
 shows explain.html 3
