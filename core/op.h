@@ -91,8 +91,8 @@ TG_EXPORT const tg_op_entry *tg_op_first(void);
 
 /* Runs an operator and writes it on the tape. `attributes` (op->attribute_size bytes, or NULL for zeros) is copied. Returns
  * the first output; `outputs`, unless NULL, receives all of them (room for TG_MAX_OUTPUTS). NULL after an error; it is one,
- * too, that an input is NULL which is not optional, is the result of another tape, or requires a gradient of an operator
- * without a derivative. */
+ * too, that an input is NULL which is not optional, or requires a gradient and is the result of another tape, or goes to an
+ * operator without a derivative. */
 TG_EXPORT tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attributes, int n_inputs,
                               tg_tensor *const *inputs, tg_tensor **outputs);
 
