@@ -85,7 +85,8 @@ TG_EXPORT void tg_params_clear_grads(tg_params *params);
 TG_EXPORT bool tg_params_defer(tg_tensor *table);
 
 /* The rows `ids` (of any shape, each 0 .. V - 1) of a table that defers take the steps that they missed, so that a forward
- * pass can read them; of another table there is nothing to do. False, with the error set, for an id outside the table. */
+ * pass can read them, and the next step moves them, with a gradient or without; of another table there is nothing to do.
+ * False, with the error set, for an id outside the table. */
 TG_EXPORT bool tg_params_prepare(tg_tensor *table, tg_ints ids);
 
 /* All rows of all tables that defer take the steps that they missed. */

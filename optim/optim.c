@@ -76,6 +76,24 @@ double tg_clip_grad_norm(tg_params *params, double limit)
     return norm;
 }
 
+/* Walks all gradients as one list. */
+static int64_t copy_grads(const tg_params *params, tg_real *to, const tg_real *from)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < tg_params_count(params); i++) {
+        const tg_param_entry *entry = params->entries[i];
+        for (int64_t at = 0, n; tg_optim_takes_step(entry) && (n = next_piece(entry, &at)); at += n, count += n) {
+            if (to) memcpy(to + count, entry->tensor.grad + at, (size_t)n * sizeof *to);
+            if (from) memcpy(entry->tensor.grad + at, from + count, (size_t)n * sizeof *from);
+        }
+    }
+    return count;
+}
+
+int64_t tg_grads_read(const tg_params *params, tg_real *numbers) { return copy_grads(params, numbers, NULL); }
+
+int64_t tg_grads_write(tg_params *params, const tg_real *numbers) { return copy_grads(params, NULL, numbers); }
+
 double tg_rate_warmup(double peak, int64_t step, int64_t warmup)
 {
     return step < warmup ? peak * (double)(step + 1) / (double)warmup : peak;

@@ -238,6 +238,60 @@ START_TEST(steps_without_memory)
 }
 END_TEST
 
+/* ---- gradients of several processes ---- */
+
+/* The pass of one of two processes: the whole batch is prepared, half of it gone through; the loss is in whole numbers, so that no
+ * order of summation shows. */
+static void half_a_pass(world *w, tg_ints ids, int from, int to)
+{
+    tg_params_prepare(w->table.weight, ids);
+    tg_tensor *x = tg_embedding_forward(w->tape, &w->table, tg_ints_1d(ids.data + from, to - from));
+    tg_tensor *y = tg_affine(w->tape, tg_sum(w->tape, x, TG_ALL_AXES, false), 3, 0);
+    ck_assert(tg_backward(w->tape, tg_add(w->tape, y, tg_sum(w->tape, w->out.weight, TG_ALL_AXES, false))));
+    tg_tape_reset(w->tape);
+}
+
+/* Two that add up their gradients end where one ends that has gone through all: no row is left out, wherever it was read. */
+START_TEST(gradients_add_up)
+{
+    const optimizer *o = &optimizers[ADAM];
+    const int64_t width = widths[_i];
+    world both[2] = {begin(width, true), begin(width, true)}, one = begin(width, true);
+    for (int step = 0; step < 300; step++) {
+        int32_t ids[MOST + 1];
+        const tg_ints chosen = choose(ids, step);
+        const int count = (int)chosen.shape[0], middle = count / 2;
+        tg_real *part[2];
+        int64_t n = 0;
+        for (int p = 0; p < 2; p++) {
+            half_a_pass(&both[p], chosen, p ? middle : 0, p ? count : middle);
+            const int64_t before = n;
+            n = tg_grads_read(both[p].params, NULL);
+            ck_assert(n > 0 && (p == 0 || n == before));
+            part[p] = malloc((size_t)n * sizeof *part[p]);
+            ck_assert_int_eq(tg_grads_read(both[p].params, part[p]), n);
+        }
+        for (int64_t i = 0; i < n; i++) part[0][i] += part[1][i];
+        for (int p = 0; p < 2; p++) {
+            ck_assert_int_eq(tg_grads_write(both[p].params, part[0]), n);
+            ck_assert(take_step(o, both[p].params));
+        }
+        for (int p = 0; p < 2; p++) free(part[p]);
+        half_a_pass(&one, chosen, 0, middle);
+        half_a_pass(&one, chosen, middle, count);
+        ck_assert(take_step(o, one.params));
+        ck_assert_int_eq(tg_grads_read(one.params, NULL), 0); /* they are used up */
+    }
+    for (int p = 0; p < 2; p++) tg_params_catch_up(both[p].params);
+    tg_params_catch_up(one.params);
+    assert_same(&both[0], &one);
+    assert_same(&both[1], &one);
+    ck_assert_int_eq(tg_grads_read(NULL, NULL), 0);
+    for (int p = 0; p < 2; p++) end(&both[p]);
+    end(&one);
+}
+END_TEST
+
 Suite *deferred_suite(void);
 Suite *deferred_suite(void)
 {
@@ -251,6 +305,7 @@ Suite *deferred_suite(void)
     tcase_add_test(tc, loading_a_matrix);
     tcase_add_test(tc, gradients_of_rows);
     tcase_add_test(tc, steps_without_memory);
+    tcase_add_loop_test(tc, gradients_add_up, 0, (int)COUNT(widths));
     suite_add_tcase(suite, tc);
     return suite;
 }
