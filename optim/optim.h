@@ -43,10 +43,10 @@ TG_EXPORT double tg_clip_grad_norm(tg_params *params, double limit);
 /* The Euclidean norm of one parameter's gradient; 0 where it has none, or is no parameter. It only reads. */
 TG_EXPORT double tg_grad_norm(const tg_tensor *parameter);
 
-/* For who adds up the gradients of several processes between tg_backward and a step: tg_grads_read copies all that the step would use
- * to `numbers`, one after the other (NULL: to nowhere), tg_grads_write copies as many back; both return how many they are. Of a table
- * that defers they are those of the rows that were prepared since the last step, and zeros of some beside: processes of the same model
- * that prepare the same rows have the same list. NULL has none. */
+/* For who adds up the gradients of several processes between tg_backward and a step: tg_grads_read copies all that the step
+ * would use to `numbers`, one after the other (NULL: to nowhere), tg_grads_write copies as many back; both return how many
+ * they are. Of a table that defers they are those of the rows that were prepared since the last step, and zeros of some
+ * beside: processes of the same model that prepare the same rows have the same list. NULL has none. */
 TG_EXPORT int64_t tg_grads_read(const tg_params *params, tg_real *numbers);
 TG_EXPORT int64_t tg_grads_write(tg_params *params, const tg_real *numbers);
 

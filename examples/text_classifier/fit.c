@@ -2,6 +2,7 @@
 
 #include "../support/clock.h"
 #include "../support/failure.h"
+#include "ranks.h"
 
 #include <math.h>
 #include <signal.h>
@@ -16,7 +17,7 @@ enum { AVERAGE_EVERY = 16, NORMS_EVERY = 16 };
 const char *const tc_class_weight_names[] = {"none", "balanced", NULL};
 const char *const tc_layer_names[TC_LAYERS] = {"embedding", "encoder", "attention", "bag", "classify"};
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted; /* this process; all of them stop together */
 
 static void on_interrupt(int signal)
 {
@@ -48,6 +49,7 @@ typedef struct training {
     int64_t epoch_order;     /* the counter of `order` before the epoch's was drawn */
     double saved;            /* when the last checkpoint was written */
     bool terminal;           /* standard error is one: show progress */
+    bool stopped;            /* after Ctrl-C */
 } training;
 
 /* ---- what is kept beside the weights ---- */
@@ -83,7 +85,7 @@ static bool average(training *t)
 static void keep_checkpoint(training *t, bool now)
 {
     const double time = tc_seconds_now();
-    if (!t->schedule->checkpoint || (!now && time - t->saved < t->schedule->every)) return;
+    if (!t->schedule->checkpoint || tc_rank || (!now && time - t->saved < t->schedule->every)) return;
     t->saved = time;
     t->at.order = t->epoch_order;
     t->at.hiding = (int64_t)t->hiding.counter;
@@ -153,10 +155,15 @@ static bool step(training *t, tc_batch *batch)
     tg_params *params = t->model->params;
     hide_words(batch, t->schedule, &t->hiding);
     tc_model_prepare(t->model, batch);
-    tg_tensor *logits = tc_model_forward(t->tape, t->model, batch, NULL);
-    tg_tensor *loss = tg_cross_entropy_weighted(t->tape, logits, tg_ints_1d(batch->labels, batch->rows), t->class_weights,
+    tc_batch mine = *batch;
+    const double share = tc_ranks_share(&mine, t->class_weights);
+    if (tc_ranks > 1) tg_tape_random(t->tape)->counter = (uint64_t)t->at.steps << 40; /* a checkpoint has one for all processes */
+    tg_tensor *logits = tc_model_forward(t->tape, t->model, &mine, NULL);
+    tg_tensor *loss = tg_cross_entropy_weighted(t->tape, logits, tg_ints_1d(mine.labels, mine.rows), t->class_weights,
                                                 t->schedule->smoothing);
-    tg_backward(t->tape, loss);
+    double mean = tg_backward(t->tape, loss) ? tg_item(loss) : 0;
+    t->stopped = interrupted;
+    if (!tg_tape_error(t->tape) && !tc_ranks_add(params, share, &mean, &t->stopped)) return false;
     if (t->schedule->norms && (t->at.place - 1) % NORMS_EVERY == 0) look_at_gradients(t);
     tg_clip_grad_norm(params, 5);
     t->adam.rate = tg_rate_warmup(t->schedule->rate, t->at.steps++, t->schedule->warmup);
@@ -165,7 +172,7 @@ static bool step(training *t, tc_batch *batch)
     const char *error = tg_tape_error(t->tape);
     if (!error) error = tg_params_error(params);
     if (error) return tc_fail("training stops: %s", error);
-    t->at.loss += tg_item(loss) * batch->rows;
+    t->at.loss += mean * batch->rows;
     for (int32_t b = 0; b < batch->rows; b++) t->at.tokens += batch->lengths[b];
     tg_tape_reset(t->tape);
     if (!isfinite(t->at.loss)) return tc_fail("training stops: the loss is not a finite number; try a smaller --rate");
@@ -192,7 +199,7 @@ static bool run_epoch(training *t)
     const double start = tc_seconds_now() - t->at.seconds;
     t->epoch_order = (int64_t)t->order.counter;
     tc_batches_shuffle(&t->batches, &t->order);
-    while (t->at.place < t->batches.count && !interrupted) {
+    while (t->at.place < t->batches.count && !t->stopped) {
         if (!step(t, tc_batches_get(&t->batches, (int32_t)t->at.place++))) return false;
         t->at.seconds = tc_seconds_now() - start;
         if (t->terminal && t->at.place % 8 == 0) show_progress(t);
@@ -257,9 +264,9 @@ static bool run_epochs(training *t)
             return true;
         }
         if (!run_epoch(t)) return false;
-        if (!interrupted && !finish_epoch(t)) return false;
-        keep_checkpoint(t, interrupted);
-        if (interrupted) return true;
+        if (!t->stopped && !finish_epoch(t)) return false;
+        keep_checkpoint(t, t->stopped);
+        if (t->stopped) return true;
     }
     return true;
 }
@@ -272,7 +279,7 @@ static bool begin(training *t, tc_part train)
     if (!t->at.history || !tc_batches_init(&t->batches, train, (int32_t)schedule->batch)) return false;
     tg_params_no_decay(t->model->params, "embedding");
     tg_params_no_decay(t->model->params, "bag");
-    t->tape = tg_tape_new((uint64_t)schedule->seed);
+    t->tape = tg_tape_new((uint64_t)schedule->seed + ((uint64_t)tc_rank << 32)); /* dropout differs from process to process */
     t->saved = tc_seconds_now();
     return tc_model_defer(t->model) && resume(t);
 }
@@ -294,7 +301,7 @@ bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *sc
     catch_interrupt(before);
     bool good = begin(&t, train) && run_epochs(&t);
     if (good && t.at.best_epoch) good = move_weights(model->params, TC_BEST, RESTORE, 0);
-    *outcome = (tc_outcome){t.at.best_epoch, t.at.best_accuracy, interrupted != 0, t.at.history, t.at.epoch - 1};
+    *outcome = (tc_outcome){t.at.best_epoch, t.at.best_accuracy, t.stopped, t.at.history, t.at.epoch - 1};
     for (int i = 0; i < 2; i++) sigaction(signals[i], &before[i], NULL);
     tg_tape_free(t.tape);
     tc_batches_free(&t.batches);

@@ -1,11 +1,13 @@
 /* textclf: a text classifier on tapegrad. Results go to standard output, all else to standard error. */
 #include "../support/failure.h"
 #include "commands.h"
+#include "ranks.h"
 
 #include <stdio.h>
 
 static int run(const tc_options *options)
 {
+    if (options->command->run) tc_ranks_begin();
     if (!tc_options_files(options)) return TC_FAILED;
     if (options->command->run) return options->command->run(options);
     tc_model model = {0};
@@ -20,7 +22,7 @@ int main(int argc, char **argv)
     tc_options options;
     char help[64] = "";
     const tc_parsed parsed = tc_options_parse(&options, argc, argv);
-    if (parsed == TC_RUN) return tc_end("textclf", run(&options), NULL);
+    if (parsed == TC_RUN) return tc_ranks_end(run(&options));
     if (parsed == TC_HELP) return tc_end("textclf", TC_DONE, NULL);
     const char *command = options.command ? options.command->name : "";
     snprintf(help, sizeof help, "; see textclf %s%s--help", command, *command ? " " : "");

@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "../support/checked.h"
 #include "../support/failure.h"
+#include "ranks.h"
 #include "vectors.h"
 
 #include <stdio.h>
@@ -105,11 +106,13 @@ static uint64_t hash_part(uint64_t hash, tc_part part)
 
 char *tc_material_plan(const tc_material *m)
 {
-    char data[80];
+    char data[80], processes[16];
     json_t *plan = tc_options_plan(&m->options);
     snprintf(data, sizeof data, "%d and %d rows (%016llx)", m->train_part.count, m->valid_part.count,
              (unsigned long long)hash_part(hash_part(0xCBF29CE484222325u, m->train_part), m->valid_part));
+    snprintf(processes, sizeof processes, "%d", tc_ranks);
     json_object_set_new(plan, "data", json_string(data));
+    json_object_set_new(plan, "processes", json_string(processes));
     json_object_set_new(plan, "instruction set", json_string(tg_isa()));
     return tc_json_write(plan, 0);
 }

@@ -1,5 +1,6 @@
 #include "commands.h"
 #include "../support/failure.h"
+#include "ranks.h"
 #include "report.h"
 #include "results.h"
 #include "runs.h"
@@ -132,11 +133,12 @@ static int train_seed(int64_t number, totals *all, const tc_options *options)
     run.schedule.quiet = options->seeds > 1;
     run.schedule.norms = options->report != NULL;
     run.reading.quiet = number > 0;
-    if (tc_material_prepare(&m, &run) && (plan = tc_material_plan(&m))) {
+    if (tc_material_prepare(&m, &run) && (plan = tc_material_plan(&m)) && tc_ranks_agree(plan)) {
         m.options.schedule.plan = plan;
         if (!number) print_plan(&m);
         if (tc_fit(&m.model, m.train_part, m.valid_part, &m.options.schedule, &outcome)) {
-            status = outcome.interrupted ? stop(&m, &outcome, all) : finish(&m, &outcome, all);
+            if (tc_rank) status = outcome.interrupted ? TC_INTERRUPTED : TC_DONE; /* process 0 does the rest */
+            else status = outcome.interrupted ? stop(&m, &outcome, all) : finish(&m, &outcome, all);
         }
     }
     tc_free(plan);

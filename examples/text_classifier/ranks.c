@@ -1,0 +1,83 @@
+#include "ranks.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <mpi.h>
+#include <stdint.h>
+#include <unistd.h>
+
+int tc_rank, tc_ranks = 1;
+static int own_stderr;
+
+void tc_ranks_begin(void)
+{
+    int level; /* of threads: MPI is called by the first alone */
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level);
+    MPI_Comm_rank(MPI_COMM_WORLD, &tc_rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &tc_ranks);
+    if (!tc_rank) return;
+    const int nowhere = open("/dev/null", O_WRONLY);
+    own_stderr = dup(STDERR_FILENO);
+    dup2(nowhere, STDOUT_FILENO);
+    dup2(nowhere, STDERR_FILENO);
+}
+
+bool tc_ranks_agree(const char *plan)
+{
+    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
+    for (const char *c = plan; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001B3u;
+    uint64_t first = hash;
+    MPI_Bcast(&first, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
+    return hash == first || tc_fail("process %d has other options, other data or another instruction set than process 0", tc_rank);
+}
+
+double tc_ranks_share(tc_batch *batch, const tg_real *class_weights)
+{
+    const int64_t rows = batch->rows;
+    const int32_t from = (int32_t)(rows * tc_rank / tc_ranks), to = (int32_t)(rows * (tc_rank + 1) / tc_ranks);
+    double all = 0, mine = 0;
+    for (int32_t b = 0; b < rows; b++) {
+        const double weight = class_weights ? (double)class_weights[batch->labels[b]] : 1;
+        all += weight;
+        if (b >= from && b < to) mine += weight;
+    }
+    batch->tokens += (int64_t)from * batch->time;
+    batch->lengths += from;
+    batch->labels += from;
+    batch->index += from;
+    batch->rows = to > from ? to - from : 1;
+    return mine / all;
+}
+
+bool tc_ranks_add(tg_params *params, double share, double *loss, bool *stop)
+{
+    static tg_real *sums;
+    const int64_t n = tg_grads_read(params, NULL);
+    if (n > INT_MAX - 2) return tc_fail("%lld gradients are more than one message holds", (long long)n);
+    tg_real *larger = tc_allocate(sums, (size_t)n + 2, sizeof *sums);
+    if (!larger) return false;
+    sums = larger;
+    tg_grads_read(params, sums);
+    for (int64_t i = 0; i < n; i++) sums[i] *= (tg_real)share;
+    sums[n] = (tg_real)(share * *loss);
+    sums[n + 1] = *stop;
+    MPI_Allreduce(MPI_IN_PLACE, sums, (int)n + 2, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
+    tg_grads_write(params, sums);
+    *loss = (double)sums[n];
+    *stop = sums[n + 1] > 0;
+    return true;
+}
+
+int tc_ranks_end(int status)
+{
+    if (tc_rank && tc_failure()) {
+        sleep(1); /* what all of them find process 0 says, and ends the others meanwhile */
+        dup2(own_stderr, STDERR_FILENO);
+    }
+    status = tc_end("textclf", status, NULL);
+    int joined;
+    MPI_Initialized(&joined);
+    if (joined && status == 1) MPI_Abort(MPI_COMM_WORLD, status);
+    if (joined) MPI_Finalize();
+    return status;
+}
