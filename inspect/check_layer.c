@@ -25,6 +25,7 @@ typedef struct check {
     tg_params *params;
     tg_layer_report *report;
     int out; /* of a process of its own: where its line goes; otherwise -1 */
+    int32_t lengths[MANY_ROWS]; /* that forward was given last */
 } check;
 
 /* Sequences `first` .. of a fixed set: what stands at (sequence, time, feature) is the same in every batch. */
@@ -33,6 +34,7 @@ typedef struct batch {
     double padding; /* what stands past the lengths */
     int32_t lengths[MANY_ROWS];
     enum { ALL, BUT_X, X_ALONE } wanted; /* which gradients */
+    enum { STAY, CHANGE, UNSAID } said;  /* lengths: their array is used for others after forward; or tg_full_length() */
 } batch;
 
 typedef struct run {
@@ -135,13 +137,16 @@ static bool begin(check *c, uint64_t seed, const char *file)
     return !tg_params_error(c->params);
 }
 
-static tg_tensor *call(const check *c, tg_tape *tape, tg_tensor *x, const batch *in)
+static tg_tensor *call(check *c, tg_tape *tape, tg_tensor *x, const batch *in)
 {
-    return c->layer->forward(tape, c->layer->layer, x,
-                             c->layer->pointwise ? tg_full_length() : tg_ints_1d(in->lengths + in->first, in->rows));
+    const bool full = c->layer->pointwise || in->said == UNSAID;
+    memcpy(c->lengths, in->lengths + in->first, (size_t)in->rows * sizeof *c->lengths);
+    tg_tensor *y = c->layer->forward(tape, c->layer->layer, x, full ? tg_full_length() : tg_ints_1d(c->lengths, in->rows));
+    for (int64_t k = 0; in->said == CHANGE && k < in->rows; k++) c->lengths[k] = (int32_t)in->time - c->lengths[k];
+    return y;
 }
 
-static tg_tensor *forward(const check *c, tg_tape *tape, tg_tensor *x, const batch *in)
+static tg_tensor *forward(check *c, tg_tape *tape, tg_tensor *x, const batch *in)
 {
     tg_tensor *y = call(c, tape, x, in);
     const char *error = tg_params_error(c->params);
@@ -185,7 +190,7 @@ static run pass(check *c, const batch *in, const char *when)
     return r;
 }
 
-static const batch ordinary = {ROWS, TIME, 0, 0, {5, 0, 7, 1}, ALL};
+static const batch ordinary = {ROWS, TIME, 0, 0, {5, 0, 7, 1}, ALL, STAY};
 
 /* ---- comparing ---- */
 
@@ -276,14 +281,15 @@ static void check_runs(check *c)
 
 static void check_repeats(check *c)
 {
-    const batch other = {2, 3, 1, 0, {0, 0, 3}, ALL};
-    batch constant = ordinary, frozen = ordinary;
-    constant.wanted = BUT_X, frozen.wanted = X_ALONE;
+    const batch other = {2, 3, 1, 0, {0, 0, 3}, ALL, STAY};
+    batch constant = ordinary, frozen = ordinary, changed = ordinary;
+    constant.wanted = BUT_X, frozen.wanted = X_ALONE, changed.said = CHANGE;
     begin(c, 1, NULL);
     run first = pass(c, &ordinary, "at first");
     bool same = same_run(c, TG_LAYER_REPEATS, "once more", &first, &ordinary, &ordinary);
     tg_tape_free(pass(c, &other, "with another batch").tape);
     same = same && same_run(c, TG_LAYER_REPEATS, "after another batch", &first, &ordinary, &ordinary) &&
+           same_run(c, TG_LAYER_REPEATS, "with lengths that change after forward (are they kept?)", &first, &ordinary, &changed) &&
            same_run(c, TG_LAYER_REPEATS, "with frozen parameters", &first, &ordinary, &frozen) &&
            (!tg_params_size(c->params) || same_run(c, TG_LAYER_REPEATS, "with x a constant", &first, &ordinary, &constant));
     if (same)
@@ -295,7 +301,7 @@ static void check_repeats(check *c)
 #ifdef _OPENMP
 static void check_threads(check *c)
 {
-    batch many = {MANY_ROWS, MANY, 0, 0, {0}, ALL};
+    batch many = {MANY_ROWS, MANY, 0, 0, {0}, ALL, STAY};
     for (int row = 0; row < MANY_ROWS; row++) many.lengths[row] = (int32_t)(row * 37 % (MANY + 1));
     bool same = true;
     char when[64];
@@ -326,7 +332,7 @@ typedef struct question {
     bool company; /* everything is read once more, after the layer: that gradient arrives first */
 } question;
 
-static const batch small = {3, 4, 0, 0, {4, 0, 2}, ALL}, whole = {3, 4, 0, 0, {4, 4, 4}, ALL};
+static const batch small = {3, 4, 0, 0, {4, 0, 2}, ALL, STAY}, whole = {3, 4, 0, 0, {4, 4, 4}, ALL, STAY};
 
 static tg_tensor *ask(tg_tape *tape, void *context)
 {
@@ -409,6 +415,25 @@ static bool zeros_past(check *c, const char *what, const tg_tensor *x, const tg_
     return true;
 }
 
+/* tg_full_length() says the same as lengths that are all T; not to the bit, for a layer may then save itself some work. */
+static bool full_length(check *c)
+{
+    const batch said = {ROWS, TIME, 0, 0, {TIME, TIME, TIME, TIME}, ALL, STAY};
+    batch unsaid = said;
+    unsaid.said = UNSAID;
+    run a = pass(c, &said, "at full length"), b = pass(c, &unsaid, "with tg_full_length()");
+    const char *error = tg_tape_error(b.tape);
+    bool same = !error || say(c, TG_LAYER_PADDING, false, "with tg_full_length(): %s", error);
+    for (int64_t i = 0; same && a.y && i < a.y->size; i++) {
+        const double was = (double)a.y->data[i], is = (double)b.y->data[i];
+        if (!(fabs(is - was) <= 1e-4 * fmax(1, fabs(was))))
+            same = say(c, TG_LAYER_PADDING, false, "with tg_full_length(): result %lld is %.9g, and %.9g where lengths say so", (long long)i, is, was);
+    }
+    tg_tape_free(a.tape);
+    tg_tape_free(b.tape);
+    return same;
+}
+
 static void check_padding(check *c)
 {
     const tg_layer_check me = TG_LAYER_PADDING;
@@ -425,6 +450,7 @@ static void check_padding(check *c)
         alone.rows = 1, alone.first = row, alone.time = ordinary.lengths[row] ? ordinary.lengths[row] : 2;
         same = same_run(c, me, "without the sequences beside it", &clean, &ordinary, &alone);
     }
+    same = same && full_length(c);
     same = same && (c->layer->open_padding || c->layer->pointwise || zeros_past(c, "the result", clean.y, clean.y->data)) &&
            zeros_past(c, "dL/dx", clean.x, clean.x->grad);
     if (same)
@@ -436,7 +462,7 @@ static void check_padding(check *c)
 /* Bytes of a step of two sequences of length `time`; 0 where the layer refuses them. */
 static double bytes_at(check *c, int32_t time)
 {
-    const batch full = {2, time, 0, 0, {time, time}, ALL};
+    const batch full = {2, time, 0, 0, {time, time}, ALL, STAY};
     run r = pass(c, &full, "with longer sequences");
     const double bytes = tg_tape_error(r.tape) ? 0 : (double)r.bytes;
     tg_tape_free(r.tape);

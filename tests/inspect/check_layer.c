@@ -44,6 +44,8 @@ typedef enum fault {
     NO_INIT,
     NOT_LOADED,
     NO_EMPTY,
+    NOT_KEPT,
+    NOT_FULL,
     CRASH_DX,
     CRASH_DW,
     CRASH_NULL,
@@ -77,7 +79,10 @@ static bool test_mean_shape(tg_node *node)
         for (int64_t b = 0; b < x->shape[0]; b++) empty = empty && op->lengths.data[b] == 0;
         if (empty) return tg_node_fail(node, "nothing to read");
     }
-    if (planted != ANY_LENGTH && !tg_keep_lengths(node, &op->lengths, x->shape[0], x->shape[1])) return false;
+    if (planted == NOT_FULL && !op->lengths.data) return tg_node_fail(node, "no lengths");
+    tg_ints unused = op->lengths, *kept = planted == NOT_KEPT ? &unused : &op->lengths;
+    const bool any = planted == ANY_LENGTH && kept->data;
+    if (any ? !tg_keep_ints(node, kept) : !tg_keep_lengths(node, kept, x->shape[0], x->shape[1])) return false;
     return tg_output(node, TG_SHAPE(x->shape[0], w->size)) != NULL;
 }
 
@@ -235,6 +240,8 @@ static const struct {
      false,
      false},
     {"no empty batch", NO_EMPTY, TG_LAYER_PADDING, {"without the sequences beside it", "nothing to read"}, false, false},
+    {"lengths that are not kept", NOT_KEPT, TG_LAYER_REPEATS, {"with lengths that change after forward"}, false, false},
+    {"no lengths, no result", NOT_FULL, TG_LAYER_PADDING, {"with tg_full_length(): ", "no lengths"}, false, false},
     {"a sum by threads", THREADS, TG_LAYER_THREADS, {" threads, not one: the result of sequence"}, false, true},
     {"a sum by threads, backward",
      THREADS_BACK,
