@@ -1,34 +1,34 @@
 #include "graph.h"
 
-/* How much of a and b is the same, in whole parts between dots. */
-static int common(const char *a, int a_length, const char *b, int b_length)
+/* What a and b have in common, in whole parts between dots; all of b, where a is not known yet. */
+static tg_scope_name common(tg_scope_name a, tg_scope_name b)
 {
     int same = 0, i = 0;
+    if (a.length < 0) return b;
     for (;; i++) {
-        const bool a_ends = i == a_length || a[i] == '.', b_ends = i == b_length || b[i] == '.';
+        const bool a_ends = i == a.length || a.name[i] == '.', b_ends = i == b.length || b.name[i] == '.';
         if (a_ends && b_ends) same = i;
-        if (i == a_length || i == b_length || a[i] != b[i]) return same;
+        if (i == a.length || i == b.length || a.name[i] != b.name[i]) return (tg_scope_name){a.name, same};
     }
 }
 
-static void narrow(tg_graph_row *row, const char *name, int length)
+static const tg_scope_name unknown = {"", -1};
+
+static tg_graph_row *maker_of(const tg_graph *graph, const tg_tensor *input)
 {
-    row->length = row->length < 0 ? length : common(row->name, row->length, name, length);
-    row->name = name;
+    return input && input->node ? &graph->rows[input->node->number] : NULL;
 }
 
-/* Of the parameters that the operator reads: their names without the last part. False where it reads none. */
-static bool read_names(tg_graph_row *row)
+/* Of the parameters that the operator reads: their names without the last part. */
+static void read_names(tg_graph_row *row)
 {
-    bool reads = false;
     for (int i = 0; i < row->node->n_inputs; i++) {
         const tg_tensor *input = row->node->inputs[i];
         if (!input || !input->params) continue;
         const char *dot = strrchr(input->name, '.');
-        narrow(row, input->name, dot ? (int)(dot - input->name) : 0);
-        reads = true;
+        row->scope = common(row->scope, (tg_scope_name){input->name, dot ? (int)(dot - input->name) : 0});
     }
-    return reads;
+    row->reads = row->scope.length >= 0;
 }
 
 /* What the scopes of those who read a result have in common, from the last operator to the first, so that they are known before. */
@@ -36,26 +36,34 @@ static void ask_readers(tg_graph *graph)
 {
     for (int64_t at = graph->count; at-- > 0;) {
         tg_graph_row *row = &graph->rows[at];
-        if (row->length < 0) row->length = 0;
+        if (row->scope.length < 0) row->scope.length = 0;
         for (int i = 0; i < row->node->n_inputs; i++) {
-            const tg_tensor *input = row->node->inputs[i];
-            tg_graph_row *maker = input && input->node ? &graph->rows[input->node->number] : NULL;
-            if (maker && !maker->reads) narrow(maker, row->name, row->length);
+            tg_graph_row *maker = maker_of(graph, row->node->inputs[i]);
+            if (!maker || maker->reads) continue;
+            maker->scope = common(maker->scope, row->scope);
+            maker->first_reader = row->scope;
         }
     }
 }
 
-/* A part of a layer that stands before another part of it belongs to the layer. */
+/* What stands between parts of a layer belongs to the layer, and so does what joins results of it. Where readers have nothing in
+ * common, an operator stands with what it reads. */
 static void ask_makers(tg_graph *graph)
 {
     for (int64_t at = 0; at < graph->count; at++) {
         tg_graph_row *row = &graph->rows[at];
-        for (int i = 0; !row->reads && i < row->node->n_inputs; i++) {
-            const tg_tensor *input = row->node->inputs[i];
-            const tg_graph_row *maker = input && input->node ? &graph->rows[input->node->number] : NULL;
-            const int same = maker ? common(row->name, row->length, maker->name, maker->length) : 0;
-            if (same) row->length = same;
+        tg_scope_name made = unknown, between = {"", 0};
+        int makers = 0;
+        for (int i = 0; !row->reads && row->first_reader.length >= 0 && i < row->node->n_inputs; i++) {
+            const tg_graph_row *maker = maker_of(graph, row->node->inputs[i]);
+            makers += maker != NULL;
+            if (!maker || !maker->scope.length) continue;
+            const tg_scope_name way = common(maker->scope, row->first_reader);
+            if (way.length > between.length) between = way;
+            made = common(made, maker->scope);
         }
+        if (between.length) row->scope = between;
+        else if (made.length > 0 && (makers > 1 || !row->scope.length)) row->scope = made;
     }
 }
 
@@ -66,8 +74,8 @@ bool tg_graph_of(tg_graph *graph, const tg_tape *tape)
     if (!graph->rows) return false;
     int64_t at = 0;
     for (const tg_node *node = tape->first; node; node = node->next, at++) {
-        graph->rows[at] = (tg_graph_row){.node = node, .name = "", .length = -1};
-        graph->rows[at].reads = read_names(&graph->rows[at]);
+        graph->rows[at] = (tg_graph_row){node, unknown, unknown, false};
+        read_names(&graph->rows[at]);
     }
     ask_readers(graph);
     ask_makers(graph);
@@ -76,17 +84,18 @@ bool tg_graph_of(tg_graph *graph, const tg_tape *tape)
 
 tg_text tg_graph_own_scope(const tg_node *node)
 {
-    tg_graph_row row = {.node = node, .name = "", .length = -1};
-    if (!read_names(&row)) row.length = 0;
+    tg_graph_row row = {node, unknown, unknown, false};
+    read_names(&row);
+    if (!row.reads) row.scope.length = 0;
     return tg_graph_scope(&(tg_graph){1, &row}, 0);
 }
 
 tg_text tg_graph_scope(const tg_graph *graph, int64_t row)
 {
-    const tg_graph_row *r = &graph->rows[row];
-    const char *own = r->node->scope ? r->node->scope : "";
+    const tg_scope_name scope = graph->rows[row].scope;
+    const char *own = graph->rows[row].node->scope ? graph->rows[row].node->scope : "";
     tg_text text;
-    snprintf(text.text, sizeof text.text, "%s%s%.*s", own, *own && r->length ? "/" : "", r->length, r->name);
+    snprintf(text.text, sizeof text.text, "%s%s%.*s", own, *own && scope.length ? "/" : "", scope.length, scope.name);
     for (char *c = text.text + strlen(own); *c; c++)
         if (*c == '.') *c = '/';
     return text;

@@ -4,11 +4,15 @@
 
 #include "../core/internal.h"
 
-typedef struct tg_graph_row {
-    const tg_node *node;
+typedef struct tg_scope_name {
     const char *name; /* the scope is its first `length` bytes, of a parameter's name */
     int length;       /* -1: not known yet */
-    bool reads;       /* a parameter */
+} tg_scope_name;
+
+typedef struct tg_graph_row {
+    const tg_node *node;
+    tg_scope_name scope, first_reader; /* the latter: of the first operator that reads its results */
+    bool reads;                        /* a parameter */
 } tg_graph_row;
 
 typedef struct tg_graph {

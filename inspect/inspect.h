@@ -8,9 +8,9 @@
 
 TG_BEGIN_DECLS
 
-/* Every operator stands in a scope, such as encoder/self_attn: that of the parameters that it reads, by their names, or else what
- * the scopes of those who read its results have in common. tg_scope_begin opens one round it (its name is copied, up to 60 bytes),
- * until tg_scope_end or a reset; they nest. */
+/* Every operator stands in a scope, such as encoder/self_attn: that of the parameters that it reads, by their names, or else the one
+ * that what it reads and what reads it have in common, or else that of the latter. tg_scope_begin opens one round it (its name is
+ * copied, up to 60 bytes), until tg_scope_end or a reset; they nest. */
 TG_EXPORT void tg_scope_begin(tg_tape *tape, const char *name);
 TG_EXPORT void tg_scope_end(tg_tape *tape);
 

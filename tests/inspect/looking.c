@@ -102,6 +102,38 @@ START_TEST(a_row_an_operator)
 }
 END_TEST
 
+/* What has no parameters of its own, inside a layer and behind one. */
+START_TEST(scopes_without_parameters)
+{
+    static const int32_t lengths[] = {3, 2};
+    tg_params *params = tg_params_new(1);
+    tg_tape *tape = tg_tape_new(1);
+    tg_transformer block;
+    tg_linear a, b, c;
+    tg_transformer_init(&block, params, "block", 4, 2, 6, false);
+    block.pre_norm = true; /* its last operator adds */
+    tg_linear_init(&a, params, "a", 4, 4);
+    tg_linear_init(&b, params, "b", 4, 1);
+    tg_linear_init(&c, params, "c", 4, 1);
+    const tg_attention_mask mask = {.lengths = tg_ints_1d(lengths, 2), .query_lengths = tg_ints_1d(lengths, 2)};
+    tg_tensor *x = tg_constant(tape, NULL, TG_SHAPE(2, 3, 4));
+    x = tg_transformer_forward(tape, &block, tg_tanh(tape, x), &mask, NULL, NULL, NULL);
+    x = tg_exp(tape, tg_linear_forward(tape, &a, tg_sigmoid(tape, x)));
+    tg_add(tape, tg_linear_forward(tape, &b, x), tg_linear_forward(tape, &c, x));
+    char *text = written(tape, tg_tape_print);
+    for (int nth = 0; nth < 3; nth++) HAS(line_of(text, "linear", nth), " block/self_attn "); /* they read parts of one matrix */
+    HAS(line_of(text, "attention", 0), " block/self_attn ");
+    HAS(line_of(text, "linear", 3), " block/self_attn/out_proj ");
+    HAS(line_of(text, "add", 0), " block ");
+    HAS(line_of(text, "relu", 0), " block ");
+    HAS(line_of(text, "add", 1), " block ");
+    HAS(line_of(text, "sigmoid", 0), " a "); /* on its way into one */
+    HAS(line_of(text, "exp", 0), " a ");     /* into two: it stays where it comes from */
+    free(text);
+    test_end(tape, params);
+}
+END_TEST
+
 START_TEST(ranges_are_those_of_the_numbers)
 {
     tg_tape *tape = tg_tape_new(1);
@@ -273,6 +305,7 @@ Suite *looking_suite(void)
     Suite *suite = suite_create("looking");
     TCase *tc = tcase_create("looking");
     tcase_add_test(tc, a_row_an_operator);
+    tcase_add_test(tc, scopes_without_parameters);
     tcase_add_test(tc, ranges_are_those_of_the_numbers);
     tcase_add_test(tc, a_graph);
     tcase_add_test(tc, looking_changes_nothing);
