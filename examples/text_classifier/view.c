@@ -59,37 +59,58 @@ static size_t fitting(tc_fonts *fonts, const char *text, size_t length, double s
     return end;
 }
 
-/* Places the boxes in lines; returns the height of the picture. */
-static double lay_out(const tc_seen *view, tc_fonts *fonts, box *boxes)
+static void measure(const tc_seen *view, tc_fonts *fonts, box *boxes)
 {
-    double x = MARGIN, y = HEAD, most = WIDTH - 2 * MARGIN;
     for (int32_t i = 0; i < view->count; i++) {
+        const tc_token *token = &view->tokens.items[i];
         char weight[32];
-        size_t length = weight_text(weight, sizeof weight, view->weights[i]);
-        double word = tc_text_width(fonts, view->text + view->tokens.items[i].start, view->tokens.items[i].length, WORD);
-        double width = fmax(word + 2 * PADDING, tc_text_width(fonts, weight, length, SMALL));
-        width = fmin(ceil(width), most);
-        if (x > MARGIN && x + width > WIDTH - MARGIN) {
+        const size_t length = weight_text(weight, sizeof weight, view->weights[i]);
+        const double word = tc_text_width(fonts, view->text + token->start, token->length, WORD) + 2 * PADDING;
+        boxes[i].width = fmin(ceil(fmax(word, tc_text_width(fonts, weight, length, SMALL))), WIDTH - 2 * MARGIN);
+    }
+}
+
+/* Places the boxes in lines that end before `right`; returns the height of the picture. */
+static double place(box *boxes, int32_t count, double right)
+{
+    double x = MARGIN, y = HEAD;
+    for (int32_t i = 0; i < count; i++) {
+        if (x > MARGIN && x + boxes[i].width > right) {
             x = MARGIN;
             y += LINE;
         }
-        boxes[i] = (box){x, y, width};
-        x += width + GAP;
+        boxes[i].x = x;
+        boxes[i].y = y;
+        x += boxes[i].width + GAP;
     }
     return y + LINE + MARGIN / 2.0;
 }
 
-static void draw_head(const tc_seen *view, tc_canvas *canvas, tc_fonts *fonts)
+/* As few lines as there can be, about as long as each other; returns the height of the picture. */
+static double lay_out(const tc_seen *view, tc_fonts *fonts, box *boxes)
+{
+    double right = WIDTH - MARGIN;
+    measure(view, fonts, boxes);
+    const double height = place(boxes, view->count, right);
+    while (right > 2 * MARGIN && place(boxes, view->count, right - GAP) <= height) right -= GAP;
+    return place(boxes, view->count, right);
+}
+
+/* The answer and a line below it; returns the width that they take. Without a canvas that is all. */
+static double draw_head(const tc_seen *view, tc_canvas *canvas, tc_fonts *fonts)
 {
     const char *label = view->labels->items[view->best], *caption = "where the attention went";
     const int length = (int)fitting(fonts, label, strlen(label), TITLE, WIDTH - 2 * MARGIN - 6 * TITLE);
     const double x = MARGIN + tc_text_width(fonts, label, (size_t)length, TITLE) + 20;
-    draw_text(canvas, fonts, MARGIN, MARGIN + 44, TITLE, DRAW_LEFT, draw_ink, "%.*s", length, label);
-    draw_text(canvas, fonts, x, MARGIN + 44, TITLE, DRAW_LEFT, tint(1), "%.1f %%", 100 * view->probabilities[view->best]);
     for (int32_t i = 0; i < view->count; i++) {
         if (view->ids[i] == TC_UNKNOWN) caption = "where the attention went; underlined: not in the vocabulary";
     }
-    draw_text(canvas, fonts, MARGIN, MARGIN + 92, SUBTITLE, DRAW_LEFT, draw_grey, "%s", caption);
+    if (canvas) {
+        draw_text(canvas, fonts, MARGIN, MARGIN + 44, TITLE, DRAW_LEFT, draw_ink, "%.*s", length, label);
+        draw_text(canvas, fonts, x, MARGIN + 44, TITLE, DRAW_LEFT, tint(1), "%.1f %%", 100 * view->probabilities[view->best]);
+        draw_text(canvas, fonts, MARGIN, MARGIN + 92, SUBTITLE, DRAW_LEFT, draw_grey, "%s", caption);
+    }
+    return fmax(x + 4 * TITLE, MARGIN + tc_text_width(fonts, caption, strlen(caption), SUBTITLE));
 }
 
 static void draw_word(const tc_seen *view, int32_t i, const box *place, double most, tc_canvas *canvas, tc_fonts *fonts)
@@ -112,8 +133,10 @@ static bool draw(const tc_seen *view, tc_fonts *fonts, const char *path)
     box *boxes = tc_allocate(NULL, (size_t)view->count, sizeof *boxes);
     if (!boxes) return false;
     const double height = lay_out(view, fonts, boxes), most = tc_view_most(view->weights, view->count);
+    double width = draw_head(view, NULL, fonts);
+    for (int32_t i = 0; i < view->count; i++) width = fmax(width, boxes[i].x + boxes[i].width);
     tc_canvas canvas = {0};
-    bool good = height <= MOST_HEIGHT ? tc_canvas_init(&canvas, WIDTH, (int)height)
+    bool good = height <= MOST_HEIGHT ? tc_canvas_init(&canvas, (int)width + MARGIN, (int)height)
                                       : tc_fail("the text has %d words: too many for a picture", view->count);
     if (good) {
         draw_head(view, &canvas, fonts);
@@ -125,6 +148,17 @@ static bool draw(const tc_seen *view, tc_fonts *fonts, const char *path)
     return good;
 }
 
+/* Whether letters stand in it that are written from right to left, which most of their scripts join. */
+static bool runs_left(const char *text)
+{
+    for (int c; *text;) {
+        text += tc_text_next(text, &c);
+        const int direction = utf8proc_get_property(c)->bidi_class;
+        if (direction == UTF8PROC_BIDI_CLASS_R || direction == UTF8PROC_BIDI_CLASS_AL) return true;
+    }
+    return false;
+}
+
 bool tc_view_draw(const tc_seen *view, const char *font, const char *path)
 {
     tc_fonts fonts;
@@ -132,6 +166,10 @@ bool tc_view_draw(const tc_seen *view, const char *font, const char *path)
     if (good && fonts.missing) {
         fprintf(stderr, "textclf: no font found that has U+%04X: for Chinese and Japanese install fonts-droid-fallback (Debian, "
                         "Ubuntu) or google-noto-sans-cjk-fonts (Fedora), or name one with --font FILE\n", (unsigned)fonts.missing);
+    }
+    if (good && runs_left(view->text)) {
+        fprintf(stderr, "textclf: the picture has single letters, from left to right, where they run to the left; -o FILE.html has them as "
+                        "they are written\n");
     }
     tc_fonts_close(&fonts);
     return good;

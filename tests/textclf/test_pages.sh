@@ -22,6 +22,41 @@ shows()
     check "$1: the page asks the network for something" [ "$(grep -c '"initiator":"null"' net.json)" -eq 0 ]
 }
 
+# fits PAGE...: in frames as wide as a phone nothing is wider than the page; in the light what is written is dark, and the reverse
+fits()
+{
+    if ! command -v chromium >/dev/null; then
+        skip 'pages at the width of a phone, light and dark: there is no chromium'
+        return
+    fi
+    {
+        echo '<!DOCTYPE html><html><body>'
+        for page in "$@"; do echo "<iframe src=\"$page\" style=\"width: 390px; height: 740px\"></iframe>"; done
+        cat <<'END'
+<script>
+onload = () => {
+  document.body.dataset.said = [...document.querySelectorAll("iframe")].map(frame => {
+    const page = frame.contentDocument, style = frame.contentWindow.getComputedStyle(page.querySelector("h1"));
+    const wide = page.documentElement.scrollWidth - page.documentElement.clientWidth;
+    const small = [...page.querySelectorAll("p, td, dd, h1, h2, h3")].filter(e => parseFloat(getComputedStyle(e).fontSize) < 13).length;
+    return frame.getAttribute("src") + ": " + wide + " too wide, " + small + " too small, " + style.color;
+  }).join("; ");
+};
+</script></body></html>
+END
+    } >frames.html
+    for scheme in 'dark 0 255, 255, 255' 'light 1 0, 0, 0'; do
+        blink=${scheme#* }
+        timeout 120 chromium --headless --no-sandbox --disable-gpu --allow-file-access-from-files --window-size=1600,900 \
+            --blink-settings=preferredColorScheme="${blink%% *}" --dump-dom "file://$work/frames.html" >dom 2>log
+        said=$(sed -n 's/.*data-said="\([^"]*\)".*/\1/p' dom)
+        for page in "$@"; do
+            check "$page, on a phone, ${scheme%% *}: $said" \
+                [ -n "$(echo "$said" | grep "$page: 0 too wide, 0 too small, rgb(${blink#* })")" ]
+        done
+    done
+}
+
 run explain
 ran 2 'explain without a model'
 refused 2 '.*--help$' explain m
@@ -209,6 +244,11 @@ says 'report: most confused pairs' '<th>true label<th>answer<th>rows' odd.html
 check 'report: a right answer among the mistakes' [ "$(grep -c '<td>\(<bdi>.*</bdi>\)<td>\1' odd.html)" -eq 0 ]
 check 'report: markup of texts or labels is markup of the page' [ "$(grep -c '<b>bold\|<script\|<td>a & ' odd.html)" -eq 0 ]
 shows odd.html 6
+
+run attend "it's a model.st" "An_endless_word_$(yes word | head -n 40 | tr -d '\n') and a few short ones" '菜很好吃' 'هذا الفيلم رائع' -o attend.html
+ran 0 'attend, a long word'
+run explain "it's a model.st" 'the film is great, but the plot is not' -o explain.html
+fits attend.html explain.html report.html none.html odd.html
 
 rm -f ./*.html
 refused 1 'no/such/r.html: no file can be written' train builtin:documents --report no/such/r.html -o refused.st
