@@ -48,17 +48,7 @@ static void take_steps(tg_param_entry *entry, int64_t count)
     }
 }
 
-/* From now on these rows, but one that is left out, have a gradient, be it zero: a step moves them, to the same bits as one that they
- * would take late. */
-static void touch(tg_deferred *d, int64_t n, const int32_t *ids, int32_t left_out)
-{
-    for (int64_t i = 0; i < n; i++) {
-        if (ids[i] == left_out || d->is_touched[ids[i]]) continue;
-        d->is_touched[ids[i]] = true;
-        d->touched[d->n_touched++] = ids[i];
-    }
-}
-
+/* The next step moves these rows, be their gradient zero: to the same bits as a step that they would take late. */
 bool tg_params_prepare(tg_tensor *table, tg_ints ids)
 {
     if (!table || !table->params || table->params->error.set) return false;
@@ -70,9 +60,9 @@ bool tg_params_prepare(tg_tensor *table, tg_ints ids)
         if (ids.data[i] < 0 || ids.data[i] >= table->shape[0])
             return tg_fail(&table->params->error, "prepare: id %d is outside %s %s", ids.data[i], table->name,
                            tg_text_of(2, table->shape).text);
-    touch(d, n, ids.data, -1);
     for (int64_t i = 0; i < n; i++) {
         const int32_t row = ids.data[i];
+        if (!d->is_touched[row]) d->is_touched[row] = true, d->touched[d->n_touched++] = row;
         if (d->taken[row] == entry->steps || d->is_waiting[row]) continue;
         d->is_waiting[row] = true;
         d->waiting[count++] = row;
@@ -104,7 +94,11 @@ tg_real *tg_grad_rows(tg_node *node, int input, int64_t n, const int32_t *ids, i
     tg_tensor *table = node->inputs[input];
     tg_deferred *d = tg_deferred_of(table);
     if (!d || !table->requires_grad) return tg_grad(node, input);
-    touch(d, n, ids, left_out);
+    for (int64_t i = 0; i < n; i++) {
+        if (ids[i] == left_out || d->is_touched[ids[i]]) continue;
+        d->is_touched[ids[i]] = true;
+        d->touched[d->n_touched++] = ids[i];
+    }
     table->has_grad = true;
     return table->grad;
 }

@@ -33,6 +33,16 @@ static int64_t next_piece(const tg_param_entry *entry, int64_t *at)
     return p->size - *at < PIECE ? p->size - *at : PIECE;
 }
 
+bool tg_grad_next(tg_params *params, tg_grad_piece *piece)
+{
+    for (piece->at += piece->size; piece->parameter < tg_params_count(params); piece->parameter++, piece->at = 0) {
+        const tg_param_entry *entry = params->entries[piece->parameter];
+        piece->size = tg_optim_takes_step(entry) ? next_piece(entry, &piece->at) : 0;
+        if (piece->size) return (piece->grad = entry->tensor.grad + piece->at);
+    }
+    return false;
+}
+
 /* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter loses digits. Where a
  * square is too large for float, or a number is not finite, the piece is summed in double. */
 static double square_norm(const tg_param_entry *entry)
@@ -68,31 +78,10 @@ double tg_clip_grad_norm(tg_params *params, double limit)
     }
     if (params->error.set) return (double)NAN;
     double norm = sqrt(sum), factor = limit / (norm + 1e-6); /* PyTorch's guard against 0 */
-    for (int64_t i = 0; factor < 1 && i < params->count; i++) {
-        const tg_param_entry *entry = params->entries[i];
-        for (int64_t at = 0, n; tg_optim_takes_step(entry) && (n = next_piece(entry, &at)); at += n)
-            for (int64_t k = at; k < at + n; k++) entry->tensor.grad[k] *= (tg_real)factor;
-    }
+    for (tg_grad_piece g = {0}; factor < 1 && tg_grad_next(params, &g);)
+        for (int64_t k = 0; k < g.size; k++) g.grad[k] *= (tg_real)factor;
     return norm;
 }
-
-/* Walks all gradients as one list. */
-static int64_t copy_grads(const tg_params *params, tg_real *to, const tg_real *from)
-{
-    int64_t count = 0;
-    for (int64_t i = 0; i < tg_params_count(params); i++) {
-        const tg_param_entry *entry = params->entries[i];
-        for (int64_t at = 0, n; tg_optim_takes_step(entry) && (n = next_piece(entry, &at)); at += n, count += n) {
-            if (to) memcpy(to + count, entry->tensor.grad + at, (size_t)n * sizeof *to);
-            if (from) memcpy(entry->tensor.grad + at, from + count, (size_t)n * sizeof *from);
-        }
-    }
-    return count;
-}
-
-int64_t tg_grads_read(const tg_params *params, tg_real *numbers) { return copy_grads(params, numbers, NULL); }
-
-int64_t tg_grads_write(tg_params *params, const tg_real *numbers) { return copy_grads(params, NULL, numbers); }
 
 double tg_rate_warmup(double peak, int64_t step, int64_t warmup)
 {

@@ -43,12 +43,22 @@ TG_EXPORT double tg_clip_grad_norm(tg_params *params, double limit);
 /* The Euclidean norm of one parameter's gradient; 0 where it has none, or is no parameter. It only reads. */
 TG_EXPORT double tg_grad_norm(const tg_tensor *parameter);
 
-/* For who adds up the gradients of several processes between tg_backward and a step: tg_grads_read copies all that the step
- * would use to `numbers`, one after the other (NULL: to nowhere), tg_grads_write copies as many back; both return how many
- * they are. Of a table that defers they are those of the rows that were prepared since the last step, and zeros of some
- * beside: processes of the same model that prepare the same rows have the same list. NULL has none. */
-TG_EXPORT int64_t tg_grads_read(const tg_params *params, tg_real *numbers);
-TG_EXPORT int64_t tg_grads_write(tg_params *params, const tg_real *numbers);
+/* The gradients that a step is going to use, piece by piece, to be read and changed between tg_backward and the step: for who
+ * adds up those of several processes, or clips in a way of his own.
+ *
+ *     for (tg_grad_piece g = {0}; tg_grad_next(params, &g);)
+ *         for (int64_t k = 0; k < g.size; k++) g.grad[k] *= ..
+ *
+ * Of a table that defers (tg_params_defer) they are the rows that were prepared since the last step, and some of zeros beside,
+ * which are to stay zeros: processes of one model that prepare the same rows go through the same pieces. */
+typedef struct tg_grad_piece {
+    tg_real *grad;         /* [size] */
+    int64_t size;
+    int64_t parameter, at; /* where it stands: which of the parameters (tg_params_at), and from which of its numbers on */
+} tg_grad_piece;
+
+/* The next piece; false when there is none. Start with {0}. */
+TG_EXPORT bool tg_grad_next(tg_params *params, tg_grad_piece *piece);
 
 /* Learning rates for step 0, 1, ..: a linear rise over `warmup` steps to `peak`, then constant; or then half a cosine down
  * to `floor` at step `total` and after (Loshchilov and Hutter, 2017). Functions of their arguments alone. */

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <mpi.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 int tc_rank, tc_ranks = 1;
@@ -52,17 +53,20 @@ double tc_ranks_share(tc_batch *batch, const tg_real *class_weights)
 bool tc_ranks_add(tg_params *params, double share, double *loss, bool *stop)
 {
     static tg_real *sums;
-    const int64_t n = tg_grads_read(params, NULL);
+    int64_t n = 0, at = 0;
+    for (tg_grad_piece g = {0}; tg_grad_next(params, &g);) n += g.size;
     if (n > INT_MAX - 2) return tc_fail("%lld gradients are more than one message holds", (long long)n);
     tg_real *larger = tc_allocate(sums, (size_t)n + 2, sizeof *sums);
     if (!larger) return false;
     sums = larger;
-    tg_grads_read(params, sums);
-    for (int64_t i = 0; i < n; i++) sums[i] *= (tg_real)share;
+    for (tg_grad_piece g = {0}; tg_grad_next(params, &g);) {
+        for (int64_t i = 0; i < g.size; i++) sums[at++] = (tg_real)share * g.grad[i];
+    }
     sums[n] = (tg_real)(share * *loss);
     sums[n + 1] = *stop;
     MPI_Allreduce(MPI_IN_PLACE, sums, (int)n + 2, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
-    tg_grads_write(params, sums);
+    at = 0;
+    for (tg_grad_piece g = {0}; tg_grad_next(params, &g); at += g.size) memcpy(g.grad, sums + at, (size_t)g.size * sizeof *sums);
     *loss = (double)sums[n];
     *stop = sums[n + 1] > 0;
     return true;

@@ -261,32 +261,28 @@ START_TEST(gradients_add_up)
         int32_t ids[MOST + 1];
         const tg_ints chosen = choose(ids, step);
         const int count = (int)chosen.shape[0], middle = count / 2;
-        tg_real *part[2];
-        int64_t n = 0;
-        for (int p = 0; p < 2; p++) {
-            half_a_pass(&both[p], chosen, p ? middle : 0, p ? count : middle);
-            const int64_t before = n;
-            n = tg_grads_read(both[p].params, NULL);
-            ck_assert(n > 0 && (p == 0 || n == before));
-            part[p] = malloc((size_t)n * sizeof *part[p]);
-            ck_assert_int_eq(tg_grads_read(both[p].params, part[p]), n);
+        half_a_pass(&both[0], chosen, 0, middle);
+        half_a_pass(&both[1], chosen, middle, count);
+        tg_grad_piece a = {0}, b = {0};
+        int pieces = 0;
+        for (; tg_grad_next(both[0].params, &a); pieces++) {
+            ck_assert(tg_grad_next(both[1].params, &b));
+            ck_assert(a.parameter == b.parameter && a.at == b.at && a.size == b.size && a.size > 0);
+            ck_assert(a.grad == tg_params_at(both[0].params, a.parameter)->grad + a.at);
+            for (int64_t i = 0; i < a.size; i++) a.grad[i] = b.grad[i] = a.grad[i] + b.grad[i];
         }
-        for (int64_t i = 0; i < n; i++) part[0][i] += part[1][i];
-        for (int p = 0; p < 2; p++) {
-            ck_assert_int_eq(tg_grads_write(both[p].params, part[0]), n);
-            ck_assert(take_step(o, both[p].params));
-        }
-        for (int p = 0; p < 2; p++) free(part[p]);
+        ck_assert(pieces > 1 && !tg_grad_next(both[1].params, &b));
+        for (int p = 0; p < 2; p++) ck_assert(take_step(o, both[p].params));
         half_a_pass(&one, chosen, 0, middle);
         half_a_pass(&one, chosen, middle, count);
         ck_assert(take_step(o, one.params));
-        ck_assert_int_eq(tg_grads_read(one.params, NULL), 0); /* they are used up */
+        ck_assert(!tg_grad_next(one.params, &(tg_grad_piece){0})); /* they are used up */
     }
     for (int p = 0; p < 2; p++) tg_params_catch_up(both[p].params);
     tg_params_catch_up(one.params);
     assert_same(&both[0], &one);
     assert_same(&both[1], &one);
-    ck_assert_int_eq(tg_grads_read(NULL, NULL), 0);
+    ck_assert(!tg_grad_next(NULL, &(tg_grad_piece){0}));
     for (int p = 0; p < 2; p++) end(&both[p]);
     end(&one);
 }
