@@ -101,7 +101,7 @@ static void show_help(void)
 {
     printf("textclf: a text classifier that shows where it looked\n\n");
     for (const tc_command *c = commands; c < commands + COMMANDS; c++) printf("  textclf %-8s%-17s%s\n", c->name, c->arguments, c->about);
-    printf("\ntextclf COMMAND --help tells more.\n"
+    printf("\ntextclf COMMAND --help tells more, as textclf help COMMAND does; textclf --version says which this is.\n"
            "It exits with 0 when all is done, 1 when something failed, 2 after a wrong command line, 130 after Ctrl-C.\n");
 }
 

@@ -74,6 +74,20 @@ says 'a checkpoint of a newer program' 'newer.ck: the checkpoint has format 7' e
 sed 's/\\"steps\\":/\\"stegs\\":/' int.ck >damaged.ck
 run train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint damaged.ck --resume -o int.st
 says 'a damaged checkpoint' 'damaged.ck: the checkpoint is damaged' err
+python3 - <<'END'
+import json, struct
+data = open("int.ck", "rb").read()
+size = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + size])
+progress = json.loads(header["__metadata__"]["textclf.progress"])
+progress["place"] = 77777
+header["__metadata__"]["textclf.progress"] = json.dumps(progress)
+header = json.dumps(header).encode()
+header += b" " * (-len(header) % 8)
+open("damaged.ck", "wb").write(struct.pack("<Q", len(header)) + header + data[8 + size:])
+END
+run train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint damaged.ck --resume -o int.st
+says 'a checkpoint after more batches than there are' 'damaged.ck: the checkpoint is damaged.*: its numbers do not fit' err
 refused 1 '--resume goes on from a checkpoint' train builtin:english --resume
 refused 1 'a.st: two files of the same name' train builtin:english --checkpoint a.st -o a.st
 refused 1 'a.html: two files of the same name' train builtin:english --checkpoint a.html --report a.html
@@ -154,6 +168,7 @@ for command in train compare check eval predict attend explain step tape; do
     "$textclf" $command --help | sed -n 's/^ .\{5\}--\([a-z-]*\) .*/\1/p' >>options
     check "the man page lacks the command $command" grep -q "^\.B.* $command" "$page"
 done
+"$textclf" --help | sed -n 's/.*textclf --\([a-z]*\) .*/\1/p' >>options
 sort -u options >known
 for option in $(cat known); do
     check "the man page lacks --$option" grep -q -- "^\.B.*\\\\-\\\\-$(echo "$option" | sed 's/-/\\\\-/g')" "$page"
