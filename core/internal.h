@@ -78,7 +78,6 @@ struct tg_tape {
     char warning[320];
     tg_random random;
     tg_error error;
-    char taken[512]; /* the error text handed out by tg_tape_take_error */
 };
 
 /* Arena memory of the tape, with the error set ("out of memory", the bytes) when there is none. */
@@ -177,7 +176,6 @@ struct tg_params {
     tg_arena packed;
     atomic_flag packing; /* by one thread at a time */
     tg_error error;
-    char taken[512];
 };
 
 /* Memory that lives as long as `params`, cleared; the error is set when there is none. */

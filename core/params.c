@@ -31,10 +31,9 @@ const char *tg_params_error(const tg_params *params)
 
 const char *tg_params_take_error(tg_params *params)
 {
-    if (!params || !params->error.set) return tg_params_error(params);
-    memcpy(params->taken, params->error.text, sizeof params->taken);
-    params->error.set = false;
-    return params->taken;
+    const char *text = tg_params_error(params);
+    if (params) params->error.set = false;
+    return text;
 }
 
 void *tg_params_alloc(tg_params *params, size_t bytes)

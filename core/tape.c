@@ -4,8 +4,7 @@
 tg_tape *tg_tape_new(uint64_t seed)
 {
     tg_tape *tape = tg_realloc(NULL, sizeof *tape);
-    if (!tape) return NULL;
-    *tape = (tg_tape){.training = true, .recording = true, .random = tg_random_new(seed, "tape")};
+    if (tape) *tape = (tg_tape){.training = true, .recording = true, .random = tg_random_new(seed, "tape")};
     return tape;
 }
 
@@ -38,10 +37,9 @@ const char *tg_tape_error(const tg_tape *tape)
 
 const char *tg_tape_take_error(tg_tape *tape)
 {
-    if (!tape || !tape->error.set) return tg_tape_error(tape);
-    memcpy(tape->taken, tape->error.text, sizeof tape->taken);
-    tape->error.set = false;
-    return tape->taken;
+    const char *text = tg_tape_error(tape);
+    if (tape) tape->error.set = false;
+    return text;
 }
 
 /* ---- modes and facts ---- */
@@ -85,9 +83,8 @@ tg_tensor *tg_tensor_new(tg_tape *tape, int ndim, const int64_t *shape)
 tg_tensor *tg_tensor_alloc(tg_tape *tape, int ndim, const int64_t *shape)
 {
     tg_tensor *tensor = tg_tensor_new(tape, ndim, shape);
-    if (!tensor) return NULL;
-    tensor->data = tg_tape_alloc(tape, (size_t)tensor->size * sizeof(tg_real));
-    return tensor->data ? tensor : NULL;
+    if (tensor) tensor->data = tg_tape_alloc(tape, (size_t)tensor->size * sizeof(tg_real));
+    return tensor && tensor->data ? tensor : NULL;
 }
 
 tg_tensor *tg_constant(tg_tape *tape, const tg_real *data, int ndim, const int64_t *shape)
