@@ -97,6 +97,7 @@ tc_parsed tc_options_read(void *fields, const tc_option *options, unsigned comma
         if (code == 'h') return TC_HELP;
         if (code == ':') return tc_fail("%s needs a value", (*argv)[optind - 1]), TC_WRONG;
         while (o->name && (o->kind == TC_HEADING || !(o->commands & command) || code_of(options, o) != code)) o++;
+        if (!o->name && optopt > 0 && optopt < 128) return tc_fail("-%c: no such option", optopt), TC_WRONG;
         if (!o->name) return tc_fail("%s: no such option", (*argv)[optind - 1]), TC_WRONG;
         if (!store(fields, o, optarg)) return TC_WRONG;
     }
@@ -112,7 +113,7 @@ const char *tc_option_value(const tc_option *option, const void *fields, char nu
     case TC_HEADING: break;
     case TC_FLAG: return *(const bool *)field ? "on" : "off";
     case TC_TEXT: return *(const char *const *)field;
-    case TC_CHOICE: return option->choices[*(const int *)field];
+    case TC_CHOICE: return *(const int *)field < 0 ? NULL : option->choices[*(const int *)field];
     case TC_INTEGER: snprintf(number, 32, "%lld", (long long)*(const int64_t *)field); return number;
     case TC_NUMBER: snprintf(number, 32, "%.17g", *(const double *)field); return number;
     }
