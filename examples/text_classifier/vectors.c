@@ -46,26 +46,32 @@ static bool is_header(const char *text, long long *count, long long *width)
 
 /* ---- text: a word, which may have blanks in it, and its numbers ---- */
 
-/* Where the last `count` fields of a line begin; *found is how many there are, at most that many. */
-static char *last_fields(char *line, int64_t count, int64_t *found)
+/* Where the last field before `end` begins; `end` itself where there is none. */
+static char *field_before(const char *line, char *end)
 {
-    char *at = line + strlen(line), *start = at;
-    for (*found = 0; *found < count && at > line; *found += at < start, start = at) {
-        while (at > line && at[-1] == ' ') at--;
-        start = at;
-        while (at > line && at[-1] != ' ') at--;
-    }
+    char *at = end;
+    while (at > line && at[-1] == ' ') at--;
+    if (at == line) return end;
+    while (at > line && at[-1] != ' ') at--;
     return at;
 }
 
-/* How many fields at the end of a line are numbers. */
+/* Where the last `count` fields of a line begin; *found is how many there are, at most that many. */
+static char *last_fields(char *line, int64_t count, int64_t *found)
+{
+    char *at = line + strlen(line), *start;
+    for (*found = 0; *found < count && (start = field_before(line, at)) < at; ++*found) at = start;
+    return at;
+}
+
+/* How many fields at the end of a line are numbers; the first field of all is a word. */
 static int64_t numbers_at_end(char *line)
 {
-    int64_t count = 0, found;
-    for (;; count++) {
-        char *start = last_fields(line, count + 1, &found), *end;
+    char *at = line + strlen(line), *start, *end;
+    for (int64_t count = 0;; count++, at = start) {
+        start = field_before(line, at);
         strtof(start, &end);
-        if (found <= count || start == line || end == start || (*end && *end != ' ')) return count;
+        if (start == at || start == line || end == start || (*end && *end != ' ')) return count;
     }
 }
 

@@ -587,6 +587,7 @@ says 'what is plain is learned' '^ *10 .* 1\.0000 ' out
 run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --rate 0.01 --word-dropout 0.99 -o hidden.st
 check 'with hidden words the loss falls all the same' [ "$(awk '$1 == 10 { print ($2 > 0.6) }' out)" = 1 ]
 refused 2 '--class-weight even: it takes none or balanced' train --class-weight even
+refused 2 '-x: no such option' train -xy
 refused 2 '--smoothing 2: it takes a number from 0 to 1' train --smoothing 2
 
 # ---- many labels ----
@@ -676,6 +677,8 @@ check '--vectors: without --frozen they do not move' [ "$(python3 row.py good)" 
 refused 1 'cut: it says that it has 3 words and ends or is damaged at number' train builtin:english --embedding 3 --vectors cut -o no.st
 printf 'good 1 2 3 4\n' >wide.txt
 refused 1 'wide.txt: its vectors have 4 numbers, and --embedding is 3: give --embedding 4' train builtin:english --embedding 3 --vectors wide.txt -o no.st
+python3 -c 'print("good" + " 1" * 200000)' >wide.txt
+refused 1 'wide.txt: its vectors have 200000 numbers' train builtin:english --embedding 3 --vectors wide.txt -o no.st
 refused 1 'binary: its vectors have 3 numbers' train builtin:english --embedding 8 --vectors binary -o no.st
 refused 1 'short.txt:2: "film" has not the 3' train builtin:english --embedding 3 --vectors short.txt -o no.st
 refused 1 'nan.txt:1: "good" has not the 3' train builtin:english --embedding 3 --vectors nan.txt -o no.st
