@@ -72,15 +72,18 @@ bool tc_text_valid(const char *text, size_t length, size_t *bad)
     return true;
 }
 
-/* Where the token ends that starts with the character `first`, which ends at `end`. */
+/* Where the token ends that starts with the character `first`, which ends at `end`. More marks on a character than
+ * Unicode's stream-safe text has (UAX #15) are left out: to put them in order takes time that grows with their square. */
 static size_t token_end(const char *text, int first, size_t end, bool characters)
 {
+    enum { MOST_MARKS = 30 };
     enum kind kind = kind_of(first);
-    for (;;) {
+    for (int marks = 0;;) {
         int c, after;
         size_t next = end + tc_text_next(text + end, &c);
         enum kind next_kind = kind_of(c);
-        bool joins = next_kind == EXTEND;
+        marks = next_kind == EXTEND ? marks + 1 : 0;
+        bool joins = marks > 0 && marks <= MOST_MARKS;
         if (!characters) joins = joins || (kind == WORD && next_kind == WORD) || (kind == SIGN && c == first);
         if (!characters && kind == WORD && is_apostrophe(c)) {
             tc_text_next(text + next, &after);
@@ -134,7 +137,12 @@ static bool fold(tc_tokens *tokens, const char *start, size_t length)
     } while (size >= (utf8proc_ssize_t)tokens->points_room);
     if (size >= 0) size = utf8proc_reencode(tokens->points, size, options);
     if (size < 0) return tc_fail("folding a word: %s", utf8proc_errmsg(size));
-    return words_append(tokens, (const char *)tokens->points, (size_t)size);
+    char *folded = (char *)tokens->points;
+    size_t kept = 0;
+    for (utf8proc_ssize_t i = 0; i < size; i++) {
+        if (folded[i] != ' ') folded[kept++] = folded[i]; /* a mark that stands alone has one in its compatible form */
+    }
+    return words_append(tokens, folded, kept);
 }
 
 static void cut_word(tc_tokens *tokens, size_t word, int characters)

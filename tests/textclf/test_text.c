@@ -60,6 +60,26 @@ START_TEST(folding)
     check_tokens("\u2026 \u2026\u2026", "...|...");
     check_tokens("\u041F\u0420\u0418\u0412\u0415\u0422", "\u043F\u0440\u0438\u0432\u0435\u0442");
     check_tokens("\u0301", "");                                        /* a mark on nothing */
+    check_tokens("\u00B8 don\u00B4t", "\u0327|don|\u0301|t");          /* whose compatible forms have a blank */
+}
+END_TEST
+
+/* Marks without end would be put in order in a time that grows with their square: more than 30 are left out. */
+START_TEST(heaps_of_marks)
+{
+    enum { MARKS = 50000 };
+    char *text = malloc(4 * MARKS + 3);
+    ck_assert_ptr_nonnull(text);
+    strcpy(text, "a");
+    for (int i = 0; i < MARKS; i++) memcpy(text + 1 + 4 * i, "\u0301\u0316", 4);
+    strcpy(text + 1 + 4 * MARKS, "b");
+    tc_tokens tokens = {0};
+    ck_assert(tc_tokens_add(&tokens, text));
+    ck_assert_uint_eq(tokens.count, 2);
+    ck_assert_uint_eq(tokens.items[0].length, 1 + 2 * 30);
+    ck_assert_str_eq(tc_token_word(&tokens, 1), "b");
+    tc_tokens_free(&tokens);
+    free(text);
 }
 END_TEST
 
@@ -647,6 +667,7 @@ int main(void)
     tcase_add_test(text, words_and_marks);
     tcase_add_test(text, apostrophes);
     tcase_add_test(text, folding);
+    tcase_add_test(text, heaps_of_marks);
     tcase_add_test(text, one_by_one);
     tcase_add_test(text, places_in_the_text);
     tcase_add_test(text, utf8);
