@@ -137,7 +137,7 @@ static bool check_weights(const tc_model *model, const char *path)
 
 bool tc_model_load(tc_model *model, const char *path)
 {
-    *model = (tc_model){.params = tg_params_new(0)};
+    *model = (tc_model){.settings.buckets = 1, .params = tg_params_new(0)}; /* in which a model without a bag is saved again */
     if (!tg_params_load(model->params, path)) {
         return tc_fail("%s; MODEL is what textclf train has written", tg_params_error(model->params));
     }
