@@ -49,13 +49,13 @@ install() {
     rm -f install.log
 }
 
-# build FOLDER OPTION ...: configures, or configures again, and builds
+# build FOLDER OPTION ...: configures, or configures again, and builds (with $ONLY: that target alone)
 build() {
     folder=$1
     shift
     again=
     [ -f "$folder/build.ninja" ] && again=--reconfigure
-    if ! meson setup $again "$folder" "$@" >setup.log 2>&1 || ! ninja -C "$folder" >build.log 2>&1; then
+    if ! meson setup $again "$folder" "$@" >setup.log 2>&1 || ! ninja -C "$folder" ${ONLY:-} >build.log 2>&1; then
         tail -n 30 setup.log build.log >&2
         exit 1
     fi

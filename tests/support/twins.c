@@ -7,7 +7,7 @@ enum { MAX_MASK = 4096 };
 /* keep[b, t] = t < lengths[b], as [B, T, 1]; lengths NULL keeps all. */
 static tg_mask mask_of(uint8_t *keep, const int32_t *lengths, int64_t B, int64_t T)
 {
-    ck_assert_int_le(B * T, MAX_MASK);
+    TEST_CHECK(B * T <= MAX_MASK, "%d positions", (int)(B * T));
     for (int64_t b = 0; b < B; b++)
         for (int64_t t = 0; t < T; t++) keep[b * T + t] = !lengths || t < lengths[b];
     return tg_mask_nd(keep, TG_SHAPE(B, T, 1));
@@ -69,7 +69,7 @@ tg_tensor *test_twin_lstm(tg_tape *tape, const tg_lstm *layer, tg_tensor *x, con
 {
     if (!x) return NULL;
     int64_t B = x->shape[0], T = x->shape[1], H = layer->hidden;
-    ck_assert_int_le(T, MAX_TIME);
+    TEST_CHECK(T <= MAX_TIME, "%d times", (int)T);
     uint8_t keep[MAX_MASK];
     tg_mask tokens = mask_of(keep, lengths, B, T);
     tg_tensor *finals_h[2 * TG_LSTM_MAX_LAYERS], *finals_c[2 * TG_LSTM_MAX_LAYERS];

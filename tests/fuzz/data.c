@@ -1,0 +1,150 @@
+/* Files of data: six letters choose what the command line says of them (a: nothing), the rest is the file. Whatever is read
+ * has to hold what data.h says, comes back from a CSV file that it is written to, and goes all the way to batches. */
+#include "fuzz.h"
+
+#include "../../examples/support/failure.h"
+#include "../../examples/text_classifier/batch.h"
+#include "../../examples/text_classifier/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const delimiters[] = {NULL, ",", ";", "|", "tab", "\\t", " ", "x", "\"", "ab", "\v", "1"};
+static const char *const texts[] = {NULL, "text", "1", "2", "1,2", "text,title", "3,1,2", "no", "99999999999999999999", ",",
+                                    "0", "2,text"};
+static const char *const labels[] = {NULL, "label", "1", "2", "3", "text", "no", "-1", "0", " "};
+static const char *const encodings[] = {
+    NULL, "utf-8", "latin1", "utf-16", "utf-16le", "utf-32", "gb18030", "gbk", "big5", "big5-hkscs", "shift_jis", "euc-jp",
+    "iso-2022-jp", "euc-kr", "utf-7", "cp1252", "cp1255", "cp1258", "tcvn", "ucs-2", "none such"};
+#define CHOOSE(list) (list)[fuzz_choose(input, sizeof list / sizeof *list)]
+
+static tc_reading choose_reading(fuzz_input *input)
+{
+    tc_reading reading = {.quiet = true};
+    reading.format = fuzz_choose(input, 6);
+    reading.header = fuzz_choose(input, 3);
+    reading.delimiter = CHOOSE(delimiters);
+    reading.text = CHOOSE(texts);
+    reading.label = CHOOSE(labels);
+    reading.encoding = CHOOSE(encodings);
+    return reading;
+}
+
+static void check_rows(const tc_data *data)
+{
+    size_t bad;
+    FUZZ_CHECK(data->count > 0, "%d rows were read", data->count);
+    for (int32_t i = 0; i < data->count; i++) {
+        const tc_row *row = &data->rows[i];
+        FUZZ_CHECK(row->label_name && row->label_name[0], "row %d has no label", i);
+        FUZZ_CHECK(tc_text_valid(row->text, strlen(row->text), &bad), "row %d has a text that is no UTF-8", i);
+        FUZZ_CHECK(tc_text_valid(row->label_name, strlen(row->label_name), &bad), "row %d has a label that is no UTF-8", i);
+        FUZZ_CHECK(row->line > (i ? row[-1].line : 0), "row %d starts in line %d", i, row->line);
+    }
+    FUZZ_CHECK(tc_text_valid(data->layout.about, strlen(data->layout.about), &bad), "the layout in words is no UTF-8");
+}
+
+/* ---- what is read comes back from a file that is written as RFC 4180 has it ---- */
+
+static void put_quoted(FILE *file, const char *text)
+{
+    putc('"', file);
+    for (; *text; text++) {
+        if (*text == '"') putc('"', file);
+        putc(*text, file);
+    }
+    putc('"', file);
+}
+
+static void check_csv(const tc_data *data)
+{
+    const tc_reading csv = {
+        .format = TC_CSV, .header = TC_HEADER_YES, .text = "text", .label = "label", .delimiter = ",", .quiet = true};
+    FILE *file = fopen(fuzz_path("again.csv"), "wb");
+    FUZZ_CHECK(file, "no file to write to");
+    fprintf(file, "text,label\n");
+    for (int32_t i = 0; i < data->count; i++) {
+        put_quoted(file, data->rows[i].text);
+        putc(',', file);
+        put_quoted(file, data->rows[i].label_name);
+        putc('\n', file);
+    }
+    fclose(file);
+    tc_data again;
+    char path[1024];
+    snprintf(path, sizeof path, "%s", fuzz_path("again.csv"));
+    FUZZ_CHECK(tc_data_read(&again, path, &csv), "what was read does not come back: %s", tc_failure());
+    FUZZ_CHECK(again.count == data->count, "%d rows come back as %d", data->count, again.count);
+    for (int32_t i = 0; i < data->count; i++) {
+        const tc_row *was = &data->rows[i], *is = &again.rows[i];
+        FUZZ_CHECK(!strcmp(was->text, is->text), "row %d: the text \"%s\" comes back as \"%s\"", i, was->text, is->text);
+        FUZZ_CHECK(!strcmp(was->label_name, is->label_name), "row %d: the label \"%s\" comes back as \"%s\"", i,
+                   was->label_name, is->label_name);
+    }
+    tc_data_free(&again);
+}
+
+/* ---- labels, words, ids, parts, batches ---- */
+
+static bool words_of(tc_names *words, const tc_data *data)
+{
+    const tc_tokenizer tokenizer = {0};
+    tc_tokens tokens = {0};
+    int32_t rare;
+    bool good = true;
+    for (int32_t i = 0; good && i < data->count; i++) good = tc_tokenize(&tokenizer, &tokens, data->rows[i].text);
+    good = good && tc_vocabulary_build(words, &tokens, 1, 0, &rare);
+    tc_tokens_free(&tokens);
+    return good;
+}
+
+static void check_batches(const tc_data *data)
+{
+    tc_batches batches;
+    int32_t rows = 0;
+    FUZZ_CHECK(tc_batches_init(&batches, (tc_part){data->rows, data->count}, 3), "%s", tc_failure());
+    for (int32_t i = 0; i < batches.count; i++) rows += tc_batches_get(&batches, i)->rows;
+    FUZZ_CHECK(rows == data->count, "%d rows are %d in batches", data->count, rows);
+    tc_batches_free(&batches);
+}
+
+static void prepare(tc_data *data)
+{
+    const tc_tokenizer tokenizer = {0};
+    tc_names names = {0}, words = {0};
+    int32_t held_out;
+    if (tc_data_labels(&names, data)) {
+        FUZZ_CHECK(tc_data_number_labels(data, &names) && words_of(&words, data), "%s", tc_failure());
+        FUZZ_CHECK(tc_data_encode(data, &tokenizer, &words, 5) && tc_data_split(data, &names, 1, &held_out), "%s",
+                   tc_failure());
+        FUZZ_CHECK(!data->unknown, "of the rows' own words %lld are unknown", (long long)data->unknown);
+        check_batches(data);
+    }
+    tc_names_free(&words);
+    tc_names_free(&names);
+    tc_failure_clear();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    fuzz_input input = {bytes, size};
+    const tc_reading reading = choose_reading(&input);
+    char path[1024], *arguments[] = {path, NULL};
+    tc_data data;
+    fuzz_write("data", input.bytes, input.size);
+    snprintf(path, sizeof path, "%s", fuzz_path("data"));
+    const bool good = tc_data_read(&data, path, &reading);
+    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    tc_failure_clear();
+    if (good) {
+        check_rows(&data);
+        check_csv(&data);
+        prepare(&data);
+        tc_data_free(&data);
+    }
+    const tc_options options = {.reading = reading, .arguments = arguments, .argument_count = 1};
+    FUZZ_CHECK(tc_check(&options) == (good ? TC_DONE : TC_FAILED), "check and reading do not agree");
+    tc_failure_clear();
+    return 0;
+}

@@ -1,0 +1,101 @@
+/* Models and checkpoints of textclf: a letter chooses which, the rest is the file (fuzz_write_safetensors). A model that
+ * opens answers, shows itself, and answers the same when it was saved and opened once more. A checkpoint that is taken is
+ * trained to its end. */
+#include "textclf.h"
+
+#include "../../examples/text_classifier/commands.h"
+#include "../../examples/text_classifier/training.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char path[1024], again[1024], page[1024];
+
+/* ---- models ---- */
+
+static char good_text[] = "good, bad \u5F88 don't", other_text[] = "GOOD";
+
+/* Every command that asks a model; what it answers is not looked at, only that it can tell. The last one changes the
+ * weights. */
+static void ask(tc_model *model)
+{
+    static bool (*const commands[])(tc_model *, const tc_options *) = {tc_predict, tc_predict, tc_predict, tc_attend,
+                                                                       tc_explain, tc_tape,    tc_step};
+    enum { COMMANDS = sizeof commands / sizeof *commands, ONE_TEXT = COMMANDS - 2 };
+    for (int i = 0; i < COMMANDS; i++) {
+        char *arguments[] = {path, good_text, i < ONE_TEXT ? other_text : NULL, NULL};
+        const tc_options options = {.arguments = arguments, .argument_count = i < ONE_TEXT ? 3 : 2, .top = i == 1 ? 2 : 0,
+                                    .json = i == 2, .output = i > 2 ? page : NULL};
+        const bool good = commands[i](model, &options);
+        FUZZ_CHECK(good == !tc_failure(), "command %d, and \"%s\"", i, tc_failure() ? tc_failure() : "");
+        tc_failure_clear();
+    }
+    remove(page);
+}
+
+/* The logarithms of the probabilities of a text, [C]; NULL, where the numbers in the model overflow what is computed. */
+static float *answers(const tc_model *model)
+{
+    tc_data data = {.name = "text"};
+    FUZZ_CHECK(tc_data_add_text(&data, good_text) && tc_model_encode(model, &data), "%s", tc_failure());
+    float *result = tc_log_probabilities(model, (tc_part){data.rows, 1});
+    tc_data_free(&data);
+    return result;
+}
+
+static void try_model(void)
+{
+    tc_model model = {0}, second = {0};
+    const bool good = tc_model_load(&model, path);
+    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    if (good) {
+        FUZZ_CHECK(tc_model_save(&model, again) && tc_model_load(&second, again), "%s", tc_failure());
+        float *one = answers(&model), *other = answers(&second);
+        FUZZ_CHECK(one && other && !memcmp(one, other, (size_t)model.labels.count * sizeof *one),
+                   "a saved model answers otherwise");
+        free(one);
+        free(other);
+        remove(again);
+        ask(&model);
+    }
+    tc_failure_clear();
+    tc_model_free(&second);
+    tc_model_free(&model);
+}
+
+/* ---- checkpoints ---- */
+
+static void try_checkpoint(void)
+{
+    static const char *const words[] = {"<padding>", "<unknown>", "good", "bad"};
+    static const int32_t ids[] = {2, 3, 1, 3};
+    static const tc_row rows[] = {{.label = 1, .length = 2, .ids = ids}, {.label = 0, .length = 1, .ids = ids + 3},
+                                  {.label = 1, .length = 3, .ids = ids}, {.label = 0, .length = 0, .ids = ids}};
+    tc_model model = {
+        .settings = {.embedding = 2, .hidden = 2, .encoder = TC_NO_ENCODER, .attention = TC_ADDITIVE, .longest = 9}};
+    const tc_schedule schedule = {.seed = 1, .epochs = 3, .batch = 2, .rate = 0.01, .rare = 4, .quiet = true, .average = 1,
+                                  .norms = true, .checkpoint = path, .every = 1e6, .resume = true,
+                                  .plan = "{\"seed\": \"1\"}"};
+    tc_outcome outcome = {0};
+    fuzz_build_model(&model, words, 4);
+    const bool good = tc_fit(&model, (tc_part){rows, 4}, (tc_part){rows, 2}, &schedule, &outcome);
+    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    tc_outcome_free(&outcome);
+    tc_failure_clear();
+    tc_model_free(&model);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    fuzz_input input = {bytes, size};
+    const bool checkpoint = fuzz_choose(&input, 2) == 1;
+    fuzz_memory_limit(size, 256);
+    fuzz_write_safetensors("file", &input);
+    snprintf(path, sizeof path, "%s", fuzz_path("file"));
+    snprintf(again, sizeof again, "%s", fuzz_path("again"));
+    snprintf(page, sizeof page, "%s", fuzz_path("page.html"));
+    if (checkpoint) try_checkpoint();
+    else try_model();
+    return 0;
+}

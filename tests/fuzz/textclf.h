@@ -1,0 +1,18 @@
+/* A small model of textclf, for the targets that need one. */
+#ifndef TEST_FUZZ_TEXTCLF_H
+#define TEST_FUZZ_TEXTCLF_H
+
+#include "fuzz.h"
+
+#include "../../examples/support/failure.h"
+#include "../../examples/text_classifier/model.h"
+
+/* Of two labels and `count` words; the first two are a vocabulary's. Its settings are there. */
+static inline void fuzz_build_model(tc_model *model, const char *const *words, size_t count)
+{
+    static const char *const labels[] = {"no", "yes"};
+    FUZZ_CHECK(tc_names_set(&model->words, "words", words, count) && tc_names_set(&model->labels, "labels", labels, 2) &&
+               tc_model_build(model, 1), "%s", tc_failure());
+}
+
+#endif
