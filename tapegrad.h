@@ -19,16 +19,19 @@
  * What holds of every function whose own lines do not say otherwise:
  *
  * - **Shapes** are written [B, T, E], with the letters of base.h. Tensors are contiguous and row-major.
- * - **Ownership.** A tensor that is returned belongs to the tape that was passed, and is good until tg_tape_reset or tg_tape_free; a
- *   parameter belongs to its tg_params. A text that is returned belongs to the one who was asked, and is good until the next call on it.
- *   What is passed stays the caller's: arrays, views and texts are read during the call, and copied where they are needed later.
- * - **Errors** never print, exit or abort. The first one stays with the tape or, of a function without a tape, with the tg_params
- *   (tg_tape_error, tg_params_error), and names the operator or the parameter, the shapes and the sizes at fault. NULL or false is
- *   returned then and by all later calls. A NULL tape, tg_params or tensor is taken and does nothing, so that calls can be strung
- *   together. Shapes that do not fit and want of memory are errors everywhere, and not mentioned again.
- * - **Threads.** A tape is used by one thread at a time. Tapes of several threads may read the same tg_params at once; whoever
- *   writes parameters, their gradients or what is kept beside them must be alone with it: tg_backward, the steps and clipping of
- *   optimizers, a layer's init, loading and saving. Inside a call the library uses OpenMP's threads by itself.
+ * - **Ownership.** A tensor that is returned belongs to the tape that was passed, and is good until tg_tape_reset or
+ *   tg_tape_free; a parameter belongs to its tg_params. A text that is returned belongs to the one who was asked, and is
+ *   good until the next call on it. What is passed stays the caller's: arrays, views and texts are read during the call,
+ *   and copied where they are needed later.
+ * - **Errors** never print, exit or abort. The first one stays with the tape or, of a function without a tape, with the
+ *   tg_params (tg_tape_error, tg_params_error), and names the operator or the parameter, the shapes and the sizes at fault.
+ *   NULL or false is returned then and by all later calls. A NULL tape, tg_params or tensor is taken and does nothing, so
+ *   that calls can be strung together. Shapes that do not fit and want of memory are errors everywhere, and not mentioned
+ *   again.
+ * - **Threads.** A tape is used by one thread at a time. Tapes of several threads may read the same tg_params at once;
+ *   whoever writes parameters, their gradients or what is kept beside them must be alone with it: tg_backward, the steps
+ *   and clipping of optimizers, a layer's init, loading and saving. Inside a call the library uses OpenMP's threads by
+ *   itself.
  *
  * The headers, in the order of a first reading: */
 #ifndef TAPEGRAD_H

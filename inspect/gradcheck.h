@@ -25,11 +25,11 @@ typedef struct tg_gradcheck_report {
 
 /* Checks dL/d(parameter) of every parameter that is not frozen. Allowed is
  *     |a - n| <= 1e-6 max(|a|, |n|, 1e-3 max|g|),   g the gradients of all parameters,
- * in double; a parameter of more than 512 elements is checked along 32 random directions. In float, where differences
- * are too coarse to prove anything, 1e-6 becomes 2e-2 and the rounding of f is allowed for. Points within 0.004 of a kink (relu at
- * 0, equal maxima) are the caller's to avoid. Parameters are moved and put back; their gradients are dropped at the start and at the end. Returns
- * report->passed; `report` may be NULL. Errors of the function, a gradient or difference that is not finite, and a
- * function that gives two values at one point fail, with the message. */
+ * in double; a parameter of more than 512 elements is checked along 32 random directions. In float, where differences are
+ * too coarse to prove anything, 1e-6 becomes 2e-2 and the rounding of f is allowed for. Points within 0.004 of a kink (relu
+ * at 0, equal maxima) are the caller's to avoid. Parameters are moved and put back; their gradients are dropped at the
+ * start and at the end. Returns report->passed; `report` may be NULL. Errors of the function, a gradient or difference that
+ * is not finite, and a function that gives two values at one point fail, with the message. */
 TG_EXPORT bool tg_gradcheck(tg_params *params, tg_gradcheck_function function, void *context,
                             tg_gradcheck_report *report);
 

@@ -43,14 +43,14 @@ TG_EXPORT double tg_clip_grad_norm(tg_params *params, double limit);
 /* The Euclidean norm of one parameter's gradient; 0 where it has none, or is no parameter. It only reads. */
 TG_EXPORT double tg_grad_norm(const tg_tensor *parameter);
 
-/* The gradients that a step is going to use, piece by piece, to be read and changed between tg_backward and the step: for who
- * adds up those of several processes, or clips in a way of his own.
+/* The gradients that a step is going to use, piece by piece, to be read and changed between tg_backward and the step: for
+ * who adds up those of several processes, or clips in a way of his own.
  *
  *     for (tg_grad_piece g = {0}; tg_grad_next(params, &g);)
  *         for (int64_t k = 0; k < g.size; k++) g.grad[k] *= ..
  *
- * Of a table that defers (tg_params_defer) they are the rows that were prepared since the last step, and some of zeros beside,
- * which are to stay zeros: processes of one model that prepare the same rows go through the same pieces. */
+ * Of a table that defers (tg_params_defer) they are the rows that were prepared since the last step, and some of zeros
+ * beside, which are to stay zeros: processes of one model that prepare the same rows go through the same pieces. */
 typedef struct tg_grad_piece {
     tg_real *grad;         /* [size] */
     int64_t size;

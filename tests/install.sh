@@ -57,9 +57,10 @@ check 'something else is installed' [ -z "$(find "$root" -type f ! -path "$heade
 cxx=${CXX:-c++}
 command -v "$cxx" >/dev/null || { skip 'C++: there is no C++ compiler'; cxx=; }
 for header in $(cd "$headers" && find . -name '*.h'); do
+    echo "#include \"$headers/$header\"" >alone.c
     # shellcheck disable=SC2086 -- lists of words
-    check "$header alone is no C" quietly $cc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c "$headers/$header"
-    [ -z "$cxx" ] || check "$header alone is no C++" quietly "$cxx" -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c++ "$headers/$header"
+    check "$header alone is no C" quietly $cc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c alone.c
+    [ -z "$cxx" ] || check "$header alone is no C++" quietly "$cxx" -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c++ alone.c
 done
 
 # ---- programs by pkg-config ----
@@ -103,7 +104,7 @@ if [ "$plain" = true ]; then
         program static $cc -static "$source/examples/xor.c"
         prints static
     else
-        skip 'a static program: there are no static libraries of jansson and of the C library'
+        skip 'a static program: there are no static libraries of jansson, of OpenMP and of the C library'
     fi
     if [ -n "$cxx" ]; then
         kind=tapegrad
