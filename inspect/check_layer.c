@@ -196,6 +196,15 @@ static const batch ordinary = {ROWS, TIME, 0, 0, {5, 0, 7, 1}, ALL, STAY};
 
 static bool same_bits(tg_real a, tg_real b) { return memcmp(&a, &b, sizeof a) == 0; }
 
+/* "1.5, not 2", with as many digits as show a difference. */
+static tg_text differ(tg_real is, tg_real was)
+{
+    tg_text text;
+    const int digits = fabs((double)(is - was)) <= 1e-8 * fabs((double)was) ? 17 : 9;
+    snprintf(text.text, sizeof text.text, "%.*g, not %.*g", digits, (double)is, digits, (double)was);
+    return text;
+}
+
 /* Which parameter holds number `i` of all. */
 static const tg_tensor *parameter_of(const check *c, int64_t *i)
 {
@@ -215,9 +224,8 @@ static bool same_row(check *c, tg_layer_check which, const char *when, const cha
     for (int64_t i = 0; i < count; i++)
         if (!same_bits(a[i], b[i]))
             return say(c, which, false,
-                       "%s: %s of sequence %lld (length %lld), position %lld, feature %lld: %.9g, not %.9g", when, what,
-                       (long long)row, (long long)length, (long long)(i / width), (long long)(i % width), (double)b[i],
-                       (double)a[i]);
+                       "%s: %s of sequence %lld (length %lld), position %lld, feature %lld: %s", when, what, (long long)row,
+                       (long long)length, (long long)(i / width), (long long)(i % width), differ(b[i], a[i]).text);
     return true;
 }
 
@@ -237,8 +245,7 @@ static bool same_run(check *c, tg_layer_check which, const char *when, const run
         tg_real was = a->gradients->data[i], is = b.gradients->data[i];
         if (same_bits(was, is)) continue;
         const tg_tensor *p = parameter_of(c, &i);
-        same = say(c, which, false, "%s: the gradient of %s, element %lld: %.9g, not %.9g", when, p->name, (long long)i,
-                   (double)is, (double)was);
+        same = say(c, which, false, "%s: the gradient of %s, element %lld: %s", when, p->name, (long long)i, differ(is, was).text);
     }
     tg_tape_free(b.tape);
     return same;
