@@ -38,30 +38,52 @@ static void fold(const tg_graph *graph, int64_t *drawn, int64_t *times)
     }
 }
 
-/* Clusters open and close as the scope changes from one operator to the next; they nest by the parts of its name. */
-static void draw_operators(const tg_graph *graph, const int64_t *drawn, const int64_t *times, FILE *stream)
+/* The first `length` bytes of a text, fit for a label of Graphviz's and for a string between quotes. */
+static void put(FILE *stream, const char *text, size_t length)
 {
-    for (int64_t i = 0; i < graph->count; i++) {
-        if (drawn[i] != i) continue;
-        const tg_node *node = graph->rows[i].node;
-        const tg_tensor *y = node->outputs[0];
-        tg_text scope = tg_graph_scope(graph, i);
-        int depth = 0;
-        for (char *at = scope.text; *at; depth++) {
-            char *end = at + strcspn(at, "/");
-            fprintf(stream, "  subgraph \"cluster_%.*s\" { label=\"%.*s\";", (int)(end - scope.text), scope.text, (int)(end - at), at);
-            at = *end ? end + 1 : end;
-        }
-        fprintf(stream, "  n%lld [label=\"%s\\n%s", (long long)i, node->op->name, tg_text_of(y->ndim, y->shape).text);
-        if (times[i] > 1) fprintf(stream, "\\n%lld times", (long long)times[i]);
-        for (int k = 0; k < node->n_inputs; k++) {
-            const tg_tensor *input = node->inputs[k];
-            if (input && input->params) fprintf(stream, "\\n%s %s", input->name, tg_text_of(input->ndim, input->shape).text);
-        }
-        fprintf(stream, "\"%s];", y->has_grad ? ", fillcolor=\"#dbe9f6\"" : "");
-        while (depth--) fprintf(stream, " }");
-        fprintf(stream, "\n");
+    for (size_t i = 0; i < length && text[i]; i++) {
+        if (strchr("&<>\"\\", text[i])) fprintf(stream, "&#%d;", text[i]);
+        else fputc(text[i], stream);
     }
+}
+
+/* Clusters open and close as the scope changes from one operator to the next; they nest by the parts of its name. */
+static int open_clusters(const char *scope, FILE *stream)
+{
+    int depth = 0;
+    for (const char *at = scope; *at; depth++) {
+        const char *end = at + strcspn(at, "/");
+        fprintf(stream, "  subgraph \"cluster_");
+        put(stream, scope, (size_t)(end - scope));
+        fprintf(stream, "\" { label=<<b>");
+        put(stream, at, (size_t)(end - at));
+        fprintf(stream, "</b>>;");
+        at = *end ? end + 1 : end;
+    }
+    return depth;
+}
+
+/* An operator with its shape and, by the part of their names that the scope leaves open, the parameters that it reads. */
+static void draw_operator(const tg_graph *graph, int64_t i, int64_t times, FILE *stream)
+{
+    const tg_node *node = graph->rows[i].node;
+    const tg_tensor *y = node->outputs[0];
+    const int known = graph->rows[i].scope.length;
+    int depth = open_clusters(tg_graph_scope(graph, i).text, stream);
+    fprintf(stream, "  n%lld [label=<<b>", (long long)i);
+    put(stream, node->op->name, SIZE_MAX);
+    fprintf(stream, "</b><br/>%s", tg_text_of(y->ndim, y->shape).text);
+    if (times > 1) fprintf(stream, "<br/>%lld times", (long long)times);
+    for (int k = 0; k < node->n_inputs; k++) {
+        const tg_tensor *input = node->inputs[k];
+        if (!input || !input->params) continue;
+        fprintf(stream, "<br/><font point-size=\"9\" color=\"#555555\">");
+        put(stream, input->name + known + (input->name[known] == '.'), SIZE_MAX);
+        fprintf(stream, " %s</font>", tg_text_of(input->ndim, input->shape).text);
+    }
+    fprintf(stream, ">%s];", y->has_grad ? ", fillcolor=\"#dbe9f6\"" : "");
+    while (depth--) fprintf(stream, " }");
+    fprintf(stream, "\n");
 }
 
 /* Graphviz draws an edge once ("strict"), however many of the operators that are drawn as one have it. */
@@ -87,9 +109,11 @@ bool tg_tape_write_dot(const tg_tape *tape, FILE *stream)
     if (drawn) {
         int64_t *times = drawn + graph.count;
         fold(&graph, drawn, times);
-        fprintf(stream, "strict digraph tape {\n  node [shape=box, style=\"rounded,filled\", fillcolor=white, "
-                        "fontname=\"sans-serif\", fontsize=11];\n  graph [fontname=\"sans-serif\", color=gray];\n");
-        draw_operators(&graph, drawn, times, stream);
+        fprintf(stream, "strict digraph tape {\n  graph [fontname=\"sans-serif\", fontsize=11, fontcolor=\"#555555\", "
+                        "color=\"#bbbbbb\", style=rounded, labeljust=l];\n  node [shape=box, style=\"rounded,filled\", fillcolor=white, "
+                        "color=\"#7a8fa6\", fontname=\"sans-serif\", fontsize=11];\n  edge [color=\"#555555\", arrowsize=0.7];\n");
+        for (int64_t i = 0; i < graph.count; i++)
+            if (drawn[i] == i) draw_operator(&graph, i, times[i], stream);
         draw_edges(&graph, drawn, stream);
         fprintf(stream, "}\n");
     }

@@ -1,3 +1,4 @@
+/* Scopes: of each operator the one that its parameters' names tell, or else those round it. */
 #include "graph.h"
 
 /* What a and b have in common, in whole parts between dots; all of b, where a is not known yet. */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # guides.sh FOLDER, with the built programs: what the pages of the folders show is what there is. A fence "```c FILE" holds lines of
 # FILE as they stand there, "```text PROGRAM" what FOLDER/PROGRAM prints, "```diff" a change that applies. The line about threads is
-# left out where the build has none.
+# left out where the build has none. The reading guide, and the map of it, name every source file of the library.
 set -eu
 built=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -41,6 +41,10 @@ for page in core/README.md layers/README.md examples/README.md tests/README.md; 
         echo "$kind" >>"$work/kinds"
     done <"$work/list"
     rm "$work/list"
+done
+for file in core/*.c layers/*.c optim/*.c inspect/*.c; do
+    grep -q "\`$file\`" core/README.md || fail "core/README.md: $file is not named"
+    grep -q "[ >/]$(basename "$file")[ <]" core/reading.dot || fail "core/reading.dot: $file is not named"
 done
 [ "$(grep -c '^c$' "$work/kinds")" -ge 10 ] && grep -q '^text$' "$work/kinds" && grep -q '^diff$' "$work/kinds" ||
     fail "the pages show less than they did"

@@ -167,11 +167,12 @@ START_TEST(a_graph)
         HAS(text, node);
     }
     ck_assert_int_gt(edges, 10);
-    HAS(text, "label=\"tanh\\n[2, 4]\\n7 times\"");
+    HAS(text, "label=<<b>tanh</b><br/>[2, 4]<br/>7 times>");
     HAS(text, "subgraph \"cluster_model/lower/encoder\"");
-    HAS(text, "attention.proj.weight [3, 4]");
+    HAS(text, ">weight [3, 4]<"); /* attention.proj.weight */
+    HAS(text, ">weight_ih_l0_reverse [8, 4]<");
     int drawn = 0;
-    for (const char *at = text; (at = strstr(at, "label=\"tanh")); at++) drawn++;
+    for (const char *at = text; (at = strstr(at, "label=<<b>tanh")); at++) drawn++;
     ck_assert_int_eq(drawn, 1);
     free(text);
     end(&w);
@@ -276,6 +277,18 @@ START_TEST(likely_mistakes)
 }
 END_TEST
 
+START_TEST(a_name_that_graphviz_could_stumble_over)
+{
+    tg_tape *tape = tg_tape_new(1);
+    tg_scope_begin(tape, "say \"x\" & <y>\\");
+    tg_tanh(tape, tg_constant(tape, NULL, TG_SHAPE(2)));
+    char *text = written(tape, tg_tape_write_dot);
+    HAS(text, "say &#34;x&#34; &#38; &#60;y&#62;&#92;");
+    free(text);
+    test_end(tape, NULL);
+}
+END_TEST
+
 START_TEST(nothing_to_look_at)
 {
     tg_tape *tape = tg_tape_new(1);
@@ -311,6 +324,7 @@ Suite *looking_suite(void)
     tcase_add_test(tc, looking_changes_nothing);
     tcase_add_test(tc, the_first_that_is_not_finite);
     tcase_add_test(tc, likely_mistakes);
+    tcase_add_test(tc, a_name_that_graphviz_could_stumble_over);
     tcase_add_test(tc, nothing_to_look_at);
     suite_add_tcase(suite, tc);
     return suite;
