@@ -71,6 +71,13 @@ check 'attention_by_hand: not a line for each of 12 errors' [ "$(grep -c '^ ! ' 
 check 'attention_by_hand: not three checked examples' [ "$(grep -c 'tg_gradcheck finds all' out)" -eq 3 ]
 says '^Every number above holds\.$'
 
+# ---- find_the_fault ----
+
+run find_the_fault
+says '^  log: the result \[4, 2\] is -inf at \[0, 1\] (operator 5, scope "entropy")$'
+says '^  hidden.weight  |gradient| 0.0000$'
+check 'find_the_fault: not a line or more for each of seven faults' [ "$(grep -c '^[^ ]' out) $(grep -c '^  ' out)" = '7 10' ]
+
 # ---- regress ----
 
 run regress

@@ -1,3 +1,4 @@
+/* The layers in single operators, each result with its name in formulas. */
 #include "layers.h"
 
 #include <math.h>

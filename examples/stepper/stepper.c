@@ -1,3 +1,4 @@
+/* The data of a page: tensors, operators and what is looked at, as JSON, in the middle of the page. */
 #include "stepper.h"
 
 #include <math.h>
