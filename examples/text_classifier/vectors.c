@@ -95,8 +95,12 @@ static bool take_line(loader *l, char *line, long number, bool first)
     }
     if (good) take(l, line);
     line[strcspn(line, " ")] = 0;
-    return good || tc_fail("%s:%ld: \"%.40s\" has not the %lld finite numbers of --embedding", l->path, number, line,
-                           (long long)l->width);
+    size_t bad;
+    if (!good && !tc_text_valid(line, strlen(line), &bad)) {
+        return tc_fail("%s:%ld: it is neither text nor word2vec's binary format: unpack it first, if it is packed", l->path, number);
+    }
+    return good || tc_fail("%s:%ld: \"%.40s\" has not the %lld finite numbers of --embedding: a line is a word and its numbers", l->path,
+                           number, line, (long long)l->width);
 }
 
 static bool read_text(loader *l, FILE *file)

@@ -681,6 +681,8 @@ python3 -c 'print("good" + " 1" * 200000)' >wide.txt
 refused 1 'wide.txt: its vectors have 200000 numbers' train builtin:english --embedding 3 --vectors wide.txt -o no.st
 refused 1 'binary: its vectors have 3 numbers' train builtin:english --embedding 8 --vectors binary -o no.st
 refused 1 'short.txt:2: "film" has not the 3' train builtin:english --embedding 3 --vectors short.txt -o no.st
+printf '\037\213\010\000\377\376 x\n' >packed.gz
+refused 1 'packed.gz:1: it is neither text nor word2vec' train builtin:english --embedding 3 --vectors packed.gz -o no.st
 refused 1 'nan.txt:1: "good" has not the 3' train builtin:english --embedding 3 --vectors nan.txt -o no.st
 refused 1 'missing.txt: No such file' train builtin:english --vectors missing.txt -o no.st
 check '--vectors: a model is saved after a failure' [ ! -e no.st ]
