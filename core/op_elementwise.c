@@ -178,8 +178,9 @@ RUN_FUNCTION(relu_forward, a > 0 || a != a ? a : 0)
 RUN_FUNCTION(relu_grad, a > 0 ? dy : a <= 0 ? 0 : a)
 UNARY_OPERATOR(relu)
 
-/* Phi(x) = erfc(-x / sqrt 2) / 2, which keeps its digits far below 0, and phi(x) = e^(-x^2 / 2) / sqrt(2 pi) */
-static tg_real distribution(tg_real x) { return erfc(x * (tg_real)-0.7071067811865476) / 2; }
+/* Phi(x) = erfc(-x / sqrt 2) / 2, which keeps its digits far below 0, and phi(x) = e^(-x^2 / 2) / sqrt(2 pi). In double, for C
+ * libraries round erfc of a float each in their own way. */
+static tg_real distribution(tg_real x) { return (tg_real)(erfc((double)x * -0.7071067811865476) / 2); }
 static tg_real density(tg_real x) { return exp(-x * x / 2) * (tg_real)0.3989422804014327; }
 RUN_FUNCTION(gelu_forward, a * distribution(a))
 RUN_FUNCTION(gelu_grad, dy * (distribution(a) + a * density(a)))

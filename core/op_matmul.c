@@ -45,10 +45,10 @@ static bool matmul_shape(tg_node *node)
     memcpy(shape, op->batch_shape, sizeof shape);
     shape[op->batch_ndim - 1] = op->m, shape[op->batch_ndim] = op->n;
     if (!tg_output(node, op->batch_ndim + 1, shape)) return false; /* from here on no product of sizes overflows */
-    const int64_t matrix[3] = {op->m * op->k, op->k * op->n, op->m * op->n};
+    const int64_t elements[3] = {op->m * op->k, op->k * op->n, op->m * op->n};
     tg_natural_strides(op->batch_ndim, op->batch_shape, op->batch_strides[2]);
     for (int d = 0; d < op->batch_ndim; d++)
-        for (int i = 0; i < 3; i++) op->batch_strides[i][d] *= matrix[i];
+        for (int i = 0; i < 3; i++) op->batch_strides[i][d] *= elements[i];
     return true;
 }
 

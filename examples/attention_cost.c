@@ -228,7 +228,7 @@ static void draw_slopes(tc_canvas *canvas, tc_fonts *fonts, const plot *p)
 
 static void draw_curves(tc_canvas *canvas, tc_fonts *fonts, const plot *p, const table *t, bool memory)
 {
-    double x = 0, label[WAYS];
+    double x = 0, label[WAYS] = {0};
     for (int way = WAYS - 1; way >= 0; way--) {
         double y = 0;
         for (int row = 0; row < t->rows; row++) {

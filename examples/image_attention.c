@@ -147,7 +147,7 @@ static tg_tensor *convolve(tg_tape *tape, const tg_linear *layer, tg_tensor *x, 
 {
     if (!x) return NULL;
     const int64_t batch = x->shape[0], h = x->shape[1], w = x->shape[2], c = x->shape[3];
-    const int64_t rows = (h - size) / stride + 1, columns = (w - size) / stride + 1, each = size * size;
+    const int64_t rows = (h - size) / stride + 1, columns = (w - size) / stride + 1, each = (int64_t)size * size;
     int32_t *ids = tc_allocate(NULL, (size_t)(batch * rows * columns * each), sizeof *ids), *next = ids;
     for (int64_t b = 0; ids && b < batch; b++)
         for (int64_t i = 0; i < rows * columns; i++)
@@ -248,7 +248,7 @@ static double test(const model *m, tg_tape *tape, batch *b)
             const bool found = lies_on(largest(weights->data + i * PLACES, PLACES), o);
             hits[o->kind] += found, hit += found, asked[o->kind]++;
             right += largest(answers->data + i * COLOURS, COLOURS) == o->colour;
-            for (int place = 0; place < PLACES; place++) chance += lies_on(place, o);
+            for (int k = 0; k < PLACES; k++) chance += lies_on(k, o);
         }
         tg_tape_reset(tape);
     }

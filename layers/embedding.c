@@ -19,7 +19,7 @@ bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name,
                        (long long)count);
     layer->weight = tg_param(params, name, "weight", TG_SHAPE(count, width), tg_init_normal(1));
     if (!layer->weight) return false;
-    if (!params->from_file) clear_padding(layer);
+    if (!tg_params_from_file(params)) clear_padding(layer);
     return true;
 }
 

@@ -45,7 +45,7 @@ static inline bool is_settled(const lanes *x, const tg_adam_bounds *b, tg_real b
     for (int i = 0; i < PIECE; i++) {
         tg_real u = b->step * (fabs(x->m[i]) / (sqrt(x->v[i] * least) + b->epsilon));
         u = u > rest ? u : rest;
-        moves |= !(x->p[i] + u == x->p[i]) | !(x->p[i] - u == x->p[i]);
+        moves |= (!(x->p[i] + u == x->p[i])) | (!(x->p[i] - u == x->p[i]));
     }
     return !moves;
 }

@@ -1,11 +1,12 @@
 # Sourced by tests/run.sh and examples/quickstart.sh, with the repository's root as the working folder: installs what is
 # missing, and builds. Debian and Ubuntu are known; elsewhere it says what is needed.
 
-# have KIND NAME: whether a command, a pkg-config module or a font file is there
+# have KIND NAME: whether a command, a pkg-config module, a file or a font file is there
 have() {
     case $1 in
         command) command -v "$2" >/dev/null 2>&1 ;;
         module) pkg-config --exists "$2" 2>/dev/null ;;
+        file) [ -e "$2" ] ;;
         font) [ -e "/usr/share/fonts/truetype/$2" ] ;;
     esac
 }

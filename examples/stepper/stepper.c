@@ -11,11 +11,19 @@ extern const size_t textclf_stepper_size;
 
 /* ---- the tensors ---- */
 
-/* The place of a tensor among the items, where it is put unless it is there; -1 without memory. */
-static int64_t place_of(stepper *page, const tg_tensor *tensor)
+/* The place of a tensor among the items; -1: it is not there. */
+static int64_t place_of(const stepper *page, const tg_tensor *tensor)
 {
-    for (int64_t i = page->count; i-- > 0;) /* what was made last is read next */
-        if (page->items[i].tensor == tensor) return i;
+    int64_t i = page->count - 1;
+    while (i >= 0 && page->items[i].tensor != tensor) i--; /* what was made last is read next */
+    return i;
+}
+
+/* The same, of one that is put there unless it is; -1 without memory. */
+static int64_t put(stepper *page, const tg_tensor *tensor)
+{
+    const int64_t known = place_of(page, tensor);
+    if (known >= 0) return known;
     if (page->count == page->room) {
         stepper_item *items = tg_realloc(page->items, (size_t)(2 * page->room + 64) * sizeof *items);
         if (!items) {
@@ -31,7 +39,7 @@ static int64_t place_of(stepper *page, const tg_tensor *tensor)
 
 tg_tensor *stepper_name(stepper *page, tg_tensor *tensor, int axes, const char *format, ...)
 {
-    const int64_t at = tensor ? place_of(page, tensor) : -1;
+    const int64_t at = tensor ? put(page, tensor) : -1;
     if (at < 0) return tensor;
     va_list arguments;
     va_start(arguments, format);
@@ -76,9 +84,12 @@ static void collect(stepper *page, const tg_node *node)
     static const char *const product[] = {"matmul", NULL};
     const tg_tensor *y = node->outputs[0];
     const bool mixes = named(node, mixing), multiplies = named(node, product);
-    for (int i = 0; i < node->n_inputs + node->n_outputs; i++) {
+    for (int i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i]) put(page, node->inputs[i]);
+    for (int i = 0; i < node->n_outputs; i++) put(page, node->outputs[i]);
+    for (int i = 0; !page->failed && i < node->n_inputs + node->n_outputs; i++) {
         const tg_tensor *x = i < node->n_inputs ? node->inputs[i] : node->outputs[i - node->n_inputs];
-        if (!x || place_of(page, x) < 0) continue;
+        if (!x) continue;
         if (mixes || (multiplies && i != 1) || width_of(x) != width_of(y) || of_parameter(x)) continue;
         const int64_t set = features(page, place_of(page, y)), other = features(page, place_of(page, x));
         page->items[other].alike = set;
@@ -105,7 +116,7 @@ static void choose_unit(stepper *page, int64_t set)
 
 /* Of a large matrix of parameters: the row and the column that the units looked at read, or else those of the largest
  * gradient. */
-static void choose_slices(stepper *page, const tg_node *node, int input)
+static void choose_slices(const stepper *page, const tg_node *node, int input)
 {
     const tg_tensor *w = node->inputs[input];
     stepper_item *item = &page->items[place_of(page, w)];
@@ -154,7 +165,7 @@ static void put_texts(FILE *to, const char *key, const char *const *texts, int c
 static void put_number(FILE *to, tg_real x)
 {
     char text[40] = "null"; /* no number */
-    for (int digits = sizeof(tg_real) == sizeof(float) ? 6 : 15; x - x == 0; digits++) {
+    for (int digits = sizeof(tg_real) == sizeof(float) ? 6 : 15; isfinite(x); digits++) {
         snprintf(text, sizeof text, "%.*g", digits, (double)x);
         if ((tg_real)strtod(text, NULL) == x || digits == 17) break;
     }

@@ -86,6 +86,7 @@ void tc_fonts_close(tc_fonts *fonts)
 /* The first font that has the character; one that none has is drawn as the first font draws what it lacks. */
 static const stbtt_fontinfo *find_glyph(tc_fonts *fonts, int c, int *glyph)
 {
+    *glyph = 0;
     for (int i = 0; i < fonts->count || open_next(fonts); i++) {
         *glyph = stbtt_FindGlyphIndex(&fonts->info[i], c);
         if (*glyph) return &fonts->info[i];

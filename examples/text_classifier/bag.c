@@ -17,8 +17,9 @@ bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets,
 static int32_t *rows_of(const tc_bag *bag, const tc_batch *batch, int64_t *most)
 {
     *most = bag->longest * batch->time;
-    int32_t *rows = tc_allocate(NULL, (size_t)batch->rows, (size_t)*most * sizeof *rows), *row = rows;
-    for (int32_t b = 0; rows && b < batch->rows; b++, row = rows + b * *most) {
+    int32_t *rows = tc_allocate(NULL, (size_t)batch->rows, (size_t)*most * sizeof *rows);
+    for (int32_t b = 0; rows && b < batch->rows; b++) {
+        int32_t *row = rows + b * *most;
         const int32_t *words = batch->tokens + (int64_t)b * batch->time;
         for (int32_t start = 0; start < batch->lengths[b]; start++) {
             uint64_t hash = 0;

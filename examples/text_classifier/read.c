@@ -189,7 +189,7 @@ static bool scan_fasttext(tc_scan *s, const char *start, const char *end)
 /* A line that is a text and a label, not columns. */
 static bool scan_line(tc_scan *s, const char *end)
 {
-    const char *start = s->at, *cut = end;
+    const char *start = s->at, *cut;
     s->at = end;
     while (end > start && tc_is_blank(end[-1]) && (s->format != TC_TSV || end[-1] != '\t')) end--;
     if (s->format == TC_TSV) {
@@ -209,9 +209,9 @@ static bool scan_line(tc_scan *s, const char *end)
 
 bool tc_scan_next(tc_scan *s)
 {
-    const char *end = s->at;
     while (s->at < s->stop) { /* lines of blanks */
-        for (end = s->at; tc_is_blank(*end);) end++;
+        const char *end = s->at;
+        while (tc_is_blank(*end)) end++;
         if (*end != '\n') break;
         s->at = end + 1;
         s->line++;

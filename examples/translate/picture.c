@@ -45,7 +45,8 @@ static layout lay_out(const tr_alignment *a)
     l.width = (int)fmax(2 * MARGIN + SIDE + cells, LEAST_WIDTH);
     l.height = HEAD + ROW * TR_ISO + FOOT;
     l.left = MARGIN + SIDE;
-    for (int i = 0; i < TR_ISO * l.columns; i++) l.most = fmax(l.most, (double)a->weights[i]);
+    for (int i = 0; i < TR_ISO * l.columns; i++)
+        if ((double)a->weights[i] > l.most) l.most = (double)a->weights[i];
     return l;
 }
 

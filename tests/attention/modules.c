@@ -17,7 +17,8 @@ static void assert_registered(tg_params *params, int count, const named *names)
         ck_assert_msg(p != NULL, "no %s", names[i].name);
         test_assert_shape(names[i].name, p, names[i].shape.ndim, names[i].shape.size);
         double most = 0;
-        for (int64_t e = 0; e < p->size; e++) most = fmax(most, fabs((double)p->data[e]));
+        for (int64_t e = 0; e < p->size; e++)
+            if (fabs((double)p->data[e]) > most) most = fabs((double)p->data[e]);
         const double bound = fabs(names[i].bound), least = names[i].bound < 0 ? bound : 0.8 * bound;
         ck_assert_msg(most <= bound * (1 + 1e-6) && most >= least, "%s starts within %g, not %g", names[i].name, most,
                       bound);

@@ -59,7 +59,8 @@ static void describe(const entry *e, char text[160])
 static double largest_of(const tg_real *numbers, int64_t count)
 {
     double most = 0;
-    for (int64_t i = 0; i < count; i++) most = fmax(most, fabs((double)numbers[i]));
+    for (int64_t i = 0; i < count; i++)
+        if (fabs((double)numbers[i]) > most) most = fabs((double)numbers[i]);
     return most;
 }
 

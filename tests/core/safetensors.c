@@ -37,7 +37,7 @@ START_TEST(the_saved_bytes)
     char *file = test_read_file(test_path("model"), &size);
     uint64_t length = little_endian(file, 8);
     ck_assert_uint_eq(8 + length + 3 * sizeof(tg_real), size);
-    char *header = strndup(file + 8, length);
+    char *header = strndup(file + 8, (size_t)length);
     ck_assert(header[0] == '{'); /* the format's own rule: no white space before it */
     const char *dtype = sizeof(tg_real) == 8 ? "\"dtype\":\"F64\"" : "\"dtype\":\"F32\"";
     const char *offsets = sizeof(tg_real) == 8 ? "[0,16]" : "[0,8]",

@@ -7,7 +7,7 @@ static void reference(const tg_real *x, const uint8_t *keep, int64_t T, bool log
     double top = -INF, sum = 0;
     bool any = false;
     for (int64_t t = 0; t < T; t++)
-        if (!keep || keep[t]) any = true, top = fmax(top, (double)x[t]);
+        if (!keep || keep[t]) any = true, top = (double)x[t] > top ? (double)x[t] : top;
     for (int64_t t = 0; t < T; t++)
         if (!keep || keep[t]) sum += exp((double)x[t] - top);
     for (int64_t t = 0; t < T; t++) {

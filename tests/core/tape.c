@@ -73,7 +73,8 @@ START_TEST(more_memory_than_there_is)
     test_memory_begin(0, false);
     tg_tape *tape = tg_tape_new(1);
     ck_assert_ptr_null(tg_constant(tape, NULL, TG_SHAPE((int64_t)1 << 50)));
-    test_expect_error(tape, "out of memory", sizeof(tg_real) == 8 ? "9007199254740992" : "4503599627370496", NULL);
+    if (sizeof(void *) < 8) test_expect_error(tape, "1125899906842624", "too large", NULL);
+    else test_expect_error(tape, "out of memory", sizeof(tg_real) == 8 ? "9007199254740992" : "4503599627370496", NULL);
     ck_assert_ptr_nonnull(tg_constant(tape, NULL, TG_SHAPE(3)));
     test_end(tape, NULL);
     ck_assert_int_eq(test_memory_end().blocks, 0);

@@ -4,7 +4,7 @@
 #include "support.h"
 
 enum { HEADER = 16, TAIL = 8 }; /* the header keeps the alignment of malloc */
-static const size_t no_machine_has = (size_t)1 << 46; /* and the sanitizers' malloc would abort, not refuse */
+static const uint64_t no_machine_has = (uint64_t)1 << 46; /* and the sanitizers' malloc would abort, not refuse */
 static const uint64_t guard = 0x7A9E6A2DF00DFACEu;
 
 static atomic_llong asked, blocks, failed, refuse_at;

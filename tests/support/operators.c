@@ -50,7 +50,11 @@ BUILD(add_shared, tg_add(t, p[0], p[0]))
 BUILD(sub_shared, tg_sub(t, p[0], p[0]))
 BUILD(mul_shared, tg_mul(t, p[0], p[0]))
 BUILD(maximum_shared, tg_maximum(t, p[0], p[0]))
-BUILD(chain_shared, tg_mul(t, tg_exp(t, p[0]), tg_add(t, p[0], tg_tanh(t, p[0]))))
+static tg_tensor *chain_shared(tg_tape *t, tg_tensor *const *p) /* one after the other, as arguments need not be worked out */
+{
+    tg_tensor *power = tg_exp(t, p[0]);
+    return tg_mul(t, power, tg_add(t, p[0], tg_tanh(t, p[0])));
+}
 
 /* Differences see through a detach, so what is detached must not move with x: 0 x + 3. */
 BUILD(detach_build, tg_mul(t, p[0], tg_detach(t, tg_affine(t, p[0], 0, 3))))

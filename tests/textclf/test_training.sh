@@ -57,9 +57,12 @@ done
 says 'what differs' 'attention was additive and is dot;' err
 run train builtin:chinese --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --resume -o int.st
 says '--resume with other data' 'another training: data was 378 and 42 rows ([0-9a-f]*) and is 198 and 22 rows ([0-9a-f]*);' err
-if [ "$(TG_ISA=baseline "$textclf" train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --resume \
-    -o int.st 2>&1 >out | grep -c 'instruction set was')" -eq 0 ]; then
+if grep -aq 'instruction set[^a-z]*baseline' int.ck; then
     skip '--resume on another instruction set: the machine has one only'
+else
+    TG_ISA=baseline "$textclf" train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --resume \
+        -o int.st >out 2>err
+    says '--resume on another instruction set' 'another training: instruction set was [a-z0-9]* and is baseline' err
 fi
 check 'a refused --resume changes the checkpoint' cmp -s int.ck before.ck
 head -c 5000 int.ck >cut.ck

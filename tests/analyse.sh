@@ -1,0 +1,98 @@
+#!/bin/sh
+# analyse.sh [asan|tsan|valgrind|analyzer|tidy|cppcheck|coverage ...]: what sanitizers and analysers find, and which lines the
+# suites do not reach. Without an argument it is all of them, which takes some hours on two cores. Installs what is missing, builds
+# in build-asan, build-tsan and so on, and fails at the first that finds something.
+set -eu
+cd "$(dirname "$0")/.."
+. tests/setup.sh
+# shellcheck disable=SC2086 -- lists of words
+install $BUILD_TOOLS $LIBRARIES $FONTS module check check
+library='core layers optim inspect'
+suites='attention core inspect layers memory optim'
+
+# of_suites KIND: the names of the suites' tests against the float or the double library, one a line
+of_suites() {
+    for suite in $suites; do echo "$suite, $1"; done
+}
+
+analyse_asan() {
+    build build-asan -Dtests=enabled -Dexamples=enabled -Dbuildtype=debugoptimized -Dwerror=true \
+        -Db_sanitize=address,undefined -Db_lundef=false
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_tests build-asan
+}
+
+# By clang, whose libomp tells Archer where threads wait for each other: what libgomp does, TSan does not see, and it would
+# take every parallel loop for a race.
+analyse_tsan() {
+    install command clang clang command clang libomp-dev
+    llvm=$(dirname "$(dirname "$(readlink -f "$(command -v clang)")")")
+    install file "$llvm/lib/clang/$(clang -dumpversion)/lib/linux/libclang_rt.tsan-x86_64.a" \
+        "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev" file "$llvm/lib/libarcher.so" libomp-dev
+    CC=clang build build-tsan -Dtests=enabled -Dexamples=enabled -Dbuildtype=debugoptimized -Dwerror=true -Db_sanitize=thread -Db_lundef=false
+    OMP_NUM_THREADS=4 OMP_TOOL_LIBRARIES=$llvm/lib/libarcher.so TSAN_OPTIONS=ignore_noninstrumented_modules=1 run_tests build-tsan
+}
+
+# The suites against the float library, and a model's life from training to explanation. Valgrind knows no AVX-512, and says so to
+# the library. What libgomp keeps for its threads is still reachable.
+analyse_valgrind() {
+    install command valgrind valgrind
+    build build-valgrind -Dtests=enabled -Dexamples=enabled -Dbuildtype=debugoptimized
+    watch="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect"
+    of_suites float | tr '\n' '\0' | xargs -0 meson test -C build-valgrind --no-rebuild --print-errorlogs -t 20 --wrapper "$watch" kernels
+    folder=$(mktemp -d)
+    model=$folder/model.safetensors
+    for command in "train builtin:english --epochs 2 --ngrams 2 --max-pool --average 40 --word-dropout 0.1 --embedding 16 --hidden 16 \
+        --checkpoint $folder/ck --every 0 --report $folder/report.html -o $model" \
+        "train builtin:documents --encoder transformer --attention multihead --epochs 1 --embedding 16 --hidden 16 -o $folder/2" \
+        "check builtin:english builtin:chinese" "compare builtin:documents --epochs 1" "eval $model builtin:english" \
+        "predict $model good,_really_bad" "attend $model good_film -o $folder/a.png" "explain $model good_film -o $folder/e.html" \
+        "step $model good_film -o $folder/s.html" "tape $model good_film"; do
+        echo "valgrind textclf $command"
+        # shellcheck disable=SC2086 -- lists of words
+        $watch build-valgrind/textclf $command >"$folder/out" || { cat "$folder/out"; return 1; }
+    done
+    rm -r "$folder"
+}
+
+# gcc's analyser, over everything that is built
+analyse_analyzer() {
+    build build-analyzer -Dtests=enabled -Dexamples=enabled -Dbuildtype=debugoptimized -Dwerror=true -Dc_args=-fanalyzer
+}
+
+# .clang-tidy says what is looked for, and why not for the rest.
+analyse_tidy() {
+    install command clang clang command clang libomp-dev command clang-tidy clang-tidy
+    CC=clang build build-clang -Dtests=enabled -Dexamples=enabled -Dwerror=true
+    git ls-files 'core/*.c' 'layers/*.c' 'optim/*.c' 'inspect/*.c' 'examples/*.c' |
+        xargs -P "$(nproc)" -n 4 clang-tidy -p build-clang --quiet
+}
+
+analyse_cppcheck() {
+    install command cppcheck cppcheck
+    git ls-files 'core/*.c' 'layers/*.c' 'optim/*.c' 'inspect/*.c' 'examples/*.c' |
+        cppcheck -q -j "$(nproc)" --file-list=- --error-exitcode=1 --std=c11 --library=posix -I. -DTG_HAS_ISA_LEVELS \
+            -DTG_ISA_SUFFIX=_baseline --enable=warning,style,performance,portability --suppressions-list=tests/cppcheck.txt
+}
+
+# Lines that the suites which mirror the sources run, and 95 % of them at least. Functions are left out of what gcov writes: gcovr
+# stumbles over those that stand on one line in float and on another in double.
+analyse_coverage() {
+    install command gcovr gcovr
+    build build-coverage -Dtests=enabled -Dexamples=disabled -Dbuildtype=debug -Db_coverage=true
+    { of_suites float; of_suites double; } | tr '\n' '\0' |
+        xargs -0 meson test -C build-coverage --no-rebuild --print-errorlogs -t 5 kernels
+    printf '#!/bin/sh\ngcov "$@" && sed -i "/^function /d" ./*.gcov\n' >build-coverage/gcov.sh
+    chmod +x build-coverage/gcov.sh
+    # shellcheck disable=SC2086,SC2046 -- lists of words
+    gcovr -r . --gcov-executable build-coverage/gcov.sh $(printf ' -f %s/' $library) --fail-under-line 95 build-coverage
+}
+
+[ $# -gt 0 ] || set -- asan tsan valgrind analyzer tidy cppcheck coverage
+for kind in "$@"; do
+    case $kind in
+        asan | tsan | valgrind | analyzer | tidy | cppcheck | coverage) ;;
+        *) echo "analyse.sh: what is $kind?" >&2; exit 2 ;;
+    esac
+    echo "== $kind"
+    "analyse_$kind"
+done
