@@ -25,9 +25,10 @@ static int64_t put(stepper *page, const tg_tensor *tensor)
     const int64_t known = place_of(page, tensor);
     if (known >= 0) return known;
     if (page->count == page->room) {
-        stepper_item *items = tg_realloc(page->items, (size_t)(2 * page->room + 64) * sizeof *items);
+        const size_t bytes = (size_t)(2 * page->room + 64) * sizeof *page->items;
+        stepper_item *items = tg_realloc(page->items, bytes);
         if (!items) {
-            page->failed = true;
+            page->refused = bytes;
             return -1;
         }
         page->items = items;
@@ -87,7 +88,7 @@ static void collect(stepper *page, const tg_node *node)
     for (int i = 0; i < node->n_inputs; i++)
         if (node->inputs[i]) put(page, node->inputs[i]);
     for (int i = 0; i < node->n_outputs; i++) put(page, node->outputs[i]);
-    for (int i = 0; !page->failed && i < node->n_inputs + node->n_outputs; i++) {
+    for (int i = 0; !page->refused && i < node->n_inputs + node->n_outputs; i++) {
         const tg_tensor *x = i < node->n_inputs ? node->inputs[i] : node->outputs[i - node->n_inputs];
         if (!x) continue;
         if (mixes || (multiplies && i != 1) || width_of(x) != width_of(y) || of_parameter(x)) continue;
@@ -103,7 +104,7 @@ static void choose_unit(stepper *page, int64_t set)
     const size_t bytes = ((size_t)width + 1) * sizeof(double);
     double *sums = tg_realloc(NULL, bytes), most = -1;
     if (sums) memset(sums, 0, bytes);
-    else page->failed = true;
+    else page->refused = bytes;
     for (int64_t i = 0; sums && i < page->count; i++) {
         const tg_tensor *x = page->items[i].tensor;
         if (features(page, i) != set || !x->has_grad) continue;
@@ -298,12 +299,12 @@ bool stepper_write(stepper *page, FILE *to, const tg_tensor *loss, tg_params *pa
     if (!first) return false;
     while (first->previous) first = first->previous;
     for (const tg_node *node = first; node != end; node = node->next) collect(page, node);
-    for (int64_t i = 0; !page->failed && i < page->count; i++)
+    for (int64_t i = 0; !page->refused && i < page->count; i++)
         if (features(page, i) == i) choose_unit(page, i);
-    for (const tg_node *node = loss->node; !page->failed && node; node = node->previous)
+    for (const tg_node *node = loss->node; !page->refused && node; node = node->previous)
         for (int i = 0; i < node->n_inputs; i++)
             if (node->inputs[i]) choose_slices(page, node, i);
-    if (page->failed) return false;
+    if (page->refused) return false;
 
     fwrite(textclf_stepper, 1, head, to);
     put_head(page, to);

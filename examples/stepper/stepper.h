@@ -35,7 +35,7 @@ typedef struct stepper {
     void *context;
     stepper_item *items;
     int64_t count, room;
-    bool failed;                     /* for want of memory */
+    size_t refused;                  /* bytes, where there was no memory for them */
 } stepper;
 
 /* Gives a tensor its name in formulas (printf's manner; what follows _ is an index), says what its axes are, returns it. */

@@ -280,6 +280,7 @@ static bool begin(training *t, tc_part train)
     tg_params_no_decay(t->model->params, "embedding");
     tg_params_no_decay(t->model->params, "bag");
     t->tape = tg_tape_new((uint64_t)schedule->seed + ((uint64_t)tc_rank << 32)); /* dropout differs from process to process */
+    if (!t->tape) return tc_fail("%s", tg_tape_error(NULL));
     t->saved = tc_seconds_now();
     return tc_model_defer(t->model) && resume(t);
 }
