@@ -71,6 +71,9 @@ TG_EXPORT void tg_set_allocator(tg_allocator allocator);
 TG_EXPORT void *tg_realloc(void *memory, size_t size);
 static inline void tg_free(void *memory) { tg_realloc(memory, 0); }
 
+/* How many bytes it last refused to this thread, for who is told only that something failed; 0 if it never did. Thread-safe. */
+TG_EXPORT size_t tg_bytes_refused(void);
+
 /* The instruction set whose kernels run: "baseline", "avx2" or "avx512". The best that the processor has is chosen at
  * first use; the environment variable TG_ISA can name a lower one. Thread-safe. */
 TG_EXPORT const char *tg_isa(void);

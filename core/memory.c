@@ -32,6 +32,8 @@ void *tg_realloc(void *memory, size_t size)
     return result;
 }
 
+size_t tg_bytes_refused(void) { return tg_refused; }
+
 /* ---- arenas ---- */
 
 enum { SMALLEST_CHUNK = 64 * 1024 };

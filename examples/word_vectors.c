@@ -153,8 +153,9 @@ static bool read_lines(corpus *c, FILE *file, const char *path)
             good = add_sentence(c, line);
         }
     }
+    if (good && !feof(file)) good = tc_fail("%s: %s", path, strerror(errno));
     free(line);
-    return good && (!ferror(file) || tc_fail("%s: %s", path, strerror(errno)));
+    return good;
 }
 
 static bool read_text(corpus *c, const char *path)

@@ -96,7 +96,8 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
     bool good = fused && (tg_backward(tape, loss[1]) || tc_fail("%s", tg_tape_error(tape)));
     good = good && compare(page, loss, logits, fused, params);
     tc_free(fused);
-    if (!good || stepper_write(page, stream, loss[1], params)) return good;
+    if (!good) return false;
+    if (stepper_write(page, stream, loss[1], params)) return !tg_tape_error(s->fused) || tc_fail("%s", tg_tape_error(s->fused));
     if (page->refused) return tc_fail("out of memory: %zu bytes for a page of steps", page->refused);
     return tc_fail("%s", tg_params_error(params) ? tg_params_error(params) : "out of memory: a page of steps");
 }

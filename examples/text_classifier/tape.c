@@ -10,7 +10,7 @@ static bool write_graph(const tg_tape *tape, const char *path)
 {
     tc_output output;
     FILE *stream = tc_output_open(&output, path);
-    const bool drawn = stream && (tg_tape_write_dot(tape, stream) || tc_fail("%s: out of memory: a graph", path));
+    const bool drawn = stream && (tg_tape_write_dot(tape, stream) || tc_fail("out of memory: %zu bytes to draw %s", tg_bytes_refused(), path));
     return tc_output_close(&output, drawn) && printf("written: %s\n", path) > 0;
 }
 
@@ -27,7 +27,7 @@ bool tc_tape(tc_model *model, const tc_options *options)
         tg_tensor *logits = tc_model_forward(tape, model, seen.batch, NULL);
         good = tg_backward(tape, tg_cross_entropy(tape, logits, tg_ints_1d(&seen.best, 1))) || tc_fail("%s", tg_tape_error(tape));
     }
-    good = good && (tg_tape_print(tape, stdout) || tc_fail("the tape cannot be shown")) && (!path || write_graph(tape, path));
+    good = good && (tg_tape_print(tape, stdout) || tc_fail("out of memory: %zu bytes to show the tape", tg_bytes_refused())) && (!path || write_graph(tape, path));
     tg_tape_free(tape);
     tc_seen_free(&seen);
     return good;

@@ -116,6 +116,7 @@ static bool read_text(loader *l, FILE *file)
         good = take_line(l, line, number, first);
         first = false;
     }
+    if (good && !feof(file)) good = tc_fail("%s: %s", l->path, strerror(errno)); /* a line that finds no memory is no end */
     free(line);
     return good;
 }
