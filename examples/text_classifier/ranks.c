@@ -9,6 +9,7 @@
 
 int tc_rank, tc_ranks = 1;
 static int own_stderr;
+static bool training; /* all have come through tc_ranks_agree */
 
 void tc_ranks_begin(void)
 {
@@ -23,8 +24,19 @@ void tc_ranks_begin(void)
     dup2(nowhere, STDERR_FILENO);
 }
 
+/* Before a training all of them look at the same options and data: here they tell each other what came of it. Of those that failed
+ * the first says why and ends the others, which wait for that. */
+static void meet(bool failed)
+{
+    int first = failed ? tc_rank : tc_ranks;
+    MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+    if (first < tc_ranks && first != tc_rank) MPI_Barrier(MPI_COMM_WORLD);
+}
+
 bool tc_ranks_agree(const char *plan)
 {
+    meet(false);
+    training = true;
     uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
     for (const char *c = plan; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001B3u;
     uint64_t first = hash;
@@ -74,13 +86,14 @@ bool tc_ranks_add(tg_params *params, double share, double *loss, bool *stop)
 
 int tc_ranks_end(int status)
 {
+    int joined;
+    MPI_Initialized(&joined);
+    if (joined && !training) meet(status == 1);
     if (tc_rank && tc_failure()) {
-        sleep(1); /* what all of them find process 0 says, and ends the others meanwhile */
+        if (training) sleep(1); /* what all of them find process 0 says, and ends the others meanwhile */
         dup2(own_stderr, STDERR_FILENO);
     }
     status = tc_end("textclf", status, NULL);
-    int joined;
-    MPI_Initialized(&joined);
     if (joined && status == 1) MPI_Abort(MPI_COMM_WORLD, status);
     if (joined) MPI_Finalize();
     return status;
