@@ -169,7 +169,7 @@ static void block(const product *g, int64_t k0, int64_t k1, tg_matrix a, int64_t
 static void blocks(const product *g, int64_t k0, int64_t k1, int64_t r0, int64_t r1, int64_t p0, int64_t p1)
 {
     tg_real gathered[LINE * K_BLOCK];
-    const bool far = p1 - p0 >= GATHER_PANELS && g->a.row == 1 && g->a.column > 512;
+    const bool far = p1 - p0 >= GATHER_PANELS && g->a.row == 1 && g->a.column > 256;
     const int64_t step = far ? LINE : r1 - r0;
     for (int64_t r = r0; r < r1; r += step) {
         const int64_t end = r + step < r1 ? r + step : r1;

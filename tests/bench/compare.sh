@@ -60,6 +60,21 @@ find_python() {
     fi
 }
 
+# openblas_core: the processor whose kernels OpenBLAS takes here
+openblas_core() {
+    OPENBLAS_VERBOSE=2 "$openblas" 2>&1 | sed -n 's/^Core: //p'
+}
+
+# know_processor: a processor that is newer than OpenBLAS gets its slowest kernels from it: it is given the best that would run
+know_processor() {
+    core=$(openblas_core)
+    case $core in Prescott | Core2 | Penryn | Dunnington | Nehalem) ;; *) return ;; esac
+    if grep -q avx512dq /proc/cpuinfo; then OPENBLAS_CORETYPE=SkylakeX
+    elif grep -q avx2 /proc/cpuinfo; then OPENBLAS_CORETYPE=Haswell
+    fi
+    export OPENBLAS_CORETYPE
+}
+
 # find_openblas: builds the peer's products; sets `openblas` to the program, or to nothing
 find_openblas() {
     openblas=$work/openblas_gemm
@@ -72,6 +87,8 @@ find_openblas() {
         $(pkg-config --cflags --libs openblas) -o "$openblas"; then
         missing "gemm is not compared: openblas_gemm.c could not be built"
         openblas=
+    elif [ -z "${OPENBLAS_CORETYPE:-}" ]; then
+        know_processor
     fi
 }
 
@@ -135,7 +152,7 @@ done
 
 echo
 echo "tapegrad beside$([ -z "$python" ] || "$python" -c 'import torch; print(" PyTorch", torch.__version__, end="")')$(
-    [ -z "$openblas" ] || printf ' OpenBLAS %s' "$(pkg-config --modversion openblas)")"
+    [ -z "$openblas" ] || printf ' OpenBLAS %s (%s)' "$(pkg-config --modversion openblas)" "$(openblas_core)")"
 sed -n 's/^model name[^:]*: */Processor: /p' /proc/cpuinfo 2>/dev/null | sed -n 1p
 echo "Medians of $ROUNDS rounds of $EACH s, in turn, OMP_WAIT_POLICY=$OMP_WAIT_POLICY"
 echo "Load average before: $load (other work disturbs, two threads most)"
