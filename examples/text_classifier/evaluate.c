@@ -7,13 +7,25 @@
 
 enum { BATCH = 64 };
 
+const tg_tensor *tc_answers(tg_tape *tape, tg_tensor *logits)
+{
+    const tg_tensor *answers = tg_log_softmax(tape, logits);
+    if (!answers) tc_fail("%s", tg_tape_error(tape));
+    for (int64_t i = 0; answers && i < answers->size; i++) {
+        if (!isnan(answers->data[i])) continue;
+        tc_fail("the model's answers are not numbers: its weights are too large, or not numbers themselves");
+        return NULL;
+    }
+    return answers;
+}
+
 static bool fill(float *result, tg_tape *tape, const tc_model *model, tc_batches *batches)
 {
     size_t C = (size_t)model->labels.count;
     for (int32_t i = 0; i < batches->count; i++) {
         const tc_batch *batch = tc_batches_get(batches, i);
-        tg_tensor *answer = tg_log_softmax(tape, tc_model_forward(tape, model, batch, NULL));
-        if (!answer) return tc_fail("%s", tg_tape_error(tape));
+        const tg_tensor *answer = tc_answers(tape, tc_model_forward(tape, model, batch, NULL));
+        if (!answer) return false;
         for (int32_t b = 0; b < batch->rows; b++) {
             memcpy(result + (size_t)batch->index[b] * C, answer->data + (size_t)b * C, C * sizeof *result);
         }

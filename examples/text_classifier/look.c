@@ -64,8 +64,8 @@ static bool run(tc_seen *seen, tg_tape *tape, const tc_model *model, bool gradie
     if (!tc_batches_init(&seen->batches, (tc_part){seen->data.rows, 1}, 1)) return false;
     seen->batch = tc_batches_get(&seen->batches, 0);
     tg_tensor *logits = tc_model_forward(tape, model, seen->batch, &look);
-    const tg_tensor *answer = tg_log_softmax(tape, logits);
-    if (!answer) return tc_fail("%s", tg_tape_error(tape));
+    const tg_tensor *answer = tc_answers(tape, logits);
+    if (!answer) return false;
     seen->probabilities = tc_allocate(NULL, (size_t)C, sizeof *seen->probabilities);
     if (!seen->probabilities) return false;
     for (int32_t c = 0; c < C; c++) seen->probabilities[c] = exp((double)answer->data[c]);

@@ -53,6 +53,9 @@ def textclf(program, folder, options, seed):
     said = subprocess.run([program, "train", folder + "/train.tsv", "--valid", folder + "/valid.tsv", "--test", folder + "/test.tsv",
                            "--format", "tsv", "--header", "no", "--seed", str(seed), "-o", folder + "/model.safetensors", *options],
                           check=True, capture_output=True, text=True)
+    several = re.findall(r"^seed .* validation ([0-9.]+), test ([0-9.]+)  \*$", said.stdout, re.M)
+    if several:  # --seeds: the last that was better than those before it is the model that is saved
+        return float(several[-1][1]), float(several[-1][0])
     valid = re.findall(r"^ *\d+ .* ([0-9.]+) +[0-9.]+ +\d+  \*$", said.stdout, re.M)[-1]
     return float(re.search(r"^test:.*accuracy ([0-9.]+)", said.stdout, re.M).group(1)), float(valid)
 

@@ -34,7 +34,8 @@ static void ask(tc_model *model)
     remove(page);
 }
 
-/* The logarithms of the probabilities of a text, [C]; NULL, where the numbers in the model overflow what is computed. */
+/* The logarithms of the probabilities of a text, [C]; NULL after tc_fail, where the numbers in the model overflow what is
+ * computed. */
 static float *answers(const tc_model *model)
 {
     tc_data data = {.name = "text"};
@@ -52,8 +53,10 @@ static void try_model(void)
     if (good) {
         FUZZ_CHECK(tc_model_save(&model, again) && tc_model_load(&second, again), "%s", tc_failure());
         float *one = answers(&model), *other = answers(&second);
-        FUZZ_CHECK(one && other && !memcmp(one, other, (size_t)model.labels.count * sizeof *one),
+        FUZZ_CHECK(one ? other && !memcmp(one, other, (size_t)model.labels.count * sizeof *one) : !other,
                    "a saved model answers otherwise");
+        FUZZ_CHECK(!one == !!tc_failure(), "%s", one ? tc_failure() : "it has no answer and did not say why");
+        tc_failure_clear();
         free(one);
         free(other);
         remove(again);
