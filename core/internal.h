@@ -184,8 +184,13 @@ void *tg_params_alloc(tg_params *params, size_t bytes);
 /* The optimizer's state of that name, cleared when new; NULL, with the error set, when there is no memory. */
 tg_real *tg_param_state(tg_params *params, tg_param_entry *entry, const char *name);
 
-/* Gives a parameter the values, and the optimizers' state, that a loaded file holds for it. False, with the error set, when
- * the shape is another or the file lacks it. */
+/* Whether a file holds a parameter, and its tensors fit the parameter and its states: all have its shape, but the steps, one
+ * whole number. False with the error set. Asked before there is memory for the numbers: what builds a model from a small file
+ * must not be talked into a large one. */
+bool tg_param_fits(tg_params *params, const tg_param_entry *entry, const tg_loaded_file *file);
+
+/* Gives a parameter that fits the values, and the optimizers' state, that the loaded file holds for it. False, with the error
+ * set, when there is no memory. */
 bool tg_param_claim(tg_params *params, tg_param_entry *entry);
 
 /* ---- operators among themselves ---- */

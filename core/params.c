@@ -91,10 +91,10 @@ tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int 
         return tg_fail(&params->error, "parameter %s: the shape %s is negative, too large or has too many axes",
                        entry->name, tg_text_of(ndim, shape).text);
     for (int d = 0; d < ndim; d++) entry->tensor.shape[d] = shape[d];
+    if (params->from_file && !tg_param_fits(params, entry, &params->loaded)) return NULL;
     entry->tensor.data = tg_params_alloc(params, (size_t)size * sizeof(tg_real));
-    if (!entry->tensor.data) return NULL;
+    if (!entry->tensor.data || (params->from_file && !tg_param_claim(params, entry))) return NULL;
     if (!params->from_file) initialize(params, entry, init);
-    else if (!tg_param_claim(params, entry)) return NULL;
     params->entries[params->count++] = entry;
     return &entry->tensor;
 }

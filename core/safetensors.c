@@ -329,8 +329,7 @@ static bool belongs_to(const tg_param_entry *entry, const char *name, char state
     return true;
 }
 
-/* Whether the tensors of a file fit a parameter and its states: all have its shape, but the steps, one whole number. */
-static bool check_entry(tg_params *params, const tg_param_entry *entry, const tg_loaded_file *file)
+bool tg_param_fits(tg_params *params, const tg_param_entry *entry, const tg_loaded_file *file)
 {
     const tg_tensor *wanted = &entry->tensor;
     char state[TG_STATE_NAME];
@@ -356,7 +355,6 @@ bool tg_param_claim(tg_params *params, tg_param_entry *entry)
     const size_t bytes = (size_t)entry->tensor.size * sizeof(tg_real);
     char state[TG_STATE_NAME];
     tg_real *to = entry->tensor.data;
-    if (!check_entry(params, entry, &params->loaded)) return false;
     tg_param_drop_grad(entry);
     entry->steps = 0;
     for (int k = 0; k < TG_MAX_STATES; k++)
@@ -404,7 +402,7 @@ bool tg_params_load(tg_params *params, const char *path)
     json_t *header = NULL;
     bool good = read_file(&r, file, &header) && check_metadata(&r, json_object_get(header, "__metadata__")) &&
                 read_tensors(&r, header);
-    for (int64_t i = 0; good && i < params->count; i++) good = check_entry(params, params->entries[i], &r.found);
+    for (int64_t i = 0; good && i < params->count; i++) good = tg_param_fits(params, params->entries[i], &r.found);
     good = good && take_over(&r, json_object_get(header, "__metadata__"));
     json_decref(header);
     tg_arena_free(&r.found.arena);

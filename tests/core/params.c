@@ -346,6 +346,30 @@ START_TEST(what_does_not_match_is_named)
 }
 END_TEST
 
+/* Settings that a file holds may lie about its shapes: what does not fit is refused before it gets memory. */
+START_TEST(a_shape_is_checked_before_memory_is_taken)
+{
+    test_folder_begin();
+    tg_real numbers[16];
+    tg_params *params = a_model(numbers);
+    ck_assert(tg_params_save(params, test_path("model"), TG_SAVE_MODEL));
+    test_end(NULL, params);
+    test_memory_begin(0, false);
+    params = tg_params_new(1);
+    ck_assert(tg_params_load(params, test_path("model")));
+    ck_assert_ptr_null(tg_param(params, "l", "weight", TG_SHAPE(4000, 1000), ZERO));
+    test_expect_params_error(params, "l.weight", "[4, 4]", "[4000, 1000]", NULL);
+    ck_assert_ptr_null(tg_param(params, "more", "weight", TG_SHAPE(4000, 1000), ZERO));
+    test_expect_params_error(params, "more.weight", NULL);
+    ck_assert_ptr_nonnull(tg_param(params, "l", "weight", TG_SHAPE(4, 4), ZERO));
+    tg_params_free(params);
+    const test_memory_counts counts = test_memory_end();
+    ck_assert_msg(counts.largest < 200000, "%zu bytes for a file of some hundred", counts.largest);
+    ck_assert_int_eq(counts.blocks, 0);
+    test_folder_end();
+}
+END_TEST
+
 /* A load that fails leaves every number as it was, whichever tensor is at fault. */
 START_TEST(a_load_that_fails_changes_nothing)
 {
@@ -459,6 +483,7 @@ Suite *params_suite(void)
 {
     Suite *suite = suite_create("params");
     TCase *tc = tcase_create("params");
+    tcase_add_checked_fixture(tc, NULL, test_memory_leave);
     tcase_add_test(tc, registration);
     tcase_add_test(tc, names_that_cannot_be);
     tcase_add_test(tc, errors_stick);
@@ -470,6 +495,7 @@ Suite *params_suite(void)
     tcase_add_test(tc, round_trip);
     tcase_add_test(tc, the_same_model_is_the_same_file);
     tcase_add_test(tc, what_does_not_match_is_named);
+    tcase_add_test(tc, a_shape_is_checked_before_memory_is_taken);
     tcase_add_loop_test(tc, a_load_that_fails_changes_nothing, 0, 4);
     tcase_add_test(tc, no_such_folder);
     tcase_add_test(tc, a_full_disk);
