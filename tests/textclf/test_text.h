@@ -1,0 +1,14 @@
+/* What the unit tests of text and data share. */
+#ifndef TEST_TEXT_H
+#define TEST_TEXT_H
+
+#include "../../examples/text_classifier/tokenizer.h"
+
+#include <check.h>
+
+/* The vocabulary of a text: the words that occur at least so often; `rare` counts the others. */
+void build_vocabulary(tc_names *words, const char *text, int64_t least, int32_t *rare);
+
+TCase *data_cases(void);
+
+#endif
