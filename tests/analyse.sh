@@ -81,10 +81,10 @@ analyse_coverage() {
     build build-coverage -Dtests=enabled -Dexamples=disabled -Dbuildtype=debug -Db_coverage=true
     { of_suites float; of_suites double; } | tr '\n' '\0' |
         xargs -0 meson test -C build-coverage --no-rebuild --print-errorlogs -t 5 kernels
-    printf '#!/bin/sh\ngcov "$@" && sed -i "/^function /d" ./*.gcov\n' >build-coverage/gcov.sh
+    printf '#!/bin/sh\ngcov "$@" && find . -maxdepth 1 -name "*.gcov" -exec sed -i "/^function /d" {} +\n' >build-coverage/gcov.sh
     chmod +x build-coverage/gcov.sh
     # shellcheck disable=SC2086,SC2046 -- lists of words
-    gcovr -r . --gcov-executable build-coverage/gcov.sh $(printf ' -f %s/' $library) --fail-under-line 95 build-coverage
+    gcovr -r . --gcov-executable "$PWD/build-coverage/gcov.sh" $(printf ' -f %s/' $library) --fail-under-line 95 build-coverage
 }
 
 [ $# -gt 0 ] || set -- asan tsan valgrind analyzer tidy cppcheck coverage

@@ -75,7 +75,7 @@ static int replace(const char *path, const char *bytes, size_t size)
     const size_t length = strlen(path) + sizeof ".partial";
     char *name = tc_allocate(NULL, length, 1);
     if (!name) return ENOMEM;
-    snprintf(name, length, "%.*s", slash > path ? (int)(slash - path) : 1, slash ? path : ".");
+    snprintf(name, length, "%.*s", slash && slash != path ? (int)(slash - path) : 1, slash ? path : ".");
     const int folder = open(name, O_RDONLY | O_CLOEXEC);
     flock(folder, LOCK_EX); /* so that nobody else is writing it */
     snprintf(name, length, "%s.partial", path);

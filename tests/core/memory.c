@@ -183,6 +183,8 @@ START_TEST(nothing_at_all_without_memory)
     test_memory_begin(1, true);
     ck_assert_ptr_null(tg_tape_new(1));
     ck_assert_ptr_null(tg_params_new(1));
+    ck_assert_ptr_null(tg_realloc(NULL, 12345));
+    ck_assert_uint_eq(tg_bytes_refused(), 12345);
     ck_assert_int_eq(test_memory_end().blocks, 0);
 }
 END_TEST

@@ -225,6 +225,19 @@ START_TEST(text_that_is_no_utf8)
 }
 END_TEST
 
+START_TEST(a_name_that_is_no_utf8)
+{
+    test_folder_begin();
+    tg_params *params = tg_params_new(1);
+    ck_assert_ptr_nonnull(tg_param(params, NULL, "\xff", TG_SHAPE(1), ZERO));
+    ck_assert(!tg_params_save(params, test_path("model"), TG_SAVE_MODEL));
+    test_expect_params_error(params, "name", "UTF-8", NULL);
+    ck_assert_int_eq(test_folder_count(), 0);
+    test_folder_end();
+    test_end(NULL, params);
+}
+END_TEST
+
 /* ---- into a file and back ---- */
 
 static const double odd_numbers[16] = {0.0, -0.0, 1, -1, 0.1, 1e-40, -1e-45, 1e38, 3.4028234663852886e38, 1e-38, 7e-10,
@@ -492,6 +505,7 @@ Suite *params_suite(void)
     tcase_add_loop_test(tc, prefixes_choose, 0, (int)COUNT(prefixes));
     tcase_add_test(tc, metadata);
     tcase_add_test(tc, text_that_is_no_utf8);
+    tcase_add_test(tc, a_name_that_is_no_utf8);
     tcase_add_test(tc, round_trip);
     tcase_add_test(tc, the_same_model_is_the_same_file);
     tcase_add_test(tc, what_does_not_match_is_named);

@@ -46,6 +46,8 @@ typedef enum fault {
     NO_EMPTY,
     NOT_KEPT,
     NOT_FULL,
+    OTHER_IN_FULL,
+    FEW_ROWS,
     CRASH_DX,
     CRASH_DW,
     CRASH_NULL,
@@ -61,6 +63,7 @@ static tg_real carried;
 typedef struct mean_attributes {
     tg_ints lengths;
     tg_real *grown;
+    bool unsaid;
 } mean_attributes;
 
 static bool test_mean_shape(tg_node *node)
@@ -80,6 +83,8 @@ static bool test_mean_shape(tg_node *node)
         if (empty) return tg_node_fail(node, "nothing to read");
     }
     if (planted == NOT_FULL && !op->lengths.data) return tg_node_fail(node, "no lengths");
+    if (planted == FEW_ROWS && x->shape[0] > 10) return tg_node_fail(node, "too many rows");
+    op->unsaid = !op->lengths.data;
     tg_ints unused = op->lengths, *kept = planted == NOT_KEPT ? &unused : &op->lengths;
     const bool any = planted == ANY_LENGTH && kept->data;
     if (any ? !tg_keep_ints(node, kept) : !tg_keep_lengths(node, kept, x->shape[0], x->shape[1])) return false;
@@ -123,6 +128,7 @@ static void test_mean_forward(tg_node *node)
             if (planted == NEIGHBOUR && x->shape[0] > 1 && length) y += x->data[(b ? 0 : x->shape[0] - 1) * T * I];
             node->outputs[0]->data[b * I + i] = w->data[i] * y;
         }
+    if (planted == OTHER_IN_FULL && op->unsaid) node->outputs[0]->data[0] += 1;
     if (planted == COUNTER) node->outputs[0]->data[0] += (tg_real)++calls;
     if (planted == CARRIED) node->outputs[0]->data[0] += carried, carried = x->data[0];
 }
@@ -242,6 +248,8 @@ static const struct {
     {"no empty batch", NO_EMPTY, TG_LAYER_PADDING, {"without the sequences beside it", "nothing to read"}, false, false},
     {"lengths that are not kept", NOT_KEPT, TG_LAYER_REPEATS, {"with lengths that change after forward"}, false, false},
     {"no lengths, no result", NOT_FULL, TG_LAYER_PADDING, {"with tg_full_length(): ", "no lengths"}, false, false},
+    {"other results without lengths", OTHER_IN_FULL, TG_LAYER_PADDING, {"with tg_full_length(): result 0 is"}, false, false},
+    {"few rows only", FEW_ROWS, TG_LAYER_THREADS, {"x [", "too many rows"}, false, true},
     {"a sum by threads", THREADS, TG_LAYER_THREADS, {" threads, not one: the result of sequence"}, false, true},
     {"a sum by threads, backward",
      THREADS_BACK,
