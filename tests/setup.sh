@@ -68,12 +68,14 @@ BUILD_TOOLS="command cc gcc command cc libc6-dev command pkg-config pkg-config c
 LIBRARIES="module jansson libjansson-dev module libutf8proc libutf8proc-dev module stb libstb-dev"
 FONTS="font dejavu/DejaVuSans.ttf fonts-dejavu-core font droid/DroidSansFallbackFull.ttf fonts-droid-fallback"
 
-# run_tests FOLDER: runs a build's tests, prints a line for each and the sums
+# run_tests FOLDER [OPTION ...]: runs a build's tests, as `meson test` understands OPTION; prints a line for each and the sums
 run_tests() {
+    folder=$1
     status=0
-    meson test -C "$1" --no-rebuild --print-errorlogs || status=$?
+    shift
+    meson test -C "$folder" --no-rebuild --print-errorlogs "$@" || status=$?
     # meson's own sums, in one line that tools can read
     awk '/^Ok:/ { ok = $2 } /^(Fail|Timeout|Unexpected Pass):/ { failed += $NF } /^Skipped:/ { skipped = $2 }
-         END { printf "%d passed, %d failed, %d skipped\n", ok, failed, skipped }' "$1/meson-logs/testlog.txt"
+         END { printf "%d passed, %d failed, %d skipped\n", ok, failed, skipped }' "$folder/meson-logs/testlog.txt"
     return $status
 }
