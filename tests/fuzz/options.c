@@ -77,11 +77,14 @@ static int cut(char *text, char **argv)
     return argc;
 }
 
-/* All that a training's result depends on is in its plan. */
+/* All that a training's result depends on is in its plan, or it is said why there is none. */
 static void check_plan(const tc_options *options)
 {
     static size_t names;
     json_t *plan = tc_options_plan(options);
+    FUZZ_CHECK(!plan == !!tc_failure(), "%s", plan ? tc_failure() : "no plan");
+    tc_failure_clear();
+    if (!plan) return;
     if (!names) names = json_object_size(plan);
     FUZZ_CHECK(json_object_size(plan) == names, "%zu options shape a training, and %zu are in its plan", names,
                json_object_size(plan));
