@@ -232,8 +232,10 @@ static bool same_row(check *c, tg_layer_check which, const char *when, const cha
 /* A pass over batch `in_b` gives what run a, over batch `in`, gave. */
 static bool same_run(check *c, tg_layer_check which, const char *when, const run *a, const batch *in, const batch *in_b)
 {
+    const char *error = tg_tape_error(a->tape);
+    if (error) return say(c, which, false, "at first: %s", error);
     run b = pass(c, in_b, when);
-    const char *error = tg_tape_error(b.tape);
+    error = tg_tape_error(b.tape);
     bool same = !error || say(c, which, false, "%s: %s", when, error);
     for (int64_t k = 0; same && k < in_b->rows; k++) {
         const int64_t row = in_b->first + k;

@@ -108,6 +108,74 @@ START_TEST(an_operator_without_memory_is_an_error)
 }
 END_TEST
 
+/* One pass over a new tape, which has room in its first chunk and has never had scratch memory: none is left from the start, or
+ * from the backward pass on. True when it got through. */
+static bool pass_without_scratch(test_case *c, bool backward_only)
+{
+    tg_tape *tape = tg_tape_new(1);
+    tg_constant(tape, NULL, TG_SHAPE(1));
+    tg_params_clear_grads(c->params);
+    if (!backward_only) test_memory_refuse(1, true);
+    tg_tensor *loss = test_weighted_loss(tape, test_core_case_build(tape, c), 1);
+    test_memory_refuse(1, true);
+    const bool through = tg_backward(tape, loss);
+    test_memory_refuse(0, false);
+    const char *error = tg_tape_error(tape);
+    ck_assert_msg(through == (error == NULL), "%s: backward says %d, the error is %s", c->what, through, error);
+    ck_assert_msg(through || strstr(error, "out of memory"), "%s: %s", c->what, error);
+    tg_params_take_error(c->params);
+    tg_tape_free(tape);
+    return through;
+}
+
+START_TEST(an_operator_without_scratch_memory_is_an_error)
+{
+    int refused[2] = {0, 0};
+    for (int i = 0; i < test_core_case_count(); i++) {
+        test_memory_begin(0, false);
+        test_case c;
+        test_core_case_begin(&c, i);
+        tg_tape_free(warm_tape(&c)); /* so that the parameters' gradients have their memory */
+        for (int backward = 0; backward < 2; backward++) refused[backward] += !pass_without_scratch(&c, backward);
+        tg_params_free(c.params);
+        ck_assert_int_eq(test_memory_end().blocks, 0);
+    }
+    ck_assert_msg(refused[0] > 10 && refused[1] > 10, "scratch memory was refused %d and %d times", refused[0], refused[1]);
+}
+END_TEST
+
+static tg_tensor *large_product(tg_tape *tape, tg_tensor *p, tg_tensor *q) { return tg_mul(tape, p, q); }
+static tg_tensor *large_norm(tg_tape *tape, tg_tensor *p, tg_tensor *q) { return tg_normalize(tape, q, NULL, p, 1e-5); }
+
+/* Large scratch memory, which the backward pass alone asks for; the small one of sums is there from an earlier pass. */
+START_TEST(a_backward_pass_without_scratch_memory_is_an_error)
+{
+    enum { LARGE = 1 << 16 };
+    tg_tensor *(*const forward)(tg_tape *, tg_tensor *, tg_tensor *) = _i ? large_norm : large_product;
+    test_memory_begin(0, false);
+    tg_params *params = tg_params_new(1);
+    tg_tensor *p = tg_param(params, NULL, "p", TG_SHAPE(_i ? LARGE : 1), tg_init_uniform(1));
+    tg_tensor *q = tg_param(params, NULL, "q", TG_SHAPE(LARGE), tg_init_uniform(1));
+    for (int starved = 0; starved < 2; starved++) {
+        tg_tape *tape = tg_tape_new(1);
+        tg_constant(tape, NULL, TG_SHAPE(16 * LARGE)); /* results and gradients have room */
+        ck_assert(tg_backward(tape, tg_sum(tape, tg_variable(tape, NULL, TG_SHAPE(1)), TG_ALL_AXES, false)));
+        tg_tape_reset(tape);
+        tg_tensor *y = tg_reshape(tape, forward(tape, p, q), TG_SHAPE(256, LARGE / 256));
+        tg_tensor *loss = tg_sum(tape, tg_sum(tape, y, TG_AXES(1), false), TG_ALL_AXES, false);
+        test_memory_refuse(starved, true);
+        ck_assert(tg_backward(tape, loss) == !starved);
+        test_memory_refuse(0, false);
+        if (starved) test_expect_error(tape, _i ? "normalize: out of memory" : "mul: out of memory", NULL);
+        if (starved) test_expect_params_error(params, "out of memory", NULL);
+        test_end(tape, NULL);
+        tg_params_clear_grads(params);
+    }
+    test_end(NULL, params);
+    ck_assert_int_eq(test_memory_end().blocks, 0);
+}
+END_TEST
+
 /* ---- parameters: the n-th call fails ---- */
 
 static bool build_and_save(const char *path)
@@ -227,6 +295,8 @@ Suite *memory_suite(void)
     tcase_add_test(tc, a_steady_loop_allocates_nothing);
     tcase_add_test(tc, a_smaller_step_allocates_nothing_either);
     tcase_add_loop_test(tc, an_operator_without_memory_is_an_error, 0, test_core_case_count());
+    tcase_add_test(tc, an_operator_without_scratch_memory_is_an_error);
+    tcase_add_loop_test(tc, a_backward_pass_without_scratch_memory_is_an_error, 0, 2);
     tcase_add_loop_test(tc, parameters_without_memory_are_an_error, 0, 2);
     tcase_add_test(tc, nothing_at_all_without_memory);
     tcase_add_test(tc, half_a_gradient_is_not_used);

@@ -48,6 +48,13 @@ typedef enum fault {
     NOT_FULL,
     OTHER_IN_FULL,
     FEW_ROWS,
+    SHORT_ONLY,
+    MUTE,
+    PARAMS_FAIL,
+    NOT_FROM_FILE,
+    DX_AT_TIMES,
+    SECOND_FAILS,
+    REGISTERS_LATE,
     CRASH_DX,
     CRASH_DW,
     CRASH_NULL,
@@ -84,6 +91,8 @@ static bool test_mean_shape(tg_node *node)
     }
     if (planted == NOT_FULL && !op->lengths.data) return tg_node_fail(node, "no lengths");
     if (planted == FEW_ROWS && x->shape[0] > 10) return tg_node_fail(node, "too many rows");
+    if (planted == SHORT_ONLY && x->shape[1] > 200) return tg_node_fail(node, "too long");
+    if (planted == SECOND_FAILS && ++calls == 2) return tg_node_fail(node, "the second call");
     op->unsaid = !op->lengths.data;
     tg_ints unused = op->lengths, *kept = planted == NOT_KEPT ? &unused : &op->lengths;
     const bool any = planted == ANY_LENGTH && kept->data;
@@ -137,7 +146,8 @@ static void test_mean_backward(tg_node *node)
 {
     const tg_tensor *x = node->inputs[0], *w = node->inputs[1];
     const tg_real *dy = node->outputs[0]->grad;
-    tg_real *dx = planted == NO_DX ? NULL : tg_grad(node, 0), *dw = tg_grad(node, 1);
+    const bool no_dx = planted == NO_DX || (planted == DX_AT_TIMES && ++calls > 2);
+    tg_real *dx = no_dx ? NULL : tg_grad(node, 0), *dw = tg_grad(node, 1);
     const int64_t T = x->shape[1], I = x->shape[2];
     if ((planted == CRASH_DX && !dx) || (planted == CRASH_DW && !dw)) abort(); /* as who writes without a look */
     for (int64_t b = 0; b < x->shape[0]; b++)
@@ -175,6 +185,7 @@ static bool mean_init(void *self, tg_params *params, const char *name)
     own = params;
     if (planted == NO_INIT) return false;
     if (planted == CRASH_INIT) abort();
+    if (planted == NOT_FROM_FILE && tg_params_from_file(params)) return false;
     layer->weight = tg_param(params, planted == WRONG_NAME ? "mean" : name, "weight", TG_SHAPE(3), tg_init_uniform(1));
     if (planted == UNREAD) tg_param(params, name, "bias", TG_SHAPE(3), tg_init_uniform(1));
     if (planted == RIGHT && layer->weight && !tg_params_from_file(params)) layer->weight->data[2] = 1;
@@ -188,7 +199,10 @@ static tg_tensor *mean_forward(tg_tape *tape, const void *self, tg_tensor *x, tg
     if (planted == CRASH_NULL && !x) abort();
     if (planted == DEAF && !x) return layer->weight;
     if (planted == SILENT && x && x->shape[x->ndim - 1] != 3) return NULL;
-    if (planted == REGISTERS && calls < 100) {
+    if (planted == MUTE) return NULL;
+    if (planted == PARAMS_FAIL) tg_param(own, "layer", "", TG_SHAPE(1), tg_init_constant(0));
+    if (planted == REGISTERS_LATE) calls++;
+    if ((planted == REGISTERS && calls < 100) || (planted == REGISTERS_LATE && calls > 1 && tg_params_count(own) < 9)) {
         char name[32];
         snprintf(name, sizeof name, "extra%d", (int)++calls);
         tg_param(own, "layer", name, TG_SHAPE(1), tg_init_constant(0));
@@ -250,6 +264,10 @@ static const struct {
     {"no lengths, no result", NOT_FULL, TG_LAYER_PADDING, {"with tg_full_length(): ", "no lengths"}, false, false},
     {"other results without lengths", OTHER_IN_FULL, TG_LAYER_PADDING, {"with tg_full_length(): result 0 is"}, false, false},
     {"few rows only", FEW_ROWS, TG_LAYER_THREADS, {"x [", "too many rows"}, false, true},
+    {"no result, no error", MUTE, TG_LAYER_RUNS, {"forward returned NULL and set no error"}, false, false},
+    {"an error of the parameters", PARAMS_FAIL, TG_LAYER_RUNS, {"a parameter needs a name"}, false, false},
+    {"a file is refused", NOT_FROM_FILE, TG_LAYER_FILES, {"loading: the file holds layer.weight, for"}, false, false},
+    {"dL/dx at times", DX_AT_TIMES, TG_LAYER_REPEATS, {"dL/dx is there once, and once not"}, false, false},
     {"a sum by threads", THREADS, TG_LAYER_THREADS, {" threads, not one: the result of sequence"}, false, true},
     {"a sum by threads, backward",
      THREADS_BACK,
@@ -377,6 +395,61 @@ START_TEST(each_fault_is_found_in_this_process)
         ck_assert_msg(strstr(line->text, faults[_i].texts[k]) != NULL, "no \"%s\" in: %s", faults[_i].texts[k], line->text);
     planted = RIGHT;
     ck_assert_msg(check_in_this_process(&mean_checked, &report), "%s", report.lines[TG_LAYER_RUNS].text);
+}
+END_TEST
+
+/* In one process, as no check begins with the layer's second call otherwise. */
+START_TEST(a_first_pass_that_fails)
+{
+    planted = SECOND_FAILS, calls = 0;
+    tg_layer_report report;
+    ck_assert(!check_in_this_process(&mean_checked, &report));
+    const struct tg_layer_line *line = &report.lines[TG_LAYER_REPEATS];
+    ck_assert_msg(line->verdict == TG_LAYER_FAILED && strstr(line->text, "at first: test_mean: the second call"), "%s", line->text);
+}
+END_TEST
+
+/* What forward registers at its second call, the check of files has no place for either. */
+START_TEST(parameters_that_come_late)
+{
+    tg_layer_report report;
+    for (int forks = 0; forks < 2; forks++) {
+        planted = REGISTERS_LATE, calls = 0;
+        ck_assert(!(forks ? tg_check_layer(&mean_checked, &report) : check_in_this_process(&mean_checked, &report)));
+        const struct tg_layer_line *line = &report.lines[TG_LAYER_MEMORY];
+        ck_assert_msg(line->verdict == TG_LAYER_FAILED && strstr(line->text, "forward registers parameters"), "%s", line->text);
+    }
+}
+END_TEST
+
+START_TEST(no_folder_for_files)
+{
+    const char *const before = getenv("TMPDIR");
+    char longest[400], kept[4096] = "";
+    if (before) snprintf(kept, sizeof kept, "%s", before);
+    memset(longest, 'x', sizeof longest);
+    longest[0] = '/', longest[sizeof longest - 1] = 0;
+    const char *const folders[] = {"/not/there", longest};
+    for (int k = 0; k < 2; k++) {
+        planted = RIGHT;
+        setenv("TMPDIR", folders[k], 1);
+        tg_layer_report report;
+        const bool passed = check_in_this_process(&mean_checked, &report);
+        if (before) setenv("TMPDIR", kept, 1);
+        else unsetenv("TMPDIR");
+        const struct tg_layer_line *line = &report.lines[TG_LAYER_FILES];
+        ck_assert_msg(!passed && line->verdict == TG_LAYER_FAILED && strstr(line->text, "saving: cannot save"), "%s", line->text);
+    }
+}
+END_TEST
+
+/* A limit on T is a layer's own affair. */
+START_TEST(a_layer_for_short_sequences_passes)
+{
+    planted = SHORT_ONLY;
+    tg_layer_report report;
+    ck_assert_msg(check_in_this_process(&mean_checked, &report), "%s", report.lines[TG_LAYER_MEMORY].text);
+    ck_assert(strstr(report.lines[TG_LAYER_MEMORY].text, "T = 256 is refused") != NULL);
 }
 END_TEST
 
@@ -566,6 +639,10 @@ Suite *check_layer_suite(void)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, each_fault_fails_its_check, 0, (int)COUNT(faults));
     tcase_add_loop_test(tc, each_fault_is_found_in_this_process, 0, (int)COUNT(faults));
+    tcase_add_test(tc, a_first_pass_that_fails);
+    tcase_add_test(tc, parameters_that_come_late);
+    tcase_add_test(tc, no_folder_for_files);
+    tcase_add_test(tc, a_layer_for_short_sequences_passes);
     tcase_add_test(tc, what_is_right_passes);
     tcase_add_loop_test(tc, the_librarys_layers, 0, (int)COUNT(library));
     tcase_add_loop_test(tc, pooling_by_every_score, 0, TG_SCORE_EUCLIDEAN + 1);
