@@ -442,6 +442,32 @@ START_TEST(out_of_memory)
 }
 END_TEST
 
+/* Scratch memory that the backward pass alone asks for, and more of it than is left of earlier passes. */
+START_TEST(a_backward_pass_without_scratch_memory)
+{
+    enum { B = 2048, T = 2, E = 64 };
+    test_memory_begin(0, false);
+    subject s = subject_new(0, E);
+    tg_tape *tape = tg_tape_new(1);
+    tg_constant(tape, NULL, TG_SHAPE(1 << 22)); /* results and gradients have room */
+    tg_tape_reset(tape);
+    tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(B, T, E));
+    ck_assert_ptr_nonnull(subject_run(tape, &s, &(subject_call){.x = x}, NULL)); /* and so has what forward asks for */
+    ck_assert(tg_backward(tape, tg_sum(tape, tg_variable(tape, NULL, TG_SHAPE(1)), TG_ALL_AXES, false)));
+    tg_tape_reset(tape);
+    x = test_variable(tape, 1, -1, 1, TG_SHAPE(B, T, E));
+    tg_tensor *y = subject_run(tape, &s, &(subject_call){.x = x}, NULL);
+    tg_tensor *loss = tg_sum(tape, tg_sum(tape, tg_reshape(tape, y, TG_SHAPE(B, T * E)), TG_AXES(1), false), TG_ALL_AXES, false);
+    test_assert_clean(tape);
+    test_memory_refuse(1, true);
+    ck_assert(!tg_backward(tape, loss));
+    test_memory_refuse(0, false);
+    test_expect_error(tape, "attention: out of memory", "scratch", NULL);
+    test_end(tape, s.params);
+    ck_assert_int_eq(test_memory_end().blocks, 0);
+}
+END_TEST
+
 Suite *modules_suite(void);
 Suite *modules_suite(void)
 {
@@ -464,6 +490,7 @@ Suite *modules_suite(void)
     tcase_add_test(tc, other_errors);
     tcase_add_loop_test(tc, errors_stick, 0, SUBJECTS);
     tcase_add_loop_test(tc, out_of_memory, 0, SUBJECTS);
+    tcase_add_test(tc, a_backward_pass_without_scratch_memory);
     suite_add_tcase(suite, tc);
     return suite;
 }
