@@ -1,0 +1,61 @@
+#!/bin/sh
+# bits.sh [PROGRAM ...]: whether every PROGRAM, the `bits` of some build, computes the same bits on 1 to 8 threads, and when it is
+# run again, and all of them the same, on each instruction set that this machine has; those with a fused multiply-add among each
+# other, too. Without a PROGRAM, gcc and clang build it at -O0, -O2 and -O3 and without OpenMP, in build-bits-*; then each
+# runs on 1, 3 and 8 threads.
+set -eu
+counts="1 2 3 4 5 6 7 8 1 8"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+if [ $# = 0 ]; then
+    cd "$(dirname "$0")/../.."
+    . tests/setup.sh
+    counts="1 3 8"
+    # shellcheck disable=SC2086 -- lists of words
+    install $BUILD_TOOLS $LIBRARIES module check check command clang clang command clang libomp-dev
+    for compiler in gcc clang; do
+        for level in 0 2 3 threadless; do
+            folder=build-bits-$compiler-$level
+            options=-Doptimization=$level
+            [ $level != threadless ] || options=-Dopenmp=disabled
+            # shellcheck disable=SC2086 -- a list of words
+            CC=$compiler ONLY=tests/bits build "$folder" -Dtests=enabled -Dexamples=disabled -Dwerror=true $options
+            set -- "$@" "$folder/tests/bits"
+        done
+    done
+fi
+
+# compare WANTED GOT WHAT: says which workloads differ
+failed=0
+compare() {
+    cmp -s "$1" "$2" && return
+    failed=1
+    echo "$3: other bits:"
+    diff "$1" "$2" | sed -n 's/^> [0-9a-f]*/   /p'
+}
+
+export OMP_WAIT_POLICY=passive # threads that wait must not spin, where they are more than processors
+runs=0
+fused=
+for isa in baseline avx2 avx512; do
+    first=
+    for program in "$@"; do
+        for threads in $counts; do
+            TG_ISA=$isa OMP_NUM_THREADS=$threads OMP_DYNAMIC=false "$program" >"$work/out" || exit 1
+            [ "$(head -n 1 "$work/out")" = "$isa" ] || break 2
+            runs=$((runs + 1))
+            sed 1d "$work/out" >"$work/now"
+            [ -n "$first" ] || { first=$work/$isa; cp "$work/now" "$first"; }
+            compare "$first" "$work/now" "$isa, $threads threads, $program"
+        done
+    done
+    [ -n "$first" ] || { echo "$isa: not on this machine"; continue; }
+    echo "$isa: $(wc -l <"$first") workloads, $(cksum <"$first")"
+    [ $isa != baseline ] || continue
+    [ -z "$fused" ] || compare "$fused" "$first" "$isa beside $(basename "$fused")"
+    fused=$first
+done
+[ $runs -gt 0 ] || { echo "bits: nothing was run"; exit 1; }
+[ $failed = 1 ] || echo "$runs runs, the same bits"
+exit $failed
