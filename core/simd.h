@@ -41,7 +41,7 @@ static inline void vec_store(tg_real *x, vec v) { memcpy(x, &v, sizeof v); }
 static inline vec vec_of(tg_real a) { return a - (vec){0}; }
 
 /* a b + c with one rounding */
-#if defined(TG_DOUBLE) || !(defined(__FMA__) || defined(__FP_FAST_FMAF))
+#if defined(TG_DOUBLE) || !(defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMAF))
 static inline tg_real real_fma(tg_real a, tg_real b, tg_real c) { return a * b + c; }
 static inline vec vec_fma(vec a, vec b, vec c) { return a * b + c; }
 #else
