@@ -106,11 +106,12 @@ void fuzz_write_safetensors(const char *name, fuzz_input *input)
         return;
     }
     const uint8_t *end = input->size ? memchr(input->bytes, 0, input->size) : NULL;
-    const uint64_t length = end ? (uint64_t)(end - input->bytes) : input->size;
+    const size_t length = end ? (size_t)(end - input->bytes) : input->size;
+    const uint64_t stored = length; /* as the file has it, wherever this runs */
     const size_t size = data_size((const char *)input->bytes, length), given = end ? input->size - length - 1 : 0;
     char *file = malloc(8 + length + size);
     FUZZ_CHECK(file, "no memory for a file");
-    memcpy(file, &length, 8);
+    memcpy(file, &stored, 8);
     if (length) memcpy(file + 8, input->bytes, length);
     for (size_t i = 0; i < size; i++) file[8 + length + i] = given ? (char)end[1 + i % given] : 0;
     fuzz_write(name, file, 8 + length + size);

@@ -1,0 +1,187 @@
+#!/bin/sh
+# elsewhere.sh [openmp|O0|O3|clang|i386|aarch64|musl ...]: whether it builds without a warning and passes its tests without OpenMP,
+# without and with all optimization, by clang, on 32-bit x86, on aarch64 under qemu, and with musl in glibc's place. Without an
+# argument it is all of them, which takes hours on two cores. Installs compilers and qemu where they are missing, on Debian; the
+# libraries of other processors are unpacked into the folder of the build alone. Builds in build-openmp, build-O0 and so on,
+# and stops at the first that fails.
+set -eu
+cd "$(dirname "$0")/.."
+. tests/setup.sh
+# shellcheck disable=SC2086 -- lists of words
+install $BUILD_TOOLS $LIBRARIES $FONTS module check check
+strict="-Dtests=enabled -Dexamples=enabled -Dwerror=true"
+
+# native KIND OPTION ...: a build for this machine, and all tests
+native() {
+    folder=build-$1
+    shift
+    # shellcheck disable=SC2086 -- a list of words
+    build "$folder" $strict "$@"
+    run_tests "$folder"
+}
+
+elsewhere_openmp() { native openmp -Dopenmp=disabled; }
+elsewhere_O0() { native O0 -Doptimization=0; }
+elsewhere_O3() { native O3 -Doptimization=3; }
+
+elsewhere_clang() {
+    install command clang clang command clang libomp-dev
+    CC=clang native clang
+}
+
+# ---- other processors ----
+
+# private_apt ROOT ARCHITECTURE SOURCES ARGUMENT ...: apt-get, by a folder of lists of sources, with all that it keeps in ROOT/apt
+private_apt() {
+    root=$1
+    architecture=$2
+    sources=$3
+    shift 3
+    mkdir -p "$root/apt/lists/partial" "$root/apt/archives/partial"
+    touch "$root/apt/status"
+    apt-get -q -o "APT::Architecture=$architecture" -o "APT::Architectures::=$architecture" -o "Dir::State=$root/apt" \
+        -o "Dir::State::status=$root/apt/status" -o "Dir::Cache=$root/apt" -o "Dir::Etc::sourceparts=$sources" \
+        -o APT::Sandbox::User= -o Acquire::Languages=none "$@"
+}
+
+# once ROOT COMMAND ...: a command that fills a folder, unless it has filled it before; what it says matters only if it fails
+once() {
+    [ ! -f "$1/complete" ] || return 0
+    mkdir -p "$1"
+    folder=$1
+    shift
+    set +e # which a condition would turn off for the command
+    (set -e; "$@") >install.log 2>&1
+    status=$?
+    set -e
+    [ $status = 0 ] || { tail -n 20 install.log >&2; exit 1; }
+    rm -f install.log
+    touch "$folder/complete"
+}
+
+# unpack ROOT ARCHITECTURE: the libraries that the tests need, for another processor, in ROOT/usr
+unpack() {
+    cd "$1"
+    private_apt "$1" "$2" /etc/apt/sources.list.d update || true # a list that is not to be had matters if a package is in no other
+    private_apt "$1" "$2" /etc/apt/sources.list.d download check libsubunit-dev libsubunit0 libjansson-dev libjansson4 \
+        libutf8proc-dev libutf8proc2 libstb-dev libstb0
+    for package in *.deb; do dpkg-deb -x "$package" .; done
+}
+
+# cross ROOT COMPILER FAMILY LIBRARIES LINK_ARGUMENTS [WRAPPER]: meson's description of another machine, whose libraries are in
+# ROOT/usr/lib/LIBRARIES; lists as meson writes them
+cross() {
+    cat <<END
+[binaries]
+c = '$2-gcc'
+ar = '$2-ar'
+strip = '$2-strip'
+pkg-config = 'pkg-config'
+${6:+exe_wrapper = [$6]}
+[properties]
+sys_root = '$1'
+pkg_config_libdir = '$1/usr/lib/$4/pkgconfig'
+needs_exe_wrapper = $([ -n "${6:-}" ] && echo true || echo false)
+[built-in options]
+c_args = ['-isystem', '$1/usr/include']
+c_link_args = ['-L$1/usr/lib/$4', $5]
+[host_machine]
+system = 'linux'
+cpu_family = '$3'
+cpu = '$3'
+endian = 'little'
+END
+}
+
+# This machine runs it: programs name the C library that Debian's gcc for i686 brings along.
+elsewhere_i386() {
+    install command i686-linux-gnu-gcc gcc-i686-linux-gnu
+    root=$PWD/build-i386-root
+    once "$root" unpack "$root" i386
+    cross "$root" i686-linux-gnu x86 i386-linux-gnu "'-Wl,--dynamic-linker=/usr/i686-linux-gnu/lib/ld-linux.so.2',
+        '-Wl,-rpath,/usr/i686-linux-gnu/lib:$root/usr/lib/i386-linux-gnu'" >"$root/cross"
+    # shellcheck disable=SC2086 -- a list of words
+    build build-i386 $strict --cross-file "$root/cross"
+    run_tests build-i386
+}
+
+# qemu is slow: what the library consists of, and a model's life from training to explanation.
+elsewhere_aarch64() {
+    install command aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu command qemu-aarch64-static qemu-user-static
+    root=$PWD/build-aarch64-root
+    once "$root" unpack "$root" arm64
+    libraries=$root/usr/lib/aarch64-linux-gnu
+    qemu="qemu-aarch64-static -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=$libraries"
+    cross "$root" aarch64-linux-gnu aarch64 aarch64-linux-gnu "'-Wl,-rpath-link,$libraries'" \
+        "'$(echo "$qemu" | sed "s/ /', '/g")'" >"$root/cross"
+    # shellcheck disable=SC2086 -- a list of words
+    build build-aarch64 $strict --cross-file "$root/cross"
+    set -- kernels custom_layer
+    for suite in attention core inspect layers memory optim; do set -- "$@" "$suite, float" "$suite, double"; done
+    OMP_NUM_THREADS=2 run_tests build-aarch64 -t 20 "$@"
+    try_textclf "$qemu build-aarch64/textclf"
+}
+
+# try_textclf COMMAND: trains, and asks the model
+try_textclf() {
+    folder=$(mktemp -d)
+    model=$folder/model.safetensors
+    for command in "train builtin:english --epochs 1 -o $model" "eval $model builtin:english" "predict $model good,_really_bad" \
+        "explain $model good_film -o $folder/e.html"; do
+        echo "textclf $command"
+        # shellcheck disable=SC2086 -- lists of words
+        $1 $command >"$folder/out" 2>&1 || { cat "$folder/out"; exit 1; }
+    done
+    rm -r "$folder"
+}
+
+# ---- musl ----
+
+# jansson_for_musl ROOT: Debian's source of jansson, compiled for musl, in ROOT
+jansson_for_musl() {
+    cd "$1"
+    mkdir -p sources include source
+    for file in /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list; do
+        [ ! -f "$file" ] || sed 's/^Types:.*/Types: deb-src/; s/^deb /deb-src /' "$file" >"sources/${file##*/}"
+    done
+    private_apt "$1" "$(dpkg --print-architecture)" "$1/sources" update || true
+    private_apt "$1" "$(dpkg --print-architecture)" "$1/sources" source --download-only jansson
+    tar -xf jansson_*.orig.tar.* -C source --strip-components=1
+    # What its configure script would find out; the installed headers have the rest.
+    cp "$(pkg-config --variable=includedir jansson)"/jansson*.h include
+    echo '#define INITIAL_HASHTABLE_ORDER 3' >include/jansson_private_config.h
+    cd source/src
+    musl-gcc -O2 -fPIC -DHAVE_CONFIG_H -DHAVE_STDINT_H -DHAVE_UNISTD_H -I../../include -I. -c ./*.c
+    ar rcs "$1/libjansson.a" ./*.o
+    cat >"$1/jansson.pc" <<END
+Name: jansson
+Description: JSON
+Version: 2.14
+Libs: -L$1 -ljansson
+Cflags: -I$1/include
+END
+}
+
+# The library, and what of the tests needs no library but that: musl has neither Check nor OpenMP.
+elsewhere_musl() {
+    install command musl-gcc musl-tools
+    root=$PWD/build-musl-root
+    once "$root" jansson_for_musl "$root"
+    CC=musl-gcc PKG_CONFIG_LIBDIR=$root build build-musl -Dtests=disabled -Dexamples=disabled -Dopenmp=disabled -Dwerror=true
+    musl-gcc -static -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -I. tests/bits/*.c build-musl/libtapegrad.a \
+        "$root/libjansson.a" -lm -o build-musl/bits
+    musl-gcc -static -std=c11 -I. examples/xor.c build-musl/libtapegrad.a "$root/libjansson.a" -lm -o build-musl/xor-static
+    build-musl/xor
+    build-musl/xor-static
+    sh tests/bits/bits.sh build-musl/bits
+}
+
+[ $# -gt 0 ] || set -- openmp O0 O3 clang i386 aarch64 musl
+for kind in "$@"; do
+    case $kind in
+        openmp | O0 | O3 | clang | i386 | aarch64 | musl) ;;
+        *) echo "elsewhere.sh: what is $kind?" >&2; exit 2 ;;
+    esac
+    echo "== $kind"
+    "elsewhere_$kind"
+done
