@@ -123,9 +123,8 @@ static const char *place_of(const char *path, struct stat *folder)
     const char *slash = strrchr(path, '/');
     const size_t length = slash ? (size_t)(slash - path) + 1 : 0;
     char *name = tc_allocate(NULL, length + 2, 1);
-    if (!name) return path;
-    snprintf(name, length + 2, "%.*s.", (int)length, path);
-    if (stat(name, folder)) *folder = (struct stat){0};
+    if (name) snprintf(name, length + 2, "%.*s.", (int)length, path);
+    if (!name || stat(name, folder)) *folder = (struct stat){0};
     tc_free(name);
     return path + length;
 }
