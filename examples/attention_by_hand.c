@@ -10,6 +10,8 @@
 #include <tapegrad.h>
 
 #include "stepper/stepper.h"
+#include "support/failure.h"
+#include "support/files.h"
 
 enum { DOUBLE = sizeof(tg_real) == sizeof(double), MOST = 9 /* numbers in a matrix */ };
 static const double tolerance = DOUBLE ? 1e-8 : 5e-3, nudge = DOUBLE ? 1e-4 : 1e-2;
@@ -54,11 +56,18 @@ static tg_tensor *loss(tg_tape *tape, void *context)
     return tg_sum(tape, m->out, TG_ALL_AXES, false);
 }
 
+static _Noreturn void give_up(const char *error)
+{
+    fprintf(stderr, "attention_by_hand: %s\n", error);
+    exit(1);
+}
+
 /* A parameter with these numbers; NULL: zeros. */
 static tg_tensor *matrix(tg_params *params, const char *name, int64_t rows, int64_t columns, const tg_real *numbers)
 {
     tg_tensor *p = tg_param(params, NULL, name, TG_SHAPE(rows, columns), tg_init_constant(0));
-    if (p && numbers) memcpy(p->data, numbers, (size_t)p->size * sizeof *numbers);
+    if (!p) give_up(tg_params_error(params));
+    if (numbers) memcpy(p->data, numbers, (size_t)p->size * sizeof *numbers);
     return p;
 }
 
@@ -70,10 +79,8 @@ static attention begin(int64_t queries, const tg_real *q, int64_t keys, const tg
     m.s_nudge = matrix(m.params, "s", queries, keys, NULL);
     m.a_nudge = matrix(m.params, "a", queries, keys, NULL);
     tg_backward(m.tape, loss(m.tape, &m));
-    const char *error = tg_params_error(m.params) ? tg_params_error(m.params) : tg_tape_error(m.tape);
-    if (!error) return m;
-    fprintf(stderr, "attention_by_hand: %s\n", error);
-    exit(1);
+    if (tg_tape_error(m.tape)) give_up(tg_tape_error(m.tape));
+    return m;
 }
 
 /* ---- the same by hand ---- */
@@ -372,7 +379,7 @@ static tg_tensor *named_loss(attention *m, stepper *page)
     return stepper_name(page, tg_sum(m->tape, y, TG_ALL_AXES, false), 0, "L");
 }
 
-/* The third example once more, without what is there to be nudged. False after an error, which is printed. */
+/* The third example once more, without what is there to be nudged. False after tc_fail. */
 static bool write_page(const char *path)
 {
     static const char *const vectors[] = {"k₁", "k₂", "k₃", "k₄"};
@@ -392,11 +399,10 @@ static bool write_page(const char *path)
         page.agreement[2] = fmax(page.agreement[2], fabs((double)(a - b)));
     }
     holds(good && page.agreement[0] <= 1e-5 && page.agreement[2] <= 1e-5, "the page agrees with tg_dot_attention");
-    FILE *stream = good ? fopen(path, "w") : NULL;
-    good = stream && stepper_write(&page, stream, sum, m.params);
-    if (stream && fclose(stream)) good = false;
+    tc_output file = {0};
+    good = good && tc_output_open(&file, path) && stepper_write(&page, file.stream, sum, m.params);
+    good = tc_output_close(&file, good) || tc_fail("%s: it cannot be written", path);
     if (good) printf("written: %s\n", path);
-    else fprintf(stderr, "attention_by_hand: %s: it cannot be written\n", path);
     stepper_free(&page);
     end(&m);
     end(&fused);
@@ -413,7 +419,7 @@ int main(int argc, char **argv)
     as_three_queries();
     one_target();
     other_formulas();
-    if (argc == 3 && !write_page(argv[2])) return 1;
+    if (argc == 3 && !write_page(argv[2])) return tc_end("attention_by_hand", 1, NULL);
     printf("\n%s\n", all_hold ? "Every number above holds." : "Something above does not hold.");
     return all_hold ? 0 : 1;
 }

@@ -434,8 +434,9 @@ static bool measure(const space *s)
 static bool write_vectors(const corpus *c, const tg_tensor *table, const char *path)
 {
     const int64_t E = table->shape[1];
-    FILE *file = fopen(path, "w");
-    if (!file) return tc_fail("%s: %s", path, strerror(errno));
+    tc_output output;
+    FILE *file = tc_output_open(&output, path);
+    if (!file) return false;
     int32_t count = 0; /* a blank would end a word; folding made one of a few signs */
     for (int32_t id = TC_FIRST_WORD; id < c->words.count; id++) count += !strchr(c->words.items[id], ' ');
     fprintf(file, "%d %lld\n", count, (long long)E);
@@ -445,11 +446,7 @@ static bool write_vectors(const corpus *c, const tg_tensor *table, const char *p
         for (int64_t e = 0; e < E; e++) fprintf(file, " %.6g", (double)table->data[id * E + e]);
         fputc('\n', file);
     }
-    bool good = !ferror(file);
-    if (fclose(file)) good = false;
-    if (!good) return tc_fail("%s: %s", path, strerror(errno));
-    printf("\n%s: %d words, %lld numbers each\n", path, count, (long long)E);
-    return true;
+    return tc_output_close(&output, true) && printf("\n%s: %d words, %lld numbers each\n", path, count, (long long)E) > 0;
 }
 
 static bool finish(const corpus *c, const options *o, const tg_tensor *table)

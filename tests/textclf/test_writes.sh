@@ -1,8 +1,8 @@
 #!/bin/sh
-# How textclf's files come onto the disk, as strace sees it. Usage: test_writes.sh TEXTCLF. Each file is written beside its place,
-# in a locked folder, synced, renamed, and the folder synced; nothing else is opened for writing, and a checkpoint goes only when
-# the model is there for good. Prints a line for each check that fails, and a summary; exits with 1 if one failed, with 77 where
-# strace is not there or may not trace.
+# How files come onto the disk, as strace sees it: those of textclf, word_vectors and attention_by_hand. Usage: test_writes.sh
+# TEXTCLF, with the others beside it. Each file is written beside its place, in a locked folder, synced, renamed, and the folder
+# synced; nothing else is opened for writing, and a checkpoint goes only when the model is there for good. Prints a line for each
+# check that fails, and a summary; exits with 1 if one failed, with 77 where strace is not there or may not trace.
 
 . "$(dirname "$0")/commands.sh"
 if ! strace -o trace -y -s 0 true 2>err; then
@@ -13,12 +13,12 @@ fi
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 export ASAN_OPTIONS
 
-# traced ARGUMENT...: as run, with what touches files in trace. The question marks are for systems that lack a call.
+# traced PROGRAM ARGUMENT...: as run, with what touches files in trace. The question marks are for systems that lack a call.
 calls=openat,?open,?creat,write,writev,pwrite64,ftruncate,fsync,fdatasync,flock
 calls=$calls,?rename,?renameat,renameat2,?unlink,unlinkat,?link,linkat
 traced()
 {
-    strace -f -y -s 0 -o trace -e trace=$calls "$textclf" "$@" >out 2>err </dev/null
+    strace -f -y -s 0 -o trace -e trace=$calls "$@" >out 2>err </dev/null
     status=$?
 }
 
@@ -93,7 +93,8 @@ examine()
 }
 
 mkdir folder
-traced train builtin:english --epochs 2 --embedding 8 --hidden 8 --checkpoint folder/run.ck --every 0 --report run.html -o run.st
+traced "$textclf" train builtin:english --epochs 2 --embedding 8 --hidden 8 --checkpoint folder/run.ck --every 0 --report run.html \
+    -o run.st
 ran 0 'a training'
 examine run.st
 check 'the report is not saved' grep -q '^saved run.html$' history
@@ -102,23 +103,32 @@ check "the checkpoint goes before the model is there: $(cat history)" \
     [ "$(awk '/^saved run.st/ { saved = 1 } /^removed folder.run.ck/ && saved' history)" ]
 echo "$(grep -c '^saved folder/run.ck$' history) checkpoints were saved"
 
-traced train builtin:english --epochs 2 --embedding 8 --hidden 8 -o run.st
+traced "$textclf" train builtin:english --epochs 2 --embedding 8 --hidden 8 -o run.st
 ran 0 'a training over an old model'
 examine run.st
 for command in attend explain step; do
-    traced $command run.st 'a good film' -o $command.html
+    traced "$textclf" $command run.st 'a good film' -o $command.html
     ran 0 $command
     examine $command.html
 done
-traced tape run.st 'a good film' -o tape.dot
+traced "$textclf" tape run.st 'a good film' -o tape.dot
 ran 0 tape
 examine tape.dot
 if [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ]; then
-    traced attend run.st 'a good film' -o attend.png
+    traced "$textclf" attend run.st 'a good film' -o attend.png
     ran 0 'attend, a picture'
     examine attend.png
 else
     skip 'a picture: there is no font'
 fi
+
+programs=$(dirname "$textclf")
+printf 'the cat sat\nthe dog sat\na cat a dog\n' >own.txt
+traced "$programs/word_vectors" --width 4 --epochs 2 --sample 1 -o words.txt own.txt
+ran 0 word_vectors
+examine words.txt
+traced "$programs/attention_by_hand" -o hand.html
+ran 0 attention_by_hand
+examine hand.html
 
 end_checks
