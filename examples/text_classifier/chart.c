@@ -1,5 +1,6 @@
 #include "chart.h"
 
+#include <float.h>
 #include <math.h>
 
 /* Units of the drawing, about a pixel each where two charts stand side by side. */
@@ -15,9 +16,8 @@ typedef struct axis {
 /* 1, 2, 5, 10, 20 .. for k = 0, 1, 2 .., and 0.5, 0.2, 0.1 .. below. */
 static double tick(int k)
 {
-    static const double times[] = {1, 2, 5};
-    const int decade = k >= 0 ? k / 3 : (k - 2) / 3;
-    return times[k - 3 * decade] * pow(10, decade);
+    const int decade = k >= 0 ? k / 3 : (k - 2) / 3, place = k - 3 * decade;
+    return (place == 0 ? 1 : place == 1 ? 2 : 5) * pow(10, decade);
 }
 
 /* The first tick that is not below the value. */
@@ -34,10 +34,11 @@ static double nice_step(double range)
     return tick(tick_above(range / TICKS));
 }
 
+/* NaN for what is not drawn. A checkpoint may hold numbers that no training has, and whose difference would be infinite. */
 static double value_at(const tc_chart *chart, int line, int64_t i)
 {
     const double value = chart->lines[line].first[(size_t)i * chart->stride];
-    return isfinite(value) && (!chart->log || value > 0) ? value : (double)NAN;
+    return fabs(value) <= (double)FLT_MAX && (!chart->log || value >= (double)FLT_MIN) ? value : (double)NAN;
 }
 
 /* From a tick at or below the smallest value to one at or above the largest. */
@@ -102,9 +103,10 @@ static void put_axes(tc_page *page, const tc_chart *chart, const axis *a)
     for (int k = a->first; a->log && k <= a->last; k++) {
         if (k % 3 == 0 || a->last - a->first < 8) put_tick(page, chart, a, tick(k));
     }
-    const double step = fmax(nice_step((double)chart->epochs), 1);
-    for (double e = step == 1 ? 1 : step; e <= (double)chart->epochs; e += step) {
-        tc_page_put(page, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n", x_of(chart, e), bottom + 16, e);
+    const int64_t step = (int64_t)fmax(nice_step((double)chart->epochs), 1);
+    for (int64_t e = step; e <= chart->epochs; e += step) {
+        tc_page_put(page, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%lld</text>\n", x_of(chart, (double)e), bottom + 16,
+                    (long long)e);
     }
     tc_page_put(page, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">epoch</text>\n", WIDTH - RIGHT, bottom + 31);
     if (!chart->best) return;

@@ -211,6 +211,7 @@ int main(void)
     suite_add_tcase(suite, text);
     suite_add_tcase(suite, names);
     suite_add_tcase(suite, data_cases());
+    suite_add_tcase(suite, chart_cases());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

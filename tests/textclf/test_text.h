@@ -1,4 +1,4 @@
-/* What the unit tests of text and data share. */
+/* What the unit tests of text, data and charts share. */
 #ifndef TEST_TEXT_H
 #define TEST_TEXT_H
 
@@ -9,6 +9,7 @@
 /* The vocabulary of a text: the words that occur at least so often; `rare` counts the others. */
 void build_vocabulary(tc_names *words, const char *text, int64_t least, int32_t *rare);
 
+TCase *chart_cases(void);
 TCase *data_cases(void);
 
 #endif
