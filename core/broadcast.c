@@ -86,7 +86,7 @@ void tg_grad_unbroadcast(tg_node *node, int input, int ndim, const int64_t *shap
     const tg_tensor *to = node->inputs[input];
     tg_real *grad = tg_grad(node, input);
     if (!grad) return;
-    int64_t strides[1][TG_MAX_DIMS];
+    int64_t strides[1][TG_MAX_DIMS] = {{0}};
     tg_broadcast_strides(ndim, shape, to->ndim, to->shape, strides[0]);
     tg_rows rows = tg_rows_start(ndim, shape, 1, (const int64_t(*)[TG_MAX_DIMS])strides);
     for (; tg_rows_next(&rows); full += rows.length) {

@@ -242,15 +242,15 @@ static bool read_tensor(reader *r, const char *name, const json_t *entry)
  * a moment ago. */
 static json_t *read_header(reader *r, int file, size_t length)
 {
-    static const char before[] = "[\"", between[] = "\",";
+    static const char before[] = {'[', '"'}, between[] = {'"', ','};
     size_t pad = 16;
     while (pad < length) pad *= 2; /* so that the buffer does not grow at the closing quote */
     const size_t start = pad + 4;
     char *text = reader_alloc(r, start + length + 1), *room = text ? tg_realloc(NULL, 5 * pad) : NULL;
     tg_free(room);
     if (!room) return tg_fail(&r->params->error, "out of memory: %zu bytes to load %s", 5 * pad, r->path);
-    memcpy(memset(text, 'x', start), before, 2);
-    memcpy(text + start - 2, between, 2);
+    memcpy(memset(text, 'x', start), before, sizeof before);
+    memcpy(text + start - sizeof between, between, sizeof between);
     text[start + length] = ']';
     if (!transfer(file, text + start, length, false)) return bad_file(r, errno ? strerror(errno) : "it ends early", NULL), NULL;
     json_t *both = json_loadb(text, start + length + 1, JSON_REJECT_DUPLICATES, NULL);

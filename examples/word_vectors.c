@@ -90,7 +90,6 @@ static void write_sentence(char *line, tg_random *random)
 typedef struct corpus {
     tc_tokens tokens;
     size_t *ends;     /* of sentence i's tokens */
-    int32_t *order;   /* of the sentences */
     int32_t lines;
     size_t room;
     tc_names words;
@@ -105,7 +104,6 @@ static void corpus_free(corpus *c)
     tc_tokens_free(&c->tokens);
     tc_names_free(&c->words);
     tc_free(c->ends);
-    tc_free(c->order);
     tc_free(c->ids);
     tc_free(c->counts);
     tc_free(c->drawn);
@@ -116,14 +114,11 @@ static bool add_sentence(corpus *c, const char *line)
     if ((size_t)c->lines == c->room) {
         size_t room = 2 * c->room + 1024;
         size_t *ends = tc_allocate(c->ends, room, sizeof *ends);
-        if (ends) c->ends = ends;
-        int32_t *order = ends ? tc_allocate(c->order, room, sizeof *order) : NULL;
-        if (!order) return false;
-        c->order = order;
+        if (!ends) return false;
+        c->ends = ends;
         c->room = room;
     }
     if (c->lines == INT32_MAX || !tc_tokens_add(&c->tokens, line)) return tc_fail("the text is too long");
-    c->order[c->lines] = c->lines;
     c->ends[c->lines++] = c->tokens.count;
     return true;
 }
@@ -279,10 +274,12 @@ static bool learn_sentence(trainer *t, const int32_t *ids, size_t count)
     return true;
 }
 
+/* `order` has room for the sentences' numbers, `kept` for the longest sentence. */
 static bool learn(trainer *t, int32_t *order, int32_t *kept)
 {
     const corpus *c = t->text;
     const int often = t->o->epochs < 10 ? 1 : (int)t->o->epochs / 10;
+    for (int32_t i = 0; i < c->lines; i++) order[i] = i;
     for (int epoch = 1; epoch <= t->o->epochs; epoch++) {
         tg_random_shuffle(&t->random, order, c->lines);
         for (int32_t i = 0; i < c->lines; i++) {
@@ -472,9 +469,11 @@ static bool run(corpus *c, const options *o)
                  .adam = tg_adam_default(o->rate), .random = tg_random_new(seed, "skip-gram")};
     t.in = tg_param(t.params, NULL, "in", TG_SHAPE(V, E), tg_init_uniform(0.5 / (double)E));
     t.out = tg_param(t.params, NULL, "out", TG_SHAPE(V, E), tg_init_constant(0));
+    int32_t *order = tc_allocate(NULL, (size_t)c->lines, sizeof *order);
     int32_t *kept = tc_allocate(NULL, c->tokens.count, sizeof *kept); /* a sentence has no more */
     const char *error = tg_params_error(t.params);
-    bool good = kept && (!error || tc_fail("%s", error)) && learn(&t, c->order, kept) && finish(c, o, t.in);
+    bool good = order && kept && (!error || tc_fail("%s", error)) && learn(&t, order, kept) && finish(c, o, t.in);
+    tc_free(order);
     tc_free(kept);
     tg_tape_free(t.tape);
     tg_params_free(t.params);

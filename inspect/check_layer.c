@@ -150,7 +150,7 @@ static tg_tensor *forward(check *c, tg_tape *tape, tg_tensor *x, const batch *in
 {
     tg_tensor *y = call(c, tape, x, in);
     const char *error = tg_params_error(c->params);
-    if (!tape || tape->error.set) return NULL;
+    if (!tape || !x || tape->error.set) return NULL;
     if (error || !y) return tg_fail(&tape->error, "%s", error ? error : "forward returned NULL and set no error");
     const bool each = y->ndim == 3 && y->shape[1] == in->time, pooled = y->ndim == 2 && !c->layer->pointwise;
     if (y->shape[0] == in->rows && (each || pooled)) return y;

@@ -8,7 +8,8 @@ bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name,
 {
     char scope[TG_MAX_NAME];
     *layer = (tg_multihead){.heads = heads};
-    if (params && (heads < 1 || width % heads || width > INT32_MAX))
+    if (!params) return false;
+    if (heads < 1 || width % heads || width > INT32_MAX)
         return tg_fail(&params->error, "multihead %s: %lld heads do not divide a width of %lld, or it is too large", name,
                        (long long)heads, (long long)width);
     layer->in_proj_weight = tg_param(params, name, "in_proj_weight", TG_SHAPE(3 * width, width),

@@ -75,7 +75,7 @@ static tg_tensor *run_direction(const stepper_walk *w, const tg_lstm_weights *we
 tg_tensor *stepper_lstm(const stepper_walk *w, const tg_lstm *lstm, tg_tensor *x, tg_tensor **last)
 {
     const bool both = lstm->directions == 2;
-    tg_tensor *states[2], *ends[2], *y;
+    tg_tensor *states[2] = {NULL}, *ends[2] = {NULL}, *y;
     for (int d = 0; d < lstm->directions; d++) {
         tg_scope_begin(w->tape, !both ? "LSTM" : d ? "backward in time" : "forward in time");
         states[d] = run_direction(w, &lstm->weights[0][d], lstm->hidden, x, d == 1, !both ? "" : d ? "←" : "→");

@@ -111,8 +111,9 @@ bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_schedul
     tg_params *file = tg_params_new(0); /* looked at before the model changes */
     bool good = tg_params_load(file, path) || tc_fail("%s; train without --resume into another checkpoint", tg_params_error(file));
     const char *version = tg_params_metadata(file, version_key), *text = tg_params_metadata(file, progress_key);
-    if (good && (!version || !text)) good = tc_fail("%s: this is no checkpoint of textclf: name another with --checkpoint", path);
-    if (good && strcmp(version, format_version)) {
+    if (good && (!version || !text)) {
+        good = tc_fail("%s: this is no checkpoint of textclf: name another with --checkpoint", path);
+    } else if (good && strcmp(version, format_version)) {
         good = tc_fail("%s: the checkpoint has format %.20s and this program reads %s: use the program that wrote it", path, version,
                        format_version);
     }

@@ -27,7 +27,7 @@ void tc_page_put(tc_page *page, const char *format, ...)
 {
     va_list values;
     FILE *const stream = page->stream;
-        va_start(values, format);
+    va_start(values, format);
     for (const char *p = format; stream && *p; p++) {
         char rule[16] = "%"; /* one conversion, such as %.1f */
         if (*p != '%') {
@@ -39,8 +39,7 @@ void tc_page_put(tc_page *page, const char *format, ...)
         p += length;
         if (*p == '%') fputc('%', stream);
         else if (*p == 'f') fprintf(stream, rule, va_arg(values, double));
-        else if (*p == 'd' && length) fprintf(stream, rule, va_arg(values, long long));
-        else if (*p == 'd') fprintf(stream, rule, va_arg(values, int));
+        else if (*p == 'd') fprintf(stream, "%lld", length ? va_arg(values, long long) : va_arg(values, int)); /* %lld, %d */
         else {
             const int most = length ? va_arg(values, int) : -1; /* %.*s */
             const char *text = va_arg(values, const char *);

@@ -38,10 +38,12 @@ static bool wrong_width(const loader *l, int64_t width)
 /* Whether a text starts with the header of word2vec's formats, a line of the number of words and the width. */
 static bool is_header(const char *text, long long *count, long long *width)
 {
-    int end = 0;
-    if (sscanf(text, "%lld %lld%n", count, width, &end) != 2 || end == 0) return false;
-    while (text[end] == ' ' || text[end] == '\r') end++;
-    return !text[end] || text[end] == '\n';
+    char *at, *end;
+    *count = strtoll(text, &at, 10);
+    *width = strtoll(at, &end, 10);
+    if (at == text || end == at || !strchr(" \t", *at)) return false;
+    while (*end == ' ' || *end == '\r') end++;
+    return !*end || *end == '\n';
 }
 
 /* ---- text: a word, which may have blanks in it, and its numbers ---- */
