@@ -182,6 +182,14 @@ static bool step(check *c, const batch *in, run *r)
     return !tg_tape_error(r->tape);
 }
 
+/* Why a run gave nothing; NULL: it has all that a run has. */
+static const char *error_of(const run *r)
+{
+    const char *error = tg_tape_error(r->tape);
+    assert(error || (r->x && r->y && r->gradients));
+    return error;
+}
+
 static run pass(check *c, const batch *in, const char *when)
 {
     run r = {.tape = tg_tape_new(1)};
@@ -220,6 +228,9 @@ static bool same_row(check *c, tg_layer_check which, const char *when, const cha
 {
     const int64_t width = like->shape[like->ndim - 1], count = like->ndim == 3 ? length * width : width;
     if (!a || !b) return a == b || say(c, which, false, "%s: %s is there once, and once not", when, what);
+    if (like->ndim != like_b->ndim || width != like_b->shape[like_b->ndim - 1])
+        return say(c, which, false, "%s: %s is %s, not %s", when, what, tg_text_of(like_b->ndim, like_b->shape).text,
+                   tg_text_of(like->ndim, like->shape).text);
     a += row * (like->size / like->shape[0]), b += other * (like_b->size / like_b->shape[0]);
     for (int64_t i = 0; i < count; i++)
         if (!same_bits(a[i], b[i]))
@@ -232,10 +243,10 @@ static bool same_row(check *c, tg_layer_check which, const char *when, const cha
 /* A pass over batch `in_b` gives what run a, over batch `in`, gave. */
 static bool same_run(check *c, tg_layer_check which, const char *when, const run *a, const batch *in, const batch *in_b)
 {
-    const char *error = tg_tape_error(a->tape);
+    const char *error = error_of(a);
     if (error) return say(c, which, false, "at first: %s", error);
     run b = pass(c, in_b, when);
-    error = tg_tape_error(b.tape);
+    error = error_of(&b);
     bool same = !error || say(c, which, false, "%s: %s", when, error);
     for (int64_t k = 0; same && k < in_b->rows; k++) {
         const int64_t row = in_b->first + k;
@@ -272,7 +283,7 @@ static void check_runs(check *c)
         return;
     }
     run r = pass(c, &ordinary, "forward or backward pass");
-    const char *error = tg_tape_error(r.tape);
+    const char *error = error_of(&r);
     bool fine = !error || say(c, me, false, "%s", error);
     for (int64_t k = 0; fine && k < tg_params_count(c->params); k++) {
         const tg_tensor *p = tg_params_at(c->params, k);
@@ -316,7 +327,7 @@ static void check_threads(check *c)
     char when[64];
     begin(c, 1, NULL);
     run one = pass(c, &many, "at first");
-    const char *error = tg_tape_error(one.tape);
+    const char *error = error_of(&one);
     if (error)
         same = say(c, TG_LAYER_THREADS, false, "x %s: %s", tg_text_of(TG_SHAPE(many.rows, many.time, c->layer->input)).text,
                    error);
@@ -431,9 +442,13 @@ static bool full_length(check *c)
     batch unsaid = said;
     unsaid.said = UNSAID;
     run a = pass(c, &said, "at full length"), b = pass(c, &unsaid, "with tg_full_length()");
-    const char *error = tg_tape_error(b.tape);
-    bool same = !error || say(c, TG_LAYER_PADDING, false, "with tg_full_length(): %s", error);
-    for (int64_t i = 0; same && a.y && i < a.y->size; i++) {
+    const char *said_error = error_of(&a), *error = error_of(&b);
+    bool same = (!said_error || say(c, TG_LAYER_PADDING, false, "at full length: %s", said_error)) &&
+                (!error || say(c, TG_LAYER_PADDING, false, "with tg_full_length(): %s", error));
+    if (same && !tg_has_shape(b.y, a.y->ndim, a.y->shape))
+        same = say(c, TG_LAYER_PADDING, false, "with tg_full_length(): the result is %s, and %s where lengths say so",
+                   tg_text_of(b.y->ndim, b.y->shape).text, tg_text_of(a.y->ndim, a.y->shape).text);
+    for (int64_t i = 0; same && i < a.y->size; i++) {
         const double was = (double)a.y->data[i], is = (double)b.y->data[i];
         if (!(fabs(is - was) <= 1e-4 * fmax(1, fabs(was))))
             same = say(c, TG_LAYER_PADDING, false, "with tg_full_length(): result %lld is %.9g, and %.9g where lengths say so", (long long)i, is, was);

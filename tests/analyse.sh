@@ -54,9 +54,11 @@ analyse_valgrind() {
     rm -r "$folder"
 }
 
-# gcc's analyser, over everything that is built
+# gcc's analyser, over the library and the programs. Left out, and why: the tests, which may crash where there is no memory; and
+# uninitialized values, for gcc 12 does not see that a loop fills an array (clang-tidy and Valgrind have an eye on them).
 analyse_analyzer() {
-    build build-analyzer -Dtests=enabled -Dexamples=enabled -Dbuildtype=debugoptimized -Dwerror=true -Dc_args=-fanalyzer
+    build build-analyzer -Dtests=disabled -Dexamples=enabled -Dbuildtype=debugoptimized -Dwerror=true \
+        '-Dc_args=-fanalyzer -Wno-analyzer-use-of-uninitialized-value'
 }
 
 # .clang-tidy says what is looked for, and why not for the rest.
