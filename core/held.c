@@ -18,8 +18,7 @@ static const tg_real *pack(tg_param_entry *entry)
     tg_params *params = w->params;
     while (atomic_flag_test_and_set(&params->packing)) {}
     if (!atomic_load(&entry->packed)) {
-        const size_t size = (size_t)tg_gemm_pack_size(w->shape[1], w->shape[0]);
-        tg_real *packed = tg_arena_alloc(&params->packed, size * sizeof *packed);
+        tg_real *packed = tg_arena_alloc(&params->packed, tg_bytes_of(tg_gemm_pack_size(w->shape[1], w->shape[0])));
         if (packed) TG_RUN(tg_k_gemm_pack)(w->shape[1], w->shape[0], (tg_matrix){w->data, 1, w->shape[1]}, packed);
         atomic_store(&entry->packed, packed);
     }

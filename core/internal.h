@@ -39,6 +39,12 @@ void *tg_arena_alloc(tg_arena *arena, size_t bytes);
 void tg_arena_reset(tg_arena *arena);
 void tg_arena_free(tg_arena *arena);
 
+/* Bytes of so many numbers; where they are more than there can be, SIZE_MAX, which no arena has. */
+static inline size_t tg_bytes_of(int64_t count)
+{
+    return (uint64_t)count <= SIZE_MAX / sizeof(tg_real) ? (size_t)count * sizeof(tg_real) : SIZE_MAX;
+}
+
 /* Number of elements of a shape, or -1 where a size is negative, ndim out of range, or the bytes overflow. */
 int64_t tg_shape_size(int ndim, const int64_t *shape);
 

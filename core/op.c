@@ -210,7 +210,7 @@ bool tg_axes_fit(tg_tape *tape, const char *name, const tg_tensor *x, int count,
 tg_real *tg_save(tg_node *node, int64_t count)
 {
     assert(count >= 0);
-    return tg_tape_alloc(node->tape, (size_t)count * sizeof(tg_real));
+    return tg_tape_alloc(node->tape, tg_bytes_of(count));
 }
 
 void *tg_scratch_bytes(tg_node *node, size_t bytes)
@@ -223,7 +223,7 @@ void *tg_scratch_bytes(tg_node *node, size_t bytes)
 tg_real *tg_scratch(tg_node *node, int64_t count)
 {
     assert(count >= 0);
-    return tg_scratch_bytes(node, (size_t)count * sizeof(tg_real));
+    return tg_scratch_bytes(node, tg_bytes_of(count));
 }
 
 tg_real *tg_grad_target(tg_node *node, int input, bool *add)

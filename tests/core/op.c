@@ -142,9 +142,38 @@ START_TEST(outputs_that_cannot_be)
 }
 END_TEST
 
-/* ---- no derivative: the sign ---- */
+/* ---- memory of which a size_t cannot count the bytes ---- */
 
 static bool test_like_shape(tg_node *node) { return tg_output_like(node, node->inputs[0]) != NULL; }
+
+typedef struct greedy_attributes {
+    tg_real *(*ask)(tg_node *node, int64_t count);
+    int64_t count;
+} greedy_attributes;
+
+static void test_greedy_forward(tg_node *node)
+{
+    const greedy_attributes *a = node->attributes;
+    a->ask(node, a->count);
+}
+TG_OP(test_greedy, "test_greedy", .attribute_size = sizeof(greedy_attributes), .shape = test_like_shape,
+      .forward = test_greedy_forward);
+
+START_TEST(more_bytes_than_there_are)
+{
+    const int64_t most = (int64_t)(SIZE_MAX / sizeof(tg_real)), counts[] = {most, most + 1, most + 2, INT64_MAX};
+    tg_tape *tape = tg_tape_new(1);
+    for (int k = 0; k < 2 * (int)COUNT(counts); k++) {
+        greedy_attributes attributes = {k % 2 ? tg_save : tg_scratch, counts[k / 2]};
+        tg_tensor *x = tg_constant(tape, NULL, TG_SHAPE(1));
+        ck_assert_ptr_null(tg_apply(tape, &test_greedy, &attributes, 1, &x, NULL));
+        test_expect_error(tape, "out of memory", NULL);
+    }
+    test_end(tape, NULL);
+}
+END_TEST
+
+/* ---- no derivative: the sign ---- */
 
 static void test_sign_forward(tg_node *node)
 {
@@ -311,6 +340,7 @@ Suite *op_suite(void)
     tcase_add_test(tc, shape_rules_refuse);
     tcase_add_test(tc, a_shape_rule_that_fails_without_a_word);
     tcase_add_test(tc, outputs_that_cannot_be);
+    tcase_add_test(tc, more_bytes_than_there_are);
     tcase_add_test(tc, an_operator_without_a_derivative);
     tcase_add_test(tc, optional_inputs);
     tcase_add_test(tc, a_constant_input_wants_no_gradient);
