@@ -110,7 +110,7 @@ static void each_head(tg_node *node, void (*function)(head *a), void *context)
 {
     const attention_attributes *op = node->attributes;
     const int64_t tasks = op->batch * op->heads, wide = op->d > op->dv ? op->d : op->dv;
-    const int64_t side = wide > KEYS ? wide : KEYS, pack = op->how.one_query ? 0 : tg_gemm_pack_size(side, side);
+    const int64_t pack = op->how.one_query ? 0 : tg_gemm_pack_size(KEYS, wide); /* of the other shape it is no more */
     const int64_t each = 5 * TILE + 5 * pack + 2 * op->tq;
     const int64_t work = tasks * op->tq * op->tk * wide;
     const int64_t threads = work > 4 * TG_PARALLEL_WORK ? least(tg_threads(true), tasks) : 1;
