@@ -92,6 +92,9 @@ check 'predict --top: not both labels, the likeliest first' \
 run predict --json --top 1 reviews.st 'a "wonderful" film'
 check 'predict --json: not the object' \
     python3 -c 'import json; a = json.load(open("out")); assert a["text"] == "a \"wonderful\" film" and list(a["probabilities"]) == [a["label"]]'
+touch -t 206001010000 reviews.st
+run predict reviews.st 'written in 2060'
+ran 0 'predict, a model dated 2060'
 run predict -- reviews.st '-- dashes'
 ran 0 'predict --'
 
