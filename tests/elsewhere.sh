@@ -41,7 +41,7 @@ private_apt() {
     touch "$root/apt/status"
     apt-get -q -o "APT::Architecture=$architecture" -o "APT::Architectures::=$architecture" -o "Dir::State=$root/apt" \
         -o "Dir::State::status=$root/apt/status" -o "Dir::Cache=$root/apt" -o "Dir::Etc::sourceparts=$sources" \
-        -o APT::Sandbox::User= -o Acquire::Languages=none "$@"
+        -o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
 }
 
 # once ROOT COMMAND ...: a command that fills a folder, unless it has filled it before; what it says matters only if it fails
@@ -59,50 +59,52 @@ once() {
     touch "$folder/complete"
 }
 
-# unpack ROOT ARCHITECTURE: the libraries that the tests need, for another processor, in ROOT/usr
+# unpack ROOT ARCHITECTURE: the libraries that the tests need, for another processor, in ROOT, where pkg-config is told that they are
 unpack() {
     cd "$1"
     private_apt "$1" "$2" /etc/apt/sources.list.d update || true # a list that is not to be had matters if a package is in no other
     private_apt "$1" "$2" /etc/apt/sources.list.d download check libsubunit-dev libsubunit0 libjansson-dev libjansson4 \
-        libutf8proc-dev libutf8proc2 libstb-dev libstb0
+        libutf8proc-dev libutf8proc2 libstb-dev libstb0 libc6
     for package in *.deb; do dpkg-deb -x "$package" .; done
+    sed -i "s|=/usr|=$1/usr|" usr/lib/*/pkgconfig/*.pc
 }
 
-# cross ROOT COMPILER FAMILY LIBRARIES LINK_ARGUMENTS [WRAPPER]: meson's description of another machine, whose libraries are in
-# ROOT/usr/lib/LIBRARIES; lists as meson writes them
+# listed WORDS: a list, as meson writes it
+listed() { echo "['$(echo "$1" | sed "s/ /', '/g")']"; }
+
+# cross FAMILY TOOLS LIBRARIES ARGUMENTS [WRAPPER]: meson's description of another machine, for which TOOLS-gcc compiles by ARGUMENTS
 cross() {
     cat <<END
 [binaries]
-c = '$2-gcc'
+c = $(listed "$2-gcc $4")
 ar = '$2-ar'
 strip = '$2-strip'
 pkg-config = 'pkg-config'
-${6:+exe_wrapper = [$6]}
+${5:+exe_wrapper = $(listed "$5")}
 [properties]
-sys_root = '$1'
-pkg_config_libdir = '$1/usr/lib/$4/pkgconfig'
-needs_exe_wrapper = $([ -n "${6:-}" ] && echo true || echo false)
-[built-in options]
-c_args = ['-isystem', '$1/usr/include']
-c_link_args = ['-L$1/usr/lib/$4', $5]
+pkg_config_libdir = '$3/pkgconfig'
+needs_exe_wrapper = $([ -n "${5:-}" ] && echo true || echo false)
 [host_machine]
 system = 'linux'
-cpu_family = '$3'
-cpu = '$3'
+cpu_family = '$1'
+cpu = '$1'
 endian = 'little'
 END
 }
 
-# This machine runs it: programs name the C library that Debian's gcc for i686 brings along.
+# This machine runs it: programs name the C library that was unpacked. All tests, those too that compile programs.
 elsewhere_i386() {
-    install command i686-linux-gnu-gcc gcc-i686-linux-gnu
+    install command i686-linux-gnu-g++ g++-i686-linux-gnu
     root=$PWD/build-i386-root
     once "$root" unpack "$root" i386
-    cross "$root" i686-linux-gnu x86 i386-linux-gnu "'-Wl,--dynamic-linker=/usr/i686-linux-gnu/lib/ld-linux.so.2',
-        '-Wl,-rpath,/usr/i686-linux-gnu/lib:$root/usr/lib/i386-linux-gnu'" >"$root/cross"
+    libraries=$root/usr/lib/i386-linux-gnu
+    system=$root/lib/i386-linux-gnu
+    arguments="-isystem $root/usr/include -L$libraries -Wl,--dynamic-linker=$system/ld-linux.so.2"
+    arguments="$arguments -Wl,-rpath,$system:$libraries:/usr/i686-linux-gnu/lib"
+    cross x86 i686-linux-gnu "$libraries" "$arguments" >"$root/cross"
     # shellcheck disable=SC2086 -- a list of words
     build build-i386 $strict --cross-file "$root/cross"
-    run_tests build-i386
+    CXX="i686-linux-gnu-g++ $arguments" PKG_CONFIG_LIBDIR=$libraries/pkgconfig GCONV_PATH=$libraries/gconv run_tests build-i386
 }
 
 # qemu is slow: what the library consists of, and a model's life from training to explanation.
@@ -112,8 +114,7 @@ elsewhere_aarch64() {
     once "$root" unpack "$root" arm64
     libraries=$root/usr/lib/aarch64-linux-gnu
     qemu="qemu-aarch64-static -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=$libraries"
-    cross "$root" aarch64-linux-gnu aarch64 aarch64-linux-gnu "'-Wl,-rpath-link,$libraries'" \
-        "'$(echo "$qemu" | sed "s/ /', '/g")'" >"$root/cross"
+    cross aarch64 aarch64-linux-gnu "$libraries" "-isystem $root/usr/include -L$libraries -Wl,-rpath-link,$libraries" "$qemu" >"$root/cross"
     # shellcheck disable=SC2086 -- a list of words
     build build-aarch64 $strict --cross-file "$root/cross"
     set -- kernels custom_layer

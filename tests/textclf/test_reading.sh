@@ -27,7 +27,7 @@ sed 's/"/""/g; s/\(.*\)\t\(.*\)/7,"\1",\2\r/' rows.tsv | sed '1i\
 sed 's/"/""/g; s/\(.*\)\t\(.*\)/\2;"\1"/' rows.tsv >semicolons.csv
 sed 's/\(.*\)\t\(.*\)/__label__\2 \1/' rows.tsv >rows.txt
 sed 's/\(.*\)\t\(.*\)/\1 \2/' rows.tsv >last.txt
-iconv -f utf-8 -t utf-16 rows.csv >wide.csv
+env -u GCONV_PATH iconv -f utf-8 -t utf-16 rows.csv >wide.csv # by this machine's own tables, if textclf is another's
 form rows.csv 'CSV with a header, text is column "review", label is column "sentiment"'
 form rows.csv 'CSV with a header, text is column "review", label is column "sentiment"' --text 2 --label Sentiment
 form semicolons.csv 'CSV split by ";" without a header, text is column 2, label is column 1'
