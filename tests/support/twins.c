@@ -100,7 +100,7 @@ tg_tensor *test_twin_attention(tg_tape *tape, const tg_additive_attention *layer
 {
     if (!x) return NULL;
     int64_t B = x->shape[0], T = x->shape[1];
-    uint8_t keep[MAX_MASK];
+    uint8_t keep[MAX_MASK] = {0}; /* gcc for Arm cannot see that without a position none is read */
     x = tg_masked_fill(tape, x, mask_of(keep, lengths, B, T), 0);
     tg_tensor *u = tg_matmul_transposed(tape, x, false, layer->proj_weight, true);
     u = tg_tanh(tape, tg_add(tape, u, layer->proj_bias));
