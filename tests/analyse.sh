@@ -89,12 +89,4 @@ analyse_coverage() {
     gcovr -r . --gcov-executable "$PWD/build-coverage/gcov.sh" $(printf ' -f %s/' $library) --fail-under-line 95 build-coverage
 }
 
-[ $# -gt 0 ] || set -- asan tsan valgrind analyzer tidy cppcheck coverage
-for kind in "$@"; do
-    case $kind in
-        asan | tsan | valgrind | analyzer | tidy | cppcheck | coverage) ;;
-        *) echo "analyse.sh: what is $kind?" >&2; exit 2 ;;
-    esac
-    echo "== $kind"
-    "analyse_$kind"
-done
+each_kind analyse 'asan tsan valgrind analyzer tidy cppcheck coverage' "$@"

@@ -59,7 +59,7 @@ once() {
     touch "$folder/complete"
 }
 
-# unpack ROOT ARCHITECTURE: the libraries that the tests need, for another processor, in ROOT, where pkg-config is told that they are
+# unpack ROOT ARCHITECTURE: the libraries that the tests need, for another processor, in ROOT, which pkg-config learns
 unpack() {
     cd "$1"
     private_apt "$1" "$2" /etc/apt/sources.list.d update || true # a list that is not to be had matters if a package is in no other
@@ -72,7 +72,8 @@ unpack() {
 # listed WORDS: a list, as meson writes it
 listed() { echo "['$(echo "$1" | sed "s/ /', '/g")']"; }
 
-# cross FAMILY TOOLS LIBRARIES ARGUMENTS [WRAPPER]: meson's description of another machine, for which TOOLS-gcc compiles by ARGUMENTS
+# cross FAMILY TOOLS LIBRARIES ARGUMENTS [WRAPPER]: meson's description of another machine, for which TOOLS-gcc compiles with
+# ARGUMENTS
 cross() {
     cat <<END
 [binaries]
@@ -114,7 +115,8 @@ elsewhere_aarch64() {
     once "$root" unpack "$root" arm64
     libraries=$root/usr/lib/aarch64-linux-gnu
     qemu="qemu-aarch64-static -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=$libraries"
-    cross aarch64 aarch64-linux-gnu "$libraries" "-isystem $root/usr/include -L$libraries -Wl,-rpath-link,$libraries" "$qemu" >"$root/cross"
+    arguments="-isystem $root/usr/include -L$libraries -Wl,-rpath-link,$libraries"
+    cross aarch64 aarch64-linux-gnu "$libraries" "$arguments" "$qemu" >"$root/cross"
     # shellcheck disable=SC2086 -- a list of words
     build build-aarch64 $strict --cross-file "$root/cross"
     set -- kernels custom_layer
@@ -177,12 +179,4 @@ elsewhere_musl() {
     sh tests/bits/bits.sh build-musl/bits
 }
 
-[ $# -gt 0 ] || set -- openmp O0 O3 clang i386 aarch64 musl
-for kind in "$@"; do
-    case $kind in
-        openmp | O0 | O3 | clang | i386 | aarch64 | musl) ;;
-        *) echo "elsewhere.sh: what is $kind?" >&2; exit 2 ;;
-    esac
-    echo "== $kind"
-    "elsewhere_$kind"
-done
+each_kind elsewhere 'openmp O0 O3 clang i386 aarch64 musl' "$@"

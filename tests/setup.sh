@@ -1,5 +1,5 @@
-# Sourced by tests/run.sh and examples/quickstart.sh, with the repository's root as the working folder: installs what is
-# missing, and builds. Debian and Ubuntu are known; elsewhere it says what is needed.
+# Sourced by run.sh, analyse.sh and elsewhere.sh here and by examples/quickstart.sh, with the repository's root as the working
+# folder: installs what is missing, builds, and runs tests. Debian and Ubuntu are known; elsewhere it says what is needed.
 
 # have KIND NAME: whether a command, a pkg-config module, a file or a font file is there
 have() {
@@ -78,4 +78,21 @@ run_tests() {
     awk '/^Ok:/ { ok = $2 } /^(Fail|Timeout|Unexpected Pass):/ { failed += $NF } /^Skipped:/ { skipped = $2 }
          END { printf "%d passed, %d failed, %d skipped\n", ok, failed, skipped }' "$folder/meson-logs/testlog.txt"
     return $status
+}
+
+# each_kind SCRIPT KINDS [KIND ...]: runs SCRIPT_KIND for each KIND of a list of KINDS, or for all of that
+each_kind() {
+    script=$1
+    kinds=$2
+    shift 2
+    # shellcheck disable=SC2086 -- a list of words
+    [ $# -gt 0 ] || set -- $kinds
+    for kind in "$@"; do
+        case " $kinds " in
+            *" $kind "*) ;;
+            *) echo "$script.sh: what is $kind?" >&2; exit 2 ;;
+        esac
+        echo "== $kind"
+        "${script}_$kind"
+    done
 }
