@@ -41,7 +41,8 @@ static void check_near(const pair *p, const char *which, const tg_real *got, con
 static double largest(const tg_real *numbers, int64_t count)
 {
     double most = 0;
-    for (int64_t i = 0; i < count; i++) most = fmax(most, fabs((double)numbers[i]));
+    for (int64_t i = 0; i < count; i++)
+        if (fabs((double)numbers[i]) > most) most = fabs((double)numbers[i]); /* gcc 12 for Arm breaks off at loops of fmax here */
     return most;
 }
 
