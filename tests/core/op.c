@@ -161,7 +161,9 @@ TG_OP(test_greedy, "test_greedy", .attribute_size = sizeof(greedy_attributes), .
 
 START_TEST(more_bytes_than_there_are)
 {
-    const int64_t most = (int64_t)(SIZE_MAX / sizeof(tg_real)), counts[] = {most, most + 1, most + 2, INT64_MAX};
+    const int64_t most = (int64_t)(SIZE_MAX / sizeof(tg_real));
+    const int64_t no_size = SIZE_MAX < INT64_MAX ? (int64_t)SIZE_MAX + 2 : INT64_MAX; /* which a size_t would take for 1 */
+    const int64_t counts[] = {most, most + 1, most + 2, no_size, INT64_MAX};
     tg_tape *tape = tg_tape_new(1);
     for (int k = 0; k < 2 * (int)COUNT(counts); k++) {
         greedy_attributes attributes = {k % 2 ? tg_save : tg_scratch, counts[k / 2]};
