@@ -214,13 +214,17 @@ bool tg_axes_fit(tg_tape *tape, const char *name, const tg_tensor *x, int count,
 /* tg_keep_lengths, of lengths that an error calls `what`. */
 bool tg_keep_lengths_of(tg_node *node, const char *what, tg_ints *lengths, int64_t batch, int64_t time);
 
-/* C [m, n] (+)= A B, with B packed into scratch memory where it has to be; nothing after an error. In op_matmul.c. */
+/* C [m, n] = start + A B as tg_k_gemm has it, by way of scratch memory; nothing after an error. In op_matmul.c. */
 struct tg_matrix;
-void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, struct tg_matrix a, struct tg_matrix b, tg_real *c,
-                int64_t c_row, bool add);
+void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, struct tg_matrix a, struct tg_matrix b, const tg_real *start,
+                tg_real *c);
 
-/* C [m, out] (+)= A W^T for a weight [out, in]. */
-void tg_product_transposed(tg_node *node, int64_t m, struct tg_matrix a, const tg_tensor *weight, tg_real *c, bool add);
+/* dL/d(input) += A B, if it is wanted. */
+void tg_grad_product(tg_node *node, int input, int64_t m, int64_t n, int64_t k, struct tg_matrix a, struct tg_matrix b);
+
+/* C [m, out] = A W^T + bias for a weight [out, in] and a bias [out] or NULL. */
+void tg_product_transposed(tg_node *node, int64_t m, struct tg_matrix a, const tg_tensor *weight, const tg_tensor *bias,
+                           tg_real *c);
 
 /* W^T of a parameter [out, in] as products read it, packed once and kept while the parameters are held (tg_params_hold);
  * NULL when they are not. In held.c. */

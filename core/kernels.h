@@ -107,15 +107,26 @@ static inline bool tg_gemm_in_place(int64_t n, tg_matrix b) { return b.column ==
 /* Numbers that the packed form of a [k, n] matrix takes. */
 int64_t tg_gemm_pack_size(int64_t k, int64_t n);
 
+/* A left side is gathered, given the room, if it is transposed and its numbers lie so far apart that each is in a cache line of
+ * its own: a block of [rows, depth] at a time, with more rows where the product comes back to them for more columns. */
+enum { TG_GATHER_DEPTH = 512, TG_GATHER_COLUMNS = 576 };
+static inline bool tg_gemm_gathers(int64_t n, tg_matrix a) { return a.row == 1 && a.column > 256 && n >= 128; }
+static inline int64_t tg_gather_rows(int64_t n) { return n > TG_GATHER_COLUMNS ? 256 : 16; }
+static inline int64_t tg_gather_size(int64_t n) { return tg_gather_rows(n) * TG_GATHER_DEPTH; }
+
+/* Numbers that a product needs on the way: first for B, unless that is read in place, then for a block of A of each thread. */
+int64_t tg_gemm_room(int64_t n, int64_t k, tg_matrix a, tg_matrix b);
+
 TG_KERNEL_DECLARE(void, tg_k_gemm_pack, int64_t k, int64_t n, tg_matrix b, tg_real *packed);
 
-/* C [m, n] (+)= A [m, k] B [k, n]; b_row is the row stride of B, or 0 where it is packed, and c_row is C's. Shared among
- * threads when it is large enough and the caller is not inside a parallel region. */
+/* C [m, n] = start + A [m, k] B [k, n]; b_row is the row stride of B, or 0 where it is packed, and c_row is C's. `start` is NULL
+ * for 0, C itself to add to it, or a row [n] for every row of C. Shared among threads when it is large enough and the caller is
+ * not inside a parallel region. */
 TG_KERNEL_DECLARE(void, tg_k_gemm, int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row,
-                  tg_real *c, int64_t c_row, bool add);
+                  const tg_real *start, tg_real *c, int64_t c_row);
 
-/* The same with B packed on the way, into memory of tg_gemm_pack_size, by the threads that read it. */
-TG_KERNEL_DECLARE(void, tg_k_gemm_once, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *packed,
-                  tg_real *c, int64_t c_row, bool add);
+/* The same from any B, packed by the threads that read it, and A gathered; `room` is tg_gemm_room numbers. */
+TG_KERNEL_DECLARE(void, tg_k_gemm_once, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, const tg_real *start,
+                  tg_real *c, int64_t c_row, tg_real *room);
 
 #endif

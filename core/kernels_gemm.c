@@ -3,8 +3,8 @@
  * B's columns are cut into panels of at most PANEL_VECS vectors; where B is packed they stand one after the other, each row by
  * row and filled up with zeros to whole vectors. A tile of C, at most TILE_ROWS rows of one panel, stays in registers while k
  * runs: each row broadcasts one number of A and multiplies it into the panel's vectors. A is read where it stands, or, transposed
- * with rows far apart, from a copy of LINE of its columns. k is cut into blocks of K_BLOCK, so that the rows of A and the panel
- * stay in cache; between blocks the tile waits in C, which changes no bit. */
+ * with rows far apart, from copies of LINE of its columns. k is cut into blocks, so that the rows of A and the panel stay in
+ * cache; between blocks the tile waits in C, which changes no bit. */
 #include "simd.h"
 
 #if defined(__AVX512F__)
@@ -12,7 +12,8 @@ enum { TILE_ROWS = 8, PANEL_VECS = 3 }; /* 24 sums, 3 of B, 1 of A: of 32 regist
 #else
 enum { TILE_ROWS = 6, PANEL_VECS = 2 }; /* 12 sums, 2 of B, 1 of A: of 16 registers */
 #endif
-enum { K_BLOCK = 512, N_BLOCK = 576, GATHER_PANELS = 4, LINE = 16 /* floats of a cache line */ };
+enum { K_BLOCK = TG_GATHER_DEPTH, PANELS = TG_GATHER_COLUMNS / (PANEL_VECS * VEC_WIDTH), GATHER_PANELS = 4 };
+enum { LINE = 16 }; /* floats of a cache line */
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #ifdef __clang__
@@ -115,7 +116,7 @@ ALWAYS_INLINE void tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_rea
 #define TILE_CASES(rows) TILE_CASE(rows, 1) TILE_CASE(rows, 2)
 #endif
 
-static void any_tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row, tg_real *c, int64_t c_row,
+ALWAYS_INLINE void any_tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row, tg_real *c, int64_t c_row,
                      int last, bool add)
 {
     switch (rows * 4 + vecs) {
@@ -130,20 +131,19 @@ static void any_tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *
 typedef struct product {
     int64_t m, n, k, b_row, c_row;
     tg_matrix a;
-    const tg_real *b;
+    const tg_real *b, *start; /* as tg_k_gemm has it */
     tg_real *c;
-    bool add;
 } product;
 
-/* The part of A^T that `rows` rows of C read, whose numbers lie far apart, close together. */
-static tg_matrix gather(int64_t rows, int64_t k, tg_matrix a, tg_real *to)
+/* The part of A^T that `rows` rows of C read, whose numbers lie far apart, close together: LINE rows of C after LINE others. */
+static void gather(int64_t rows, int64_t k, tg_matrix a, tg_real *to)
 {
-    for (int64_t p = 0; p < k; p++) {
-        if (rows == LINE) memcpy(to + p * LINE, a.data + p * a.column, LINE * sizeof *to);
-        else
-            for (int64_t i = 0; i < rows; i++) to[p * LINE + i] = a.data[i + p * a.column];
-    }
-    return (tg_matrix){to, 1, LINE};
+    for (int64_t i = 0; i < rows; i += LINE, to += k * LINE)
+        for (int64_t p = 0; p < k; p++) {
+            const tg_real *from = a.data + i + p * a.column;
+            if (rows - i >= LINE) memcpy(to + p * LINE, from, LINE * sizeof *to); /* a size known here costs no call */
+            else memcpy(to + p * LINE, from, (size_t)(rows - i) * sizeof *to);
+        }
 }
 
 /* Rows r0 .. r1 - 1 of the panels p0 .. p1 - 1, over one block of k; a reads the first of these rows. */
@@ -153,44 +153,47 @@ static void block(const product *g, int64_t k0, int64_t k1, tg_matrix a, int64_t
     for (int64_t t = 0; t < tiles; t++) {
         int64_t row = r0 + t * (r1 - r0) / tiles, end = r0 + (t + 1) * (r1 - r0) / tiles;
         tg_matrix a_tile = {a.data + (row - r0) * a.row, a.row, a.column};
-        for (int64_t panel = p0; panel < p1; panel++) {
-            int64_t first = panel_start(g->n, panel), vecs = panel_start(g->n, panel + 1) - first;
-            int64_t over = (first + vecs) * VEC_WIDTH - g->n;
-            int64_t b_row = g->b_row ? g->b_row : vecs * VEC_WIDTH;
+        for (int64_t panel = p0, first = panel_start(g->n, p0), next; panel < p1; panel++, first = next) {
+            next = panel_start(g->n, panel + 1);
+            const int64_t vecs = next - first, over = next * VEC_WIDTH > g->n ? next * VEC_WIDTH - g->n : 0;
+            const int64_t b_row = g->b_row ? g->b_row : vecs * VEC_WIDTH;
+            tg_real *c = g->c + row * g->c_row + first * VEC_WIDTH;
+            for (int64_t i = row; k0 == 0 && g->start && g->start != g->c && i < end; i++)
+                memcpy(c + (i - row) * g->c_row, g->start + first * VEC_WIDTH, (size_t)(vecs * VEC_WIDTH - over) * sizeof *c);
             any_tile((int)(end - row), (int)vecs, k1 - k0, a_tile,
-                     g->b + first * VEC_WIDTH * (g->b_row ? 1 : g->k) + k0 * b_row, b_row,
-                     g->c + row * g->c_row + first * VEC_WIDTH, g->c_row, (int)(VEC_WIDTH - (over > 0 ? over : 0)),
-                     g->add || k0 > 0);
+                     g->b + first * VEC_WIDTH * (g->b_row ? 1 : g->k) + k0 * b_row, b_row, c, g->c_row,
+                     (int)(VEC_WIDTH - over), g->start || k0 > 0);
         }
     }
 }
 
-/* The same, with A's part gathered where that pays: several panels read it. */
-static void blocks(const product *g, int64_t k0, int64_t k1, int64_t r0, int64_t r1, int64_t p0, int64_t p1)
+/* The same for many panels and rows: A's part is gathered once, if there is room, and B's comes in parts that stay in cache. */
+static void blocks(const product *g, int64_t k0, int64_t k1, int64_t r0, int64_t r1, int64_t p0, int64_t p1, tg_real *gathered)
 {
-    tg_real gathered[LINE * K_BLOCK];
-    const bool far = p1 - p0 >= GATHER_PANELS && g->a.row == 1 && g->a.column > 256;
-    const int64_t step = far ? LINE : r1 - r0;
-    for (int64_t r = r0; r < r1; r += step) {
-        const int64_t end = r + step < r1 ? r + step : r1;
-        tg_matrix a = {g->a.data + r * g->a.row + k0 * g->a.column, g->a.row, g->a.column};
-        block(g, k0, k1, far ? gather(end - r, k1 - k0, a, gathered) : a, r, end, p0, p1);
-    }
+    const int64_t step = gathered ? LINE : r1 - r0;
+    tg_matrix a = {g->a.data + r0 * g->a.row + k0 * g->a.column, g->a.row, g->a.column};
+    if (gathered) gather(r1 - r0, k1 - k0, a, gathered);
+    for (int64_t p = p0; p < p1; p += PANELS)
+        for (int64_t r = r0; r < r1; r += step) {
+            if (gathered) a = (tg_matrix){gathered + (r - r0) * (k1 - k0), 1, LINE};
+            block(g, k0, k1, a, r, r + step < r1 ? r + step : r1, p, p + PANELS < p1 ? p + PANELS : p1);
+        }
 }
 
-static void part(const product *g, int64_t r0, int64_t r1, int64_t p0, int64_t p1)
+static void part(const product *g, int64_t r0, int64_t r1, int64_t p0, int64_t p1, tg_real *gathered)
 {
-    const int64_t step = N_BLOCK / (PANEL_VECS * VEC_WIDTH);
+    if (p1 - p0 < GATHER_PANELS) gathered = NULL; /* too few read it */
+    const int64_t step = gathered ? tg_gather_rows(g->n) : r1 - r0;
     int64_t k0 = 0;
     do { /* once even for k = 0, which clears C */
         int64_t k1 = k0 + K_BLOCK < g->k ? k0 + K_BLOCK : g->k;
-        for (int64_t p = p0; p < p1; p += step) blocks(g, k0, k1, r0, r1, p, p + step < p1 ? p + step : p1);
+        for (int64_t r = r0; r < r1; r += step) blocks(g, k0, k1, r, r + step < r1 ? r + step : r1, p0, p1, gathered);
         k0 = k1;
     } while (k0 < g->k);
 }
 
 /* Shares a product among threads. Where B is to be packed each thread packs the panels that it is going to read. */
-static void run(const product *g, const tg_matrix *unpacked, tg_real *packed)
+static void run(const product *g, const tg_matrix *unpacked, tg_real *packed, tg_real *gathered)
 {
     const int64_t m = g->m, all = panels(g->n);
     if (m == 0 || all == 0) return;
@@ -199,23 +202,26 @@ static void run(const product *g, const tg_matrix *unpacked, tg_real *packed)
     if (row_parts < 1 || (unpacked && all >= threads)) row_parts = 1;
     const int64_t panel_parts = threads / row_parts < all ? threads / row_parts : all, parts = row_parts * panel_parts;
     if (unpacked && (row_parts > 1 || parts == 1)) pack_panels(g->k, g->n, *unpacked, packed, 0, all), unpacked = NULL;
-    if (parts == 1) { part(g, 0, m, 0, all); return; } /* even a parallel region of one thread costs something */
+    if (parts == 1) { part(g, 0, m, 0, all, gathered); return; } /* even a parallel region of one thread costs something */
 #pragma omp parallel for schedule(static, 1)
     for (int64_t i = 0; i < parts; i++) {
         const int64_t r = i % row_parts, p = i / row_parts, p0 = p * all / panel_parts, p1 = (p + 1) * all / panel_parts;
         if (unpacked) pack_panels(g->k, g->n, *unpacked, packed, p0, p1);
-        part(g, r * m / row_parts, (r + 1) * m / row_parts, p0, p1);
+        part(g, r * m / row_parts, (r + 1) * m / row_parts, p0, p1, gathered ? gathered + i * tg_gather_size(g->n) : NULL);
     }
 }
 
-void TG_KERNEL(tg_k_gemm)(int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row, tg_real *c,
-                          int64_t c_row, bool add)
+void TG_KERNEL(tg_k_gemm)(int64_t m, int64_t n, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row, const tg_real *start,
+                          tg_real *c, int64_t c_row)
 {
-    run(&(product){m, n, k, b_row, c_row, a, b, c, add}, NULL, NULL);
+    run(&(product){m, n, k, b_row, c_row, a, b, start, c}, NULL, NULL, NULL);
 }
 
-void TG_KERNEL(tg_k_gemm_once)(int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *packed, tg_real *c,
-                               int64_t c_row, bool add)
+void TG_KERNEL(tg_k_gemm_once)(int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, const tg_real *start, tg_real *c,
+                               int64_t c_row, tg_real *room)
 {
-    run(&(product){m, n, k, 0, c_row, a, packed, c, add}, &b, packed);
+    const bool in_place = tg_gemm_in_place(n, b);
+    tg_real *gathered = tg_gemm_gathers(n, a) ? room + (in_place ? 0 : tg_gemm_pack_size(k, n)) : NULL;
+    run(&(product){m, n, k, in_place ? b.row : 0, c_row, a, in_place ? b.data : room, start, c}, in_place ? NULL : &b, room,
+        gathered);
 }

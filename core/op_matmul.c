@@ -45,6 +45,8 @@ static bool matmul_shape(tg_node *node)
     memcpy(shape, op->batch_shape, sizeof shape);
     shape[op->batch_ndim - 1] = op->m, shape[op->batch_ndim] = op->n;
     if (!tg_output(node, op->batch_ndim + 1, shape)) return false; /* from here on no product of sizes overflows */
+    for (int d = 0; b->ndim == 2 && !op->transpose[0] && d < op->batch_ndim; d++) /* one b: all rows of a are one product */
+        op->m *= op->batch_shape[d], op->batch_shape[d] = 1;
     const int64_t elements[3] = {op->m * op->k, op->k * op->n, op->m * op->n};
     tg_natural_strides(op->batch_ndim, op->batch_shape, op->batch_strides[2]);
     for (int d = 0; d < op->batch_ndim; d++)
@@ -80,38 +82,38 @@ static tg_matrix matrix(operand x, const tg_rows *at)
     return (tg_matrix){x.first.data + at->offset[x.which], x.first.row, x.first.column};
 }
 
-void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, tg_real *c, int64_t c_row,
-                bool add)
+void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, const tg_real *start,
+                tg_real *c)
 {
-    const bool in_place = tg_gemm_in_place(n, b);
-    tg_real *packed = in_place ? NULL : tg_scratch(node, tg_gemm_pack_size(k, n));
-    if (in_place) TG_RUN(tg_k_gemm)(m, n, k, a, b.data, b.row, c, c_row, add);
-    else if (packed) TG_RUN(tg_k_gemm_once)(m, n, k, a, b, packed, c, c_row, add);
+    tg_real *room = tg_scratch(node, tg_gemm_room(n, k, a, b));
+    if (room) TG_RUN(tg_k_gemm_once)(m, n, k, a, b, start, c, n, room);
 }
 
-void tg_product_transposed(tg_node *node, int64_t m, tg_matrix a, const tg_tensor *weight, tg_real *c, bool add)
+void tg_grad_product(tg_node *node, int input, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b)
+{
+    bool add;
+    tg_real *grad = tg_grad_target(node, input, &add);
+    if (grad) tg_product(node, m, n, k, a, b, add ? grad : NULL, grad);
+}
+
+void tg_product_transposed(tg_node *node, int64_t m, tg_matrix a, const tg_tensor *weight, const tg_tensor *bias, tg_real *c)
 {
     const int64_t n = weight->shape[0], k = weight->shape[1];
-    const tg_real *packed = tg_held(weight);
-    if (packed) TG_RUN(tg_k_gemm)(m, n, k, a, packed, 0, c, n, add);
-    else tg_product(node, m, n, k, a, (tg_matrix){weight->data, 1, k}, c, n, add);
+    const tg_real *packed = tg_held(weight), *start = bias ? bias->data : NULL;
+    if (packed) TG_RUN(tg_k_gemm)(m, n, k, a, packed, 0, start, c, n);
+    else tg_product(node, m, n, k, a, (tg_matrix){weight->data, 1, k}, start, c);
 }
 
-/* C [m, n] += A B over the whole batch. Where C is broadcast, `add` makes each product but the first add to it. */
+/* C [m, n] (+)= A B over the whole batch. */
 static void run_batch(tg_node *node, int64_t m, int64_t n, int64_t k, operand left, operand right, int which, tg_real *c,
                       bool add)
 {
     const matmul_attributes *op = node->attributes;
-    const bool in_place = tg_gemm_in_place(n, right.first);
-    tg_real *packed = in_place ? NULL : tg_scratch(node, tg_gemm_pack_size(k, n));
-    const tg_real *in_packed = NULL; /* a right side that several products share is packed once */
+    tg_real *room = tg_scratch(node, tg_gemm_room(n, k, left.first, right.first));
     tg_rows rows = tg_rows_start(op->batch_ndim, op->batch_shape, 3, op->batch_strides);
-    while ((packed || in_place) && tg_rows_next(&rows)) {
-        const tg_matrix b = matrix(right, &rows);
-        if (packed && b.data != in_packed) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
-        in_packed = b.data;
-        TG_RUN(tg_k_gemm)(m, n, k, matrix(left, &rows), packed ? packed : b.data, packed ? 0 : b.row,
-                          c + rows.offset[which], n, add);
+    while (room && tg_rows_next(&rows)) {
+        tg_real *at = c + rows.offset[which];
+        TG_RUN(tg_k_gemm_once)(m, n, k, matrix(left, &rows), matrix(right, &rows), add ? at : NULL, at, n, room);
     }
 }
 
@@ -125,14 +127,7 @@ static bool is_broadcast(const matmul_attributes *op, int which)
 static void matmul_forward(tg_node *node)
 {
     const matmul_attributes *op = node->attributes;
-    const operand a = input(node, 0), b = input(node, 1);
-    const tg_tensor *x = node->inputs[0], *y = node->outputs[0];
-    if (!op->transpose[0] && !is_broadcast(op, 0) && node->inputs[1]->ndim == 2) { /* one b: all rows of a in one product */
-        int64_t rows = op->k ? x->size / op->k : y->size / (op->n ? op->n : 1);
-        tg_product(node, rows, op->n, op->k, a.first, b.first, y->data, op->n, false);
-        return;
-    }
-    run_batch(node, op->m, op->n, op->k, a, b, 2, y->data, false);
+    run_batch(node, op->m, op->n, op->k, input(node, 0), input(node, 1), 2, node->outputs[0]->data, false);
 }
 
 /* Where a gradient goes: several matrices add up in one that was broadcast. */

@@ -157,7 +157,7 @@ static void multiply(const head *h, int64_t m, int64_t n, int64_t k, tg_matrix a
             TG_RUN(tg_k_axpy)(n, a.data[i * a.row + p * a.column], b.data + p * b.row, c + i * c_row);
     if (is_single(h)) return;
     if (pack && !in_place) TG_RUN(tg_k_gemm_pack)(k, n, b, packed);
-    TG_RUN(tg_k_gemm)(m, n, k, a, in_place ? b.data : packed, in_place ? b.row : 0, c, c_row, true);
+    TG_RUN(tg_k_gemm)(m, n, k, a, in_place ? b.data : packed, in_place ? b.row : 0, c, c, c_row);
 }
 
 static void pack_keys(const head *a, int64_t j0, int64_t n)
@@ -212,7 +212,7 @@ static void tile_scores(const head *a, tile t)
     const tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0);
     if (!is_product(a)) scores_by_pairs(a, t);
     else if (is_single(a)) dot_rows(t.n, op->d, (tg_real)op->how.scale, q.data, k, a->s);
-    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->d, q, a->k_t, 0, a->s, KEYS, false);
+    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->d, q, a->k_t, 0, NULL, a->s, KEYS);
     for (int64_t i = 0; i < t.rows; i++) {
         tg_real *s = a->s + i * KEYS, *r = a->r + i * KEYS;
         const int64_t *step = op->mask_strides, end = op->mask.causal ? least(t.n, t.i0 + i - t.j0 + 1) : t.n;
@@ -283,7 +283,7 @@ static void tile_again(const head *a, tile t, tg_look wanted, tg_real factor)
     tile_effect(a, t);
     tg_matrix dy = head_rows(a, a->node->outputs[0]->grad, op->tq, op->dv, t.i0);
     if (is_single(a)) dot_rows(t.n, op->dv, 1, dy.data, head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0), a->ds);
-    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->dv, dy, a->v_t, 0, a->ds, KEYS, false);
+    else TG_RUN(tg_k_gemm)(t.rows, t.n, op->dv, dy, a->v_t, 0, NULL, a->ds, KEYS);
     if (op->plain && wanted == TG_LOOK_SCORE_GRADS) {
         TG_RUN(tg_k_softmax_backward)(t.rows, t.n, KEYS, a->p, a->l + t.i0, factor, a->ds);
         return;

@@ -36,11 +36,8 @@ static double linear_flops(const tg_node *node)
 static void linear_forward(tg_node *node)
 {
     const linear_attributes *op = node->attributes;
-    const tg_tensor *b = node->inputs[2];
-    tg_real *y = node->outputs[0]->data;
-    for (int64_t r = 0; b && op->out && r < op->rows; r++)
-        memcpy(y + r * op->out, b->data, (size_t)op->out * sizeof *y);
-    tg_product_transposed(node, op->rows, (tg_matrix){node->inputs[0]->data, op->in, 1}, node->inputs[1], y, b != NULL);
+    const tg_matrix x = {node->inputs[0]->data, op->in, 1};
+    tg_product_transposed(node, op->rows, x, node->inputs[1], node->inputs[2], node->outputs[0]->data);
 }
 
 static void linear_backward(tg_node *node)
@@ -48,11 +45,8 @@ static void linear_backward(tg_node *node)
     const linear_attributes *op = node->attributes;
     const tg_real *dy = node->outputs[0]->grad;
     const tg_matrix x = {node->inputs[0]->data, op->in, 1}, w = {node->inputs[1]->data, op->in, 1};
-    bool add;
-    tg_real *dx = tg_grad_target(node, 0, &add);
-    if (dx) tg_product(node, op->rows, op->in, op->out, (tg_matrix){dy, op->out, 1}, w, dx, op->in, add); /* dx = dy W */
-    tg_real *dw = tg_grad_target(node, 1, &add);
-    if (dw) tg_product(node, op->out, op->in, op->rows, (tg_matrix){dy, 1, op->out}, x, dw, op->in, add); /* dW = dy^T x */
+    tg_grad_product(node, 0, op->rows, op->in, op->out, (tg_matrix){dy, op->out, 1}, w); /* dx = dy W */
+    tg_grad_product(node, 1, op->out, op->in, op->rows, (tg_matrix){dy, 1, op->out}, x); /* dW = dy^T x */
     tg_real *db = tg_grad(node, 2);
     if (db) TG_RUN(tg_k_add_rows)(op->rows, op->out, dy, op->out, db);
 }

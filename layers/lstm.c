@@ -187,7 +187,7 @@ static void project_input(tg_node *node, int k)
     const tg_real *b_ih = weight(node, k, B_IH)->data, *b_hh = weight(node, k, B_HH)->data;
     gather_input(op, k, node->inputs[X]->data, d->x);
     for (int64_t j = 0; j < width; j++) d->bias[j] = b_ih[j] + b_hh[j];
-    tg_product_transposed(node, op->n, (tg_matrix){d->x, op->input, 1}, weight(node, k, W_IH), d->gates, false);
+    tg_product_transposed(node, op->n, (tg_matrix){d->x, op->input, 1}, weight(node, k, W_IH), NULL, d->gates);
 }
 
 /* Where h of a step goes besides y: to the next step, or to the final state. */
@@ -211,9 +211,10 @@ static void forward_block(const tg_node *node, int k, int64_t first, int64_t las
     const int64_t hidden = op->hidden;
     for (int64_t t = 0; t < op->time && first < op->active[t]; t++) {
         int64_t end = last < op->active[t] ? last : op->active[t], row = op->offset[t] + first;
+        tg_real *gates = d->gates + row * 4 * hidden;
         if (t > 0 || node->inputs[H0])
             TG_RUN(tg_k_gemm)(end - first, 4 * hidden, hidden, (tg_matrix){d->before + row * hidden, hidden, 1},
-                              d->held ? d->held : d->packed, 0, d->gates + row * 4 * hidden, 4 * hidden, true);
+                              d->held ? d->held : d->packed, 0, gates, gates, 4 * hidden);
         for (int64_t rank = first; rank < end; rank++, row++) {
             tg_real *h = node->outputs[Y]->data + (token(op, k, rank, t) * op->directions + k) * hidden;
             tg_real *c = d->c + row * hidden;
@@ -286,7 +287,7 @@ static void backward_block(const tg_node *node, int k, int64_t first, int64_t la
         if (t > 0 || node->inputs[H0]) /* dh_(t-1) = dz_t W_hh */
             TG_RUN(tg_k_gemm)(end - first, hidden, 4 * hidden,
                               (tg_matrix){d->gates + (op->offset[t] + first) * 4 * hidden, 4 * hidden, 1}, d->packed, 0,
-                              d->dh + first * hidden, hidden, false);
+                              NULL, d->dh + first * hidden, hidden);
     }
 }
 
@@ -297,11 +298,8 @@ static void backward_products(tg_node *node, int k)
     const direction *d = &op->d[k];
     const int64_t width = 4 * op->hidden, first = FIRST_WEIGHT + k * WEIGHTS;
     const tg_matrix dz_t = {d->gates, 1, width};
-    bool add;
-    tg_real *dw = tg_grad_target(node, (int)first + W_IH, &add);
-    if (dw) tg_product(node, width, op->input, op->n, dz_t, (tg_matrix){d->x, op->input, 1}, dw, op->input, add);
-    dw = tg_grad_target(node, (int)first + W_HH, &add);
-    if (dw) tg_product(node, width, op->hidden, op->n, dz_t, (tg_matrix){d->before, op->hidden, 1}, dw, op->hidden, add);
+    tg_grad_product(node, (int)first + W_IH, width, op->input, op->n, dz_t, (tg_matrix){d->x, op->input, 1});
+    tg_grad_product(node, (int)first + W_HH, width, op->hidden, op->n, dz_t, (tg_matrix){d->before, op->hidden, 1});
     tg_real *sum = tg_scratch(node, width);
     if (!sum) return;
     memset(sum, 0, (size_t)width * sizeof *sum);
@@ -313,7 +311,7 @@ static void backward_products(tg_node *node, int k)
     tg_real *dx = tg_grad(node, X);
     if (!dx) return;
     tg_product(node, op->n, op->input, width, (tg_matrix){d->gates, width, 1},
-               (tg_matrix){weight(node, k, W_IH)->data, op->input, 1}, d->x, op->input, false);
+               (tg_matrix){weight(node, k, W_IH)->data, op->input, 1}, NULL, d->x);
     scatter_add_input(op, k, d->x, dx); /* d->x has served its turn */
 }
 

@@ -25,15 +25,14 @@ typedef struct product {
     bool transposed_a, transposed_b; /* as stored: [k, m], [n, k] */
     bool pack;                       /* in every step, where it has to be, or once before */
     tg_matrix a, b;
-    tg_real *packed, *c;
+    tg_real *packed, *c, *room;
 } product;
 
 static bool product_step(void *state)
 {
     const product *p = state;
-    const bool in_place = p->pack && tg_gemm_in_place(p->n, p->b);
-    if (p->pack && !in_place) TG_RUN(tg_k_gemm_once)(p->m, p->n, p->k, p->a, p->b, p->packed, p->c, p->n, false);
-    else TG_RUN(tg_k_gemm)(p->m, p->n, p->k, p->a, in_place ? p->b.data : p->packed, in_place ? p->b.row : 0, p->c, p->n, false);
+    if (p->pack) TG_RUN(tg_k_gemm_once)(p->m, p->n, p->k, p->a, p->b, NULL, p->c, p->n, p->room);
+    else TG_RUN(tg_k_gemm)(p->m, p->n, p->k, p->a, p->packed, 0, NULL, p->c, p->n);
     return true;
 }
 
@@ -56,10 +55,11 @@ static bool run_product(const bench *b, const char *name, product p, const char 
     tg_real *a_data = numbers(p.m * p.k, "a"), *b_data = numbers(p.k * p.n, "b");
     p.packed = numbers(tg_gemm_pack_size(p.k, p.n), "packed");
     p.c = numbers(p.m * p.n, "c");
-    bool good = (a_data && b_data && p.packed && p.c) || bench_fail("out of memory");
+    p.a = p.transposed_a ? (tg_matrix){a_data, 1, p.m} : (tg_matrix){a_data, p.k, 1};
+    p.b = p.transposed_b ? (tg_matrix){b_data, 1, p.k} : (tg_matrix){b_data, p.n, 1};
+    p.room = numbers(tg_gemm_room(p.n, p.k, p.a, p.b) + 1, "room");
+    bool good = (a_data && b_data && p.packed && p.c && p.room) || bench_fail("out of memory");
     if (good) {
-        p.a = p.transposed_a ? (tg_matrix){a_data, 1, p.m} : (tg_matrix){a_data, p.k, 1};
-        p.b = p.transposed_b ? (tg_matrix){b_data, 1, p.k} : (tg_matrix){b_data, p.n, 1};
         TG_RUN(tg_k_gemm_pack)(p.k, p.n, p.b, p.packed);
         good = bench_row(b, name, 2 * (double)p.m * (double)p.n * (double)p.k, product_step, &p, note);
         good = good && product_right(&p);
@@ -68,6 +68,7 @@ static bool run_product(const bench *b, const char *name, product p, const char 
     free(b_data);
     free(p.packed);
     free(p.c);
+    free(p.room);
     return good;
 }
 

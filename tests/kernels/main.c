@@ -30,8 +30,8 @@ typedef struct kernel_set {
     void (*add_rows)(int64_t, int64_t, const tg_real *, int64_t, tg_real *);
     void (*dropout_mask)(int64_t, uint64_t, uint64_t, uint32_t, tg_real, tg_real *);
     void (*gemm_pack)(int64_t, int64_t, tg_matrix, tg_real *);
-    void (*gemm)(int64_t, int64_t, int64_t, tg_matrix, const tg_real *, int64_t, tg_real *, int64_t, bool);
-    void (*gemm_once)(int64_t, int64_t, int64_t, tg_matrix, tg_matrix, tg_real *, tg_real *, int64_t, bool);
+    void (*gemm)(int64_t, int64_t, int64_t, tg_matrix, const tg_real *, int64_t, const tg_real *, tg_real *, int64_t);
+    void (*gemm_once)(int64_t, int64_t, int64_t, tg_matrix, tg_matrix, const tg_real *, tg_real *, int64_t, tg_real *);
     void (*lstm_gates)(int64_t, tg_real *, const tg_real *, const tg_real *, tg_real *, tg_real *);
     void (*lstm_gates_backward)(int64_t, tg_real *, const tg_real *, const tg_real *, const tg_real *, tg_real *);
     tg_real (*additive_score)(int64_t, const tg_real *, const tg_real *, const tg_real *);
@@ -206,20 +206,22 @@ END_TEST
 
 /* ---- matrix products ---- */
 
-static void check_gemm(const kernel_set *set, int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, bool add,
+/* `from`: 0 to start at 0, 1 to add to C, 2 to start at a row. */
+static void check_gemm(const kernel_set *set, int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, int from,
                        bool in_place)
 {
+    const tg_real *const starts[] = {NULL, c, b + 7}, *start = starts[from];
     tg_matrix left = {a, transpose_a ? 1 : k, transpose_a ? m : 1}, right = {b, transpose_b ? 1 : n, transpose_b ? k : 1};
     expect(tg_gemm_pack_size(k, n) <= (int64_t)COUNT(packed), "%s, size %d", set->name, (int)n);
     set->gemm_pack(k, n, right, packed);
     for (int64_t i = 0; i < m * n; i++) c[i] = 1;
     c[m * n] = 42;
-    if (in_place) set->gemm(m, n, k, left, b, n, c, n, add);
-    else if (m % 2) set->gemm(m, n, k, left, packed, 0, c, n, add);
-    else set->gemm_once(m, n, k, left, right, packed, c, n, add);
+    if (in_place) set->gemm(m, n, k, left, b, n, start, c, n);
+    else if (m % 2) set->gemm(m, n, k, left, packed, 0, start, c, n);
+    else set->gemm_once(m, n, k, left, right, start, c, n, packed);
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
-            double want = add ? 1 : 0;
+            double want = from == 2 ? (double)start[j] : from;
             for (int64_t p = 0; p < k; p++)
                 want += (double)left.data[i * left.row + p * left.column] * (double)right.data[p * right.row + j * right.column];
             expect(test_near((double)c[i * n + j], want, allowed(k)), "%s %dx%dx%d: [%d, %d] is %g, not %g", set->name,
@@ -235,12 +237,39 @@ START_TEST(products)
     EACH_SET(set)
     for (int64_t n = 1; n <= MOST; n++)
         for (size_t i = 0; i < COUNT(some); i++)
-            for (int way = 0; way < 8; way++) {
-                check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, way & 2, way & 4, false);
-                check_gemm(set, some[i], n, some[(i * 7 + 1) % COUNT(some)], way & 1, way & 2, way & 4, false);
+            for (int way = 0; way < 12; way++) {
+                check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, way & 2, way / 4, false);
+                check_gemm(set, some[i], n, some[(i * 7 + 1) % COUNT(some)], way & 1, way & 2, way / 4, false);
                 if (some[i] % 16 == 0 && !(way & 2))
-                    check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, false, way & 4, true);
+                    check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, false, way / 4, true);
             }
+}
+END_TEST
+
+/* A^T that is gathered first gives the bits of A^T that is read where it stands, for any share of threads, and writes nothing
+ * beyond its room. */
+START_TEST(gathered_products)
+{
+    enum { M = 531, N = 700, K = 520, GUARD = 16 };
+    static tg_real left[K * M], right[K * N], plain[M * N], gathered[M * N];
+    static const int64_t rows[] = {9, 300, 512, M}, columns[] = {128, 150, 592, N}, depths[] = {1, 17, 512, K};
+    test_fill(left, COUNT(left), 3, -1, 1);
+    test_fill(right, COUNT(right), 4, -1, 1);
+    EACH_SET(set)
+    for (size_t i = 0; i < COUNT(rows) * COUNT(columns); i++) {
+        const int64_t m = rows[i % 4], n = columns[i / 4], k = depths[(i + i / 4) % 4];
+        const tg_matrix at = {left, 1, M}, b_of = {right, i % 2 ? n : 1, i % 2 ? 1 : k};
+        const int64_t size = tg_gemm_room(n, k, at, b_of), pack = tg_gemm_pack_size(k, n);
+        tg_real *room = malloc(sizeof *room * (size_t)(size + pack + GUARD)), *to_pack = room + size + GUARD;
+        ck_assert(size >= tg_gather_size(n));
+        for (int64_t j = 0; j < GUARD; j++) room[size + j] = 42;
+        set->gemm_pack(k, n, b_of, to_pack);
+        set->gemm(m, n, k, at, to_pack, 0, NULL, plain, n);
+        set->gemm_once(m, n, k, at, b_of, NULL, gathered, n, room);
+        expect(memcmp(plain, gathered, sizeof *plain * (size_t)(m * n)) == 0, "%s, case %d", set->name, (int)i);
+        for (int64_t j = 0; j < GUARD; j++) expect(room[size + j] == 42, "%s, case %d wrote beyond its room", set->name, (int)i);
+        free(room);
+    }
 }
 END_TEST
 
@@ -386,7 +415,7 @@ static uint64_t fingerprint(const kernel_set *set, int64_t n)
     one = set->sum(n, a), h = hash(h, &one, sizeof one);
     one = set->dot(n, a, b), h = hash(h, &one, sizeof one);
     set->gemm_pack(n, MOST, (tg_matrix){b, MOST, 1}, packed);
-    set->gemm(MOST, MOST, n, (tg_matrix){a, MOST, 1}, packed, 0, c, MOST, false);
+    set->gemm(MOST, MOST, n, (tg_matrix){a, MOST, 1}, packed, 0, NULL, c, MOST);
     h = hash(h, c, sizeof(tg_real) * MOST * MOST);
     memcpy(p, b, sizeof p);
     set->lstm_gates(n, a, b, b, c, c + MOST), h = hash(hash(h, a, sizeof a), c, (size_t)n * sizeof *c);
@@ -424,6 +453,7 @@ static Suite *kernels_suite(void)
     tcase_add_test(tests, largest_keeps_nan);
     tcase_add_test(tests, dropout_words);
     tcase_add_test(tests, products);
+    tcase_add_test(tests, gathered_products);
     tcase_add_test(tests, lstm_rows);
     tcase_add_test(tests, pairs);
     tcase_add_test(tests, online_softmax);
