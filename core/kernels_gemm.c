@@ -117,7 +117,7 @@ ALWAYS_INLINE void tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_rea
 #endif
 
 ALWAYS_INLINE void any_tile(int rows, int vecs, int64_t k, tg_matrix a, const tg_real *b, int64_t b_row, tg_real *c, int64_t c_row,
-                     int last, bool add)
+                            int last, bool add)
 {
     switch (rows * 4 + vecs) {
         TILE_CASES(1) TILE_CASES(2) TILE_CASES(3) TILE_CASES(4) TILE_CASES(5) TILE_CASES(6)

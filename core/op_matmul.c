@@ -82,8 +82,7 @@ static tg_matrix matrix(operand x, const tg_rows *at)
     return (tg_matrix){x.first.data + at->offset[x.which], x.first.row, x.first.column};
 }
 
-void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, const tg_real *start,
-                tg_real *c)
+void tg_product(tg_node *node, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b, const tg_real *start, tg_real *c)
 {
     tg_real *room = tg_scratch(node, tg_gemm_room(n, k, a, b));
     if (room) TG_RUN(tg_k_gemm_once)(m, n, k, a, b, start, c, n, room);
@@ -105,8 +104,7 @@ void tg_product_transposed(tg_node *node, int64_t m, tg_matrix a, const tg_tenso
 }
 
 /* C [m, n] (+)= A B over the whole batch. */
-static void run_batch(tg_node *node, int64_t m, int64_t n, int64_t k, operand left, operand right, int which, tg_real *c,
-                      bool add)
+static void run_batch(tg_node *node, int64_t m, int64_t n, int64_t k, operand left, operand right, int which, tg_real *c, bool add)
 {
     const matmul_attributes *op = node->attributes;
     tg_real *room = tg_scratch(node, tg_gemm_room(n, k, left.first, right.first));
