@@ -111,7 +111,7 @@ int64_t tg_gemm_pack_size(int64_t k, int64_t n);
  * its own: a block of [rows, depth] at a time, with more rows where the product comes back to them for more columns. */
 enum { TG_GATHER_DEPTH = 512, TG_GATHER_COLUMNS = 576 };
 static inline bool tg_gemm_gathers(int64_t n, tg_matrix a) { return a.row == 1 && a.column > 256 && n >= 128; }
-static inline int64_t tg_gather_rows(int64_t n) { return n > TG_GATHER_COLUMNS ? 256 : 16; }
+static inline int64_t tg_gather_rows(int64_t n) { return n > TG_GATHER_COLUMNS ? 512 : 16; }
 static inline int64_t tg_gather_size(int64_t n) { return tg_gather_rows(n) * TG_GATHER_DEPTH; }
 
 /* Numbers that a product needs on the way: first for B, unless that is read in place, then for a block of A of each thread. */
