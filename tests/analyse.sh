@@ -15,6 +15,23 @@ of_suites() {
     for suite in $suites; do echo "$suite, $1"; done
 }
 
+# live COMMAND...: a model's life from training to explanation, in ten commands; COMMAND starts textclf
+live() {
+    folder=$(mktemp -d)
+    model=$folder/model.safetensors
+    for command in "train builtin:english --epochs 2 --ngrams 2 --max-pool --average 40 --word-dropout 0.1 --embedding 16 --hidden 16 \
+        --checkpoint $folder/ck --every 0 --report $folder/report.html -o $model" \
+        "train builtin:documents --encoder transformer --attention multihead --epochs 1 --embedding 16 --hidden 16 -o $folder/2" \
+        "check builtin:english builtin:chinese" "compare builtin:english --epochs 1 --embedding 8 --hidden 8 --seeds 1" "eval $model builtin:english" \
+        "predict $model good,_really_bad" "attend $model good_film -o $folder/a.png" "explain $model good_film -o $folder/e.html" \
+        "step $model good_film -o $folder/s.html" "tape $model good_film"; do
+        echo "textclf $command"
+        # shellcheck disable=SC2086 -- lists of words
+        "$@" $command >"$folder/out" || { cat "$folder/out"; return 1; }
+    done
+    rm -r "$folder"
+}
+
 analyse_asan() {
     build build-asan -Dtests=enabled -Dexamples=enabled -Dbuildtype=debugoptimized -Dwerror=true \
         -Db_sanitize=address,undefined -Db_lundef=false
@@ -22,14 +39,22 @@ analyse_asan() {
 }
 
 # By clang, whose libomp tells Archer where threads wait for each other: what libgomp does, TSan does not see, and it would
-# take every parallel loop for a race.
+# take every parallel loop for a race. What runs on four threads: not the double library, which has the same loops, nor the tests of
+# the command line, which are on one.
 analyse_tsan() {
     install command clang clang command clang libomp-dev
     llvm=$(dirname "$(dirname "$(readlink -f "$(command -v clang)")")")
     install file "$llvm/lib/clang/$(clang -dumpversion)/lib/linux/libclang_rt.tsan-x86_64.a" \
         "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev" file "$llvm/lib/libarcher.so" libomp-dev
     CC=clang build build-tsan -Dtests=enabled -Dexamples=enabled -Dbuildtype=debugoptimized -Dwerror=true -Db_sanitize=thread -Db_lundef=false
-    OMP_NUM_THREADS=4 OMP_TOOL_LIBRARIES=$llvm/lib/libarcher.so TSAN_OPTIONS=ignore_noninstrumented_modules=1 run_tests build-tsan
+    watch="env OMP_NUM_THREADS=4 OMP_TOOL_LIBRARIES=$llvm/lib/libarcher.so TSAN_OPTIONS=ignore_noninstrumented_modules=1"
+    # shellcheck disable=SC2086 -- a list of words
+    { of_suites float; printf '%s\n' kernels 'textclf, faults' 'fuzz, graph_float' 'fuzz, twins_float'; } | tr '\n' '\0' |
+        xargs -0 $watch meson test -C build-tsan --no-rebuild --print-errorlogs -t 10
+    # shellcheck disable=SC2086
+    live $watch build-tsan/textclf
+    # shellcheck disable=SC2086
+    COUNTS='2 4' $watch sh tests/bits/bits.sh build-tsan/tests/bits
 }
 
 # The suites against the float library, and a model's life from training to explanation. Valgrind knows no AVX-512, and says so to
@@ -39,25 +64,15 @@ analyse_valgrind() {
     build build-valgrind -Dtests=enabled -Dexamples=enabled -Dbuildtype=debugoptimized
     watch="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect"
     of_suites float | tr '\n' '\0' | xargs -0 meson test -C build-valgrind --no-rebuild --print-errorlogs -t 20 --wrapper "$watch" kernels
-    folder=$(mktemp -d)
-    model=$folder/model.safetensors
-    for command in "train builtin:english --epochs 2 --ngrams 2 --max-pool --average 40 --word-dropout 0.1 --embedding 16 --hidden 16 \
-        --checkpoint $folder/ck --every 0 --report $folder/report.html -o $model" \
-        "train builtin:documents --encoder transformer --attention multihead --epochs 1 --embedding 16 --hidden 16 -o $folder/2" \
-        "check builtin:english builtin:chinese" "compare builtin:english --epochs 1 --embedding 8 --hidden 8 --seeds 1" "eval $model builtin:english" \
-        "predict $model good,_really_bad" "attend $model good_film -o $folder/a.png" "explain $model good_film -o $folder/e.html" \
-        "step $model good_film -o $folder/s.html" "tape $model good_film"; do
-        echo "valgrind textclf $command"
-        # shellcheck disable=SC2086 -- lists of words
-        $watch build-valgrind/textclf $command >"$folder/out" || { cat "$folder/out"; return 1; }
-    done
-    rm -r "$folder"
+    # shellcheck disable=SC2086 -- a list of words
+    live $watch build-valgrind/textclf
 }
 
-# gcc's analyser, over the library and the programs. Left out, and why: the tests, which may crash where there is no memory; and
-# uninitialized values, for gcc 12 does not see that a loop fills an array (clang-tidy and Valgrind have an eye on them).
+# gcc's analyser, over the library and the programs, without optimization, which takes leaks out of its sight. Left out, and why: the
+# tests, which may crash where there is no memory; and uninitialized values, for gcc 12 does not see that a loop fills an array
+# (clang-tidy and Valgrind have an eye on them).
 analyse_analyzer() {
-    build build-analyzer -Dtests=disabled -Dexamples=enabled -Dbuildtype=debugoptimized -Dwerror=true \
+    build build-analyzer -Dtests=disabled -Dexamples=enabled -Dbuildtype=debug -Dwerror=true \
         '-Dc_args=-fanalyzer -Wno-analyzer-use-of-uninitialized-value'
 }
 
