@@ -37,11 +37,11 @@
 #ifndef TAPEGRAD_H
 #define TAPEGRAD_H
 
-#include "core/base.h"      /* the number type, sizes, the allocator */
-#include "core/tensor.h"    /* tensors; views of integers and masks */
-#include "core/tape.h"      /* the tape, its modes and errors, tg_backward */
-#include "core/ops.h"       /* the operators */
-#include "core/params.h"    /* parameters and their files */
+#include "core/base.h"   /* the number type, sizes, the allocator */
+#include "core/tensor.h" /* tensors; views of integers and masks */
+#include "core/tape.h"   /* the tape, its modes and errors, tg_backward */
+#include "core/ops.h"    /* the operators */
+#include "core/params.h" /* parameters and their files */
 #include "layers/linear.h"
 #include "layers/embedding.h"
 #include "layers/lstm.h"
@@ -49,11 +49,11 @@
 #include "layers/transformer.h"
 #include "layers/layer_norm.h"
 #include "layers/dropout.h"
-#include "optim/optim.h"    /* SGD, Adam, AdamW, clipping, learning rates */
-#include "core/op.h"        /* an operator of one's own */
-#include "inspect/gradcheck.h" /* is its gradient right? */
+#include "optim/optim.h"         /* SGD, Adam, AdamW, clipping, learning rates */
+#include "core/op.h"             /* an operator of one's own */
+#include "inspect/gradcheck.h"   /* is its gradient right? */
 #include "inspect/check_layer.h" /* is a layer right? */
-#include "inspect/inspect.h"   /* the tape in words and as a graph; where a NaN began */
-#include "core/random.h"    /* the generator */
+#include "inspect/inspect.h"     /* the tape in words and as a graph; where a NaN began */
+#include "core/random.h"         /* the generator */
 
 #endif

@@ -23,7 +23,8 @@
 #endif
 
 #define TG_EXPORT __attribute__((visibility("default"))) /* what programs may call */
-#define TG_PRINTF(format, first) __attribute__((__format__(__printf__, format, first))) /* arguments as of printf */
+#define TG_PRINTF(format, first) \
+    __attribute__((__format__(__printf__, format, first))) /* arguments as of printf */
 
 #define TG_VERSION "0.1.0" /* of these headers; README.md says what a version promises */
 
@@ -48,11 +49,12 @@ enum {
 /* TG_SHAPE(2, 3) passes a shape as the two arguments `int ndim, const int64_t *shape`, which are good during the call;
  * TG_SCALAR passes that of a single number. */
 #ifdef __cplusplus
-#define TG_SHAPE(...)                                                        \
-    static_cast<int>(std::initializer_list<int64_t>{__VA_ARGS__}.size()),    \
+#define TG_SHAPE(...)                                                     \
+    static_cast<int>(std::initializer_list<int64_t>{__VA_ARGS__}.size()), \
         std::initializer_list<int64_t>{__VA_ARGS__}.begin()
 #else
-#define TG_SHAPE(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
+#define TG_SHAPE(...) \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]) { __VA_ARGS__ }
 #endif
 #define TG_SCALAR 0, NULL /* the shape of a single number */
 

@@ -4,7 +4,8 @@
 #include "internal.h"
 #include "kernels.h"
 
-bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape, int64_t *strides)
+bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim,
+                          const int64_t *small_shape, int64_t *strides)
 {
     int64_t stride = 1;
     if (small_ndim > ndim) return false;
@@ -18,7 +19,8 @@ bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim, const 
     return true;
 }
 
-bool tg_broadcast(int n, const tg_tensor *const *x, int *ndim, int64_t *shape, int64_t strides[][TG_MAX_DIMS])
+bool tg_broadcast(int n, const tg_tensor *const *x, int *ndim, int64_t *shape,
+                  int64_t strides[][TG_MAX_DIMS])
 {
     *ndim = 0;
     for (int k = 0; k < n; k++) *ndim = x[k]->ndim > *ndim ? x[k]->ndim : *ndim;
@@ -34,9 +36,11 @@ bool tg_broadcast(int n, const tg_tensor *const *x, int *ndim, int64_t *shape, i
     return true;
 }
 
-tg_rows tg_rows_start(int ndim, const int64_t *shape, int operands, const int64_t strides[][TG_MAX_DIMS])
+tg_rows tg_rows_start(int ndim, const int64_t *shape, int operands,
+                      const int64_t strides[][TG_MAX_DIMS])
 {
-    tg_rows rows = {.ndim = ndim, .operands = operands, .shape = shape, .strides = strides, .length = 1};
+    tg_rows rows = {
+        .ndim = ndim, .operands = operands, .shape = shape, .strides = strides, .length = 1};
     if (ndim) rows.length = shape[ndim - 1];
     if (rows.length) rows.count = tg_shape_size(ndim, shape) / rows.length;
     for (int k = 0; k < operands; k++) rows.step[k] = ndim ? strides[k][ndim - 1] : 1;
@@ -50,21 +54,22 @@ bool tg_rows_next(tg_rows *rows)
         rows->index[d]++;
         for (int k = 0; k < rows->operands; k++) rows->offset[k] += rows->strides[k][d];
         if (rows->index[d] < rows->shape[d]) break;
-        for (int k = 0; k < rows->operands; k++) rows->offset[k] -= rows->strides[k][d] * rows->shape[d];
+        for (int k = 0; k < rows->operands; k++)
+            rows->offset[k] -= rows->strides[k][d] * rows->shape[d];
         rows->index[d] = 0;
     }
     rows->done++;
     return true;
 }
 
-void tg_natural_strides(int ndim, const int64_t *shape, int64_t *strides)
+void tg_contiguous_strides(int ndim, const int64_t *shape, int64_t *strides)
 {
     int64_t stride = 1;
     for (int d = ndim - 1; d >= 0; d--) strides[d] = stride, stride *= shape[d];
 }
 
-void tg_copy_strided(int ndim, const int64_t *shape, const tg_real *from, const int64_t *from_strides, tg_real *to,
-                     const int64_t *to_strides, bool add)
+void tg_copy_strided(int ndim, const int64_t *shape, const tg_real *from,
+                     const int64_t *from_strides, tg_real *to, const int64_t *to_strides, bool add)
 {
     int64_t strides[2][TG_MAX_DIMS] = {{0}};
     for (int d = 0; d < ndim; d++) strides[0][d] = from_strides[d], strides[1][d] = to_strides[d];
@@ -74,23 +79,25 @@ void tg_copy_strided(int ndim, const int64_t *shape, const tg_real *from, const 
         const tg_real *x = from + rows.offset[0];
         tg_real *y = to + rows.offset[1];
         if (from_step == 1 && to_step == 1 && !add) memcpy(y, x, (size_t)rows.length * sizeof *y);
-        else if (from_step == 1 && to_step == 1) TG_RUN(tg_k_add_rows)(1, rows.length, x, 0, y);
+        else if (from_step == 1 && to_step == 1)
+            TG_DISPATCH(tg_k_add_rows, 1, rows.length, x, 0, y);
         else
             for (int64_t i = 0; i < rows.length; i++)
                 y[i * to_step] = add ? y[i * to_step] + x[i * from_step] : x[i * from_step];
     }
 }
 
-void tg_grad_unbroadcast(tg_node *node, int input, int ndim, const int64_t *shape, const tg_real *full)
+void tg_input_grad_unbroadcast(tg_node *node, int input, int ndim, const int64_t *shape,
+                               const tg_real *full)
 {
     const tg_tensor *to = node->inputs[input];
-    tg_real *grad = tg_grad(node, input);
+    tg_real *grad = tg_input_grad(node, input);
     if (!grad) return;
     int64_t strides[1][TG_MAX_DIMS] = {{0}};
     tg_broadcast_strides(ndim, shape, to->ndim, to->shape, strides[0]);
     tg_rows rows = tg_rows_start(ndim, shape, 1, (const int64_t(*)[TG_MAX_DIMS])strides);
     for (; tg_rows_next(&rows); full += rows.length) {
-        if (rows.step[0] == 0) grad[rows.offset[0]] += TG_RUN(tg_k_sum)(rows.length, full);
-        else TG_RUN(tg_k_add_rows)(1, rows.length, full, 0, grad + rows.offset[0]);
+        if (rows.step[0] == 0) grad[rows.offset[0]] += TG_DISPATCH(tg_k_sum, rows.length, full);
+        else TG_DISPATCH(tg_k_add_rows, 1, rows.length, full, 0, grad + rows.offset[0]);
     }
 }

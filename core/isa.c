@@ -38,7 +38,7 @@ const char *tg_isa(void) { return level_names[tg_isa_level()]; }
 /* Any panel layout fills each column up to whole vectors, of at most 16 numbers. */
 int64_t tg_gemm_pack_size(int64_t k, int64_t n) { return k * ((n + 15) / 16 * 16); }
 
-int64_t tg_gemm_room(int64_t n, int64_t k, tg_matrix a, tg_matrix b)
+int64_t tg_gemm_workspace_size(int64_t n, int64_t k, tg_matrix a, tg_matrix b)
 {
     const int64_t of_a = tg_gemm_gathers(n, a) ? tg_threads(true) * tg_gather_size(n) : 0;
     return of_a + (tg_gemm_in_place(n, b) ? 0 : tg_gemm_pack_size(k, n));

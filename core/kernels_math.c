@@ -2,14 +2,15 @@
  * `omp simd` promises the compiler that rows do not overlap, other than one being the other; it asks for no OpenMP. */
 #include "simd.h"
 
-void TG_KERNEL(tg_k_exp_shifted)(int64_t n, const tg_real *x, tg_real shift, tg_real factor, tg_real *y)
+void TG_KERNEL(tg_k_exp_shifted)(int64_t n, const tg_real *x, tg_real shift, tg_real factor,
+                                 tg_real *y)
 {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) y[i] = factor * real_exp(x[i] - shift);
 }
 
-void TG_KERNEL(tg_k_softmax_backward)(int64_t rows, int64_t n, int64_t stride, const tg_real *y, const tg_real *sums,
-                                      tg_real factor, tg_real *dy)
+void TG_KERNEL(tg_k_softmax_backward)(int64_t rows, int64_t n, int64_t stride, const tg_real *y,
+                                      const tg_real *sums, tg_real factor, tg_real *dy)
 {
     for (int64_t r = 0; r < rows; r++, y += stride, dy += stride) {
         const tg_real sum = sums[r];
@@ -59,7 +60,10 @@ static inline tg_real sum_products(int64_t n, const tg_real *x, const tg_real *y
 
 tg_real TG_KERNEL(tg_k_sum)(int64_t n, const tg_real *x) { return sum_products(n, x, NULL); }
 
-tg_real TG_KERNEL(tg_k_dot)(int64_t n, const tg_real *x, const tg_real *y) { return sum_products(n, x, y); }
+tg_real TG_KERNEL(tg_k_dot)(int64_t n, const tg_real *x, const tg_real *y)
+{
+    return sum_products(n, x, y);
+}
 
 /* What comparing vectors gives: all bits set where it holds. */
 #ifdef TG_DOUBLE
@@ -104,8 +108,8 @@ void TG_KERNEL(tg_k_add_rows)(int64_t rows, int64_t n, const tg_real *x, int64_t
 
 /* ---- dropout ---- */
 
-void TG_KERNEL(tg_k_dropout_mask)(int64_t n, uint64_t key, uint64_t start, uint32_t threshold, tg_real scale,
-                                  tg_real *mask)
+void TG_KERNEL(tg_k_dropout_mask)(int64_t n, uint64_t key, uint64_t start, uint32_t threshold,
+                                  tg_real scale, tg_real *mask)
 {
     uint32_t words[4][LANES];
     uint64_t first = start / 4 * 4; /* the word that the sixteen blocks begin with */

@@ -51,7 +51,8 @@ static tg_chunk *add_chunk(tg_arena *arena, size_t bytes)
     tg_chunk **place = own ? &arena->chunks->next : &arena->chunks;
     *chunk = (tg_chunk){.next = *place, .size = size, .memory = (unsigned char *)start};
     *place = chunk;
-    arena->wanted = (arena->reserved += size) / 8; /* so that the number of chunks grows with the logarithm of the whole */
+    arena->wanted = (arena->reserved += size) /
+                    8; /* so that the number of chunks grows with the logarithm of the whole */
     return chunk;
 }
 
@@ -114,19 +115,20 @@ bool tg_has_shape(const tg_tensor *tensor, int ndim, const int64_t *shape)
     return tensor->ndim == ndim && memcmp(tensor->shape, shape, (size_t)ndim * sizeof *shape) == 0;
 }
 
-tg_text tg_text_of(int ndim, const int64_t *shape)
+tg_shape_string tg_shape_str(int ndim, const int64_t *shape)
 {
-    tg_text result = {"["};
+    tg_shape_string result = {"["};
     size_t used = 1, size = sizeof result.text;
     for (int d = 0; d < ndim && d < TG_MAX_DIMS; d++)
-        used += (size_t)snprintf(result.text + used, size - used, "%s%lld", d ? ", " : "", (long long)shape[d]);
+        used += (size_t)snprintf(result.text + used, size - used, "%s%lld", d ? ", " : "",
+                                 (long long)shape[d]);
     snprintf(result.text + used, size - used, "]");
     return result;
 }
 
 /* ---- sticky errors ---- */
 
-const char *tg_no_memory(const char *what, size_t bytes)
+const char *tg_out_of_memory_text(const char *what, size_t bytes)
 {
     static _Thread_local char text[64];
     snprintf(text, sizeof text, "out of memory: %zu bytes for %s", bytes, what);

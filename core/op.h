@@ -13,7 +13,7 @@
  *     static void cube_backward(tg_node *node)
  *     {
  *         const tg_real *x = node->inputs[0]->data, *dy = node->outputs[0]->grad;
- *         tg_real *dx = tg_grad(node, 0);
+ *         tg_real *dx = tg_input_grad(node, 0);
  *         for (int64_t i = 0; dx && i < node->inputs[0]->size; i++) dx[i] += dy[i] * 3 * x[i] * x[i];
  *     }
  *     TG_OP(cube, "cube", .shape = cube_shape, .forward = cube_forward, .backward = cube_backward);
@@ -35,18 +35,20 @@ typedef struct tg_node {
     tg_tape *tape;
     struct tg_node *previous, *next; /* in the order of the tape */
     int n_inputs, n_outputs;
-    tg_tensor **inputs;              /* an optional input may be NULL */
+    tg_tensor **inputs; /* an optional input may be NULL */
     tg_tensor *outputs[TG_MAX_OUTPUTS];
-    void *attributes;                /* the tape's copy of what was passed to tg_apply; the operator may write to it */
-    int64_t number;                  /* on the tape, from 0 */
-    const char *scope;               /* that the caller opened (tg_scope_begin), "a/b", or NULL */
+    void *
+        attributes; /* the tape's copy of what was passed to tg_apply; the operator may write to it */
+    int64_t number;    /* on the tape, from 0 */
+    const char *scope; /* that the caller opened (tg_scope_begin), "a/b", or NULL */
 } tg_node;
 
 /* What an operator is. */
 struct tg_op {
     const char *name;
-    size_t attribute_size; /* bytes that tg_apply copies from `attributes`; they may hold room for the operator's own */
-    unsigned optional;     /* bit i: input i may be NULL */
+    size_t
+        attribute_size; /* bytes that tg_apply copies from `attributes`; they may hold room for the operator's own */
+    unsigned optional; /* bit i: input i may be NULL */
 
     /* Checks the inputs and makes each output with tg_output and its like. False after tg_node_fail. */
     bool (*shape)(tg_node *node);
@@ -54,26 +56,28 @@ struct tg_op {
     /* Computes the outputs' data. What the backward pass needs goes to tg_save memory, by a pointer in the attributes. */
     void (*forward)(tg_node *node);
 
-    /* Adds to the gradients of the inputs (tg_grad) from outputs[k]->grad. With one output its gradient is there; with
+    /* Adds to the gradients of the inputs (tg_input_grad) from outputs[k]->grad. With one output its gradient is there; with
      * several, an output that nothing used has a NULL gradient. NULL: the operator has no derivative, and applying it to
      * something that requires one is an error. */
     void (*backward)(tg_node *node);
 
-    bool reads_rows;                       /* its shape rule refuses rows that wait for steps (tg_params_defer) */
-    bool stops_gradient;                   /* its outputs require no gradient, on purpose (detach) */
-    bool may_be_infinite;                  /* by its definition, as the logarithm of 0: tg_tape_watch looks for NaN only */
-    double (*flops)(const tg_node *node);  /* floating-point operations of the forward pass; may be NULL */
+    bool reads_rows;     /* its shape rule refuses rows that wait for steps (tg_params_defer) */
+    bool stops_gradient; /* its outputs require no gradient, on purpose (detach) */
+    bool
+        may_be_infinite; /* by its definition, as the logarithm of 0: tg_tape_detect_anomaly looks for NaN only */
+    double (*flops)(
+        const tg_node *node); /* floating-point operations of the forward pass; may be NULL */
 };
 
 /* TG_OP(identifier, "name", .shape = ..., ...); defines a static operator and enters it into the registry as the program
  * starts. In C++ it needs C++20, and the fields in their order. */
-#define TG_OP(identifier, text, ...)                                                          \
-    static const tg_op identifier = {.name = text, __VA_ARGS__};                              \
-    __attribute__((constructor)) static void tg_register_##identifier(void)                  \
-    {                                                                                         \
-        static tg_op_entry entry = {&identifier, NULL};                                       \
-        tg_op_register(&entry);                                                               \
-    }                                                                                         \
+#define TG_OP(identifier, text, ...)                                        \
+    static const tg_op identifier = {.name = text, __VA_ARGS__};            \
+    __attribute__((constructor)) static void tg_register_##identifier(void) \
+    {                                                                       \
+        static tg_op_entry entry = {&identifier, NULL};                     \
+        tg_op_register(&entry);                                             \
+    }                                                                       \
     struct tg_op
 
 /* The registry, a list of every operator of the library and of the program, by TG_OP. */
@@ -111,16 +115,17 @@ TG_EXPORT tg_tensor *tg_output(tg_node *node, int ndim, const int64_t *shape);
 TG_EXPORT tg_tensor *tg_output_like(tg_node *node, const tg_tensor *tensor);
 
 /* The next output as a view of an input's numbers in another shape of the same size. */
-TG_EXPORT tg_tensor *tg_output_view(tg_node *node, tg_tensor *input, int ndim, const int64_t *shape);
+TG_EXPORT tg_tensor *tg_output_view(tg_node *node, tg_tensor *input, int ndim,
+                                    const int64_t *shape);
 
 /* Copies the numbers that a view shows into the tape, so that they are still there in the backward pass. False, with the
  * error set, when there is no memory. */
-TG_EXPORT bool tg_keep_ints(tg_node *node, tg_ints *ints);
-TG_EXPORT bool tg_keep_mask(tg_node *node, tg_mask *mask);
+TG_EXPORT bool tg_copy_ints(tg_node *node, tg_ints *ints);
+TG_EXPORT bool tg_copy_mask(tg_node *node, tg_mask *mask);
 
 /* Checks `lengths` ([batch], each 0 .. time; or tg_full_length()) and replaces it by a copy of the tape's, full lengths
  * written out. False after an error. */
-TG_EXPORT bool tg_keep_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t time);
+TG_EXPORT bool tg_copy_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t time);
 
 /* ---- for forward and backward passes ---- */
 
@@ -130,10 +135,10 @@ TG_EXPORT tg_real *tg_save(tg_node *node, int64_t count);
 TG_EXPORT tg_real *tg_scratch(tg_node *node, int64_t count);
 
 /* Where to add dL/d(input i): cleared at its first use; NULL when nobody wants it. */
-TG_EXPORT tg_real *tg_grad(tg_node *node, int input);
+TG_EXPORT tg_real *tg_input_grad(tg_node *node, int input);
 
 /* The same without clearing: `*add` false says that the memory holds nothing yet and is to be written, all of it. */
-TG_EXPORT tg_real *tg_grad_target(tg_node *node, int input, bool *add);
+TG_EXPORT tg_real *tg_input_grad_target(tg_node *node, int input, bool *add);
 
 TG_END_DECLS
 #endif

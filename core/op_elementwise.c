@@ -16,7 +16,7 @@
  *     mul      y = a b              da = dy b                db = dy a
  *     div      y = a / b            da = dy / b              db = -dy y / b
  *     maximum  y = max(a, b)        da = dy [a > b]          db = dy [b > a]      half to each where a = b
- *     where    y = keep ? a : b     da = keep ? dy : 0       db = keep ? 0 : dy
+ *     where    y = mask ? a : b     da = mask ? dy : 0       db = mask ? 0 : dy
  *     dropout  y = a b,  b a constant that is drawn, 0 or 1 / (1 - p)
  *     binary_cross_entropy   y = max(a, 0) - a b + ln(1 + e^-|a|),  then its mean      da = dy (sigmoid(a) - b)
  *
@@ -31,11 +31,11 @@
 typedef struct run {
     const struct elementwise *op;
     int64_t n;
-    const tg_real *a, *b;    /* b is a where there is one operand */
-    const uint8_t *keep;     /* where's mask */
-    const int64_t *step;     /* of a, b, keep */
-    const tg_real *y, *dy;   /* in the forward pass both are `out` */
-    tg_real *out;            /* y, or this run's gradient of a or b */
+    const tg_real *a, *b;  /* b is a where there is one operand */
+    const uint8_t *mask;   /* where's mask */
+    const int64_t *step;   /* of a, b, mask */
+    const tg_real *y, *dy; /* in the forward pass both are `out` */
+    tg_real *out;          /* y, or this run's gradient of a or b */
 } run;
 
 typedef void (*run_function)(const run *r);
@@ -43,46 +43,51 @@ typedef void (*run_function)(const run *r);
 typedef struct elementwise {
     run_function forward, gradient[2];
     tg_real scale, shift;            /* affine's */
-    tg_mask keep;                    /* where's */
-    int64_t strides[3][TG_MAX_DIMS]; /* of a, b and keep in y's shape */
+    tg_mask mask;                    /* where's */
+    int64_t strides[3][TG_MAX_DIMS]; /* of a, b and mask in y's shape */
 } elementwise;
 
 static bool elementwise_shape(tg_node *node)
 {
     elementwise *op = node->attributes;
     const tg_tensor *a = node->inputs[0], *b = node->inputs[node->n_inputs - 1];
-    tg_tensor mask = {.ndim = op->keep.ndim};
+    tg_tensor mask = {.ndim = op->mask.ndim};
     int ndim;
     int64_t shape[TG_MAX_DIMS];
-    memcpy(mask.shape, op->keep.shape, sizeof mask.shape);
+    memcpy(mask.shape, op->mask.shape, sizeof mask.shape);
     if (tg_broadcast(3, (const tg_tensor *[]){a, b, &mask}, &ndim, shape, op->strides))
         return tg_output(node, ndim, shape) != NULL;
     const char *pair[] = {tg_tensor_text(node, a), tg_tensor_text(node, b)};
-    if (!op->keep.keep) return tg_node_fail(node, "%s and %s do not broadcast", pair[0], pair[1]);
-    return tg_node_fail(node, "mask %s, %s and %s do not broadcast", tg_tensor_text(node, &mask), pair[0], pair[1]);
+    if (!op->mask.data) return tg_node_fail(node, "%s and %s do not broadcast", pair[0], pair[1]);
+    return tg_node_fail(node, "mask %s, %s and %s do not broadcast", tg_tensor_text(node, &mask),
+                        pair[0], pair[1]);
 }
 
-static void take_run(const tg_node *node, run_function function, const tg_rows *at, int64_t at_y, const tg_real *dy,
-                     tg_real *out)
+static void take_run(const tg_node *node, run_function function, const tg_rows *at, int64_t at_y,
+                     const tg_real *dy, tg_real *out)
 {
     const elementwise *op = node->attributes;
     const tg_tensor *a = node->inputs[0], *b = node->inputs[node->n_inputs - 1];
-    const uint8_t *keep = op->keep.keep ? op->keep.keep + at->offset[2] : NULL;
-    function(&(run){op, at->length, a->data + at->offset[0], b->data + at->offset[1], keep, at->step,
-                    node->outputs[0]->data + at_y, dy + at_y, out + at_y});
+    const uint8_t *mask = op->mask.data ? op->mask.data + at->offset[2] : NULL;
+    function(&(run){op, at->length, a->data + at->offset[0], b->data + at->offset[1], mask,
+                    at->step, node->outputs[0]->data + at_y, dy + at_y, out + at_y});
 }
 
 static void walk(const tg_node *node, run_function function, const tg_real *dy, tg_real *out)
 {
     enum { RUN = 4096 };
     const elementwise *op = node->attributes;
-    const tg_tensor *a = node->inputs[0], *b = node->inputs[node->n_inputs - 1], *y = node->outputs[0];
-    const bool same = a->size == y->size && b->size == y->size && !op->keep.keep;
+    const tg_tensor *a = node->inputs[0], *b = node->inputs[node->n_inputs - 1],
+                    *y = node->outputs[0];
+    const bool same = a->size == y->size && b->size == y->size && !op->mask.data;
     tg_rows rows = tg_rows_start(y->ndim, y->shape, 3, op->strides);
-    for (int64_t i = 0; !same && tg_rows_next(&rows); i += rows.length) take_run(node, function, &rows, i, dy, out);
+    for (int64_t i = 0; !same && tg_rows_next(&rows); i += rows.length)
+        take_run(node, function, &rows, i, dy, out);
 #pragma omp parallel for if (y->size > TG_PARALLEL_WORK)
     for (int64_t i = 0; i < (same ? y->size : 0); i += RUN) {
-        const tg_rows piece = {.length = y->size - i < RUN ? y->size - i : RUN, .offset = {i, i}, .step = {1, 1}};
+        const tg_rows piece = {.length = y->size - i < RUN ? y->size - i : RUN,
+                               .offset = {i, i},
+                               .step = {1, 1}};
         take_run(node, function, &piece, i, dy, out);
     }
 }
@@ -100,48 +105,50 @@ static void elementwise_backward(tg_node *node)
     for (int i = 0; i < node->n_inputs; i++) {
         if (!node->inputs[i]->requires_grad) continue;
         bool add = true;
-        tg_real *grad = node->inputs[i]->size == y->size ? tg_grad_target(node, i, &add) : NULL;
+        tg_real *grad = node->inputs[i]->size == y->size ? tg_input_grad_target(node, i, &add)
+                                                         : NULL;
         if (add) grad = tg_scratch(node, y->size);
         if (!grad) return;
         walk(node, op->gradient[i], y->grad, grad);
-        if (add) tg_grad_unbroadcast(node, i, y->ndim, y->shape, grad);
+        if (add) tg_input_grad_unbroadcast(node, i, y->ndim, y->shape, grad);
     }
 }
 
 /* ---- runs ---- */
 
 /* The expression of number i of a run, from a, b, y and dy. */
-#define RUN_LOOP(a_step, b_step, expression)                                                                 \
-        for (int64_t i = 0; i < n; i++) {                                                                    \
-            const tg_real a = r->a[i * (a_step)], b = r->b[i * (b_step)], y = r->y[i], dy = r->dy[i];        \
-            (void)a, (void)b, (void)y, (void)dy;                                                             \
-            r->out[i] = (expression);                                                                        \
-        }
-#define RUN_FUNCTION(name, expression)                                                                       \
-    static void name(const run *r)                                                                           \
-    {                                                                                                        \
-        const int64_t n = r->n, *step = r->step;                                                             \
-        if (step[0] == 1 && step[1] == 1) RUN_LOOP(1, 1, expression)                                         \
-        else RUN_LOOP(step[0], step[1], expression)                                                          \
+#define RUN_LOOP(a_step, b_step, expression)                                                      \
+    for (int64_t i = 0; i < n; i++) {                                                             \
+        const tg_real a = r->a[i * (a_step)], b = r->b[i * (b_step)], y = r->y[i], dy = r->dy[i]; \
+        (void)a, (void)b, (void)y, (void)dy;                                                      \
+        r->out[i] = (expression);                                                                 \
     }
-#define KEEP r->keep[i * r->step[2]]
+#define RUN_FUNCTION(name, expression)                               \
+    static void name(const run *r)                                   \
+    {                                                                \
+        const int64_t n = r->n, *step = r->step;                     \
+        if (step[0] == 1 && step[1] == 1) RUN_LOOP(1, 1, expression) \
+        else RUN_LOOP(step[0], step[1], expression)                  \
+    }
+#define MASK r->mask[i * r->step[2]]
 
-#define OPERATOR(identifier)                                                                                 \
-    TG_OP(identifier##_op, #identifier, .attribute_size = sizeof(elementwise), .shape = elementwise_shape,   \
-          .forward = elementwise_forward, .backward = elementwise_backward)
-#define UNARY_OPERATOR(identifier)                                                                           \
-    OPERATOR(identifier);                                                                                    \
-    tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x)                                                  \
-    {                                                                                                        \
-        elementwise op = {.forward = identifier##_forward, .gradient = {identifier##_grad}};                 \
-        return tg_apply_1(tape, &identifier##_op, &op, x);                                                            \
+#define OPERATOR(identifier)                                                   \
+    TG_OP(identifier##_op, #identifier, .attribute_size = sizeof(elementwise), \
+          .shape = elementwise_shape, .forward = elementwise_forward,          \
+          .backward = elementwise_backward)
+#define UNARY_OPERATOR(identifier)                                                           \
+    OPERATOR(identifier);                                                                    \
+    tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x)                                  \
+    {                                                                                        \
+        elementwise op = {.forward = identifier##_forward, .gradient = {identifier##_grad}}; \
+        return tg_apply_1(tape, &identifier##_op, &op, x);                                   \
     }
-#define BINARY_OPERATOR(identifier, grad_a, grad_b)                                                          \
-    OPERATOR(identifier);                                                                                    \
-    tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *a, tg_tensor *b)                                    \
-    {                                                                                                        \
-        elementwise op = {.forward = identifier##_forward, .gradient = {grad_a, grad_b}};                    \
-        return tg_apply(tape, &identifier##_op, &op, 2, (tg_tensor *[]){a, b}, NULL);                        \
+#define BINARY_OPERATOR(identifier, grad_a, grad_b)                                       \
+    OPERATOR(identifier);                                                                 \
+    tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *a, tg_tensor *b)                 \
+    {                                                                                     \
+        elementwise op = {.forward = identifier##_forward, .gradient = {grad_a, grad_b}}; \
+        return tg_apply(tape, &identifier##_op, &op, 2, (tg_tensor *[]){a, b}, NULL);     \
     }
 
 /* ---- on one tensor ---- */
@@ -150,8 +157,8 @@ RUN_FUNCTION(neg_forward, -a)
 RUN_FUNCTION(neg_grad, -dy)
 UNARY_OPERATOR(neg)
 
-static void exp_forward(const run *r) { TG_RUN(tg_k_exp_shifted)(r->n, r->a, 0, 1, r->out); }
-RUN_FUNCTION(exp_grad, dy * y)
+static void exp_forward(const run *r) { TG_DISPATCH(tg_k_exp_shifted, r->n, r->a, 0, 1, r->out); }
+RUN_FUNCTION(exp_grad, dy *y)
 UNARY_OPERATOR(exp)
 
 RUN_FUNCTION(log_forward, log(a))
@@ -162,16 +169,16 @@ RUN_FUNCTION(sqrt_forward, sqrt(a))
 RUN_FUNCTION(sqrt_grad, dy / (2 * y))
 UNARY_OPERATOR(sqrt)
 
-RUN_FUNCTION(square_forward, a * a)
+RUN_FUNCTION(square_forward, a *a)
 RUN_FUNCTION(square_grad, dy * 2 * a)
 UNARY_OPERATOR(square)
 
-static void tanh_forward(const run *r) { TG_RUN(tg_k_tanh)(r->n, r->a, r->out); }
-RUN_FUNCTION(tanh_grad, dy * (1 - y * y))
+static void tanh_forward(const run *r) { TG_DISPATCH(tg_k_tanh, r->n, r->a, r->out); }
+RUN_FUNCTION(tanh_grad, dy *(1 - y * y))
 UNARY_OPERATOR(tanh)
 
-static void sigmoid_forward(const run *r) { TG_RUN(tg_k_sigmoid)(r->n, r->a, r->out); }
-RUN_FUNCTION(sigmoid_grad, dy * y * (1 - y))
+static void sigmoid_forward(const run *r) { TG_DISPATCH(tg_k_sigmoid, r->n, r->a, r->out); }
+RUN_FUNCTION(sigmoid_grad, dy *y *(1 - y))
 UNARY_OPERATOR(sigmoid)
 
 RUN_FUNCTION(relu_forward, a > 0 || a != a ? a : 0)
@@ -180,13 +187,16 @@ UNARY_OPERATOR(relu)
 
 /* Phi(x) = erfc(-x / sqrt 2) / 2, which keeps its digits far below 0, and phi(x) = e^(-x^2 / 2) / sqrt(2 pi). In double, for C
  * libraries round erfc of a float each in their own way. */
-static tg_real distribution(tg_real x) { return (tg_real)(erfc((double)x * -0.7071067811865476) / 2); }
+static tg_real distribution(tg_real x)
+{
+    return (tg_real)(erfc((double)x * -0.7071067811865476) / 2);
+}
 static tg_real density(tg_real x) { return exp(-x * x / 2) * (tg_real)0.3989422804014327; }
-RUN_FUNCTION(gelu_forward, a * distribution(a))
-RUN_FUNCTION(gelu_grad, dy * (distribution(a) + a * density(a)))
+RUN_FUNCTION(gelu_forward, a *distribution(a))
+RUN_FUNCTION(gelu_grad, dy *(distribution(a) + a * density(a)))
 UNARY_OPERATOR(gelu)
 
-RUN_FUNCTION(affine_forward, r->op->scale * a + r->op->shift)
+RUN_FUNCTION(affine_forward, r->op->scale *a + r->op->shift)
 RUN_FUNCTION(affine_grad, dy * r->op->scale)
 OPERATOR(affine);
 tg_tensor *tg_affine(tg_tape *tape, tg_tensor *x, double scale, double shift)
@@ -205,14 +215,14 @@ BINARY_OPERATOR(add, pass_dy, pass_dy)
 RUN_FUNCTION(sub_forward, a - b)
 BINARY_OPERATOR(sub, pass_dy, neg_grad)
 
-RUN_FUNCTION(mul_forward, a * b)
-RUN_FUNCTION(mul_grad_a, dy * b)
-RUN_FUNCTION(mul_grad_b, dy * a)
+RUN_FUNCTION(mul_forward, a *b)
+RUN_FUNCTION(mul_grad_a, dy *b)
+RUN_FUNCTION(mul_grad_b, dy *a)
 BINARY_OPERATOR(mul, mul_grad_a, mul_grad_b)
 
 RUN_FUNCTION(div_forward, a / b)
 RUN_FUNCTION(div_grad_a, dy / b)
-RUN_FUNCTION(div_grad_b, -dy * y / b)
+RUN_FUNCTION(div_grad_b, -dy *y / b)
 BINARY_OPERATOR(div, div_grad_a, div_grad_b)
 
 RUN_FUNCTION(maximum_forward, a > b || a != a ? a : b)
@@ -222,61 +232,66 @@ BINARY_OPERATOR(maximum, maximum_grad_a, maximum_grad_b)
 
 /* ---- by a mask ---- */
 
-RUN_FUNCTION(choose, KEEP ? a : b)
-RUN_FUNCTION(where_grad_a, KEEP ? dy : 0)
-RUN_FUNCTION(where_grad_b, KEEP ? 0 : dy)
+RUN_FUNCTION(choose, MASK ? a : b)
+RUN_FUNCTION(where_grad_a, MASK ? dy : 0)
+RUN_FUNCTION(where_grad_b, MASK ? 0 : dy)
 
 /* Whole rows, where the mask chooses those. */
 static void where_forward(const run *r)
 {
-    const bool whole = r->step[2] == 0 && r->step[*r->keep ? 0 : 1] == 1;
-    if (whole) memcpy(r->out, *r->keep ? r->a : r->b, (size_t)r->n * sizeof *r->out);
+    const bool whole = r->step[2] == 0 && r->step[*r->mask ? 0 : 1] == 1;
+    if (whole) memcpy(r->out, *r->mask ? r->a : r->b, (size_t)r->n * sizeof *r->out);
     else choose(r);
 }
 
 static bool where_shape(tg_node *node)
 {
     elementwise *op = node->attributes;
-    return tg_keep_mask(node, &op->keep) && elementwise_shape(node);
+    return tg_copy_mask(node, &op->mask) && elementwise_shape(node);
 }
 
-TG_OP(where_op, "where", .may_be_infinite = true, .attribute_size = sizeof(elementwise), .shape = where_shape,
-      .forward = elementwise_forward, .backward = elementwise_backward);
+TG_OP(where_op, "where", .may_be_infinite = true, .attribute_size = sizeof(elementwise),
+      .shape = where_shape, .forward = elementwise_forward, .backward = elementwise_backward);
 
-tg_tensor *tg_where(tg_tape *tape, tg_mask keep, tg_tensor *a, tg_tensor *b)
+tg_tensor *tg_where(tg_tape *tape, tg_mask mask, tg_tensor *a, tg_tensor *b)
 {
-    elementwise op = {.forward = where_forward, .gradient = {where_grad_a, where_grad_b}, .keep = keep};
+    elementwise op = {.forward = where_forward,
+                      .gradient = {where_grad_a, where_grad_b},
+                      .mask = mask};
     return tg_apply(tape, &where_op, &op, 2, (tg_tensor *[]){a, b}, NULL);
 }
 
-tg_tensor *tg_masked_fill(tg_tape *tape, tg_tensor *x, tg_mask keep, double value)
+tg_tensor *tg_where_scalar(tg_tape *tape, tg_mask mask, tg_tensor *x, double value)
 {
     tg_real number = (tg_real)value;
     int64_t strides[TG_MAX_DIMS];
-    if (tape && x && !tg_broadcast_strides(x->ndim, x->shape, keep.ndim, keep.shape, strides))
-        return tg_fail(&tape->error, "masked_fill: mask %s does not broadcast to %s",
-                       tg_text_of(keep.ndim, keep.shape).text, tg_text_of(x->ndim, x->shape).text);
-    return tg_where(tape, keep, x, tg_constant(tape, &number, TG_SCALAR));
+    if (tape && x && !tg_broadcast_strides(x->ndim, x->shape, mask.ndim, mask.shape, strides))
+        return tg_fail(&tape->error, "where_scalar: mask %s does not broadcast to %s",
+                       tg_shape_str(mask.ndim, mask.shape).text,
+                       tg_shape_str(x->ndim, x->shape).text);
+    return tg_where(tape, mask, x, tg_constant(tape, &number, TG_SCALAR));
 }
 
 tg_tensor *tg_zero_padding(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
     if (!tape || tape->error.set) return NULL;
     if (x && lengths.ndim == 0) return x;
-    if (!x || x->ndim < 2 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0] || (x->shape[0] && !lengths.data))
+    if (!x || x->ndim < 2 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0] ||
+        (x->shape[0] && !lengths.data))
         return tg_fail(&tape->error, "zero_padding: lengths %s have no data or do not fit x %s",
-                       tg_text_of(lengths.ndim, lengths.shape).text, x ? tg_text_of(x->ndim, x->shape).text : "NULL");
+                       tg_shape_str(lengths.ndim, lengths.shape).text,
+                       x ? tg_shape_str(x->ndim, x->shape).text : "NULL");
     const int64_t B = x->shape[0], T = x->shape[1];
     tg_mask mask = {.ndim = x->ndim, .shape = {B, T, 1, 1, 1, 1}};
-    uint8_t *keep = tg_tape_alloc(tape, (size_t)(B * T));
-    if (!keep) return NULL;
-    for (int64_t i = 0; i < B * T; i++) keep[i] = i % T < lengths.data[i / T];
+    uint8_t *bytes = tg_tape_alloc(tape, (size_t)(B * T));
+    if (!bytes) return NULL;
+    for (int64_t i = 0; i < B * T; i++) bytes[i] = i % T < lengths.data[i / T];
     for (int64_t b = 0; b < B; b++)
         if (lengths.data[b] < 0 || lengths.data[b] > T)
-            return tg_fail(&tape->error, "zero_padding: lengths[%lld] is %d, outside 0 .. %lld", (long long)b,
-                           lengths.data[b], (long long)T);
-    mask.keep = keep;
-    return tg_masked_fill(tape, x, mask, 0);
+            return tg_fail(&tape->error, "zero_padding: lengths[%lld] is %d, outside 0 .. %lld",
+                           (long long)b, lengths.data[b], (long long)T);
+    mask.data = bytes;
+    return tg_where_scalar(tape, mask, x, 0);
 }
 
 OPERATOR(dropout);
@@ -287,13 +302,15 @@ tg_tensor *tg_dropout(tg_tape *tape, tg_tensor *x, double p)
     elementwise op = {.forward = mul_forward, .gradient = {mul_grad_a}};
     if (!tape || tape->error.set) return NULL;
     if (p == 0 || (p > 0 && p < 1 && !tape->training)) return x;
-    if (!(p > 0 && p < 1)) return tg_fail(&tape->error, "dropout: the probability %g is outside 0 <= p < 1", p);
+    if (!(p > 0 && p < 1))
+        return tg_fail(&tape->error, "dropout: the probability %g is outside 0 <= p < 1", p);
     tg_tensor *mask = x ? tg_tensor_alloc(tape, x->ndim, x->shape) : NULL;
     const int64_t size = mask ? mask->size : 0;
 #pragma omp parallel for if (size > TG_PARALLEL_WORK)
     for (int64_t i = 0; i < size; i += RUN)
-        TG_RUN(tg_k_dropout_mask)(size - i < RUN ? size - i : RUN, tape->random.key, tape->random.counter + (uint64_t)i,
-                                  (uint32_t)(p * 0x1p32), (tg_real)(1 / (1 - p)), mask->data + i);
+        TG_DISPATCH(tg_k_dropout_mask, size - i < RUN ? size - i : RUN, tape->random.key,
+                    tape->random.counter + (uint64_t)i, (uint32_t)(p * 0x1p32),
+                    (tg_real)(1 / (1 - p)), mask->data + i);
     tape->random.counter += (uint64_t)size;
     return tg_apply(tape, &dropout_op, &op, 2, (tg_tensor *[]){x, mask}, NULL);
 }
@@ -304,26 +321,32 @@ static bool pair_fits(tg_tape *tape, const char *loss, const tg_tensor *a, const
 {
     if (!tape || !a || !b) return true; /* the operators say it */
     if (!tg_has_shape(a, b->ndim, b->shape))
-        return tg_fail(&tape->error, "%s: %s and %s differ", loss, tg_text_of(a->ndim, a->shape).text,
-                       tg_text_of(b->ndim, b->shape).text);
-    return a->size > 0 || tg_fail(&tape->error, "%s: the mean over nothing: %s", loss, tg_text_of(a->ndim, a->shape).text);
+        return tg_fail(&tape->error, "%s: %s and %s differ", loss,
+                       tg_shape_str(a->ndim, a->shape).text, tg_shape_str(b->ndim, b->shape).text);
+    return a->size > 0 || tg_fail(&tape->error, "%s: the mean over nothing: %s", loss,
+                                  tg_shape_str(a->ndim, a->shape).text);
 }
 
-RUN_FUNCTION(binary_cross_entropy_forward, (a > 0 ? a : 0) - a * b + log1p(exp(-fabs(a))))
-RUN_FUNCTION(binary_cross_entropy_grad, dy * (1 / (1 + exp(-a)) - b))
-OPERATOR(binary_cross_entropy);
+RUN_FUNCTION(bce_forward, (a > 0 ? a : 0) - a * b + log1p(exp(-fabs(a))))
+RUN_FUNCTION(bce_grad, dy *(1 / (1 + exp(-a)) - b))
+OPERATOR(binary_cross_entropy_with_logits);
 
-tg_tensor *tg_binary_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_tensor *targets)
+tg_tensor *tg_binary_cross_entropy_with_logits(tg_tape *tape, tg_tensor *logits, tg_tensor *targets)
 {
-    if (!pair_fits(tape, "binary_cross_entropy", logits, targets)) return NULL;
+    if (!pair_fits(tape, "binary_cross_entropy_with_logits", logits, targets)) return NULL;
     if (tape && targets && targets->requires_grad)
-        return tg_fail(&tape->error, "binary_cross_entropy: the targets require a gradient, and take none; detach them");
+        return tg_fail(&tape->error, "binary_cross_entropy_with_logits: the targets require a "
+                                     "gradient, and take none; detach them");
     for (int64_t i = 0; tape && targets && i < targets->size; i++)
         if (!(targets->data[i] >= 0 && targets->data[i] <= 1))
-            return tg_fail(&tape->error, "binary_cross_entropy: target %g at position %lld of %s is outside 0 .. 1",
-                           (double)targets->data[i], (long long)i, tg_text_of(targets->ndim, targets->shape).text);
-    elementwise op = {.forward = binary_cross_entropy_forward, .gradient = {binary_cross_entropy_grad}};
-    tg_tensor *losses = tg_apply(tape, &binary_cross_entropy_op, &op, 2, (tg_tensor *[]){logits, targets}, NULL);
+            return tg_fail(&tape->error,
+                           "binary_cross_entropy_with_logits: target %g at position %lld of %s is "
+                           "outside 0 .. 1",
+                           (double)targets->data[i], (long long)i,
+                           tg_shape_str(targets->ndim, targets->shape).text);
+    elementwise op = {.forward = bce_forward, .gradient = {bce_grad}};
+    tg_tensor *losses = tg_apply(tape, &binary_cross_entropy_with_logits_op, &op, 2,
+                                 (tg_tensor *[]){logits, targets}, NULL);
     return tg_mean(tape, losses, TG_ALL_AXES, false);
 }
 

@@ -12,10 +12,11 @@
 
 typedef struct reduction {
     tg_real (*reduce)(int64_t n, const tg_real *x);
-    void (*gradient)(int64_t n, const tg_real *x, tg_real y, tg_real dy, tg_real *dx); /* writes dx */
-    bool needs_some; /* nothing to reduce is an error */
-    int64_t n;       /* numbers of a row */
-    int ndim;        /* of the result, and its shape */
+    void (*gradient)(int64_t n, const tg_real *x, tg_real y, tg_real dy,
+                     tg_real *dx); /* writes dx */
+    bool needs_some;               /* nothing to reduce is an error */
+    int64_t n;                     /* numbers of a row */
+    int ndim;                      /* of the result, and its shape */
     int64_t shape[TG_MAX_DIMS];
 } reduction;
 
@@ -39,34 +40,37 @@ static void reduce_backward(tg_node *node)
     const reduction *op = node->attributes;
     const tg_real *x = node->inputs[0]->data;
     const tg_tensor *y = node->outputs[0];
-    tg_real *dx = tg_grad(node, 0), *row = tg_scratch(node, op->n);
+    tg_real *dx = tg_input_grad(node, 0), *row = tg_scratch(node, op->n);
     for (int64_t r = 0; dx && row && r < y->size; r++) {
         op->gradient(op->n, x + r * op->n, y->data[r], y->grad[r], row);
-        TG_RUN(tg_k_add_rows)(1, op->n, row, 0, dx + r * op->n);
+        TG_DISPATCH(tg_k_add_rows, 1, op->n, row, 0, dx + r * op->n);
     }
 }
 
-static tg_tensor *reduce(tg_tape *tape, const tg_op *op, reduction how, tg_tensor *x, tg_axes axes, bool keep)
+static tg_tensor *reduce(tg_tape *tape, const tg_op *op, reduction how, tg_tensor *x, tg_axes axes,
+                         bool keepdim)
 {
     if (!tape || tape->error.set || !x) return tg_apply_1(tape, op, &how, x);
-    if (axes.count > TG_MAX_DIMS) return tg_fail(&tape->error, "%s: %d axes are too many", op->name, axes.count);
-    if (!tg_axes_fit(tape, op->name, x, axes.count, axes.axis)) return NULL;
+    if (axes.count > TG_MAX_DIMS)
+        return tg_fail(&tape->error, "%s: %d axes are too many", op->name, axes.count);
+    if (!tg_check_axes(tape, op->name, x, axes.count, axes.axis)) return NULL;
     bool reduced[TG_MAX_DIMS] = {false}, in_order = true;
-    int order[TG_MAX_DIMS], at = 0;
+    tg_axes order = {.count = x->ndim};
+    int at = 0;
     how.n = 1;
     for (int d = 0; d < x->ndim; d++) reduced[d] = axes.count < 0;
     for (int k = 0; k < axes.count; k++) reduced[axes.axis[k]] = true;
     for (int d = 0; d < x->ndim; d++) {
         if (reduced[d]) how.n *= x->shape[d];
-        else order[at++] = d;
-        if (keep || !reduced[d]) how.shape[how.ndim++] = reduced[d] ? 1 : x->shape[d];
+        else order.axis[at++] = d;
+        if (keepdim || !reduced[d]) how.shape[how.ndim++] = reduced[d] ? 1 : x->shape[d];
     }
     for (int d = 0; d < x->ndim; d++)
-        if (reduced[d]) order[at++] = d;
-    for (int d = 0; d < x->ndim; d++) in_order = in_order && order[d] == d;
+        if (reduced[d]) order.axis[at++] = d;
+    for (int d = 0; d < x->ndim; d++) in_order = in_order && order.axis[d] == d;
     if (how.n == 0 && how.needs_some && tg_shape_size(how.ndim, how.shape) > 0)
         return tg_fail(&tape->error, "%s: the axes to reduce of %s hold nothing", op->name,
-                       tg_text_of(x->ndim, x->shape).text);
+                       tg_shape_str(x->ndim, x->shape).text);
     return tg_apply_1(tape, op, &how, in_order ? x : tg_permute(tape, x, order));
 }
 
@@ -75,7 +79,8 @@ static tg_real sum_row(int64_t n, const tg_real *x)
 {
     enum { PIECE = 4096 };
     double sum = 0;
-    for (int64_t j = 0; j < n; j += PIECE) sum += (double)TG_RUN(tg_k_sum)(n - j < PIECE ? n - j : PIECE, x + j);
+    for (int64_t j = 0; j < n; j += PIECE)
+        sum += (double)TG_DISPATCH(tg_k_sum, n - j < PIECE ? n - j : PIECE, x + j);
     return (tg_real)sum;
 }
 
@@ -92,7 +97,7 @@ static void mean_gradient(int64_t n, const tg_real *x, tg_real y, tg_real dy, tg
     sum_gradient(n, x, y, dy / (tg_real)n, dx);
 }
 
-static tg_real max_row(int64_t n, const tg_real *x) { return TG_RUN(tg_k_max)(n, x); }
+static tg_real max_row(int64_t n, const tg_real *x) { return TG_DISPATCH(tg_k_max, n, x); }
 
 static void max_gradient(int64_t n, const tg_real *x, tg_real y, tg_real dy, tg_real *dx)
 {
@@ -108,8 +113,8 @@ double tg_sum_exp(int64_t n, const tg_real *x, tg_real m)
     double sum = 0;
     for (int64_t j = 0; j < n; j += PIECE) {
         int64_t length = n - j < PIECE ? n - j : PIECE;
-        TG_RUN(tg_k_exp_shifted)(length, x + j, m, 1, piece);
-        sum += (double)TG_RUN(tg_k_sum)(length, piece);
+        TG_DISPATCH(tg_k_exp_shifted, length, x + j, m, 1, piece);
+        sum += (double)TG_DISPATCH(tg_k_sum, length, piece);
     }
     return sum;
 }
@@ -127,18 +132,21 @@ static void logsumexp_gradient(int64_t n, const tg_real *x, tg_real y, tg_real d
         max_gradient(n, x, y, dy, dx);
         return;
     }
-    TG_RUN(tg_k_exp_shifted)(n, x, y, 1, dx);
+    TG_DISPATCH(tg_k_exp_shifted, n, x, y, 1, dx);
     for (int64_t j = 0; j < n; j++) dx[j] *= dy;
 }
 
 /* some: there must be something to reduce; infinite: over nothing it is -infinity. */
-#define REDUCE_OP(identifier, some, infinite)                                                                \
-    TG_OP(identifier##_op, #identifier, .attribute_size = sizeof(reduction), .shape = reduce_shape,          \
-          .forward = reduce_forward, .backward = reduce_backward, .may_be_infinite = infinite);              \
-    tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep)                         \
-    {                                                                                                        \
-        reduction how = {.reduce = identifier##_row, .gradient = identifier##_gradient, .needs_some = some}; \
-        return reduce(tape, &identifier##_op, how, x, axes, keep);                                           \
+#define REDUCE_OP(identifier, some, infinite)                                            \
+    TG_OP(identifier##_op, #identifier, .attribute_size = sizeof(reduction),             \
+          .shape = reduce_shape, .forward = reduce_forward, .backward = reduce_backward, \
+          .may_be_infinite = infinite);                                                  \
+    tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keepdim)  \
+    {                                                                                    \
+        reduction how = {.reduce = identifier##_row,                                     \
+                         .gradient = identifier##_gradient,                              \
+                         .needs_some = some};                                            \
+        return reduce(tape, &identifier##_op, how, x, axes, keepdim);                    \
     }
 
 REDUCE_OP(sum, false, false)

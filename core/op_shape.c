@@ -19,11 +19,12 @@ static bool reshape_shape(tg_node *node)
     for (int d = 0; d < op->ndim; d++) {
         if (op->shape[d] == -1 && unknown < 0) unknown = d;
         else if (op->shape[d] < 0 || (op->shape[d] > 0 && known > INT64_MAX / op->shape[d]))
-            return tg_node_fail(node, "%s into %s: a size is negative or too large", tg_tensor_text(node, x),
-                                tg_shape_text(node, op->ndim, op->shape));
+            return tg_node_fail(node, "%s into %s: a size is negative or too large",
+                                tg_tensor_text(node, x), tg_shape_text(node, op->ndim, op->shape));
         else known *= op->shape[d];
     }
-    if (unknown >= 0 && known > 0 && x->size % known == 0) op->shape[unknown] = x->size / known, known = x->size;
+    if (unknown >= 0 && known > 0 && x->size % known == 0)
+        op->shape[unknown] = x->size / known, known = x->size;
     if (known != x->size || (unknown >= 0 && op->shape[unknown] < 0))
         return tg_node_fail(node, "%s does not fit into %s", tg_tensor_text(node, x),
                             tg_shape_text(node, op->ndim, op->shape));
@@ -34,8 +35,8 @@ static void no_forward(tg_node *node) { (void)node; }
 
 static void reshape_backward(tg_node *node)
 {
-    tg_real *dx = tg_grad(node, 0);
-    if (dx) TG_RUN(tg_k_add_rows)(1, node->inputs[0]->size, node->outputs[0]->grad, 0, dx);
+    tg_real *dx = tg_input_grad(node, 0);
+    if (dx) TG_DISPATCH(tg_k_add_rows, 1, node->inputs[0]->size, node->outputs[0]->grad, 0, dx);
 }
 
 TG_OP(reshape_op, "reshape", .attribute_size = sizeof(reshape_attributes), .shape = reshape_shape,
@@ -64,7 +65,7 @@ tg_tensor *tg_detach(tg_tape *tape, tg_tensor *x) { return tg_apply_1(tape, &det
 /* ---- permute and slice: x read in another layout ---- */
 
 typedef struct layout {
-    int64_t first;                               /* number of x that y begins with */
+    int64_t first;                                /* number of x that y begins with */
     int64_t in_x[TG_MAX_DIMS], in_y[TG_MAX_DIMS]; /* strides, in the order of y's axes */
 } layout;
 
@@ -72,14 +73,15 @@ static void layout_forward(tg_node *node)
 {
     const layout *op = node->attributes;
     const tg_tensor *y = node->outputs[0];
-    tg_copy_strided(y->ndim, y->shape, node->inputs[0]->data + op->first, op->in_x, y->data, op->in_y, false);
+    tg_copy_strided(y->ndim, y->shape, node->inputs[0]->data + op->first, op->in_x, y->data,
+                    op->in_y, false);
 }
 
 static void layout_backward(tg_node *node)
 {
     const layout *op = node->attributes;
     const tg_tensor *y = node->outputs[0];
-    tg_real *dx = tg_grad(node, 0);
+    tg_real *dx = tg_input_grad(node, 0);
     if (dx) tg_copy_strided(y->ndim, y->shape, y->grad, op->in_y, dx + op->first, op->in_x, true);
 }
 
@@ -93,20 +95,24 @@ static bool permute_shape(tg_node *node)
     permute_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0];
     int64_t shape[TG_MAX_DIMS], natural[TG_MAX_DIMS];
-    if (!tg_axes_fit(node->tape, "permute", x, x->ndim, op->order)) return false;
-    tg_natural_strides(x->ndim, x->shape, natural);
-    for (int d = 0; d < x->ndim; d++) shape[d] = x->shape[op->order[d]], op->layout.in_x[d] = natural[op->order[d]];
-    tg_natural_strides(x->ndim, shape, op->layout.in_y);
+    if (!tg_check_axes(node->tape, "permute", x, x->ndim, op->order)) return false;
+    tg_contiguous_strides(x->ndim, x->shape, natural);
+    for (int d = 0; d < x->ndim; d++)
+        shape[d] = x->shape[op->order[d]], op->layout.in_x[d] = natural[op->order[d]];
+    tg_contiguous_strides(x->ndim, shape, op->layout.in_y);
     return tg_output(node, x->ndim, shape) != NULL;
 }
 
 TG_OP(permute_op, "permute", .attribute_size = sizeof(permute_attributes), .shape = permute_shape,
       .forward = layout_forward, .backward = layout_backward);
 
-tg_tensor *tg_permute(tg_tape *tape, tg_tensor *x, const int *order)
+tg_tensor *tg_permute(tg_tape *tape, tg_tensor *x, tg_axes order)
 {
     permute_attributes op = {.order = {0}};
-    for (int d = 0; x && d < x->ndim; d++) op.order[d] = order[d];
+    if (tape && x && order.count != x->ndim)
+        return tg_fail(&tape->error, "permute: the order names %d axes, and %s has %d", order.count,
+                       tg_shape_str(x->ndim, x->shape).text, x->ndim);
+    for (int d = 0; x && d < x->ndim; d++) op.order[d] = order.axis[d];
     return tg_apply_1(tape, &permute_op, &op, x);
 }
 
@@ -120,17 +126,18 @@ static bool slice_shape(tg_node *node)
 {
     slice_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0];
-    if (!tg_axes_fit(node->tape, "slice", x, 1, &op->axis)) return false;
+    if (!tg_check_axes(node->tape, "slice", x, 1, &op->axis)) return false;
     int64_t size = x->shape[op->axis], start = op->start < 0 ? op->start + size : op->start;
     int64_t stop = op->stop < 0 ? op->stop + size : op->stop;
     if (start < 0 || stop < start || stop > size)
-        return tg_node_fail(node, "positions %lld .. %lld of axis %d of %s are not there", (long long)op->start,
-                            (long long)op->stop, op->axis, tg_tensor_text(node, x));
+        return tg_node_fail(node, "positions %lld .. %lld of axis %d of %s are not there",
+                            (long long)op->start, (long long)op->stop, op->axis,
+                            tg_tensor_text(node, x));
     int64_t shape[TG_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     shape[op->axis] = stop - start;
-    tg_natural_strides(x->ndim, x->shape, op->layout.in_x);
-    tg_natural_strides(x->ndim, shape, op->layout.in_y);
+    tg_contiguous_strides(x->ndim, x->shape, op->layout.in_x);
+    tg_contiguous_strides(x->ndim, shape, op->layout.in_y);
     op->layout.first = start * op->layout.in_x[op->axis];
     return tg_output(node, x->ndim, shape) != NULL;
 }
@@ -150,16 +157,17 @@ static bool concat_shape(tg_node *node)
 {
     int *axis = node->attributes;
     const tg_tensor *first = node->inputs[0];
-    if (!tg_axes_fit(node->tape, "concat", first, 1, axis)) return false;
+    if (!tg_check_axes(node->tape, "concat", first, 1, axis)) return false;
     int64_t shape[TG_MAX_DIMS] = {0};
     memcpy(shape, first->shape, sizeof shape);
     for (int i = 1; i < node->n_inputs; i++) {
         const tg_tensor *x = node->inputs[i];
         bool fits = x->ndim == first->ndim;
-        for (int d = 0; fits && d < x->ndim; d++) fits = d == *axis || x->shape[d] == first->shape[d];
+        for (int d = 0; fits && d < x->ndim; d++)
+            fits = d == *axis || x->shape[d] == first->shape[d];
         if (!fits)
-            return tg_node_fail(node, "%s and %s differ in more than axis %d", tg_tensor_text(node, first),
-                                tg_tensor_text(node, x), *axis);
+            return tg_node_fail(node, "%s and %s differ in more than axis %d",
+                                tg_tensor_text(node, first), tg_tensor_text(node, x), *axis);
         const int64_t left = INT64_MAX - shape[*axis]; /* more than that is too large anyway */
         shape[*axis] += x->shape[*axis] < left ? x->shape[*axis] : left;
     }
@@ -172,11 +180,11 @@ static void each_part(tg_node *node, bool back)
     const int *axis = node->attributes;
     const tg_tensor *y = node->outputs[0];
     int64_t in_x[TG_MAX_DIMS], in_y[TG_MAX_DIMS], first = 0;
-    tg_natural_strides(y->ndim, y->shape, in_y);
+    tg_contiguous_strides(y->ndim, y->shape, in_y);
     for (int i = 0; i < node->n_inputs; i++) {
         const tg_tensor *x = node->inputs[i];
-        tg_real *dx = back ? tg_grad(node, i) : NULL;
-        tg_natural_strides(x->ndim, x->shape, in_x);
+        tg_real *dx = back ? tg_input_grad(node, i) : NULL;
+        tg_contiguous_strides(x->ndim, x->shape, in_x);
         if (!back) tg_copy_strided(x->ndim, x->shape, x->data, in_x, y->data + first, in_y, false);
         else if (dx) tg_copy_strided(x->ndim, x->shape, y->grad + first, in_y, dx, in_x, true);
         first += x->shape[*axis] * in_y[*axis];
@@ -187,39 +195,41 @@ static void concat_forward(tg_node *node) { each_part(node, false); }
 
 static void concat_backward(tg_node *node) { each_part(node, true); }
 
-TG_OP(concat_op, "concat", .attribute_size = sizeof(int), .shape = concat_shape, .forward = concat_forward,
-      .backward = concat_backward);
+TG_OP(concat_op, "concat", .attribute_size = sizeof(int), .shape = concat_shape,
+      .forward = concat_forward, .backward = concat_backward);
 
-enum { MOST_TENSORS = 64 };
+enum { MAX_TENSORS = 64 };
 
 static bool count_fits(tg_tape *tape, const char *name, int count)
 {
     if (!tape || tape->error.set) return false;
-    if (count >= 1 && count <= MOST_TENSORS) return true;
-    return tg_fail(&tape->error, "%s: %d tensors are not 1 .. %d", name, count, MOST_TENSORS);
+    if (count >= 1 && count <= MAX_TENSORS) return true;
+    return tg_fail(&tape->error, "%s: %d tensors are not 1 .. %d", name, count, MAX_TENSORS);
 }
 
 tg_tensor *tg_concat(tg_tape *tape, int n, tg_tensor *const *tensors, int axis)
 {
-    return count_fits(tape, "concat", n) ? tg_apply(tape, &concat_op, &axis, n, tensors, NULL) : NULL;
+    return count_fits(tape, "concat", n) ? tg_apply(tape, &concat_op, &axis, n, tensors, NULL)
+                                         : NULL;
 }
 
 /* A stack is a concatenation of tensors that have an axis of size 1 more. */
 tg_tensor *tg_stack(tg_tape *tape, int n, tg_tensor *const *tensors, int axis)
 {
     if (!count_fits(tape, "stack", n)) return NULL;
-    tg_tensor *wider[MOST_TENSORS];
+    tg_tensor *wider[MAX_TENSORS];
     for (int i = 0; i < n; i++) {
         const tg_tensor *x = tensors[i], *first = tensors[0];
-        if (!x)
-            return tg_fail(&tape->error, "stack: input %d is NULL", i);
+        if (!x) return tg_fail(&tape->error, "stack: input %d is NULL", i);
         int at = axis < 0 ? axis + x->ndim + 1 : axis;
-        if (!tg_has_shape(x, first->ndim, first->shape) || at < 0 || at > x->ndim || x->ndim == TG_MAX_DIMS)
+        if (!tg_has_shape(x, first->ndim, first->shape) || at < 0 || at > x->ndim ||
+            x->ndim == TG_MAX_DIMS)
             return tg_fail(&tape->error, "stack: %s and %s along a new axis %d do not fit",
-                           tg_text_of(first->ndim, first->shape).text,
-                           tg_text_of(x->ndim, x->shape).text, axis);
+                           tg_shape_str(first->ndim, first->shape).text,
+                           tg_shape_str(x->ndim, x->shape).text, axis);
         int64_t shape[TG_MAX_DIMS];
-        for (int d = 0; d <= x->ndim; d++) shape[d] = d < at ? x->shape[d] : d == at ? 1 : x->shape[d - 1];
+        for (int d = 0; d <= x->ndim; d++)
+            shape[d] = d < at ? x->shape[d] : d == at ? 1 : x->shape[d - 1];
         wider[i] = tg_reshape(tape, tensors[i], x->ndim + 1, shape);
     }
     return tg_concat(tape, n, wider, axis);

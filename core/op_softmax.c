@@ -16,7 +16,7 @@ typedef struct softmax_attributes {
     enum { EVERYTHING, BY_LENGTHS, BY_MASK } how;
     tg_ints lengths;
     tg_mask mask;
-    int64_t n;                  /* positions of the last axis */
+    int64_t n;                       /* positions of the last axis */
     int64_t strides[1][TG_MAX_DIMS]; /* of the mask in x's shape */
 } softmax_attributes;
 
@@ -27,21 +27,24 @@ static bool softmax_shape(tg_node *node)
     if (x->ndim == 0) return tg_node_fail(node, "a single number has no axis to normalise over");
     op->n = x->shape[x->ndim - 1];
     if (op->how == BY_LENGTHS) {
-        if (x->ndim < 2) return tg_node_fail(node, "%s has no batch axis for lengths", tg_tensor_text(node, x));
-        if (!tg_keep_lengths(node, &op->lengths, x->shape[0], op->n)) return false;
+        if (x->ndim < 2)
+            return tg_node_fail(node, "%s has no batch axis for lengths", tg_tensor_text(node, x));
+        if (!tg_copy_lengths(node, &op->lengths, x->shape[0], op->n)) return false;
     }
     if (op->how == BY_MASK) {
         tg_mask *mask = &op->mask;
-        if (!tg_keep_mask(node, mask)) return false;
+        if (!tg_copy_mask(node, mask)) return false;
         if (!tg_broadcast_strides(x->ndim, x->shape, mask->ndim, mask->shape, op->strides[0]))
             return tg_node_fail(node, "mask %s does not broadcast to %s",
-                                tg_shape_text(node, mask->ndim, mask->shape), tg_tensor_text(node, x));
+                                tg_shape_text(node, mask->ndim, mask->shape),
+                                tg_tensor_text(node, x));
     }
     return tg_output_like(node, x) != NULL;
 }
 
-/* Calls for each row with the positions that take part, in order; the mask is walked along. */
-typedef void (*row_function)(tg_node *node, int64_t row, int64_t count, const int64_t *at, tg_real *work);
+/* Calls for each row with the positions that take part, in order; the mask is backward_done along. */
+typedef void (*row_function)(tg_node *node, int64_t row, int64_t count, const int64_t *at,
+                             tg_real *work);
 
 static void each_row(tg_node *node, row_function function)
 {
@@ -52,11 +55,11 @@ static void each_row(tg_node *node, row_function function)
     if (!at || !work) return;
     tg_rows rows = tg_rows_start(x->ndim, x->shape, 1, op->strides);
     for (int64_t row = 0; tg_rows_next(&rows); row++) {
-        const uint8_t *keep = op->how == BY_MASK ? op->mask.keep + rows.offset[0] : NULL;
+        const uint8_t *mask = op->how == BY_MASK ? op->mask.data + rows.offset[0] : NULL;
         const int64_t n = op->how == BY_LENGTHS ? op->lengths.data[rows.index[0]] : op->n;
         int64_t count = 0;
         for (int64_t i = 0; i < n; i++)
-            if (!keep || keep[i * rows.step[0]]) at[count++] = i;
+            if (!mask || mask[i * rows.step[0]]) at[count++] = i;
         function(node, row, count, at, work);
     }
 }
@@ -66,13 +69,13 @@ static void forward_row(tg_node *node, int64_t row, int64_t count, const int64_t
     const softmax_attributes *op = node->attributes;
     tg_real *y = node->outputs[0]->data + row * op->n;
     for (int64_t i = 0; i < count; i++) x[i] = node->inputs[0]->data[row * op->n + at[i]];
-    const tg_real m = TG_RUN(tg_k_max)(count, x);
+    const tg_real m = TG_DISPATCH(tg_k_max, count, x);
     if (op->logarithm) {
         const tg_real shift = (tg_real)log(tg_sum_exp(count, x, m));
         for (int64_t i = 0; i < count; i++) x[i] = x[i] - m - shift;
     } else {
-        TG_RUN(tg_k_exp_shifted)(count, x, m, 1, x);
-        const tg_real inverse = 1 / TG_RUN(tg_k_sum)(count, x);
+        TG_DISPATCH(tg_k_exp_shifted, count, x, m, 1, x);
+        const tg_real inverse = 1 / TG_DISPATCH(tg_k_sum, count, x);
         for (int64_t i = 0; i < count; i++) x[i] *= inverse;
     }
     for (int64_t i = 0; i < op->n; i++) y[i] = op->logarithm && count ? -(tg_real)INFINITY : 0;
@@ -86,26 +89,29 @@ static void backward_row(tg_node *node, int64_t row, int64_t count, const int64_
     const softmax_attributes *op = node->attributes;
     const tg_tensor *out = node->outputs[0];
     tg_real *y = dy + op->n, *dx = node->inputs[0]->grad + row * op->n;
-    for (int64_t i = 0; i < count; i++) dy[i] = out->grad[row * op->n + at[i]], y[i] = out->data[row * op->n + at[i]];
-    const tg_real sum = op->logarithm ? TG_RUN(tg_k_sum)(count, dy) : TG_RUN(tg_k_dot)(count, dy, y);
+    for (int64_t i = 0; i < count; i++)
+        dy[i] = out->grad[row * op->n + at[i]], y[i] = out->data[row * op->n + at[i]];
+    const tg_real sum = op->logarithm ? TG_DISPATCH(tg_k_sum, count, dy)
+                                      : TG_DISPATCH(tg_k_dot, count, dy, y);
     if (op->logarithm) {
-        TG_RUN(tg_k_exp_shifted)(count, y, 0, 1, y);
+        TG_DISPATCH(tg_k_exp_shifted, count, y, 0, 1, y);
         for (int64_t i = 0; i < count; i++) dy[i] -= y[i] * sum;
     } else {
-        TG_RUN(tg_k_softmax_backward)(1, count, count, y, &sum, 1, dy);
+        TG_DISPATCH(tg_k_softmax_backward, 1, count, count, y, &sum, 1, dy);
     }
     for (int64_t i = 0; i < count; i++) dx[at[i]] += dy[i];
 }
 
 static void softmax_backward(tg_node *node)
 {
-    if (tg_grad(node, 0)) each_row(node, backward_row);
+    if (tg_input_grad(node, 0)) each_row(node, backward_row);
 }
 
 TG_OP(softmax_op, "softmax", .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,
       .forward = softmax_forward, .backward = softmax_backward);
-TG_OP(log_softmax_op, "log_softmax", .may_be_infinite = true, .attribute_size = sizeof(softmax_attributes),
-      .shape = softmax_shape, .forward = softmax_forward, .backward = softmax_backward);
+TG_OP(log_softmax_op, "log_softmax", .may_be_infinite = true,
+      .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,
+      .forward = softmax_forward, .backward = softmax_backward);
 
 tg_tensor *tg_softmax(tg_tape *tape, tg_tensor *x)
 {
@@ -114,17 +120,19 @@ tg_tensor *tg_softmax(tg_tape *tape, tg_tensor *x)
 
 tg_tensor *tg_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
-    return tg_apply_1(tape, &softmax_op, &(softmax_attributes){.how = BY_LENGTHS, .lengths = lengths}, x);
+    return tg_apply_1(tape, &softmax_op,
+                      &(softmax_attributes){.how = BY_LENGTHS, .lengths = lengths}, x);
 }
 
-tg_tensor *tg_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask keep)
+tg_tensor *tg_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask mask)
 {
-    return tg_apply_1(tape, &softmax_op, &(softmax_attributes){.how = BY_MASK, .mask = keep}, x);
+    return tg_apply_1(tape, &softmax_op, &(softmax_attributes){.how = BY_MASK, .mask = mask}, x);
 }
 
 tg_tensor *tg_log_softmax(tg_tape *tape, tg_tensor *x)
 {
-    return tg_apply_1(tape, &log_softmax_op, &(softmax_attributes){.logarithm = true, .how = EVERYTHING}, x);
+    return tg_apply_1(tape, &log_softmax_op,
+                      &(softmax_attributes){.logarithm = true, .how = EVERYTHING}, x);
 }
 
 tg_tensor *tg_log_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
@@ -133,7 +141,8 @@ tg_tensor *tg_log_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
     return tg_apply_1(tape, &log_softmax_op, &op, x);
 }
 
-tg_tensor *tg_log_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask keep)
+tg_tensor *tg_log_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask mask)
 {
-    return tg_apply_1(tape, &log_softmax_op, &(softmax_attributes){.logarithm = true, .how = BY_MASK, .mask = keep}, x);
+    return tg_apply_1(tape, &log_softmax_op,
+                      &(softmax_attributes){.logarithm = true, .how = BY_MASK, .mask = mask}, x);
 }

@@ -25,7 +25,7 @@ void tg_params_free(tg_params *params)
 
 const char *tg_params_error(const tg_params *params)
 {
-    if (!params) return tg_no_memory("parameters", sizeof *params);
+    if (!params) return tg_out_of_memory_text("parameters", sizeof *params);
     return params->error.set ? params->error.text : NULL;
 }
 
@@ -39,20 +39,25 @@ const char *tg_params_take_error(tg_params *params)
 void *tg_params_alloc(tg_params *params, size_t bytes)
 {
     void *memory = tg_arena_alloc(&params->arena, bytes);
-    if (!memory) return tg_fail(&params->error, "out of memory: %zu bytes for the parameters", bytes);
+    if (!memory)
+        return tg_fail(&params->error, "out of memory: %zu bytes for the parameters", bytes);
     return memset(memory, 0, bytes);
 }
 
 /* ---- registration ---- */
 
-static bool join_name(tg_params *params, char name[TG_MAX_NAME], const char *scope, const char *last)
+static bool join_name(tg_params *params, char name[TG_MAX_NAME], const char *scope,
+                      const char *last)
 {
     bool scoped = scope && *scope;
     if (!last || !*last) return tg_fail(&params->error, "a parameter needs a name");
-    int length = snprintf(name, TG_MAX_NAME, "%s%s%s", scoped ? scope : "", scoped ? "." : "", last);
+    int length = snprintf(name, TG_MAX_NAME, "%s%s%s", scoped ? scope : "", scoped ? "." : "",
+                          last);
     if (length < 0 || length >= TG_MAX_NAME)
-        return tg_fail(&params->error, "parameter %.40s...: a name has at most %d bytes", name, TG_MAX_NAME - 1);
-    if (tg_params_find(params, name)) return tg_fail(&params->error, "parameter %s is registered already", name);
+        return tg_fail(&params->error, "parameter %.40s...: a name has at most %d bytes", name,
+                       TG_MAX_NAME - 1);
+    if (tg_params_find(params, name))
+        return tg_fail(&params->error, "parameter %s is registered already", name);
     return true;
 }
 
@@ -62,7 +67,9 @@ static bool grow_entries(tg_params *params)
     int64_t capacity = params->capacity ? 2 * params->capacity : 16;
     size_t bytes = (size_t)capacity * sizeof *params->entries;
     tg_param_entry **entries = tg_realloc(params->entries, bytes);
-    if (!entries) return tg_fail(&params->error, "out of memory: %zu bytes for the list of parameters", bytes);
+    if (!entries)
+        return tg_fail(&params->error, "out of memory: %zu bytes for the list of parameters",
+                       bytes);
     params->entries = entries;
     params->capacity = capacity;
     return true;
@@ -79,17 +86,20 @@ static void initialize(const tg_params *params, tg_param_entry *entry, tg_init i
     }
 }
 
-tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int ndim, const int64_t *shape,
-                    tg_init init)
+tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int ndim,
+                    const int64_t *shape, tg_init init)
 {
     const int64_t size = tg_shape_size(ndim, shape);
     if (!params || params->error.set) return NULL;
     tg_param_entry *entry = tg_params_alloc(params, sizeof *entry);
-    if (!entry || !join_name(params, entry->name, scope, name) || !grow_entries(params)) return NULL;
-    entry->tensor = (tg_tensor){.ndim = ndim, .size = size, .requires_grad = true, .name = entry->name, .params = params};
+    if (!entry || !join_name(params, entry->name, scope, name) || !grow_entries(params))
+        return NULL;
+    entry->tensor = (tg_tensor){
+        .ndim = ndim, .size = size, .requires_grad = true, .name = entry->name, .params = params};
     if (size < 0)
-        return tg_fail(&params->error, "parameter %s: the shape %s is negative, too large or has too many axes",
-                       entry->name, tg_text_of(ndim, shape).text);
+        return tg_fail(&params->error,
+                       "parameter %s: the shape %s is negative, too large or has too many axes",
+                       entry->name, tg_shape_str(ndim, shape).text);
     for (int d = 0; d < ndim; d++) entry->tensor.shape[d] = shape[d];
     if (params->from_file && !tg_param_fits(params, entry, &params->loaded)) return NULL;
     entry->tensor.data = tg_params_alloc(params, (size_t)size * sizeof(tg_real));
@@ -108,7 +118,8 @@ tg_real *tg_param_state(tg_params *params, tg_param_entry *entry, const char *na
         if (data) snprintf(entry->states[k].name, TG_STATE_NAME, "%s", name);
         return entry->states[k].data = data;
     }
-    return tg_fail(&params->error, "parameter %s holds the state of too many optimizers", entry->name);
+    return tg_fail(&params->error, "parameter %s holds the state of too many optimizers",
+                   entry->name);
 }
 
 tg_real *tg_params_state(tg_tensor *parameter, const char *name)
@@ -116,14 +127,15 @@ tg_real *tg_params_state(tg_tensor *parameter, const char *name)
     tg_params *params = parameter ? parameter->params : NULL;
     if (!params || params->error.set) return NULL;
     if (!name || !*name || strlen(name) >= TG_STATE_NAME || strchr(name, '/'))
-        return tg_fail(&params->error, "parameter %s: a state's name has 1 to %d bytes, no slash among them",
+        return tg_fail(&params->error,
+                       "parameter %s: a state's name has 1 to %d bytes, no slash among them",
                        parameter->name, TG_STATE_NAME - 1);
     return tg_param_state(params, (tg_param_entry *)parameter, name);
 }
 
 /* ---- asking ---- */
 
-bool tg_params_from_file(const tg_params *params) { return params && params->from_file; }
+bool tg_params_is_loading(const tg_params *params) { return params && params->from_file; }
 
 int64_t tg_params_count(const tg_params *params) { return params ? params->count : 0; }
 
@@ -151,7 +163,8 @@ int64_t tg_params_size(const tg_params *params)
 static bool has_prefix(const char *name, const char *prefix)
 {
     size_t length = strlen(prefix);
-    return strncmp(name, prefix, length) == 0 && (length == 0 || name[length] == 0 || name[length] == '.');
+    return strncmp(name, prefix, length) == 0 &&
+           (length == 0 || name[length] == 0 || name[length] == '.');
 }
 
 int64_t tg_params_freeze(tg_params *params, const char *prefix, bool frozen)
@@ -170,11 +183,12 @@ int64_t tg_params_no_decay(tg_params *params, const char *prefix)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < tg_params_count(params); i++)
-        if (has_prefix(params->entries[i]->name, prefix)) params->entries[i]->no_decay = true, count++;
+        if (has_prefix(params->entries[i]->name, prefix))
+            params->entries[i]->no_decay = true, count++;
     return count;
 }
 
-void tg_params_clear_grads(tg_params *params)
+void tg_params_zero_grad(tg_params *params)
 {
     for (int64_t i = 0; i < tg_params_count(params); i++) tg_param_drop_grad(params->entries[i]);
 }
@@ -193,8 +207,11 @@ bool tg_params_set_metadata(tg_params *params, const char *key, const char *valu
     if (!params->metadata) params->metadata = json_object();
     if (!value) json_object_del(params->metadata, key);
     else if (json_object_set_new(params->metadata, key, json_string(value)) != 0)
-        return tg_refused ? tg_fail(&params->error, "out of memory: %zu bytes for the metadata %s", tg_refused, key)
-                          : tg_fail(&params->error, "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key,
-                                    strlen(value));
+        return tg_refused
+                   ? tg_fail(&params->error, "out of memory: %zu bytes for the metadata %s",
+                             tg_refused, key)
+                   : tg_fail(&params->error,
+                             "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key,
+                             strlen(value));
     return true;
 }

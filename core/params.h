@@ -54,8 +54,8 @@ static inline tg_init tg_init_normal(double deviation)
  * takes the file's values, otherwise it starts as `init` says. To share a parameter between layers, register it once and
  * copy the pointer. NULL, with the error set: the name is taken or too long, the shape is not the file's, the file lacks
  * it (see tg_params_load), or there is no memory. */
-TG_EXPORT tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int ndim, const int64_t *shape,
-                              tg_init init);
+TG_EXPORT tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int ndim,
+                              const int64_t *shape, tg_init init);
 
 /* Parameters in the order of registration, or by name; NULL where there is none. */
 TG_EXPORT int64_t tg_params_count(const tg_params *params);
@@ -73,7 +73,7 @@ TG_EXPORT int64_t tg_params_freeze(tg_params *params, const char *prefix, bool f
 TG_EXPORT int64_t tg_params_no_decay(tg_params *params, const char *prefix);
 
 /* Drops the gradients added up so far, without a step. */
-TG_EXPORT void tg_params_clear_grads(tg_params *params);
+TG_EXPORT void tg_params_zero_grad(tg_params *params);
 
 /* From now on a step of Adam on a table [V, E], such as an embedding's weight, costs what the batch touches: rows without a
  * gradient wait, and take the steps that they missed before they are read next, to the same bits as ever. In return the
@@ -97,7 +97,7 @@ TG_EXPORT void tg_params_catch_up(tg_params *params);
  * computed at a time, a sentence say, takes as much memory again as the weights, and changes no bit. An optimizer's step
  * and a load are errors meanwhile. Call it with `held` false, while no tape uses the parameters, before they are written
  * again. */
-TG_EXPORT void tg_params_hold(tg_params *params, bool held);
+TG_EXPORT void tg_params_set_inference(tg_params *params, bool held);
 
 /* As many numbers as the parameter has, of its shape, that are kept beside it under `name` (at most 23 bytes, no slash):
  * what an optimizer of one's own remembers, averages of the weights, the best of them. Zeros at first; owned by the
@@ -127,17 +127,17 @@ TG_EXPORT bool tg_params_save(tg_params *params, const char *path, tg_save_what 
 /* Reads a safetensors file (F64, F32, F16, BF16): metadata is taken over, and each tensor goes to the parameter of its
  * name, or waits until one is registered. So a model can be loaded before it is built, its settings read from the
  * metadata, and its layers then find their values. From then on a parameter that the file lacks is an error. Call
- * tg_params_loaded when the model is built. False, with the error set and no parameter changed, when the file cannot be
+ * tg_params_finish_load when the model is built. False, with the error set and no parameter changed, when the file cannot be
  * read, is no safetensors file, or holds a name in another shape. */
 TG_EXPORT bool tg_params_load(tg_params *params, const char *path);
 
 /* Whether parameters that are registered now take a loaded file's values. A layer that starts some of its numbers in a way
  * of its own writes them after tg_param, and only where this is false. False of NULL. */
-TG_EXPORT bool tg_params_from_file(const tg_params *params);
+TG_EXPORT bool tg_params_is_loading(const tg_params *params);
 
 /* Ends a load: the file's bytes are freed, and parameters that are registered from now on start as they say. False, with
  * the error set, where the file holds a tensor that no parameter asked for, which it names. */
-TG_EXPORT bool tg_params_loaded(tg_params *params);
+TG_EXPORT bool tg_params_finish_load(tg_params *params);
 
 TG_END_DECLS
 #endif

@@ -26,7 +26,8 @@ double tg_random_uniform(tg_random *random) { return tg_random_bits(random) * 0x
 double tg_random_normal(tg_random *random)
 {
     const double turn = 6.283185307179586;
-    double radius = sqrt(-2 * log((tg_random_bits(random) + 1.0) * 0x1p-32)); /* the logarithm of (0, 1] */
+    double radius = sqrt(
+        -2 * log((tg_random_bits(random) + 1.0) * 0x1p-32)); /* the logarithm of (0, 1] */
     return radius * cos(turn * tg_random_uniform(random));
 }
 

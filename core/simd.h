@@ -41,15 +41,22 @@ static inline void vec_store(tg_real *x, vec v) { memcpy(x, &v, sizeof v); }
 static inline vec vec_of(tg_real a) { return a - (vec){0}; }
 
 /* a b + c with one rounding */
-#if defined(TG_DOUBLE) || !(defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMAF))
+#if defined(TG_DOUBLE) || \
+    !(defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMAF))
 static inline tg_real real_fma(tg_real a, tg_real b, tg_real c) { return a * b + c; }
 static inline vec vec_fma(vec a, vec b, vec c) { return a * b + c; }
 #else
 static inline tg_real real_fma(tg_real a, tg_real b, tg_real c) { return __builtin_fmaf(a, b, c); }
 #if defined(__AVX512F__)
-static inline vec vec_fma(vec a, vec b, vec c) { return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
 #elif defined(__AVX2__)
-static inline vec vec_fma(vec a, vec b, vec c) { return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+    return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
 #else
 static inline vec vec_fma(vec a, vec b, vec c)
 {
@@ -86,7 +93,8 @@ static inline float power_of_two(uint32_t n)
  * ln 2 is taken in two parts, so that n times the first is exact; 2^n in two steps, so that subnormal results come out. */
 static inline float real_exp(float x)
 {
-    const float to_integer = 0x1.8p23f; /* adding it rounds to an integer, which then stands in the low bits */
+    const float to_integer =
+        0x1.8p23f; /* adding it rounds to an integer, which then stands in the low bits */
     const uint32_t to_integer_bits = 0x4B400000u;
     float clamped = x < -104.0f ? -104.0f : x;
     clamped = clamped > 89.0f ? 89.0f : clamped; /* NaN passes both */
@@ -94,7 +102,8 @@ static inline float real_exp(float x)
     float n = shifted - to_integer;
     float r = real_fma(n, -0x1.62ep-1f, clamped);
     r = real_fma(n, -0x1.0bfbe8p-15f, r);
-    static const float c[] = {0.00138144662f, 0.00836878049f, 0.0416683942f, 0.166665201f, 0.499999934f};
+    static const float c[] = {0.00138144662f, 0.00836878049f, 0.0416683942f, 0.166665201f,
+                              0.499999934f};
     float p = real_fma(polynomial(r, 5, c) * r, r, r) + 1.0f;
     uint32_t whole;
     memcpy(&whole, &shifted, sizeof whole);
@@ -110,7 +119,8 @@ static inline float real_tanh(float x)
     float a = x < -9.02f ? -9.02f : x;
     a = a > 9.02f ? 9.02f : a;
     float z = a * a;
-    static const float p[] = {-1.22036203e-11f, 3.05852446e-08f, 2.80075554e-05f, 0.00386833263f, 0.13679919f, 1.0f};
+    static const float p[] = {-1.22036203e-11f, 3.05852446e-08f, 2.80075554e-05f,
+                              0.00386833263f,   0.13679919f,     1.0f};
     static const float q[] = {1.28737322e-06f, 0.000393863966f, 0.0272458568f, 0.470132511f, 1.0f};
     return a * polynomial(z, 6, p) / polynomial(z, 5, q);
 }

@@ -4,7 +4,10 @@
 tg_tape *tg_tape_new(uint64_t seed)
 {
     tg_tape *tape = tg_realloc(NULL, sizeof *tape);
-    if (tape) *tape = (tg_tape){.training = true, .recording = true, .random = tg_random_new(seed, "tape")};
+    if (tape)
+        *tape = (tg_tape){.training = true,
+                          .recording = true,
+                          .random = tg_random_new(seed, "tape")};
     return tape;
 }
 
@@ -24,14 +27,14 @@ void tg_tape_reset(tg_tape *tape)
     tape->first = tape->last = NULL;
     tape->length = 0;
     tape->scope = NULL;
-    tape->walked = false;
+    tape->backward_done = false;
 }
 
 /* ---- errors ---- */
 
 const char *tg_tape_error(const tg_tape *tape)
 {
-    if (!tape) return tg_no_memory("a tape", sizeof *tape);
+    if (!tape) return tg_out_of_memory_text("a tape", sizeof *tape);
     return tape->error.set ? tape->error.text : NULL;
 }
 
@@ -44,11 +47,17 @@ const char *tg_tape_take_error(tg_tape *tape)
 
 /* ---- modes and facts ---- */
 
-void tg_tape_set_training(tg_tape *tape, bool training) { if (tape) tape->training = training; }
+void tg_tape_set_training(tg_tape *tape, bool training)
+{
+    if (tape) tape->training = training;
+}
 
 bool tg_tape_training(const tg_tape *tape) { return tape && tape->training; }
 
-void tg_tape_set_recording(tg_tape *tape, bool recording) { if (tape) tape->recording = recording; }
+void tg_tape_set_recording(tg_tape *tape, bool recording)
+{
+    if (tape) tape->recording = recording;
+}
 
 bool tg_tape_recording(const tg_tape *tape) { return tape && tape->recording; }
 
@@ -71,8 +80,9 @@ tg_tensor *tg_tensor_new(tg_tape *tape, int ndim, const int64_t *shape)
 {
     int64_t size = tg_shape_size(ndim, shape);
     if (size < 0)
-        return tg_fail(&tape->error, "tensor %s: a size is negative, too large, or there are more than %d axes",
-                       tg_text_of(ndim, shape).text, TG_MAX_DIMS);
+        return tg_fail(&tape->error,
+                       "tensor %s: a size is negative, too large, or there are more than %d axes",
+                       tg_shape_str(ndim, shape).text, TG_MAX_DIMS);
     tg_tensor *tensor = tg_tape_alloc(tape, sizeof *tensor);
     if (!tensor) return NULL;
     *tensor = (tg_tensor){.ndim = ndim, .size = size};
@@ -112,7 +122,8 @@ tg_real *tg_tensor_grad(tg_tape *tape, tg_tensor *tensor, bool *add)
     if (!tensor || !tensor->requires_grad) return NULL;
     if (!tensor->grad) {
         size_t bytes = (size_t)tensor->size * sizeof(tg_real);
-        tensor->grad = tensor->params ? tg_params_alloc(tensor->params, bytes) : tg_tape_alloc(tape, bytes);
+        tensor->grad = tensor->params ? tg_params_alloc(tensor->params, bytes)
+                                      : tg_tape_alloc(tape, bytes);
         if (!tensor->grad)
             return tg_fail(&tape->error, "out of memory: %zu bytes for the gradient of %s", bytes,
                            tensor->name ? tensor->name : "a tensor");
@@ -137,7 +148,8 @@ static void spoil_parameters(tg_tape *tape)
     for (tg_node *node = tape->first; node; node = node->next)
         for (int i = 0; i < node->n_inputs; i++)
             if (node->inputs[i] && node->inputs[i]->params)
-                tg_fail(&node->inputs[i]->params->error, "the backward pass broke off: %s", tape->error.text);
+                tg_fail(&node->inputs[i]->params->error, "the backward pass broke off: %s",
+                        tape->error.text);
 }
 
 bool tg_backward(tg_tape *tape, tg_tensor *loss)
@@ -146,14 +158,16 @@ bool tg_backward(tg_tape *tape, tg_tensor *loss)
     if (!loss) return tg_fail(&tape->error, "backward: the loss is NULL");
     if (loss->size != 1)
         return tg_fail(&tape->error, "backward: the loss must be one number, and has the shape %s",
-                       tg_text_of(loss->ndim, loss->shape).text);
-    if (tape->walked)
-        return tg_fail(&tape->error, "backward: this tape has been walked already; reset it and run the "
-                                     "forward pass again");
+                       tg_shape_str(loss->ndim, loss->shape).text);
+    if (tape->backward_done)
+        return tg_fail(&tape->error,
+                       "backward: this tape has been backward_done already; reset it and run the "
+                       "forward pass again");
     if (!loss->requires_grad)
-        return tg_fail(&tape->error, "backward: the loss depends on nothing that takes a gradient%s",
+        return tg_fail(&tape->error,
+                       "backward: the loss depends on nothing that takes a gradient%s",
                        tape->recording ? "" : " (the tape is not recording)");
-    tape->walked = true;
+    tape->backward_done = true;
     bool add = false;
     tg_real *seed = tg_tensor_grad(tape, loss, &add);
     if (seed) seed[0] = add ? seed[0] + 1 : 1;

@@ -50,13 +50,15 @@ TG_EXPORT size_t tg_tape_bytes(const tg_tape *tape);
 /* A tensor of a shape with a copy of the caller's numbers; `data` NULL fills it with zeros. A constant takes no gradient, a
  * variable on a recording tape does, for those who want dL/d(input): it is the tensor's `grad` after tg_backward. Sets an
  * error where a size is negative or the whole is too large. */
-TG_EXPORT tg_tensor *tg_constant(tg_tape *tape, const tg_real *data, int ndim, const int64_t *shape);
-TG_EXPORT tg_tensor *tg_variable(tg_tape *tape, const tg_real *data, int ndim, const int64_t *shape);
+TG_EXPORT tg_tensor *tg_constant(tg_tape *tape, const tg_real *data, int ndim,
+                                 const int64_t *shape);
+TG_EXPORT tg_tensor *tg_variable(tg_tape *tape, const tg_real *data, int ndim,
+                                 const int64_t *shape);
 
 /* Walks the tape backwards from `loss` (one number): computes dL/d(tensor) of every recorded tensor that leads to a
  * parameter or variable, and adds dL/d(parameter) to the parameters' gradients. Gradients of several passes (several
  * tapes, or one that is reset in between) add up until an optimizer's step uses them. Returns false and sets an error
- * when the loss is not one number or depends on nothing that takes a gradient, or when this tape has been walked since
+ * when the loss is not one number or depends on nothing that takes a gradient, or when this tape has been backward_done since
  * its last reset. When the pass breaks off for want of memory, the parameters' owner gets the error too, so that no step
  * uses half a gradient. */
 TG_EXPORT bool tg_backward(tg_tape *tape, tg_tensor *loss);

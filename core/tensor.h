@@ -16,13 +16,13 @@ typedef struct tg_tape tg_tape;     /* see tape.h */
 typedef struct tg_tensor {
     int ndim;
     int64_t shape[TG_MAX_DIMS]; /* the first `ndim` of them */
-    int64_t size;       /* number of elements, the product of the shape */
-    tg_real *data;      /* [size] */
-    tg_real *grad;      /* dL/d(data), same shape; NULL until a backward pass has reached the tensor */
+    int64_t size;               /* number of elements, the product of the shape */
+    tg_real *data;              /* [size] */
+    tg_real *grad; /* dL/d(data), same shape; NULL until a backward pass has reached the tensor */
     bool requires_grad; /* a backward pass computes `grad` */
-    bool has_grad;      /* `grad` holds a gradient; a parameter's is used up by the optimizer's step */
-    const char *name;   /* of a parameter; otherwise NULL */
-    tg_params *params;  /* the owner of a parameter; otherwise NULL */
+    bool has_grad; /* `grad` holds a gradient; a parameter's is used up by the optimizer's step */
+    const char *name;     /* of a parameter; otherwise NULL */
+    tg_params *params;    /* the owner of a parameter; otherwise NULL */
     struct tg_node *node; /* the operator that made it; NULL of a parameter or constant */
 } tg_tensor;
 
@@ -37,10 +37,10 @@ typedef struct tg_ints {
     int64_t shape[TG_MAX_DIMS];
 } tg_ints;
 
-/* A view of somebody's bytes as a mask. It has one meaning everywhere: non-zero is kept (may be attended to), zero is
- * left out. Its shape is broadcast like a tensor's. */
+/* A view of the caller's bytes as a mask. A mask has one meaning everywhere: non-zero takes part (may be attended to), zero
+ * does not. Its shape broadcasts as a tensor's does. */
 typedef struct tg_mask {
-    const uint8_t *keep;
+    const uint8_t *data;
     int ndim;
     int64_t shape[TG_MAX_DIMS];
 } tg_mask;
@@ -51,7 +51,7 @@ TG_EXPORT tg_ints tg_ints_1d(const int32_t *data, int64_t n);
 TG_EXPORT tg_ints tg_ints_2d(const int32_t *data, int64_t rows, int64_t columns);
 
 /* A view of the caller's bytes as a mask of a shape. Nothing is checked: who is given the view does that. */
-TG_EXPORT tg_mask tg_mask_nd(const uint8_t *keep, int ndim, const int64_t *shape);
+TG_EXPORT tg_mask tg_mask_nd(const uint8_t *data, int ndim, const int64_t *shape);
 
 /* Passed as lengths: every sequence fills the whole time axis. */
 static inline tg_ints tg_full_length(void)

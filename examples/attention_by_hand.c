@@ -39,8 +39,9 @@ static void wrong(bool so, const char *printed, const char *truth, const char *m
 typedef struct attention {
     tg_params *params;
     tg_tape *tape;
-    tg_tensor *q, *k;             /* [queries, width], [keys, width]; the keys are the values too */
-    tg_tensor *s_nudge, *a_nudge; /* zeros, added to s and to a: nudging them shows dL/ds and dL/da */
+    tg_tensor *q, *k; /* [queries, width], [keys, width]; the keys are the values too */
+    tg_tensor *s_nudge,
+        *a_nudge; /* zeros, added to s and to a: nudging them shows dL/ds and dL/da */
     bool residual;
     tg_tensor *s, *a, *z, *out;
 } attention;
@@ -49,7 +50,7 @@ typedef struct attention {
 static tg_tensor *loss(tg_tape *tape, void *context)
 {
     attention *m = context;
-    m->s = tg_add(tape, tg_matmul_transposed(tape, m->q, false, m->k, true), m->s_nudge);
+    m->s = tg_add(tape, tg_matmul_transposed(tape, m->q, m->k, TG_TRANSPOSE_B), m->s_nudge);
     m->a = tg_add(tape, tg_softmax(tape, m->s), m->a_nudge);
     m->z = tg_matmul(tape, m->a, m->k);
     m->out = m->residual ? tg_add(tape, m->z, m->q) : m->z;
@@ -63,7 +64,8 @@ static _Noreturn void give_up(const char *error)
 }
 
 /* A parameter with these numbers; NULL: zeros. */
-static tg_tensor *matrix(tg_params *params, const char *name, int64_t rows, int64_t columns, const tg_real *numbers)
+static tg_tensor *matrix(tg_params *params, const char *name, int64_t rows, int64_t columns,
+                         const tg_real *numbers)
 {
     tg_tensor *p = tg_param(params, NULL, name, TG_SHAPE(rows, columns), tg_init_constant(0));
     if (!p) give_up(tg_params_error(params));
@@ -71,7 +73,8 @@ static tg_tensor *matrix(tg_params *params, const char *name, int64_t rows, int6
     return p;
 }
 
-static attention begin(int64_t queries, const tg_real *q, int64_t keys, const tg_real *k, int64_t width, bool residual)
+static attention begin(int64_t queries, const tg_real *q, int64_t keys, const tg_real *k,
+                       int64_t width, bool residual)
 {
     attention m = {.params = tg_params_new(1), .tape = tg_tape_new(1), .residual = residual};
     m.q = matrix(m.params, "q", queries, width, q);
@@ -92,7 +95,8 @@ typedef struct by_hand {
 static by_hand work_out(const attention *m)
 {
     by_hand r = {.s = {0}};
-    const int queries = (int)m->q->shape[0], keys = (int)m->k->shape[0], width = (int)m->q->shape[1];
+    const int queries = (int)m->q->shape[0], keys = (int)m->k->shape[0],
+              width = (int)m->q->shape[1];
     const tg_real *q = m->q->data, *k = m->k->data;
     for (int i = 0; i < queries; i++) {
         double *s = r.s + i * keys, *a = r.a + i * keys, *z = r.z + i * width, sum = 0, mean = 0;
@@ -127,7 +131,8 @@ static by_hand work_out(const attention *m)
 
 static void print_row(int count, const double *x)
 {
-    for (int i = 0; i < count; i++) printf("%8.4f", fabs(x[i]) < 0.00005 ? 0 : x[i]); /* never -0.0000 */
+    for (int i = 0; i < count; i++)
+        printf("%8.4f", fabs(x[i]) < 0.00005 ? 0 : x[i]); /* never -0.0000 */
 }
 
 static void forward(const char *formula, const double *hand, const tg_tensor *tape)
@@ -138,7 +143,8 @@ static void forward(const char *formula, const double *hand, const tg_tensor *ta
         print_row(columns, hand + i * columns);
         printf("\n");
     }
-    for (int i = 0; i < rows * columns; i++) holds(near(hand[i], (double)tape->data[i], tolerance), formula);
+    for (int i = 0; i < rows * columns; i++)
+        holds(near(hand[i], (double)tape->data[i], tolerance), formula);
 }
 
 static double loss_at(attention *m, tg_real *number, double at)
@@ -151,7 +157,8 @@ static double loss_at(attention *m, tg_real *number, double at)
 /* (L(x + h) - L(x - h)) / 2h */
 static double difference(attention *m, tg_real *number)
 {
-    const double x = (double)*number, above = loss_at(m, number, x + nudge), below = loss_at(m, number, x - nudge);
+    const double x = (double)*number, above = loss_at(m, number, x + nudge),
+                 below = loss_at(m, number, x - nudge);
     *number = (tg_real)x;
     return (above - below) / (2 * nudge);
 }
@@ -166,7 +173,8 @@ static void backward(attention *m, const char *formula, const double *hand, cons
             const int at = i * columns + j;
             tape[j] = (double)x->grad[at];
             nudged[j] = difference(m, &x->data[at]);
-            holds(near(hand[at], tape[j], tolerance) && near(hand[at], nudged[j], tolerance), formula);
+            holds(near(hand[at], tape[j], tolerance) && near(hand[at], nudged[j], tolerance),
+                  formula);
         }
         printf("     ");
         print_row(columns, hand + i * columns);
@@ -182,7 +190,7 @@ static void backward(attention *m, const char *formula, const double *hand, cons
 static void compare_tiled(attention *m, const by_hand *r)
 {
     tg_tensor *q, *k, *z;
-    tg_params_clear_grads(m->params);
+    tg_params_zero_grad(m->params);
     tg_tape_reset(m->tape);
     q = tg_reshape(m->tape, m->q, TG_SHAPE(1, m->q->shape[0], -1));
     k = tg_reshape(m->tape, m->k, TG_SHAPE(1, m->k->shape[0], -1));
@@ -190,8 +198,10 @@ static void compare_tiled(attention *m, const by_hand *r)
     if (m->residual) z = tg_add(m->tape, z, q);
     bool same = tg_backward(m->tape, tg_sum(m->tape, z, TG_ALL_AXES, false));
     for (int64_t i = 0; same && i < m->q->size; i++)
-        same = near((double)z->data[i], r->out[i], tolerance) && near((double)m->q->grad[i], r->dq[i], tolerance);
-    for (int64_t i = 0; same && i < m->k->size; i++) same = near((double)m->k->grad[i], r->dk[i], tolerance);
+        same = near((double)z->data[i], r->out[i], tolerance) &&
+               near((double)m->q->grad[i], r->dq[i], tolerance);
+    for (int64_t i = 0; same && i < m->k->size; i++)
+        same = near((double)m->k->grad[i], r->dk[i], tolerance);
     holds(same, "tg_dot_attention differs from its steps");
 }
 
@@ -206,12 +216,17 @@ static void show(attention *m)
     printf("   backward from L, the sum of that:   by hand | on the tape | finite difference\n");
     backward(m, "dL/da_ij = dL/dz_i . k_j", r.da, m->a_nudge);
     backward(m, "dL/ds_ij = a_ij (dL/da_ij - sum_k a_ik dL/da_ik)", r.ds, m->s_nudge);
-    backward(m, m->residual ? "dL/dq_i = sum_j dL/ds_ij k_j + dL/dz_i" : "dL/dq_i = sum_j dL/ds_ij k_j", r.dq, m->q);
-    backward(m, "dL/dk_j = sum_i (a_ij dL/dz_i + dL/ds_ij q_i)   as a value, and as a key", r.dk, m->k);
+    backward(m,
+             m->residual ? "dL/dq_i = sum_j dL/ds_ij k_j + dL/dz_i"
+                         : "dL/dq_i = sum_j dL/ds_ij k_j",
+             r.dq, m->q);
+    backward(m, "dL/dk_j = sum_i (a_ij dL/dz_i + dL/ds_ij q_i)   as a value, and as a key", r.dk,
+             m->k);
     compare_tiled(m, &r);
     tg_gradcheck_report report;
     holds(tg_gradcheck(m->params, loss, m, &report), report.message);
-    printf("   tg_gradcheck finds all %lld right; tg_dot_attention, one operator, gives the same z and gradients.\n",
+    printf("   tg_gradcheck finds all %lld right; tg_dot_attention, one operator, gives the same z "
+           "and gradients.\n",
            (long long)report.checked);
     tg_tape_reset(m->tape);
     loss(m->tape, m);
@@ -236,11 +251,15 @@ static void as_one_query(void)
     attention m = begin(1, X, 1, H, 3, false);
     show(&m);
     const by_hand r = work_out(&m);
-    const bool nothing = near(r.a[0], 1, 0) && near(r.dq[0], 0, tolerance) && near(r.dq[1], 0, tolerance);
-    wrong(near(r.s[0], 1.4, 1e-6), "1.1 + 0.4 + 0.9 = 2.4", "1 x 0.1 is 0.1, so the sum is 1.4", NULL);
+    const bool nothing = near(r.a[0], 1, 0) && near(r.dq[0], 0, tolerance) &&
+                         near(r.dq[1], 0, tolerance);
+    wrong(near(r.s[0], 1.4, 1e-6), "1.1 + 0.4 + 0.9 = 2.4", "1 x 0.1 is 0.1, so the sum is 1.4",
+          NULL);
     wrong(nothing && m.a->size == 1, "softmax over 2.4, 1.2 and -0.6",
-          "there is one score, scaled or not: its weight is 1,", "the result is H, and no gradient ever reaches X");
-    wrong((double)H[2] < 0.7, "0.2 + 0.2 + 0.3 = 0.7", "a weighted mean of 0.1, 0.2, 0.3 is never above 0.3", NULL);
+          "there is one score, scaled or not: its weight is 1,",
+          "the result is H, and no gradient ever reaches X");
+    wrong((double)H[2] < 0.7, "0.2 + 0.2 + 0.3 = 0.7",
+          "a weighted mean of 0.1, 0.2, 0.3 is never above 0.3", NULL);
     end(&m);
 }
 
@@ -250,9 +269,11 @@ static void as_three_queries(void)
     attention m = begin(3, X, 3, H, 1, false);
     show(&m);
     const tg_real *z = m.z->data;
-    holds(near((double)z[0], 0.2067, 5e-5) && near((double)z[1], 0.2132, 5e-5) && near((double)z[2], 0.2197, 5e-5),
+    holds(near((double)z[0], 0.2067, 5e-5) && near((double)z[1], 0.2132, 5e-5) &&
+              near((double)z[2], 0.2197, 5e-5),
           "the results are 0.2067, 0.2132, 0.2197");
-    printf("   dL/dq_i is the variance of the keys under query i's weights. d_k is 1, so 1/sqrt(d_k) changes nothing.\n");
+    printf("   dL/dq_i is the variance of the keys under query i's weights. d_k is 1, so "
+           "1/sqrt(d_k) changes nothing.\n");
     const tg_node *product = m.s->node->inputs[0]->node; /* n = 3, d = 1: 2 n^2 d operations */
     wrong(near(product->op->flops(product), 18, 0), "Q K^T costs O(n d_k^2)",
           "9 products were made: n^2 d is 9, n d^2 is 3. It is O(n^2 d)",
@@ -262,16 +283,20 @@ static void as_three_queries(void)
 
 static void one_target(void)
 {
-    printf("3. Four vectors x_i and one target y: a_i = softmax_i(x_i . y), z = sum_i a_i x_i, and z + y\n"
-           "   (\"attention, step by step\"; it gives no numbers, these are ours: q is y, k_1 .. k_4 are the x_i)\n");
+    printf("3. Four vectors x_i and one target y: a_i = softmax_i(x_i . y), z = sum_i a_i x_i, and "
+           "z + y\n"
+           "   (\"attention, step by step\"; it gives no numbers, these are ours: q is y, k_1 .. "
+           "k_4 are the x_i)\n");
     attention m = begin(1, Y, 4, FOUR, 2, true);
     show(&m);
-    tg_params_clear_grads(m.params);
+    tg_params_zero_grad(m.params);
     tg_tape_reset(m.tape);
     loss(m.tape, &m);
-    tg_tensor *printed = tg_mul(m.tape, tg_sum(m.tape, m.a, TG_AXES(1), true), m.q); /* sum_i a_i y */
+    tg_tensor *printed = tg_mul(m.tape, tg_sum(m.tape, m.a, TG_AXES(1), true),
+                                m.q); /* sum_i a_i y */
     tg_backward(m.tape, tg_sum(m.tape, printed, TG_ALL_AXES, false));
-    bool is_y = near((double)printed->data[0], (double)Y[0], tolerance) && near((double)printed->data[1], 1, tolerance);
+    bool is_y = near((double)printed->data[0], (double)Y[0], tolerance) &&
+                near((double)printed->data[1], 1, tolerance);
     for (int i = 0; i < 8; i++) is_y = is_y && near((double)m.k->grad[i], 0, tolerance);
     wrong(is_y, "z = sum_i a_i y", "the weights sum to 1, so that is y itself, (0.5, 1): every x_i",
           "is ignored, and every dL/dx_i is 0. Meant is sum_i a_i x_i");
@@ -279,14 +304,16 @@ static void one_target(void)
 }
 
 /* One query over n keys: the weights, or what comes out, of a layer that learns nothing. */
-static const tg_real *attend(tg_tape *tape, tg_attention layer, bool weights, int64_t width, const tg_real *query, int64_t n,
-                             const tg_real *keys)
+static const tg_real *attend(tg_tape *tape, tg_attention layer, bool weights, int64_t width,
+                             const tg_real *query, int64_t n, const tg_real *keys)
 {
     static const tg_real none[MOST];
-    tg_attention_detail detail;
+    tg_tensor *attended;
     tg_tensor *k = tg_constant(tape, keys, TG_SHAPE(1, n, width));
-    tg_tensor *y = tg_attention_forward(tape, &layer, tg_constant(tape, query, TG_SHAPE(1, 1, width)), k, k, NULL, &detail);
-    tg_tensor *seen = weights ? tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS) : y;
+    tg_tensor *y = tg_attention_forward(tape, &layer,
+                                        tg_constant(tape, query, TG_SHAPE(1, 1, width)), k, k, NULL,
+                                        &attended);
+    tg_tensor *seen = weights ? tg_attention_weights(tape, attended) : y;
     return seen ? seen->data : none;
 }
 
@@ -294,13 +321,16 @@ static void scales(tg_tape *tape)
 {
     char text[100], more[100];
     const tg_real *dot = attend(tape, (tg_attention){.score = TG_SCORE_DOT}, true, 2, Y, 4, FOUR);
-    const tg_real *scaled = attend(tape, (tg_attention){.score = TG_SCORE_SCALED_DOT}, true, 2, Y, 4, FOUR);
+    const tg_real *scaled = attend(tape, (tg_attention){.score = TG_SCORE_SCALED_DOT}, true, 2, Y,
+                                   4, FOUR);
     snprintf(text, sizeof text, "is the scaled one, printed twice. With it example 3 has weights");
-    snprintf(more, sizeof more, "%.4f %.4f %.4f %.4f", (double)scaled[0], (double)scaled[1], (double)scaled[2],
-             (double)scaled[3]);
+    snprintf(more, sizeof more, "%.4f %.4f %.4f %.4f", (double)scaled[0], (double)scaled[1],
+             (double)scaled[2], (double)scaled[3]);
     wrong(dot[2] > scaled[2], "dot-product attention with sqrt(d_k)", text, more);
-    const double weight = 1 / (1 + exp(-8.0)), steep = exp(-64.0), gentle = weight * (1 - weight); /* a (1 - a), a near 1 */
-    snprintf(text, sizeof text, "it saves them: d_k = 64 and scores 64 and 0 give da/ds = %.0e;", steep);
+    const double weight = 1 / (1 + exp(-8.0)), steep = exp(-64.0),
+                 gentle = weight * (1 - weight); /* a (1 - a), a near 1 */
+    snprintf(text, sizeof text, "it saves them: d_k = 64 and scores 64 and 0 give da/ds = %.0e;",
+             steep);
     snprintf(more, sizeof more, "scaled, they are 8 and 0: %.0e", gentle);
     wrong(steep < 1e-20 && gentle > 1e-4, "\"the scale makes gradients vanish\"", text, more);
 }
@@ -309,26 +339,33 @@ static void similarities(tg_tape *tape)
 {
     char text[200];
     const tg_real *a = attend(tape, (tg_attention){.score = TG_SCORE_EUCLIDEAN}, true, 1, X, 3, X);
-    snprintf(text, sizeof text, "needs a minus: then 1 weighs 1, 2, 3 by %.2f %.2f %.2f, not %.2f %.2f %.2f",
+    snprintf(text, sizeof text,
+             "needs a minus: then 1 weighs 1, 2, 3 by %.2f %.2f %.2f, not %.2f %.2f %.2f",
              (double)a[0], (double)a[1], (double)a[2], (double)a[2], (double)a[1], (double)a[0]);
     wrong(a[0] > a[1] && a[1] > a[2], "softmax of a Euclidean distance", text, NULL);
-    const double y = (double)*attend(tape, (tg_attention){.score = TG_SCORE_DOT, .times_score = true}, false, 1, X, 3, X);
-    snprintf(text, sizeof text, "weights depend on i too: sum_j a_ij s_ij x_j. X = [1, 2, 3]: y_1 = %.4f", y);
+    const double y = (double)*attend(tape,
+                                     (tg_attention){.score = TG_SCORE_DOT, .times_score = true},
+                                     false, 1, X, 3, X);
+    snprintf(text, sizeof text,
+             "weights depend on i too: sum_j a_ij s_ij x_j. X = [1, 2, 3]: y_1 = %.4f", y);
     wrong(near(y, (exp(1) + 4 * exp(2) + 9 * exp(3)) / (exp(1) + exp(2) + exp(3)), 1e-5),
           "y_i = sum_j a_j s_ij x_j", text, NULL);
 }
 
 static void shapes(tg_params *params, tg_tape *tape)
 {
-    tg_tensor *rows = tg_constant(tape, NULL, TG_SHAPE(3, 10)), *regions = tg_constant(tape, NULL, TG_SHAPE(3, 10, 2));
+    tg_tensor *rows = tg_constant(tape, NULL, TG_SHAPE(3, 10)),
+              *regions = tg_constant(tape, NULL, TG_SHAPE(3, 10, 2));
     tg_sequential_attention layer;
     tg_sequential_attention_init(&layer, params, "documents", 10, 20, 5);
     tg_tensor *y = tg_parallel_attention_forward(tape, &layer, regions, NULL);
-    wrong(y && y->ndim == 2 && y->shape[0] == 3 && y->shape[1] == 5, "ParallelAttention of [3, 10, 2]",
+    wrong(y && y->ndim == 2 && y->shape[0] == 3 && y->shape[1] == 5,
+          "ParallelAttention of [3, 10, 2]",
           "Linear(10) meets 2; taken as 3 x [10, 2 regions] it gives [3, 5]", NULL);
     const tg_tensor *one = tg_softmax(tape, tg_constant(tape, NULL, TG_SHAPE(3, 1)));
     bool ones = one && (double)one->data[0] == 1 && (double)one->data[2] == 1;
-    tg_tensor *features = tg_softmax(tape, tg_constant(tape, NULL, TG_SHAPE(3, 2))); /* T = 3, two features */
+    tg_tensor *features = tg_softmax(tape, tg_constant(tape, NULL,
+                                                       TG_SHAPE(3, 2))); /* T = 3, two features */
     tg_tensor *in_time = tg_sum(tape, features, TG_AXES(0), false);
     bool more = in_time && near((double)in_time->data[0], 1.5, 1e-6);
     tg_sequential_attention_forward(tape, &layer, rows, tg_full_length(), NULL);
@@ -369,7 +406,7 @@ static double fused_loss(void *context)
 
 static tg_tensor *named_loss(attention *m, stepper *page)
 {
-    tg_tensor *s = tg_matmul_transposed(m->tape, m->q, false, m->k, true);
+    tg_tensor *s = tg_matmul_transposed(m->tape, m->q, m->k, TG_TRANSPOSE_B);
     stepper_name(page, s, STEPPER_COLUMNS_ARE_WORDS, "s");
     tg_tensor *a = stepper_name(page, tg_softmax(m->tape, s), STEPPER_COLUMNS_ARE_WORDS, "a");
     tg_tensor *z = stepper_name(page, tg_matmul(m->tape, a, m->k), 0, "z");
@@ -384,21 +421,29 @@ static bool write_page(const char *path)
 {
     static const char *const vectors[] = {"k₁", "k₂", "k₃", "k₄"};
     attention m = begin(1, Y, 4, FOUR, 2, true), fused = begin(1, Y, 4, FOUR, 2, true);
-    stepper page = {.title = "Attention by hand", .words = vectors, .word_count = 4, .rate = 0.1, .again = fused_loss,
-                    .about = "One target q, four vectors k: s = q kᵀ, a = softmax(s), z = a k, y = z + q",
-                    .context = &m, .agreed = 1e-5};
-    tg_params_clear_grads(m.params);
-    tg_params_clear_grads(fused.params);
+    stepper page = {
+        .title = "Attention by hand",
+        .words = vectors,
+        .word_count = 4,
+        .rate = 0.1,
+        .again = fused_loss,
+        .about = "One target q, four vectors k: s = q kᵀ, a = softmax(s), z = a k, y = z + q",
+        .context = &m,
+        .agreed = 1e-5};
+    tg_params_zero_grad(m.params);
+    tg_params_zero_grad(fused.params);
     tg_tape_reset(m.tape);
     const double fused_sum = fused_loss(&fused);
     const tg_tensor *sum = named_loss(&m, &page);
     bool good = tg_backward(fused.tape, fused.out) && tg_backward(m.tape, (tg_tensor *)sum);
     page.agreement[0] = fabs(tg_item(sum) / fused_sum - 1);
     for (int i = 0; good && i < 10; i++) {
-        const tg_real a = i < 2 ? m.q->grad[i] : m.k->grad[i - 2], b = i < 2 ? fused.q->grad[i] : fused.k->grad[i - 2];
+        const tg_real a = i < 2 ? m.q->grad[i] : m.k->grad[i - 2],
+                      b = i < 2 ? fused.q->grad[i] : fused.k->grad[i - 2];
         page.agreement[2] = fmax(page.agreement[2], fabs((double)(a - b)));
     }
-    holds(good && page.agreement[0] <= 1e-5 && page.agreement[2] <= 1e-5, "the page agrees with tg_dot_attention");
+    holds(good && page.agreement[0] <= 1e-5 && page.agreement[2] <= 1e-5,
+          "the page agrees with tg_dot_attention");
     tc_output file = {0};
     good = good && tc_output_open(&file, path) && stepper_write(&page, file.stream, sum, m.params);
     good = tc_output_close(&file, good) || tc_fail("%s: it cannot be written", path);

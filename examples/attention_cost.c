@@ -22,7 +22,7 @@
 #include "support/failure.h"
 
 enum { TILED, COMPOSED, LSTM, WAYS };
-enum { WIDTH = 64, LEAST = 128, SOME = 1024, MOST = 32768, MOST_ROWS = 9 };
+enum { WIDTH = 64, LEAST = 128, SOME = 1024, MOST = 32768, MAX_ROWS = 9 };
 static const char *const names[WAYS] = {"tiled attention", "composed attention", "LSTM"};
 
 typedef struct cost {
@@ -56,7 +56,8 @@ static void *counting(void *memory, size_t size)
 /* ---- one measurement ---- */
 
 /* numbers [3, T, d] */
-static tg_tensor *forward(tg_tape *tape, int way, const tg_lstm *lstm, const tg_real *numbers, int64_t time, int64_t d)
+static tg_tensor *forward(tg_tape *tape, int way, const tg_lstm *lstm, const tg_real *numbers,
+                          int64_t time, int64_t d)
 {
     const double scale = 1 / sqrt((double)d);
     tg_tensor *q = tg_variable(tape, numbers, TG_SHAPE(1, time, d));
@@ -64,7 +65,7 @@ static tg_tensor *forward(tg_tape *tape, int way, const tg_lstm *lstm, const tg_
     tg_tensor *k = tg_variable(tape, numbers + time * d, TG_SHAPE(1, time, d));
     tg_tensor *v = tg_variable(tape, numbers + 2 * time * d, TG_SHAPE(1, time, d));
     if (way == TILED) return tg_dot_attention(tape, q, k, v, 1, scale, 0, NULL);
-    tg_tensor *scores = tg_affine(tape, tg_matmul_transposed(tape, q, false, k, true), scale, 0);
+    tg_tensor *scores = tg_affine(tape, tg_matmul_transposed(tape, q, k, TG_TRANSPOSE_B), scale, 0);
     return tg_matmul(tape, tg_softmax(tape, scores), v);
 }
 
@@ -111,14 +112,15 @@ static cost measure(int way, const tg_real *numbers, int64_t time, int64_t d, co
 
 typedef struct table {
     int rows;
-    int64_t time[MOST_ROWS];
-    cost cell[MOST_ROWS][WAYS];
+    int64_t time[MAX_ROWS];
+    cost cell[MAX_ROWS][WAYS];
 } table;
 
 static void fill(table *t, int64_t most, const tg_real *numbers, const char **error)
 {
-    printf("One sequence of T steps, %d wide, forward and backward (%s): time, and the most memory held\n\n        ", WIDTH,
-           tg_isa());
+    printf("One sequence of T steps, %d wide, forward and backward (%s): time, and the most memory "
+           "held\n\n        ",
+           WIDTH, tg_isa());
     for (int way = 0; way < WAYS; way++) printf("%22s", names[way]);
     printf("\n     T  ");
     for (int way = 0; way < WAYS; way++) printf("%13s%9s", "ms", "MB");
@@ -145,8 +147,10 @@ static double power(const table *t, int way, bool memory)
 static bool judge(const table *t, const tg_real *numbers, const char **error)
 {
     printf("grows as");
-    for (int way = 0; way < WAYS; way++) printf("       T^%-4.1f    T^%.1f", power(t, way, false), power(t, way, true));
-    const bool memory = power(t, TILED, true) < 1.5 && power(t, COMPOSED, true) > 1.5; /* to which is it nearer? */
+    for (int way = 0; way < WAYS; way++)
+        printf("       T^%-4.1f    T^%.1f", power(t, way, false), power(t, way, true));
+    const bool memory = power(t, TILED, true) < 1.5 &&
+                        power(t, COMPOSED, true) > 1.5; /* to which is it nearer? */
     const int64_t n = LEAST, d = WIDTH;
     bool counted = true;
     printf("\n\nOperations of the forward pass, as the tape counts them, where n or d doubles:\n");
@@ -155,17 +159,26 @@ static bool judge(const table *t, const tg_real *numbers, const char **error)
         const double longer = measure(way, numbers, 2 * n, d, error).operations / once;
         const double wider = measure(way, numbers, n, 2 * d, error).operations / once;
         const bool lstm = way == LSTM;
-        printf("  %-20s n: x %.0f   d: x %.0f    O(%s)\n", names[way], longer, wider, lstm ? "n d^2" : "n^2 d");
-        counted = counted && fabs(longer - (lstm ? 2 : 4)) < 1e-9 && fabs(wider - (lstm ? 4 : 2)) < 1e-9;
+        printf("  %-20s n: x %.0f   d: x %.0f    O(%s)\n", names[way], longer, wider,
+               lstm ? "n d^2" : "n^2 d");
+        counted = counted && fabs(longer - (lstm ? 2 : 4)) < 1e-9 &&
+                  fabs(wider - (lstm ? 4 : 2)) < 1e-9;
     }
-    printf("  The article on self-, cross- and multi-head attention prints O(n d^2) for Q K^T: that is the LSTM's.\n");
+    printf("  The article on self-, cross- and multi-head attention prints O(n d^2) for Q K^T: "
+           "that is the LSTM's.\n");
     if (!memory) printf("Memory does not grow as it should.\n");
     return memory && counted;
 }
 
 /* ---- the picture: two log-log plots ---- */
 
-enum { PICTURE_WIDTH = 1530, PICTURE_HEIGHT = 760, PLOT_WIDTH = 560, PLOT_TOP = 170, PLOT_HEIGHT = 490 };
+enum {
+    PICTURE_WIDTH = 1530,
+    PICTURE_HEIGHT = 760,
+    PLOT_WIDTH = 560,
+    PLOT_TOP = 170,
+    PLOT_HEIGHT = 490
+};
 
 static const tc_colour colours[WAYS] = {{0.11, 0.36, 0.82}, {0.87, 0.36, 0.08}, {0.16, 0.55, 0.36}};
 
@@ -196,18 +209,20 @@ static void draw_axes(tc_canvas *canvas, tc_fonts *fonts, const plot *p, const t
             if (digit == 1) draw_line(canvas, p->left, y, right, y, 1, draw_pale);
             draw_line(canvas, p->left - (digit == 1 ? 7 : 4), y, p->left, y, 1, draw_grey);
         }
-        draw_text(canvas, fonts, p->left - 14, y_of(p, pow(10, decade)) + 6, 16, DRAW_RIGHT, draw_grey, "%g",
-                  pow(10, decade));
+        draw_text(canvas, fonts, p->left - 14, y_of(p, pow(10, decade)) + 6, 16, DRAW_RIGHT,
+                  draw_grey, "%g", pow(10, decade));
     }
     for (int row = 0; row < t->rows; row++) {
         const double x = floor(x_of(p, (double)t->time[row])) + 0.5;
         draw_line(canvas, x, PLOT_TOP, x, bottom, 1, draw_pale);
         draw_line(canvas, x, bottom, x, bottom + 7, 1, draw_grey);
-        draw_text(canvas, fonts, x, bottom + 28, 16, DRAW_MIDDLE, draw_grey, "%lld", (long long)t->time[row]);
+        draw_text(canvas, fonts, x, bottom + 28, 16, DRAW_MIDDLE, draw_grey, "%lld",
+                  (long long)t->time[row]);
     }
     draw_line(canvas, p->left, bottom, right, bottom, 1.4, draw_grey);
     draw_line(canvas, p->left, PLOT_TOP, p->left, bottom, 1.4, draw_grey);
-    draw_text(canvas, fonts, p->left + PLOT_WIDTH / 2.0, bottom + 58, 17, DRAW_MIDDLE, draw_ink, "T, steps of the sequence");
+    draw_text(canvas, fonts, p->left + PLOT_WIDTH / 2.0, bottom + 58, 17, DRAW_MIDDLE, draw_ink,
+              "T, steps of the sequence");
 }
 
 /* How T and T^2 would grow, from one point. */
@@ -222,11 +237,13 @@ static void draw_slopes(tc_canvas *canvas, tc_fonts *fonts, const plot *p)
             y = y_of(p, 1.6 * pow(10, p->first) * pow(2, slope * doublings));
             if (i % 2) draw_line(canvas, from_x, from_y, x, y, 1.6, draw_grey);
         }
-        draw_text(canvas, fonts, x + 14, y + 6, 16, DRAW_LEFT, draw_grey, slope == 1 ? "as T" : "as T²");
+        draw_text(canvas, fonts, x + 14, y + 6, 16, DRAW_LEFT, draw_grey,
+                  slope == 1 ? "as T" : "as T²");
     }
 }
 
-static void draw_curves(tc_canvas *canvas, tc_fonts *fonts, const plot *p, const table *t, bool memory)
+static void draw_curves(tc_canvas *canvas, tc_fonts *fonts, const plot *p, const table *t,
+                        bool memory)
 {
     double x = 0, label[WAYS] = {0};
     for (int way = WAYS - 1; way >= 0; way--) {
@@ -243,13 +260,14 @@ static void draw_curves(tc_canvas *canvas, tc_fonts *fonts, const plot *p, const
     for (int i = 0; i < 100; i++) { /* labels that are too close move apart */
         for (int a = 0; a < WAYS; a++)
             for (int b = 0; b < WAYS; b++)
-                if (a != b && label[a] <= label[b] && label[b] - label[a] < 20) label[a] -= 1, label[b] += 1;
+                if (a != b && label[a] <= label[b] && label[b] - label[a] < 20)
+                    label[a] -= 1, label[b] += 1;
     }
     for (int way = 0; way < WAYS; way++) {
         const cost *c = &t->cell[t->rows - 1][way];
         const double value = memory ? c->mb : c->ms;
-        draw_text(canvas, fonts, x + 14, label[way] + 6, 17, DRAW_LEFT, colours[way], "%.*f %s", value < 100, value,
-                  memory ? "MB" : "ms");
+        draw_text(canvas, fonts, x + 14, label[way] + 6, 17, DRAW_LEFT, colours[way], "%.*f %s",
+                  value < 100, value, memory ? "MB" : "ms");
     }
 }
 
@@ -305,7 +323,9 @@ int main(int argc, char **argv)
         usage = usage || option == '?';
     }
     if (usage || optind < argc || most < SOME || most > MOST || (most & (most - 1))) {
-        fprintf(stderr, "usage: attention_cost [-t MOST] [-o PICTURE.png]      MOST is a power of two from %d to %d\n",
+        fprintf(stderr,
+                "usage: attention_cost [-t MOST] [-o PICTURE.png]      MOST is a power of two from "
+                "%d to %d\n",
                 SOME, MOST);
         return 2;
     }
@@ -318,7 +338,8 @@ int main(int argc, char **argv)
     if (numbers) fill(&t, most, numbers, &error);
     bool good = numbers && !error && judge(&t, numbers, &error) && !error;
     good = numbers && !error && draw(&t, path) && good;
-    if (error || tc_failure()) fprintf(stderr, "attention_cost: %s\n", error ? error : tc_failure());
+    if (error || tc_failure())
+        fprintf(stderr, "attention_cost: %s\n", error ? error : tc_failure());
     tc_free(numbers);
     return good ? 0 : 1;
 }

@@ -1,5 +1,5 @@
 /* What goes wrong in training, and how the tape says where. Each fault is planted here and found, with nothing but the tape:
- * tg_tape_watch stops at the first NaN or infinity, forward or backward, and keeps a warning for what is likely a mistake; what
+ * tg_tape_detect_anomaly stops at the first NaN or infinity, forward or backward, and keeps a warning for what is likely a mistake; what
  * cannot be meant is an error; the norms of the gradients show which layer learns nothing. Returns non-zero if one is not found. */
 #include <stdio.h>
 #include <string.h>
@@ -19,10 +19,14 @@ typedef struct model {
 static tg_tensor *logits(model *m)
 {
     tg_tensor *x = tg_constant(m->tape, numbers, TG_SHAPE(B, I));
-    return tg_linear_forward(m->tape, &m->out, tg_relu(m->tape, tg_linear_forward(m->tape, &m->hidden, x)));
+    return tg_linear_forward(m->tape, &m->out,
+                             tg_relu(m->tape, tg_linear_forward(m->tape, &m->hidden, x)));
 }
 
-static tg_tensor *cross_entropy(model *m, tg_tensor *z) { return tg_cross_entropy(m->tape, z, tg_ints_1d(labels, B)); }
+static tg_tensor *cross_entropy(model *m, tg_tensor *z)
+{
+    return tg_cross_entropy(m->tape, z, tg_ints_1d(labels, B));
+}
 
 /* e^-1000 is 0 in float, and in double: its logarithm is no number to train with. */
 static void logarithm_of_zero(model *m)
@@ -36,11 +40,15 @@ static void logarithm_of_zero(model *m)
 static void slope_at_zero(model *m)
 {
     tg_tensor *z = logits(m), *gap = tg_sub(m->tape, z, z);
-    tg_tensor *distance = tg_sqrt(m->tape, tg_sum(m->tape, tg_square(m->tape, gap), TG_AXES(1), false));
+    tg_tensor *distance = tg_sqrt(m->tape,
+                                  tg_sum(m->tape, tg_square(m->tape, gap), TG_AXES(1), false));
     tg_backward(m->tape, tg_sum(m->tape, distance, TG_ALL_AXES, false));
 }
 
-static void probabilities_for_logits(model *m) { tg_backward(m->tape, cross_entropy(m, tg_softmax(m->tape, logits(m)))); }
+static void probabilities_for_logits(model *m)
+{
+    tg_backward(m->tape, cross_entropy(m, tg_softmax(m->tape, logits(m))));
+}
 
 static void step_without_backward(model *m)
 {
@@ -79,8 +87,10 @@ static const struct fault {
     const char *what, *found; /* what is done; what has to be said of it */
     void (*run)(model *m);
 } faults[] = {
-    {"the logarithm of a probability that is 0", "log: the result [4, 2] is -inf", logarithm_of_zero},
-    {"the distance of a vector to itself, backward", "sqrt: the gradient of an input [4] is inf", slope_at_zero},
+    {"the logarithm of a probability that is 0", "log: the result [4, 2] is -inf",
+     logarithm_of_zero},
+    {"the distance of a vector to itself, backward", "sqrt: the gradient of an input [4] is inf",
+     slope_at_zero},
     {"probabilities where the loss wants logits", "it wants logits", probabilities_for_logits},
     {"a step without a backward pass", "call tg_backward first", step_without_backward},
     {"backward twice over one tape", "walked already", backward_twice},
@@ -94,7 +104,7 @@ static bool run(const struct fault *fault)
     model m = {.params = tg_params_new(1), .tape = tg_tape_new(1)};
     tg_linear_init(&m.hidden, m.params, "hidden", I, H);
     tg_linear_init(&m.out, m.params, "out", H, C);
-    tg_tape_watch(m.tape, true);
+    tg_tape_detect_anomaly(m.tape, true);
     printf("%s\n", fault->what);
     fault->run(&m);
     const char *said = tg_tape_error(m.tape) ? tg_tape_error(m.tape) : tg_tape_warning(m.tape);

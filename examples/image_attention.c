@@ -25,7 +25,7 @@
 #include "support/draw.h"
 #include "support/failure.h"
 
-enum { SIDE = 48, CELL = 4, WINDOW = 4 };                       /* pixels of a picture, of a cell; cells of a window */
+enum { SIDE = 48, CELL = 4, WINDOW = 4 }; /* pixels of a picture, of a cell; cells of a window */
 enum { GRID = SIDE / CELL - WINDOW + 1, PLACES = GRID * GRID }; /* of the feature map */
 enum { CELL_FEATURES = 16, FEATURES = 64, WIDTH = 32 };
 enum { BATCH = 16, STEPS = 500, TESTS = 32 }; /* pictures; batches */
@@ -38,8 +38,9 @@ static const char *const kinds[KINDS] = {"circle", "square", "triangle", "cross"
 
 enum { COLOURS = 6 };
 static const char *const colours[COLOURS] = {"red", "orange", "green", "cyan", "blue", "pink"};
-static const float paints[COLOURS][3] = {{.86f, .20f, .18f}, {.96f, .62f, .10f}, {.22f, .62f, .26f},
-                                         {.15f, .74f, .80f}, {.18f, .32f, .80f}, {.90f, .42f, .74f}};
+static const float paints[COLOURS][3] = {{.86f, .20f, .18f}, {.96f, .62f, .10f},
+                                         {.22f, .62f, .26f}, {.15f, .74f, .80f},
+                                         {.18f, .32f, .80f}, {.90f, .42f, .74f}};
 
 typedef struct object {
     int kind, colour;
@@ -72,7 +73,8 @@ static bool place(object *o, const object *first, tg_random *random)
         o->x = 0.16 + 0.68 * tg_random_uniform(random);
         o->y = 0.16 + 0.68 * tg_random_uniform(random);
         for (const object *other = first; other < o; other++)
-            apart = apart && hypot(o->x - other->x, o->y - other->y) > 1.15 * (o->radius + other->radius);
+            apart = apart &&
+                    hypot(o->x - other->x, o->y - other->y) > 1.15 * (o->radius + other->radius);
         if (apart) return true;
     }
     return false;
@@ -87,7 +89,9 @@ static scene imagine(tg_random *random)
         object *o = &s.objects[i];
         o->kind = i < SHAPES ? order[i] : CIRCLE;
         o->colour = (int)tg_random_below(random, COLOURS);
-        o->radius = (i < SHAPES ? 5.4 + 1.2 * tg_random_uniform(random) : 0.8 + 0.7 * tg_random_uniform(random)) / SIDE;
+        o->radius = (i < SHAPES ? 5.4 + 1.2 * tg_random_uniform(random)
+                                : 0.8 + 0.7 * tg_random_uniform(random)) /
+                    SIDE;
         if (!place(o, s.objects, random)) i = -1; /* all over again */
     }
     s.light[0] = 0.75 + 0.25 * tg_random_uniform(random);
@@ -99,11 +103,14 @@ static scene imagine(tg_random *random)
 static void paint_object(const object *o, int side, float *rgb)
 {
     const double reach = o->radius + 1.0 / side;
-    const int left = (int)fmax((o->x - reach) * side, 0), right = (int)fmin((o->x + reach) * side, side - 1);
-    const int top = (int)fmax((o->y - reach) * side, 0), bottom = (int)fmin((o->y + reach) * side, side - 1);
+    const int left = (int)fmax((o->x - reach) * side, 0),
+              right = (int)fmin((o->x + reach) * side, side - 1);
+    const int top = (int)fmax((o->y - reach) * side, 0),
+              bottom = (int)fmin((o->y + reach) * side, side - 1);
     for (int row = top; row <= bottom; row++) {
         for (int column = left; column <= right; column++) {
-            float cover = (float)fmin(fmax(0.5 - outside(o, (column + 0.5) / side, (row + 0.5) / side) * side, 0), 1);
+            float cover = (float)fmin(
+                fmax(0.5 - outside(o, (column + 0.5) / side, (row + 0.5) / side) * side, 0), 1);
             for (int c = 0; c < 3; c++) {
                 float *pixel = &rgb[3 * (row * side + column) + c];
                 *pixel += cover * (paints[o->colour][c] - *pixel);
@@ -115,7 +122,8 @@ static void paint_object(const object *o, int side, float *rgb)
 static void paint(const scene *s, int side, float *rgb)
 {
     for (int i = 0; i < side * side; i++) {
-        double light = s->light[0] + s->light[1] * (i % side) / side + s->light[2] * (i / side) / side;
+        double light = s->light[0] + s->light[1] * (i % side) / side +
+                       s->light[2] * (i / side) / side;
         for (int c = 0; c < 3; c++) rgb[3 * i + c] = (float)fmin(light, 1);
     }
     for (int k = SHAPES + SPECKS - 1; k >= 0; k--) paint_object(&s->objects[k], side, rgb);
@@ -143,25 +151,32 @@ static void make(model *m)
 }
 
 /* A convolution is a gather and a Linear: x [B, h, w, C], every square of `size` a row, `stride` apart. */
-static tg_tensor *convolve(tg_tape *tape, const tg_linear *layer, tg_tensor *x, int size, int stride)
+static tg_tensor *convolve(tg_tape *tape, const tg_linear *layer, tg_tensor *x, int size,
+                           int stride)
 {
     if (!x) return NULL;
     const int64_t batch = x->shape[0], h = x->shape[1], w = x->shape[2], c = x->shape[3];
-    const int64_t rows = (h - size) / stride + 1, columns = (w - size) / stride + 1, each = (int64_t)size * size;
-    int32_t *ids = tc_allocate(NULL, (size_t)(batch * rows * columns * each), sizeof *ids), *next = ids;
+    const int64_t rows = (h - size) / stride + 1, columns = (w - size) / stride + 1,
+                  each = (int64_t)size * size;
+    int32_t *ids = tc_allocate(NULL, (size_t)(batch * rows * columns * each), sizeof *ids),
+            *next = ids;
     for (int64_t b = 0; ids && b < batch; b++)
         for (int64_t i = 0; i < rows * columns; i++)
             for (int64_t j = 0; j < each; j++)
-                *next++ = (int32_t)((b * h + i / columns * stride + j / size) * w + i % columns * stride + j % size);
+                *next++ = (int32_t)((b * h + i / columns * stride + j / size) * w +
+                                    i % columns * stride + j % size);
     tg_tensor *pixels = tg_reshape(tape, x, TG_SHAPE(batch * h * w, c));
-    tg_tensor *squares = ids ? tg_gather(tape, pixels, tg_ints_2d(ids, batch * rows * columns, each), -1) : NULL;
+    tg_tensor *squares = ids ? tg_gather(tape, pixels,
+                                         tg_ints_2d(ids, batch * rows * columns, each), -1)
+                             : NULL;
     tc_free(ids);
     squares = tg_reshape(tape, squares, TG_SHAPE(batch, rows, columns, each * c));
     return tg_relu(tape, tg_linear_forward(tape, layer, squares));
 }
 
 /* x [B, h, w, 3], questions [B, Q] -> colours [B, Q, COLOURS] */
-static tg_tensor *forward(tg_tape *tape, const model *m, tg_tensor *x, tg_ints questions, tg_attention_detail *detail)
+static tg_tensor *forward(tg_tape *tape, const model *m, tg_tensor *x, tg_ints questions,
+                          tg_tensor **attended)
 {
     x = tg_affine(tape, x, 3, -2.55); /* the usual background becomes 0 */
     tg_tensor *map = convolve(tape, &m->map, convolve(tape, &m->cells, x, CELL, CELL), WINDOW, 1);
@@ -171,7 +186,8 @@ static tg_tensor *forward(tg_tape *tape, const model *m, tg_tensor *x, tg_ints q
     tg_tensor *query = tg_embedding_forward(tape, &m->question, questions); /* [B, Q, WIDTH] */
     tg_tensor *key = tg_tanh(tape, tg_linear_forward(tape, &m->key, map));
     tg_tensor *value = tg_tanh(tape, tg_linear_forward(tape, &m->value, map));
-    tg_tensor *seen = tg_attention_forward(tape, &m->attention, query, key, value, NULL, detail); /* [B, Q, FEATURES] */
+    tg_tensor *seen = tg_attention_forward(tape, &m->attention, query, key, value, NULL,
+                                           attended); /* [B, Q, FEATURES] */
     /* the residual: what each question sees is added to every place of the map */
     seen = tg_reshape(tape, seen, TG_SHAPE(batch, -1, 1, FEATURES));
     map = tg_add(tape, seen, tg_reshape(tape, map, TG_SHAPE(batch, 1, places, FEATURES)));
@@ -183,7 +199,8 @@ static tg_tensor *forward(tg_tape *tape, const model *m, tg_tensor *x, tg_ints q
 typedef struct batch {
     scene scenes[BATCH];
     float pixels[BATCH][SIDE * SIDE * 3];
-    int32_t asked[BATCH][SHAPES], answers[BATCH][SHAPES]; /* every shape of every picture is asked for */
+    int32_t asked[BATCH][SHAPES],
+        answers[BATCH][SHAPES]; /* every shape of every picture is asked for */
 } batch;
 
 static void imagine_batch(batch *b, tg_random *random)
@@ -198,10 +215,10 @@ static void imagine_batch(batch *b, tg_random *random)
     }
 }
 
-static tg_tensor *answer(tg_tape *tape, const model *m, const batch *b, tg_attention_detail *detail)
+static tg_tensor *answer(tg_tape *tape, const model *m, const batch *b, tg_tensor **attended)
 {
     tg_tensor *x = tg_constant(tape, b->pixels[0], TG_SHAPE(BATCH, SIDE, SIDE, 3));
-    return forward(tape, m, x, tg_ints_2d(b->asked[0], BATCH, SHAPES), detail);
+    return forward(tape, m, x, tg_ints_2d(b->asked[0], BATCH, SHAPES), attended);
 }
 
 static int largest(const tg_real *x, int n)
@@ -217,10 +234,11 @@ static void train(model *m, tg_tape *tape, batch *b)
     tg_adam adam = tg_adam_default(0);
     for (int step = 0; step <= STEPS; step++) {
         imagine_batch(b, &random);
-        tg_tensor *loss = tg_cross_entropy(tape, answer(tape, m, b, NULL), tg_ints_2d(b->answers[0], BATCH, SHAPES));
+        tg_tensor *loss = tg_cross_entropy(tape, answer(tape, m, b, NULL),
+                                           tg_ints_2d(b->answers[0], BATCH, SHAPES));
         if (step % 100 == 0) printf("  step %3d   loss %.3f\n", step, tg_item(loss));
         tg_backward(tape, loss);
-        adam.rate = tg_rate_cosine(0.01, 0, step, 20, STEPS);
+        adam.lr = tg_lr_cosine(0.01, 0, step, 20, STEPS);
         tg_adam_step(&adam, m->params);
         tg_tape_reset(tape);
     }
@@ -229,7 +247,8 @@ static void train(model *m, tg_tape *tape, batch *b)
 /* Whether the middle of a place's window lies on a shape. */
 static bool lies_on(int place, const object *o)
 {
-    const double x = (place % GRID + WINDOW / 2.0) * CELL / SIDE, y = (place / GRID + WINDOW / 2.0) * CELL / SIDE;
+    const double x = (place % GRID + WINDOW / 2.0) * CELL / SIDE,
+                 y = (place / GRID + WINDOW / 2.0) * CELL / SIDE;
     return hypot(x - o->x, y - o->y) <= o->radius;
 }
 
@@ -239,10 +258,10 @@ static double test(const model *m, tg_tape *tape, batch *b)
     tg_random random = tg_random_new(1, "pictures never seen");
     int right = 0, hits[KINDS] = {0}, asked[KINDS] = {0}, hit = 0, all = 0, chance = 0;
     for (int t = 0; t < TESTS; t++) {
-        tg_attention_detail detail;
+        tg_tensor *attended;
         imagine_batch(b, &random);
-        const tg_tensor *answers = answer(tape, m, b, &detail);
-        const tg_tensor *weights = tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS);
+        const tg_tensor *answers = answer(tape, m, b, &attended);
+        const tg_tensor *weights = tg_attention_weights(tape, attended);
         for (int i = 0; weights && i < BATCH * SHAPES; i++, all++) {
             const object *o = &b->scenes[i / SHAPES].objects[i % SHAPES];
             const bool found = lies_on(largest(weights->data + i * PLACES, PLACES), o);
@@ -253,8 +272,8 @@ static double test(const model *m, tg_tape *tape, batch *b)
         tg_tape_reset(tape);
     }
     printf("On %d pictures never seen, each shape asked for:\n", TESTS * BATCH);
-    printf("  the largest weight lies on it    %5.1f %%   (by chance %.1f %%)\n   ", 100.0 * hit / all,
-           100.0 * chance / all / PLACES);
+    printf("  the largest weight lies on it    %5.1f %%   (by chance %.1f %%)\n   ",
+           100.0 * hit / all, 100.0 * chance / all / PLACES);
     for (int k = 0; k < KINDS; k++)
         printf(" %s %.1f %%%s", kinds[k], 100.0 * hits[k] / asked[k], k < KINDS - 1 ? "," : "\n");
     printf("  its colour is named rightly      %5.1f %%\n", 100.0 * right / all);
@@ -268,7 +287,8 @@ enum { TILE = 240, GAP = 18, CAPTION = 40, MARGIN = 40, HEAD = 108 }; /* pixels 
 typedef struct gaze {
     const tg_real *weights; /* [rows, columns] */
     int columns, rows;
-    double left, top, across, down; /* the middle of the first place, and the steps from one to the next, in pictures */
+    double left, top, across,
+        down; /* the middle of the first place, and the steps from one to the next, in pictures */
 } gaze;
 
 /* The cubic B-spline: a soft bump about 0. */
@@ -294,16 +314,20 @@ static double weight_at(const gaze *g, double x, double y)
 }
 
 /* rgb [height, width, 3]; with a gaze, what gets no attention lies in the dark. */
-static void draw_tile(tc_canvas *canvas, int left, int top, int width, int height, const float *rgb, const gaze *g)
+static void draw_tile(tc_canvas *canvas, int left, int top, int width, int height, const float *rgb,
+                      const gaze *g)
 {
     const tc_colour night = {0.07, 0.09, 0.18};
     const int best = g ? largest(g->weights, g->columns * g->rows) : 0;
-    const double most = g ? weight_at(g, g->left + best % g->columns * g->across, g->top + best / g->columns * g->down) : 1;
+    const double most = g ? weight_at(g, g->left + best % g->columns * g->across,
+                                      g->top + best / g->columns * g->down)
+                          : 1;
     tc_canvas_box(canvas, left - 1, top - 1, width + 2, height + 2, 0, draw_pale);
     for (int i = 0; i < width * height; i++) {
         const int x = i % width, y = i / width;
         const float *pixel = rgb + 3 * i;
-        tc_canvas_blend(canvas, left + x, top + y, (tc_colour){(double)pixel[0], (double)pixel[1], (double)pixel[2]}, 1);
+        tc_canvas_blend(canvas, left + x, top + y,
+                        (tc_colour){(double)pixel[0], (double)pixel[1], (double)pixel[2]}, 1);
         if (!g) continue;
         double light = fmin(weight_at(g, (x + 0.5) / width, (y + 0.5) / height) / most, 1);
         tc_canvas_blend(canvas, left + x, top + y, night, 0.82 * (1 - light));
@@ -312,7 +336,8 @@ static void draw_tile(tc_canvas *canvas, int left, int top, int width, int heigh
 
 static void draw_head(tc_canvas *canvas, tc_fonts *fonts, const char *text)
 {
-    draw_text(canvas, fonts, MARGIN, 58, 30, DRAW_LEFT, draw_ink, "Where the attention goes when a colour is asked for");
+    draw_text(canvas, fonts, MARGIN, 58, 30, DRAW_LEFT, draw_ink,
+              "Where the attention goes when a colour is asked for");
     draw_text(canvas, fonts, MARGIN, 87, 17, DRAW_LEFT, draw_grey, "%s", text);
 }
 
@@ -331,12 +356,13 @@ static bool show_scenes(const model *m, tg_tape *tape, batch *b, tc_fonts *fonts
     static float pixels[TILE * TILE * 3];
     const double half = WINDOW * CELL / 2.0 / SIDE, step = (double)CELL / SIDE;
     tg_random random = tg_random_new(1, "pictures never seen");
-    tg_attention_detail detail;
+    tg_tensor *attended;
     tc_canvas canvas;
     imagine_batch(b, &random);
-    const tg_tensor *answers = answer(tape, m, b, &detail);
-    const tg_tensor *weights = tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS);
-    if (!weights || !tc_canvas_init(&canvas, WIDE, HEAD + ROWS * (TILE + CAPTION) + MARGIN / 2)) return false;
+    const tg_tensor *answers = answer(tape, m, b, &attended);
+    const tg_tensor *weights = tg_attention_weights(tape, attended);
+    if (!weights || !tc_canvas_init(&canvas, WIDE, HEAD + ROWS * (TILE + CAPTION) + MARGIN / 2))
+        return false;
     draw_head(&canvas, fonts, "in pictures never seen; the model was taught colours, never places");
     for (int row = 0; row < ROWS; row++) {
         const int top = HEAD + row * (TILE + CAPTION);
@@ -346,8 +372,9 @@ static bool show_scenes(const model *m, tg_tape *tape, batch *b, tc_fonts *fonts
             const int at = row * SHAPES + k, left = MARGIN + (k + 1) * (TILE + GAP);
             const gaze g = {weights->data + at * PLACES, GRID, GRID, half, half, step, step};
             draw_tile(&canvas, left, top, TILE, TILE, pixels, &g);
-            draw_text(&canvas, fonts, left + TILE / 2.0, top + TILE + 25, 17, DRAW_MIDDLE, draw_ink, "the %s?  %s",
-                      kinds[b->asked[row][k]], colours[largest(answers->data + at * COLOURS, COLOURS)]);
+            draw_text(&canvas, fonts, left + TILE / 2.0, top + TILE + 25, 17, DRAW_MIDDLE, draw_ink,
+                      "the %s?  %s", kinds[b->asked[row][k]],
+                      colours[largest(answers->data + at * COLOURS, COLOURS)]);
         }
     }
     return finish(&canvas, path);
@@ -369,33 +396,42 @@ static float *resize(const photo *p, int width, int height, int border)
         int x = i / 3 % w - border, y = i / 3 / w - border;
         x = x < 0 ? 0 : x >= width ? width - 1 : x;
         y = y < 0 ? 0 : y >= height ? height - 1 : y;
-        const int64_t left = (int64_t)x * p->width / width, right = (int64_t)(x + 1) * p->width / width;
-        const int64_t top = (int64_t)y * p->height / height, bottom = (int64_t)(y + 1) * p->height / height;
+        const int64_t left = (int64_t)x * p->width / width,
+                      right = (int64_t)(x + 1) * p->width / width;
+        const int64_t top = (int64_t)y * p->height / height,
+                      bottom = (int64_t)(y + 1) * p->height / height;
         double sum = 0, count = 0;
         for (int64_t v = top; v < bottom || v == top; v++)
-            for (int64_t u = left; u < right || u == left; u++, count++) sum += p->bytes[(v * p->width + u) * 3 + i % 3];
+            for (int64_t u = left; u < right || u == left; u++, count++)
+                sum += p->bytes[(v * p->width + u) * 3 + i % 3];
         rgb[i] = (float)(sum / count / 255);
     }
     return rgb;
 }
 
 /* Asks for every shape, and prints and draws where the model looks. */
-static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, tc_fonts *fonts, const char *path)
+static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, tc_fonts *fonts,
+                const char *path)
 {
     enum { WIDE = 2 * MARGIN + (KINDS + 1) * TILE + KINDS * GAP, BORDER = WINDOW * CELL / 2 };
     const double longer = fmax(p->width, p->height);
-    const int w = (int)fmax(ceil(p->width * longest / longer), 1), h = (int)fmax(ceil(p->height * longest / longer), 1);
-    const int tile_w = (int)fmax(ceil(p->width * TILE / longer), 1), tile_h = (int)fmax(ceil(p->height * TILE / longer), 1);
+    const int w = (int)fmax(ceil(p->width * longest / longer), 1),
+              h = (int)fmax(ceil(p->height * longest / longer), 1);
+    const int tile_w = (int)fmax(ceil(p->width * TILE / longer), 1),
+              tile_h = (int)fmax(ceil(p->height * TILE / longer), 1);
     float *small = resize(p, w, h, BORDER), *large = resize(p, tile_w, tile_h, 0);
     const int32_t asked[KINDS] = {CIRCLE, SQUARE, TRIANGLE, CROSS, RING};
-    tg_attention_detail detail;
-    tg_tensor *x = small ? tg_constant(tape, small, TG_SHAPE(1, h + 2 * BORDER, w + 2 * BORDER, 3)) : NULL;
-    const tg_tensor *answers = forward(tape, m, x, tg_ints_2d(asked, 1, KINDS), &detail);
-    const tg_tensor *weights = tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS);
+    tg_tensor *attended;
+    tg_tensor *x = small ? tg_constant(tape, small, TG_SHAPE(1, h + 2 * BORDER, w + 2 * BORDER, 3))
+                         : NULL;
+    const tg_tensor *answers = forward(tape, m, x, tg_ints_2d(asked, 1, KINDS), &attended);
+    const tg_tensor *weights = tg_attention_weights(tape, attended);
     tc_canvas canvas;
-    bool good = small && large && weights && tc_canvas_init(&canvas, WIDE, HEAD + tile_h + CAPTION + MARGIN / 2);
+    bool good = small && large && weights &&
+                tc_canvas_init(&canvas, WIDE, HEAD + tile_h + CAPTION + MARGIN / 2);
     if (good) {
-        gaze g = {.columns = (w + 2 * BORDER) / CELL - WINDOW + 1, .rows = (h + 2 * BORDER) / CELL - WINDOW + 1};
+        gaze g = {.columns = (w + 2 * BORDER) / CELL - WINDOW + 1,
+                  .rows = (h + 2 * BORDER) / CELL - WINDOW + 1};
         g.across = (double)CELL / w, g.down = (double)CELL / h;
         draw_head(&canvas, fonts, "there has to be an answer, also where there is no such shape");
         draw_tile(&canvas, MARGIN, HEAD, tile_w, tile_h, large, NULL);
@@ -405,10 +441,11 @@ static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, tc_f
             const int best = largest(g.weights, g.columns * g.rows);
             const char *colour = colours[largest(answers->data + k * COLOURS, COLOURS)];
             draw_tile(&canvas, left, HEAD, tile_w, tile_h, large, &g);
-            draw_text(&canvas, fonts, left + tile_w / 2.0, HEAD + tile_h + 25, 17, DRAW_MIDDLE, draw_ink, "the %s?  %s",
-                      kinds[k], colour);
-            printf("  the %-8s  at %4.0f, %-4.0f  weight %.2f  %s\n", kinds[k], best % g.columns * g.across * p->width,
-                   best / g.columns * g.down * p->height, (double)g.weights[best], colour);
+            draw_text(&canvas, fonts, left + tile_w / 2.0, HEAD + tile_h + 25, 17, DRAW_MIDDLE,
+                      draw_ink, "the %s?  %s", kinds[k], colour);
+            printf("  the %-8s  at %4.0f, %-4.0f  weight %.2f  %s\n", kinds[k],
+                   best % g.columns * g.across * p->width, best / g.columns * g.down * p->height,
+                   (double)g.weights[best], colour);
         }
         good = finish(&canvas, path);
     }
@@ -427,9 +464,11 @@ static bool load(const char *file, photo *p)
 static bool learn(model *m, tg_tape *tape, batch *b, const char *file)
 {
     const bool known = file && access(file, F_OK) == 0;
-    if (known && !(tg_params_load(m->params, file) && tg_params_loaded(m->params))) return false;
+    if (known && !(tg_params_load(m->params, file) && tg_params_finish_load(m->params)))
+        return false;
     if (!known) {
-        printf("Learning what colour the circle has, or the square .., and never told where it is:\n");
+        printf(
+            "Learning what colour the circle has, or the square .., and never told where it is:\n");
         train(m, tape, b);
     }
     if (!(test(m, tape, b) > 0.9)) return tc_fail("it has not learned to look");
@@ -447,7 +486,8 @@ int main(int argc, char **argv)
     }
     const long longest = argc - optind > 1 ? strtol(argv[optind + 1], NULL, 10) : SIDE;
     if (usage || argc - optind > 2 || longest < 16 || longest > 1024) {
-        fprintf(stderr, "usage: image_attention [-m MODEL] [-o PICTURE.png] [FILE [PIXELS]]      PIXELS is 16 .. 1024\n");
+        fprintf(stderr, "usage: image_attention [-m MODEL] [-o PICTURE.png] [FILE [PIXELS]]      "
+                        "PIXELS is 16 .. 1024\n");
         return 2;
     }
     static batch b;
@@ -456,9 +496,12 @@ int main(int argc, char **argv)
     tc_fonts fonts = {.count = 0};
     photo p = {.bytes = NULL};
     make(&m);
-    bool good = (optind == argc || load(argv[optind], &p)) && tc_fonts_open(&fonts, NULL) && learn(&m, tape, &b, file);
+    bool good = (optind == argc || load(argv[optind], &p)) && tc_fonts_open(&fonts, NULL) &&
+                learn(&m, tape, &b, file);
     if (good && p.bytes) printf("%s, %d x %d pixels:\n", argv[optind], p.width, p.height);
-    if (good) good = p.bytes ? ask(&m, tape, &p, (int)longest, &fonts, path) : show_scenes(&m, tape, &b, &fonts, path);
+    if (good)
+        good = p.bytes ? ask(&m, tape, &p, (int)longest, &fonts, path)
+                       : show_scenes(&m, tape, &b, &fonts, path);
     const char *errors[] = {tg_params_error(m.params), tg_tape_error(tape), tc_failure()};
     for (int i = 0; i < 3; i++) {
         if (errors[i]) fprintf(stderr, "image_attention: %s\n", errors[i]);

@@ -15,31 +15,43 @@
 #include <stdlib.h>
 #include <tapegrad.h>
 
-enum { TASTES = 12, SIGHT = 6 /* features that tell the taste */, STYLES = 4, FEATURES = SIGHT + STYLES };
+enum {
+    TASTES = 12,
+    SIGHT = 6 /* features that tell the taste */,
+    STYLES = 4,
+    FEATURES = SIGHT + STYLES
+};
 enum { SEEN = 2, BOUGHT = 12, OFFER = 16 }; /* items of a user: looked at, bought, on offer */
-enum { WIDTH = 32, BATCH = 64, STEPS = 200, TESTS = 16 /* batches */, MOST_TASTES = 4 };
+enum { WIDTH = 32, BATCH = 64, STEPS = 200, TESTS = 16 /* batches */, MAX_TASTES = 4 };
 static const double BLUR = 0.6; /* how far items stray from their style */
-static const char *const tastes[TASTES] = {"jazz",     "chess",  "sailing", "baking",  "poetry",   "physics",
-                                           "football", "cinema", "gardens", "cycling", "painting", "history"};
-static const char *const styles[STYLES][2] = {{"cheap", "dear"}, {"old", "new"}, {"small", "big"}, {"plain", "fancy"}};
+static const char *const tastes[TASTES] = {"jazz",    "chess",   "sailing",  "baking",
+                                           "poetry",  "physics", "football", "cinema",
+                                           "gardens", "cycling", "painting", "history"};
+static const char *const styles[STYLES][2] = {{"cheap", "dear"},
+                                              {"old", "new"},
+                                              {"small", "big"},
+                                              {"plain", "fancy"}};
 
 /* ---- the made-up world ---- */
 
 static tg_real places[TASTES][SIGHT]; /* where the items of a taste lie */
 
 typedef struct batch {
-    int count;                                 /* tastes of each user */
-    int taste[BATCH][MOST_TASTES], now[BATCH]; /* hidden: the model sees none of these three */
-    tg_real style[BATCH][MOST_TASTES][STYLES]; /* -1 or 1 */
-    tg_real seen[BATCH][SEEN][FEATURES], bought[BATCH][BOUGHT][FEATURES], offer[BATCH][OFFER][FEATURES];
+    int count;                                /* tastes of each user */
+    int taste[BATCH][MAX_TASTES], now[BATCH]; /* hidden: the model sees none of these three */
+    tg_real style[BATCH][MAX_TASTES][STYLES]; /* -1 or 1 */
+    tg_real seen[BATCH][SEEN][FEATURES], bought[BATCH][BOUGHT][FEATURES],
+        offer[BATCH][OFFER][FEATURES];
     tg_real liked[BATCH][OFFER];
 } batch;
 
 /* Features: where its taste lies, and its style, both blurred. */
 static void make_item(int taste, const tg_real *style, tg_random *random, tg_real *features)
 {
-    for (int i = 0; i < SIGHT; i++) features[i] = places[taste][i] + (tg_real)(0.3 * tg_random_normal(random));
-    for (int i = 0; i < STYLES; i++) features[SIGHT + i] = style[i] + (tg_real)(BLUR * tg_random_normal(random));
+    for (int i = 0; i < SIGHT; i++)
+        features[i] = places[taste][i] + (tg_real)(0.3 * tg_random_normal(random));
+    for (int i = 0; i < STYLES; i++)
+        features[SIGHT + i] = style[i] + (tg_real)(BLUR * tg_random_normal(random));
 }
 
 static void any_style(tg_random *random, tg_real *style)
@@ -58,12 +70,14 @@ static void make_user(batch *b, int u, tg_random *random)
         any_style(random, b->style[u][i]);
     }
     const int now = b->now[u] = (int)tg_random_below(random, (uint32_t)b->count);
-    for (int i = 0; i < BOUGHT; i++) make_item(order[i % b->count], b->style[u][i % b->count], random, b->bought[u][i]);
+    for (int i = 0; i < BOUGHT; i++)
+        make_item(order[i % b->count], b->style[u][i % b->count], random, b->bought[u][i]);
     for (int i = 0; i < SEEN; i++) { /* looking is free: in any style */
         any_style(random, style);
         make_item(order[now], style, random, b->seen[u][i]);
     }
-    for (int i = 0; i < OFFER; i++) { /* half of it in the user's style for the taste, half in any */
+    for (int i = 0; i < OFFER;
+         i++) { /* half of it in the user's style for the taste, half in any */
         b->liked[u][i] = i % 2 == 0;
         any_style(random, style);
         make_item(order[now], i % 2 ? style : b->style[u][now], random, b->offer[u][i]);
@@ -98,24 +112,29 @@ static void make_model(model *m, bool attends)
     m->bias = tg_param(m->params, NULL, "bias", TG_SHAPE(1), tg_init_constant(0));
 }
 
-static tg_tensor *project(tg_tape *tape, const tg_linear *layer, const tg_real *items, int64_t count)
+static tg_tensor *project(tg_tape *tape, const tg_linear *layer, const tg_real *items,
+                          int64_t count)
 {
-    return tg_tanh(tape, tg_linear_forward(tape, layer, tg_constant(tape, items, TG_SHAPE(BATCH, count, FEATURES))));
+    return tg_tanh(tape,
+                   tg_linear_forward(tape, layer,
+                                     tg_constant(tape, items, TG_SHAPE(BATCH, count, FEATURES))));
 }
 
 /* logits [BATCH, OFFER] */
-static tg_tensor *score(tg_tape *tape, const model *m, const batch *b, tg_attention_detail *detail)
+static tg_tensor *score(tg_tape *tape, const model *m, const batch *b, tg_tensor **attended)
 {
     tg_tensor *query = project(tape, &m->query, b->seen[0][0], SEEN);
     tg_tensor *value = project(tape, &m->value, b->bought[0][0], BOUGHT);
     if (m->attends) {
         tg_tensor *key = project(tape, &m->key, b->bought[0][0], BOUGHT);
-        value = tg_attention_forward(tape, &m->attention, query, key, value, NULL, detail);
+        value = tg_attention_forward(tape, &m->attention, query, key, value, NULL, attended);
     }
-    tg_tensor *interest = tg_mean(tape, value, TG_AXES(1), true);  /* [BATCH, 1, WIDTH] */
-    interest = tg_add(tape, interest, tg_mean(tape, query, TG_AXES(1), true)); /* both know what is looked at */
+    tg_tensor *interest = tg_mean(tape, value, TG_AXES(1), true); /* [BATCH, 1, WIDTH] */
+    interest = tg_add(tape, interest,
+                      tg_mean(tape, query, TG_AXES(1), true)); /* both know what is looked at */
     tg_tensor *items = project(tape, &m->item, b->offer[0][0], OFFER);
-    tg_tensor *logits = tg_matmul_transposed(tape, items, false, interest, true); /* [BATCH, OFFER, 1] */
+    tg_tensor *logits = tg_matmul_transposed(tape, items, interest,
+                                             TG_TRANSPOSE_B); /* [BATCH, OFFER, 1] */
     return tg_reshape(tape, tg_add(tape, logits, m->bias), TG_SHAPE(BATCH, OFFER));
 }
 
@@ -126,8 +145,9 @@ static void train(model *m, int count, tg_tape *tape, batch *b)
     for (int step = 0; step < STEPS; step++) {
         make_users(b, count, &random);
         tg_tensor *liked = tg_constant(tape, b->liked[0], TG_SHAPE(BATCH, OFFER));
-        tg_backward(tape, tg_binary_cross_entropy(tape, score(tape, m, b, NULL), liked));
-        adam.rate = tg_rate_cosine(0.03, 0, step, 10, STEPS);
+        tg_backward(tape,
+                    tg_binary_cross_entropy_with_logits(tape, score(tape, m, b, NULL), liked));
+        adam.lr = tg_lr_cosine(0.03, 0, step, 10, STEPS);
         tg_adam_step(&adam, m->params);
         tg_tape_reset(tape);
     }
@@ -163,7 +183,8 @@ static double area(scored *items, int n)
 static double insight(const tg_real *item, const tg_real *style)
 {
     double sum = 0;
-    for (int k = 0; k < STYLES; k++) sum -= log1p(exp(-2 * (double)(item[SIGHT + k] * style[k]) / (BLUR * BLUR)));
+    for (int k = 0; k < STYLES; k++)
+        sum -= log1p(exp(-2 * (double)(item[SIGHT + k] * style[k]) / (BLUR * BLUR)));
     return sum;
 }
 
@@ -180,7 +201,8 @@ static double test(const model *m, int count, tg_tape *tape, batch *b, double *b
         for (int u = 0; logits && u < BATCH; u++) {
             for (int i = 0; i < OFFER; i++, n++) {
                 by_model[n] = (scored){(double)logits->data[u * OFFER + i], b->liked[u][i] > 0};
-                by_insight[n] = (scored){insight(b->offer[u][i], b->style[u][b->now[u]]), b->liked[u][i] > 0};
+                by_insight[n] = (scored){insight(b->offer[u][i], b->style[u][b->now[u]]),
+                                         b->liked[u][i] > 0};
             }
         }
         tg_tape_reset(tape);
@@ -192,17 +214,18 @@ static double test(const model *m, int count, tg_tape *tape, batch *b, double *b
 /* One user: what they bought, and where the attention goes. */
 static void show(const model *m, tg_tape *tape, batch *b)
 {
-    tg_attention_detail detail;
+    tg_tensor *attended;
     tg_random random = tg_random_new(1, "users never seen");
-    make_users(b, MOST_TASTES, &random);
-    score(tape, m, b, &detail);
-    const tg_tensor *weights = tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS); /* [BATCH, 1, SEEN, BOUGHT] */
+    make_users(b, MAX_TASTES, &random);
+    score(tape, m, b, &attended);
+    const tg_tensor *weights = tg_attention_weights(tape, attended); /* [BATCH, 1, SEEN, BOUGHT] */
     if (!weights) return;
     printf("\nA user never seen, who is looking at %s:\n", tastes[b->taste[0][b->now[0]]]);
     printf("  bought                                 pooled  attention\n");
     for (int t = 0; t < b->count; t++) {
         double sum = 0;
-        for (int i = 0; i < SEEN * BOUGHT; i++) sum += i % BOUGHT % b->count == t ? (double)weights->data[i] / SEEN : 0;
+        for (int i = 0; i < SEEN * BOUGHT; i++)
+            sum += i % BOUGHT % b->count == t ? (double)weights->data[i] / SEEN : 0;
         printf("  %d x %-10s", BOUGHT / b->count, tastes[b->taste[0][t]]);
         for (int k = 0; k < STYLES; k++) printf(" %-5s", styles[k][b->style[0][t][k] > 0]);
         printf("%5.0f %%  %6.1f %%\n", 100.0 / b->count, 100 * sum);
@@ -220,15 +243,16 @@ int main(void)
     printf("%d users never seen: the area under the ROC curve (AUC)\n\n", TESTS * BATCH);
     printf("  tastes a user   mean pooling   attention   knowing the hidden style\n");
     bool good = true;
-    for (int count = 1; count <= MOST_TASTES; count *= 2) {
+    for (int count = 1; count <= MAX_TASTES; count *= 2) {
         double auc[2], best;
         for (int attends = 0; attends < 2; attends++) {
             model m;
             make_model(&m, attends);
             train(&m, count, tape, &b);
             auc[attends] = test(&m, count, tape, &b, &best);
-            if (attends) printf("  %8d        %8.3f     %8.3f     %8.3f\n", count, auc[0], auc[1], best);
-            if (attends && count == MOST_TASTES) show(&m, tape, &b);
+            if (attends)
+                printf("  %8d        %8.3f     %8.3f     %8.3f\n", count, auc[0], auc[1], best);
+            if (attends && count == MAX_TASTES) show(&m, tape, &b);
             good = good && !tg_params_error(m.params);
             tg_params_free(m.params);
         }
@@ -237,8 +261,9 @@ int main(void)
     }
     if (tg_tape_error(tape)) fprintf(stderr, "recommend: %s\n", tg_tape_error(tape));
     good = good && !tg_tape_error(tape);
-    printf("\n%s\n", good ? "With one taste there is nothing to choose; with several, attention finds the right purchases."
-                         : "That is not what should come out.");
+    printf("\n%s\n", good ? "With one taste there is nothing to choose; with several, attention "
+                            "finds the right purchases."
+                          : "That is not what should come out.");
     tg_tape_free(tape);
     return good ? 0 : 1;
 }

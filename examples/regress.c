@@ -11,7 +11,13 @@
 #include <string.h>
 #include <tapegrad.h>
 
-enum { BATCH = 32, CARDS = 6, NUMBERS = 4, WIDTH = 2 * CARDS + NUMBERS, STEPS = 600 }; /* [name, wanted name, numbers] */
+enum {
+    BATCH = 32,
+    CARDS = 6,
+    NUMBERS = 4,
+    WIDTH = 2 * CARDS + NUMBERS,
+    STEPS = 600
+}; /* [name, wanted name, numbers] */
 static const double RATE = 0.1;
 
 typedef struct batch {
@@ -32,10 +38,12 @@ static void deal(batch *b, tg_random *random)
             uint32_t wanted = tg_random_below(random, CARDS);
             card[name[t]] = 1;
             card[CARDS + (int)wanted] = 1;
-            for (int n = 0; n < NUMBERS; n++) card[2 * CARDS + n] = (tg_real)tg_random_normal(random);
+            for (int n = 0; n < NUMBERS; n++)
+                card[2 * CARDS + n] = (tg_real)tg_random_normal(random);
             b->right[i][t] = place[wanted];
         }
-        for (int t = 0; t < CARDS; t++) memcpy(b->target[i][t], b->x[i][b->right[i][t]], sizeof b->target[i][t]);
+        for (int t = 0; t < CARDS; t++)
+            memcpy(b->target[i][t], b->x[i][b->right[i][t]], sizeof b->target[i][t]);
     }
 }
 
@@ -45,11 +53,14 @@ typedef struct model {
     tg_attention attention;
 } model;
 
-static tg_tensor *forward(tg_tape *tape, const model *m, const batch *b, tg_attention_detail *detail)
+static tg_tensor *forward(tg_tape *tape, const model *m, const batch *b, tg_tensor **attended)
 {
     tg_tensor *x = tg_constant(tape, &b->x[0][0][0], TG_SHAPE(BATCH, CARDS, WIDTH));
-    tg_tensor *y = tg_attention_forward(tape, &m->attention, tg_linear_forward(tape, &m->query, x), x, x, NULL, detail);
-    return tg_mean_squared_error(tape, y, tg_constant(tape, &b->target[0][0][0], TG_SHAPE(BATCH, CARDS, WIDTH)));
+    tg_tensor *y = tg_attention_forward(tape, &m->attention, tg_linear_forward(tape, &m->query, x),
+                                        x, x, NULL, attended);
+    return tg_mean_squared_error(tape, y,
+                                 tg_constant(tape, &b->target[0][0][0],
+                                             TG_SHAPE(BATCH, CARDS, WIDTH)));
 }
 
 /* One row of the table; returns the last loss. */
@@ -66,7 +77,7 @@ static double train(model *m, tg_tape *tape)
         if (step % (STEPS / 5) == 0) printf("  %9.6f", loss);
         tg_backward(tape, l);
         /* Adam divides by the gradients' size: its rate has to fall as they vanish, or the end is rough. */
-        adam.rate = tg_rate_cosine(RATE, 0, step, 0, STEPS);
+        adam.lr = tg_lr_cosine(RATE, 0, step, 0, STEPS);
         tg_adam_step(&adam, m->params);
         tg_tape_reset(tape);
     }
@@ -77,11 +88,11 @@ static double train(model *m, tg_tape *tape)
 static double test(const model *m, tg_tape *tape, double *right)
 {
     tg_random random = tg_random_new(2, "cards");
-    tg_attention_detail detail;
+    tg_tensor *attended;
     batch b;
     deal(&b, &random);
-    double loss = tg_item(forward(tape, m, &b, &detail));
-    const tg_tensor *weights = tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS); /* [BATCH, 1, CARDS, CARDS] */
+    double loss = tg_item(forward(tape, m, &b, &attended));
+    const tg_tensor *weights = tg_attention_weights(tape, attended); /* [BATCH, 1, CARDS, CARDS] */
     int hits = 0;
     for (int i = 0; weights && i < BATCH * CARDS; i++) {
         const tg_real *row = weights->data + i * CARDS;
@@ -97,12 +108,12 @@ static double test(const model *m, tg_tape *tape, double *right)
 static void show(const model *m, tg_tape *tape)
 {
     tg_random random = tg_random_new(3, "cards");
-    tg_attention_detail detail;
+    tg_tensor *attended;
     batch b;
     deal(&b, &random);
     tg_tape_reset(tape);
-    forward(tape, m, &b, &detail);
-    const tg_tensor *weights = tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS);
+    forward(tape, m, &b, &attended);
+    const tg_tensor *weights = tg_attention_weights(tape, attended);
     int name[CARDS] = {0};
     printf("\nWhere six cards look, after softmax:\n                  ");
     for (int t = 0; t < CARDS; t++) {
@@ -134,13 +145,16 @@ int main(void)
 {
     model softmax = {.params = tg_params_new(1)}, raw = {.params = tg_params_new(1)};
     tg_tape *tape = tg_tape_new(1);
-    printf("Each card's target is the card that it names (the article defines none). Mean squared error:\n\n%-13s", "step");
+    printf("Each card's target is the card that it names (the article defines none). Mean squared "
+           "error:\n\n%-13s",
+           "step");
     for (int step = 0; step <= STEPS; step += STEPS / 5) printf("  %9d", step);
     printf("  %9s  %7s\n", "held out", "found");
     bool good = run(&softmax, tape, false);
     good = run(&raw, tape, true) && good;
     show(&softmax, tape);
-    puts(good ? "\nBoth fall to nearly zero, and look at the right card." : "\nThe loss does not fall to nearly zero.");
+    puts(good ? "\nBoth fall to nearly zero, and look at the right card."
+              : "\nThe loss does not fall to nearly zero.");
     tg_tape_free(tape);
     tg_params_free(softmax.params);
     tg_params_free(raw.params);

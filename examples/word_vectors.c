@@ -25,7 +25,14 @@
 #include <string.h>
 #include <tapegrad.h>
 
-enum { PAIRS = 512 /* of a step */, MOST_NEGATIVES = 20, MOST_WIDTH = 1024, NEIGHBOURS = 5, SHOWN = 8, MOST_LINE = 256 };
+enum {
+    PAIRS = 512 /* of a step */,
+    MAX_NEGATIVES = 20,
+    MAX_WIDTH = 1024,
+    NEIGHBOURS = 5,
+    SHOWN = 8,
+    MAX_LINE = 256
+};
 
 typedef struct options {
     const char *input, *output;
@@ -43,34 +50,61 @@ static const struct {
     const char *words[KIND];
 } kinds[] = {
     /* word i of each of these three is about one country */
-    {'n', {"france", "japan", "italy", "spain", "germany", "russia", "china", "greece", "poland", "sweden", "norway",
-           "hungary"}},
-    {'c', {"paris", "tokyo", "rome", "madrid", "berlin", "moscow", "beijing", "athens", "warsaw", "stockholm", "oslo",
-           "budapest"}},
-    {'l', {"french", "japanese", "italian", "spanish", "german", "russian", "chinese", "greek", "polish", "swedish",
-           "norwegian", "hungarian"}},
-    {'a', {"cat", "dog", "horse", "cow", "sheep", "goat", "mouse", "fox", "hen", "duck", "pig", "rabbit"}},
-    {'f', {"bread", "cheese", "rice", "soup", "apples", "carrots", "beans", "corn", "butter", "eggs", "nuts", "honey"}},
-    {'i', {"violin", "piano", "flute", "guitar", "trumpet", "cello", "drum", "harp", "organ", "oboe", "banjo", "clarinet"}},
-    {'k', {"red", "green", "blue", "yellow", "black", "white", "brown", "grey", "purple", "orange", "pink", "golden"}},
-    {'w', {"coat", "shirt", "hat", "dress", "scarf", "jacket", "skirt", "sweater", "glove", "shoe", "sock", "belt"}},
+    {'n',
+     {"france", "japan", "italy", "spain", "germany", "russia", "china", "greece", "poland",
+      "sweden", "norway", "hungary"}},
+    {'c',
+     {"paris", "tokyo", "rome", "madrid", "berlin", "moscow", "beijing", "athens", "warsaw",
+      "stockholm", "oslo", "budapest"}},
+    {'l',
+     {"french", "japanese", "italian", "spanish", "german", "russian", "chinese", "greek", "polish",
+      "swedish", "norwegian", "hungarian"}},
+    {'a',
+     {"cat", "dog", "horse", "cow", "sheep", "goat", "mouse", "fox", "hen", "duck", "pig",
+      "rabbit"}},
+    {'f',
+     {"bread", "cheese", "rice", "soup", "apples", "carrots", "beans", "corn", "butter", "eggs",
+      "nuts", "honey"}},
+    {'i',
+     {"violin", "piano", "flute", "guitar", "trumpet", "cello", "drum", "harp", "organ", "oboe",
+      "banjo", "clarinet"}},
+    {'k',
+     {"red", "green", "blue", "yellow", "black", "white", "brown", "grey", "purple", "orange",
+      "pink", "golden"}},
+    {'w',
+     {"coat", "shirt", "hat", "dress", "scarf", "jacket", "skirt", "sweater", "glove", "shoe",
+      "sock", "belt"}},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds, LINKED = 3, TEXT_LINES = 8000 };
 
 static const char *const sentences[] = {
-    "%c is the capital of %n", "in %n most people speak %l", "she learned %l when she lived in %c",
-    "they flew to %c to see the rest of %n", "the king of %n is fluent in %l", "a train from %c crosses all of %n",
-    "the %a ate some %f", "a %a and a %a slept in the barn", "the farmer feeds his %a with %f",
-    "we cooked %f with %f for dinner", "mother puts %f on the table", "he plays the %i in a band",
-    "the %i and the %i were out of tune", "her %i needs new strings", "she bought a %k %w",
-    "his %w is %k and her %w is %k", "wash the %k %w by hand", "paint the wall %k or %k", "a %k %a ran across the field",
+    "%c is the capital of %n",
+    "in %n most people speak %l",
+    "she learned %l when she lived in %c",
+    "they flew to %c to see the rest of %n",
+    "the king of %n is fluent in %l",
+    "a train from %c crosses all of %n",
+    "the %a ate some %f",
+    "a %a and a %a slept in the barn",
+    "the farmer feeds his %a with %f",
+    "we cooked %f with %f for dinner",
+    "mother puts %f on the table",
+    "he plays the %i in a band",
+    "the %i and the %i were out of tune",
+    "her %i needs new strings",
+    "she bought a %k %w",
+    "his %w is %k and her %w is %k",
+    "wash the %k %w by hand",
+    "paint the wall %k or %k",
+    "a %k %a ran across the field",
 };
 enum { SENTENCES = sizeof sentences / sizeof *sentences };
 
 static void write_sentence(char *line, tg_random *random)
 {
     const char *form = sentences[tg_random_below(random, SENTENCES)];
-    const uint32_t land = tg_random_below(random, KIND); /* the same wherever the sentence speaks of one */
+    const uint32_t land = tg_random_below(random,
+                                          KIND); /* the same wherever the sentence speaks of one */
     size_t used = 0;
     for (; *form; form++) {
         if (*form != '%') {
@@ -80,7 +114,7 @@ static void write_sentence(char *line, tg_random *random)
         int kind = 0;
         for (form++; kinds[kind].letter != *form; kind++) {}
         const char *word = kinds[kind].words[kind < LINKED ? land : tg_random_below(random, KIND)];
-        used += (size_t)snprintf(line + used, MOST_LINE - used, "%s", word);
+        used += (size_t)snprintf(line + used, MAX_LINE - used, "%s", word);
     }
     line[used] = 0;
 }
@@ -89,14 +123,14 @@ static void write_sentence(char *line, tg_random *random)
 
 typedef struct corpus {
     tc_tokens tokens;
-    size_t *ends;     /* of sentence i's tokens */
+    size_t *ends; /* of sentence i's tokens */
     int32_t lines;
     size_t room;
     tc_names words;
-    int32_t *ids;     /* of the tokens; TC_PADDING: too rare */
-    double *counts;   /* by id */
-    double *drawn;    /* by id: the share of the words up to it among those drawn */
-    double total;     /* of the counts */
+    int32_t *ids;   /* of the tokens; EX_PADDING: too rare */
+    double *counts; /* by id */
+    double *drawn;  /* by id: the share of the words up to it among those drawn */
+    double total;   /* of the counts */
 } corpus;
 
 static void corpus_free(corpus *c)
@@ -118,7 +152,8 @@ static bool add_sentence(corpus *c, const char *line)
         c->ends = ends;
         c->room = room;
     }
-    if (c->lines == INT32_MAX || !tc_tokens_add(&c->tokens, line)) return tc_fail("the text is too long");
+    if (c->lines == INT32_MAX || !tc_tokens_add(&c->tokens, line))
+        return tc_fail("the text is too long");
     c->ends[c->lines++] = c->tokens.count;
     return true;
 }
@@ -126,7 +161,7 @@ static bool add_sentence(corpus *c, const char *line)
 static bool make_up(corpus *c, uint64_t seed)
 {
     tg_random random = tg_random_new(seed, "text");
-    char line[MOST_LINE];
+    char line[MAX_LINE];
     for (int i = 0; i < TEXT_LINES; i++) {
         write_sentence(line, &random);
         if (!add_sentence(c, line)) return false;
@@ -167,7 +202,8 @@ static bool number_words(corpus *c, const options *o)
     int32_t unused;
     if (!tc_vocabulary_build(&c->words, &c->tokens, o->least, 0, &unused)) return false;
     const int32_t count = c->words.count;
-    if (count < TC_FIRST_WORD + 2) return tc_fail("fewer than two words stand there %lld times", (long long)o->least);
+    if (count < EX_FIRST_WORD + 2)
+        return tc_fail("fewer than two words stand there %lld times", (long long)o->least);
     c->ids = tc_allocate(NULL, c->tokens.count, sizeof *c->ids);
     c->counts = tc_allocate(NULL, (size_t)count, sizeof *c->counts);
     c->drawn = tc_allocate(NULL, (size_t)count, sizeof *c->drawn);
@@ -175,7 +211,7 @@ static bool number_words(corpus *c, const options *o)
     for (int32_t id = 0; id < count; id++) c->counts[id] = 0;
     for (size_t i = 0; i < c->tokens.count; i++) {
         int32_t id = tc_names_find(&c->words, tc_token_word(&c->tokens, i));
-        c->ids[i] = id < 0 ? TC_PADDING : id;
+        c->ids[i] = id < 0 ? EX_PADDING : id;
         if (id >= 0) c->counts[id]++, c->total++;
     }
     double sum = 0;
@@ -188,7 +224,7 @@ static bool number_words(corpus *c, const options *o)
 static int32_t draw_word(const corpus *c, tg_random *random)
 {
     const double x = tg_random_uniform(random);
-    int32_t low = TC_FIRST_WORD, high = c->words.count - 1;
+    int32_t low = EX_FIRST_WORD, high = c->words.count - 1;
     while (low < high) {
         int32_t middle = low + (high - low) / 2;
         if (c->drawn[middle] > x) high = middle;
@@ -207,22 +243,27 @@ typedef struct trainer {
     tg_tensor *in, *out; /* v and u: [V, E] */
     tg_adam adam;
     tg_random random;
-    int32_t pairs, words[PAIRS], near[PAIRS * (1 + MOST_NEGATIVES)]; /* of a row the first is near, the others are drawn */
-    double loss, steps;  /* since the last report */
-    bool learned;        /* there was a step */
+    int32_t pairs, words[PAIRS],
+        near[PAIRS * (1 + MAX_NEGATIVES)]; /* of a row the first is near, the others are drawn */
+    double loss, steps;                    /* since the last report */
+    bool learned;                          /* there was a step */
 } trainer;
 
 static bool step(trainer *t)
 {
     const int64_t B = t->pairs, K = t->o->negatives, E = t->o->width;
-    tg_real truth[1 + MOST_NEGATIVES] = {1};
+    tg_real truth[1 + MAX_NEGATIVES] = {1};
     if (!B) return true;
-    tg_tensor *v = tg_reshape(t->tape, tg_gather(t->tape, t->in, tg_ints_1d(t->words, B), -1), TG_SHAPE(B, 1, E));
-    tg_tensor *u = tg_gather(t->tape, t->out, tg_ints_2d(t->near, B, 1 + K), -1);     /* [B, 1 + K, E] */
-    tg_tensor *logits = tg_sum(t->tape, tg_mul(t->tape, u, v), TG_AXES(-1), false);  /* [B, 1 + K] */
+    tg_tensor *v = tg_reshape(t->tape, tg_gather(t->tape, t->in, tg_ints_1d(t->words, B), -1),
+                              TG_SHAPE(B, 1, E));
+    tg_tensor *u = tg_gather(t->tape, t->out, tg_ints_2d(t->near, B, 1 + K),
+                             -1); /* [B, 1 + K, E] */
+    tg_tensor *logits = tg_sum(t->tape, tg_mul(t->tape, u, v), TG_AXES(-1), false); /* [B, 1 + K] */
     tg_tensor *one = tg_constant(t->tape, truth, TG_SHAPE(1, 1 + K));
     tg_tensor *targets = tg_add(t->tape, one, tg_constant(t->tape, NULL, TG_SHAPE(B, 1)));
-    tg_tensor *loss = tg_affine(t->tape, tg_binary_cross_entropy(t->tape, logits, targets), 1.0 + (double)K, 0);
+    tg_tensor *loss = tg_affine(t->tape,
+                                tg_binary_cross_entropy_with_logits(t->tape, logits, targets),
+                                1.0 + (double)K, 0);
     tg_backward(t->tape, loss);
     tg_adam_step(&t->adam, t->params);
     const char *error = tg_tape_error(t->tape);
@@ -255,7 +296,7 @@ static size_t thin_out(trainer *t, const int32_t *ids, size_t count, int32_t *ke
 {
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
-        if (ids[i] < TC_FIRST_WORD) continue;
+        if (ids[i] < EX_FIRST_WORD) continue;
         double share = t->text->counts[ids[i]] / t->text->total;
         if (tg_random_uniform(&t->random) < sqrt(t->o->sample / share)) kept[left++] = ids[i];
     }
@@ -286,7 +327,7 @@ static bool learn(trainer *t, int32_t *order, int32_t *kept)
             size_t start = order[i] ? c->ends[order[i] - 1] : 0;
             size_t left = thin_out(t, c->ids + start, c->ends[order[i]] - start, kept);
             double done = ((epoch - 1) + (double)i / c->lines) / (double)t->o->epochs;
-            t->adam.rate = t->o->rate * fmax(1 - done, 1e-3);
+            t->adam.lr = t->o->rate * fmax(1 - done, 1e-3);
             if (!learn_sentence(t, kept, left)) return false;
         }
         if (!step(t)) return false;
@@ -296,7 +337,8 @@ static bool learn(trainer *t, int32_t *order, int32_t *kept)
             t->loss = t->steps = 0;
         }
     }
-    return t->learned || tc_fail("no two words were left side by side: raise --sample for so short a text");
+    return t->learned ||
+           tc_fail("no two words were left side by side: raise --sample for so short a text");
 }
 
 /* ---- neighbours ---- */
@@ -307,9 +349,11 @@ static void make_units(const tg_tensor *table, tg_real *units)
     const int64_t E = table->shape[1];
     for (int64_t i = 0; i < table->shape[0]; i++) {
         double square = 0;
-        for (int64_t e = 0; e < E; e++) square += (double)table->data[i * E + e] * (double)table->data[i * E + e];
         for (int64_t e = 0; e < E; e++)
-            units[i * E + e] = square > 0 ? (tg_real)((double)table->data[i * E + e] / sqrt(square)) : 0;
+            square += (double)table->data[i * E + e] * (double)table->data[i * E + e];
+        for (int64_t e = 0; e < E; e++)
+            units[i * E + e] = square > 0 ? (tg_real)((double)table->data[i * E + e] / sqrt(square))
+                                          : 0;
     }
 }
 
@@ -326,15 +370,17 @@ typedef struct neighbour {
 } neighbour;
 
 /* The nearest to a vector that are none of `but`, the nearest first; returns how many there are. */
-static int find_nearest(const space *s, const double *vector, const int32_t *but, int buts, neighbour *found, int most)
+static int find_nearest(const space *s, const double *vector, const int32_t *but, int buts,
+                        neighbour *found, int most)
 {
     int count = 0;
-    for (int32_t id = TC_FIRST_WORD; id < s->words->count; id++) {
+    for (int32_t id = EX_FIRST_WORD; id < s->words->count; id++) {
         double cosine = 0;
         bool left_out = false;
         for (int i = 0; i < buts; i++) left_out = left_out || but[i] == id;
         if (left_out) continue;
-        for (int64_t e = 0; e < s->width; e++) cosine += vector[e] * (double)s->units[id * s->width + e];
+        for (int64_t e = 0; e < s->width; e++)
+            cosine += vector[e] * (double)s->units[id * s->width + e];
         int at = count < most ? count++ : most;
         for (; at > 0 && found[at - 1].cosine < cosine; at--) {
             if (at < most) found[at] = found[at - 1];
@@ -347,16 +393,17 @@ static int find_nearest(const space *s, const double *vector, const int32_t *but
 static void show_neighbours(const space *s, const char *word)
 {
     const int32_t id = tc_names_find(s->words, word);
-    double vector[MOST_WIDTH];
+    double vector[MAX_WIDTH];
     neighbour found[NEIGHBOURS];
-    if (id < TC_FIRST_WORD) {
+    if (id < EX_FIRST_WORD) {
         printf("  %-12s is not in the vocabulary\n", word);
         return;
     }
     for (int64_t e = 0; e < s->width; e++) vector[e] = (double)s->units[id * s->width + e];
     int count = find_nearest(s, vector, &id, 1, found, NEIGHBOURS);
     printf("  %-12s", word);
-    for (int i = 0; i < count; i++) printf("  %s %.2f", s->words->items[found[i].id], found[i].cosine);
+    for (int i = 0; i < count; i++)
+        printf("  %s %.2f", s->words->items[found[i].id], found[i].cosine);
     printf("\n");
 }
 
@@ -367,9 +414,10 @@ static void show_some(const space *s, const options *o)
     printf("\nnearest, by cosine:\n");
     for (int i = 0; i < o->count; i++) show_neighbours(s, o->words[i]);
     if (o->count) return;
-    for (int kind = 0; !o->input && kind < KINDS; kind++) show_neighbours(s, kinds[kind].words[kind]);
+    for (int kind = 0; !o->input && kind < KINDS; kind++)
+        show_neighbours(s, kinds[kind].words[kind]);
     int shown = 0;
-    for (int32_t id = TC_FIRST_WORD; o->input && id < s->words->count && shown < SHOWN; id++) {
+    for (int32_t id = EX_FIRST_WORD; o->input && id < s->words->count && shown < SHOWN; id++) {
         if (s->text->counts[id] > 0.005 * s->text->total) continue;
         show_neighbours(s, s->words->items[id]);
         shown++;
@@ -382,29 +430,33 @@ static void show_some(const space *s, const options *o)
 static int neighbours_right(const space *s, int kind, int i, int *asked)
 {
     const int32_t id = tc_names_find(s->words, kinds[kind].words[i]);
-    double vector[MOST_WIDTH];
+    double vector[MAX_WIDTH];
     neighbour found[NEIGHBOURS];
     int right = 0;
-    if (id < TC_FIRST_WORD) return 0;
+    if (id < EX_FIRST_WORD) return 0;
     for (int64_t e = 0; e < s->width; e++) vector[e] = (double)s->units[id * s->width + e];
     int count = find_nearest(s, vector, &id, 1, found, NEIGHBOURS);
     for (int k = 0; k < count; k++)
-        for (int j = 0; j < KIND; j++) right += !strcmp(s->words->items[found[k].id], kinds[kind].words[j]);
+        for (int j = 0; j < KIND; j++)
+            right += !strcmp(s->words->items[found[k].id], kinds[kind].words[j]);
     *asked += count;
     return right;
 }
 
 /* Whether the word nearest to b - a + c is d. */
-static bool analogy_right(const space *s, const char *a, const char *b, const char *c, const char *d)
+static bool analogy_right(const space *s, const char *a, const char *b, const char *c,
+                          const char *d)
 {
-    const int32_t ids[3] = {tc_names_find(s->words, a), tc_names_find(s->words, b), tc_names_find(s->words, c)};
-    double vector[MOST_WIDTH];
+    const int32_t ids[3] = {tc_names_find(s->words, a), tc_names_find(s->words, b),
+                            tc_names_find(s->words, c)};
+    double vector[MAX_WIDTH];
     neighbour found = {0};
     for (int i = 0; i < 3; i++) {
-        if (ids[i] < TC_FIRST_WORD) return false;
+        if (ids[i] < EX_FIRST_WORD) return false;
     }
     for (int64_t e = 0; e < s->width; e++)
-        vector[e] = (double)s->units[ids[1] * s->width + e] - (double)s->units[ids[0] * s->width + e] +
+        vector[e] = (double)s->units[ids[1] * s->width + e] -
+                    (double)s->units[ids[0] * s->width + e] +
                     (double)s->units[ids[2] * s->width + e];
     return find_nearest(s, vector, ids, 3, &found, 1) && !strcmp(s->words->items[found.id], d);
 }
@@ -418,11 +470,14 @@ static bool measure(const space *s)
         for (int i = 0; i < KIND * KIND; i++) {
             const int a = i / KIND, b = i % KIND;
             if (a == b) continue;
-            solved += analogy_right(s, kinds[0].words[a], kinds[kind].words[a], kinds[0].words[b], kinds[kind].words[b]);
+            solved += analogy_right(s, kinds[0].words[a], kinds[kind].words[a], kinds[0].words[b],
+                                    kinds[kind].words[b]);
             posed++;
         }
-    printf("\nof the same kind among the %d nearest: %.1f %%\n", NEIGHBOURS, 100.0 * right / (asked ? asked : 1));
-    printf("analogies such as paris - france + japan = tokyo: %.1f %% of %d\n", 100.0 * solved / posed, posed);
+    printf("\nof the same kind among the %d nearest: %.1f %%\n", NEIGHBOURS,
+           100.0 * right / (asked ? asked : 1));
+    printf("analogies such as paris - france + japan = tokyo: %.1f %% of %d\n",
+           100.0 * solved / posed, posed);
     return right >= 0.9 * asked || tc_fail("less than 90 %% of the nearest are of the same kind");
 }
 
@@ -435,15 +490,17 @@ static bool write_vectors(const corpus *c, const tg_tensor *table, const char *p
     FILE *file = tc_output_open(&output, path);
     if (!file) return false;
     int32_t count = 0; /* a blank would end a word; folding made one of a few signs */
-    for (int32_t id = TC_FIRST_WORD; id < c->words.count; id++) count += !strchr(c->words.items[id], ' ');
+    for (int32_t id = EX_FIRST_WORD; id < c->words.count; id++)
+        count += !strchr(c->words.items[id], ' ');
     fprintf(file, "%d %lld\n", count, (long long)E);
-    for (int32_t id = TC_FIRST_WORD; id < c->words.count; id++) {
+    for (int32_t id = EX_FIRST_WORD; id < c->words.count; id++) {
         if (strchr(c->words.items[id], ' ')) continue;
         fputs(c->words.items[id], file);
         for (int64_t e = 0; e < E; e++) fprintf(file, " %.6g", (double)table->data[id * E + e]);
         fputc('\n', file);
     }
-    return tc_output_close(&output, true) && printf("\n%s: %d words, %lld numbers each\n", path, count, (long long)E) > 0;
+    return tc_output_close(&output, true) &&
+           printf("\n%s: %d words, %lld numbers each\n", path, count, (long long)E) > 0;
 }
 
 static bool finish(const corpus *c, const options *o, const tg_tensor *table)
@@ -461,18 +518,25 @@ static bool finish(const corpus *c, const options *o, const tg_tensor *table)
 static bool run(corpus *c, const options *o)
 {
     const uint64_t seed = (uint64_t)o->seed;
-    if (!tc_output_check(o->output) || !(o->input ? read_text(c, o->input) : make_up(c, seed))) return false;
+    if (!tc_output_check(o->output) || !(o->input ? read_text(c, o->input) : make_up(c, seed)))
+        return false;
     if (!number_words(c, o)) return false;
     const int64_t V = c->words.count, E = o->width;
-    printf("%d sentences, %.0f words, %lld different\n", c->lines, c->total, (long long)V - TC_FIRST_WORD);
-    trainer t = {.text = c, .o = o, .params = tg_params_new(seed), .tape = tg_tape_new(seed),
-                 .adam = tg_adam_default(o->rate), .random = tg_random_new(seed, "skip-gram")};
+    printf("%d sentences, %.0f words, %lld different\n", c->lines, c->total,
+           (long long)V - EX_FIRST_WORD);
+    trainer t = {.text = c,
+                 .o = o,
+                 .params = tg_params_new(seed),
+                 .tape = tg_tape_new(seed),
+                 .adam = tg_adam_default(o->rate),
+                 .random = tg_random_new(seed, "skip-gram")};
     t.in = tg_param(t.params, NULL, "in", TG_SHAPE(V, E), tg_init_uniform(0.5 / (double)E));
     t.out = tg_param(t.params, NULL, "out", TG_SHAPE(V, E), tg_init_constant(0));
     int32_t *order = tc_allocate(NULL, (size_t)c->lines, sizeof *order);
     int32_t *kept = tc_allocate(NULL, c->tokens.count, sizeof *kept); /* a sentence has no more */
     const char *error = tg_params_error(t.params);
-    bool good = order && kept && (!error || tc_fail("%s", error)) && learn(&t, order, kept) && finish(c, o, t.in);
+    bool good = order && kept && (!error || tc_fail("%s", error)) && learn(&t, order, kept) &&
+                finish(c, o, t.in);
     tc_free(order);
     tc_free(kept);
     tg_tape_free(t.tape);
@@ -482,32 +546,43 @@ static bool run(corpus *c, const options *o)
 
 /* ---- the command line ---- */
 
-#define INTEGER(field, least, most) TC_INTEGER, offsetof(options, field), least, most, NULL, "N"
-#define NUMBER(field, least, most) TC_NUMBER, offsetof(options, field), least, most, NULL, "X"
+#define INTEGER(field, least, most) EX_INTEGER, offsetof(options, field), least, most, NULL, "N"
+#define NUMBER(field, least, most) EX_NUMBER, offsetof(options, field), least, most, NULL, "X"
 
 static const tc_option rules[] = {
-    {"width", 0, 1, INTEGER(width, 1, MOST_WIDTH), "numbers of a vector (32)"},
+    {"width", 0, 1, INTEGER(width, 1, MAX_WIDTH), "numbers of a vector (32)"},
     {"window", 0, 1, INTEGER(window, 1, 100), "how far apart words are near (5)"},
-    {"negatives", 0, 1, INTEGER(negatives, 1, MOST_NEGATIVES), "words drawn for each that is near (5)"},
+    {"negatives", 0, 1, INTEGER(negatives, 1, MAX_NEGATIVES),
+     "words drawn for each that is near (5)"},
     {"epochs", 0, 1, INTEGER(epochs, 1, 1e6), "passes over the text (20)"},
     {"min-count", 0, 1, INTEGER(least, 1, 1e9), "how often a word must stand there (2)"},
-    {"sample", 0, 1, NUMBER(sample, 1e-9, 1), "the share from which on a word is thinned out (0.001)"},
+    {"sample", 0, 1, NUMBER(sample, 1e-9, 1),
+     "the share from which on a word is thinned out (0.001)"},
     {"rate", 0, 1, NUMBER(rate, 1e-9, 1), "Adam's learning rate at first (0.005)"},
     {"seed", 0, 1, INTEGER(seed, 0, 1e9), "of all that is random (1)"},
-    {"output", 'o', 1, TC_TEXT, offsetof(options, output), 0, 0, NULL, "FILE", "where they are written (vectors.txt)"},
+    {"output", 'o', 1, EX_TEXT, offsetof(options, output), 0, 0, NULL, "FILE",
+     "where they are written (vectors.txt)"},
     {.name = NULL},
 };
 
 int main(int argc, char **argv)
 {
     tc_begin();
-    options o = {.output = "vectors.txt", .width = 32, .window = 5, .negatives = 5, .epochs = 20, .least = 2, .rate = 0.005,
-                 .sample = 1e-3, .seed = 1};
+    options o = {.output = "vectors.txt",
+                 .width = 32,
+                 .window = 5,
+                 .negatives = 5,
+                 .epochs = 20,
+                 .least = 2,
+                 .rate = 0.005,
+                 .sample = 1e-3,
+                 .seed = 1};
     corpus c = {0};
     const tc_parsed parsed = tc_options_read(&o, rules, 1, &argc, &argv);
-    if (parsed == TC_WRONG) return tc_end("word_vectors", 2, "; see word_vectors --help");
-    if (parsed == TC_HELP) {
-        printf("word_vectors [OPTION]... [FILE [WORD]...]: learns word vectors from FILE, and shows the nearest to each WORD\n\n");
+    if (parsed == EX_WRONG) return tc_end("word_vectors", 2, "; see word_vectors --help");
+    if (parsed == EX_HELP) {
+        printf("word_vectors [OPTION]... [FILE [WORD]...]: learns word vectors from FILE, and "
+               "shows the nearest to each WORD\n\n");
         tc_options_show(rules, 1);
         return tc_end("word_vectors", 0, NULL);
     }

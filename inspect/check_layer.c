@@ -15,7 +15,7 @@
 #include "gradcheck.h"
 
 enum { ROWS = 4, TIME = 7, MORE = 5, MANY_ROWS = 16, MANY = 64, FAR = 4096 }; /* sizes of batches */
-enum { MOST_THREADS = 4, POINTS = 3, PASSES = 4, MOST_PARTS = 64 };
+enum { MAX_THREADS = 4, POINTS = 3, PASSES = 4, MAX_PARTS = 64 };
 
 static const char *const names[TG_LAYER_CHECKS] = {"runs",  "repeats", "threads", "gradients",
                                                    "files", "padding", "memory",  "errors"};
@@ -24,7 +24,7 @@ typedef struct check {
     const tg_checked_layer *layer;
     tg_params *params;
     tg_layer_report *report;
-    int out; /* of a process of its own: where its line goes; otherwise -1 */
+    int out;                    /* of a process of its own: where its line goes; otherwise -1 */
     int32_t lengths[MANY_ROWS]; /* that forward was given last */
 } check;
 
@@ -34,7 +34,11 @@ typedef struct batch {
     double padding; /* what stands past the lengths */
     int32_t lengths[MANY_ROWS];
     enum { ALL, BUT_X, X_ALONE } wanted; /* which gradients */
-    enum { STAY, CHANGE, UNSAID } said;  /* lengths: their array is used for others after forward; or tg_full_length() */
+    enum {
+        STAY,
+        CHANGE,
+        UNSAID
+    } said; /* lengths: their array is used for others after forward; or tg_full_length() */
 } batch;
 
 typedef struct run {
@@ -43,7 +47,8 @@ typedef struct run {
     size_t bytes;                 /* of a step */
 } run;
 
-TG_PRINTF(4, 5) static bool say(check *c, tg_layer_check which, bool passed, const char *format, ...)
+TG_PRINTF(4, 5)
+static bool say(check *c, tg_layer_check which, bool passed, const char *format, ...)
 {
     struct tg_layer_line *line = &c->report->lines[which];
     va_list arguments;
@@ -83,7 +88,8 @@ static bool run_check(check *c, tg_layer_check which, void (*function)(check *))
     }
     close(ends[1]);
     ssize_t got = child > 0;
-    while (got > 0 || (got < 0 && errno == EINTR)) got = read(ends[0], line, sizeof *line); /* the last line counts */
+    while (got > 0 || (got < 0 && errno == EINTR))
+        got = read(ends[0], line, sizeof *line); /* the last line counts */
     close(ends[0]);
     if (child > 0) waitpid(child, NULL, 0);
     return line->verdict != TG_LAYER_FAILED;
@@ -91,7 +97,8 @@ static bool run_check(check *c, tg_layer_check which, void (*function)(check *))
 
 static void leave_out(check *c, tg_layer_check which, const char *why)
 {
-    snprintf(c->report->lines[which].text, sizeof c->report->lines[which].text, "left out: %s", why);
+    snprintf(c->report->lines[which].text, sizeof c->report->lines[which].text, "left out: %s",
+             why);
 }
 
 static int set_threads(int threads)
@@ -127,12 +134,13 @@ static bool begin(check *c, uint64_t seed, const char *file)
     c->params = tg_params_new(seed);
     if (file) tg_params_load(c->params, file);
     const bool made = c->layer->init(c->layer->layer, c->params, "layer");
-    if (file) tg_params_loaded(c->params);
+    if (file) tg_params_finish_load(c->params);
     if (c->params && !made) tg_fail(&c->params->error, "init returned false");
     tg_random random = tg_random_new(seed, "off its start");
     for (int64_t k = 0; !file && k < tg_params_count(c->params); k++) {
         tg_tensor *p = tg_params_at(c->params, k);
-        for (int64_t i = 0; i < p->size; i++) p->data[i] += (tg_real)(0.6 * tg_random_uniform(&random) - 0.3);
+        for (int64_t i = 0; i < p->size; i++)
+            p->data[i] += (tg_real)(0.6 * tg_random_uniform(&random) - 0.3);
     }
     return !tg_params_error(c->params);
 }
@@ -141,8 +149,10 @@ static tg_tensor *call(check *c, tg_tape *tape, tg_tensor *x, const batch *in)
 {
     const bool full = c->layer->pointwise || in->said == UNSAID;
     memcpy(c->lengths, in->lengths + in->first, (size_t)in->rows * sizeof *c->lengths);
-    tg_tensor *y = c->layer->forward(tape, c->layer->layer, x, full ? tg_full_length() : tg_ints_1d(c->lengths, in->rows));
-    for (int64_t k = 0; in->said == CHANGE && k < in->rows; k++) c->lengths[k] = (int32_t)in->time - c->lengths[k];
+    tg_tensor *y = c->layer->forward(tape, c->layer->layer, x,
+                                     full ? tg_full_length() : tg_ints_1d(c->lengths, in->rows));
+    for (int64_t k = 0; in->said == CHANGE && k < in->rows; k++)
+        c->lengths[k] = (int32_t)in->time - c->lengths[k];
     return y;
 }
 
@@ -151,11 +161,14 @@ static tg_tensor *forward(check *c, tg_tape *tape, tg_tensor *x, const batch *in
     tg_tensor *y = call(c, tape, x, in);
     const char *error = tg_params_error(c->params);
     if (!tape || !x || tape->error.set) return NULL;
-    if (error || !y) return tg_fail(&tape->error, "%s", error ? error : "forward returned NULL and set no error");
-    const bool each = y->ndim == 3 && y->shape[1] == in->time, pooled = y->ndim == 2 && !c->layer->pointwise;
+    if (error || !y)
+        return tg_fail(&tape->error, "%s",
+                       error ? error : "forward returned NULL and set no error");
+    const bool each = y->ndim == 3 && y->shape[1] == in->time,
+               pooled = y->ndim == 2 && !c->layer->pointwise;
     if (y->shape[0] == in->rows && (each || pooled)) return y;
-    return tg_fail(&tape->error, "x %s gave %s, neither [B, T, D] nor [B, D]", tg_text_of(x->ndim, x->shape).text,
-                   tg_text_of(y->ndim, y->shape).text);
+    return tg_fail(&tape->error, "x %s gave %s, neither [B, T, D] nor [B, D]",
+                   tg_shape_str(x->ndim, x->shape).text, tg_shape_str(y->ndim, y->shape).text);
 }
 
 /* Forward, backward, and what they gave. False after an error on the tape. */
@@ -178,7 +191,7 @@ static bool step(check *c, const batch *in, run *r)
         if (p->has_grad) memcpy(next, p->grad, (size_t)p->size * sizeof *next);
         next += p->size;
     }
-    tg_params_clear_grads(c->params);
+    tg_params_zero_grad(c->params);
     return !tg_tape_error(r->tape);
 }
 
@@ -205,11 +218,12 @@ static const batch ordinary = {ROWS, TIME, 0, 0, {5, 0, 7, 1}, ALL, STAY};
 static bool same_bits(tg_real a, tg_real b) { return memcmp(&a, &b, sizeof a) == 0; }
 
 /* "1.5, not 2", with as many digits as show a difference. */
-static tg_text differ(tg_real is, tg_real was)
+static tg_shape_string differ(tg_real is, tg_real was)
 {
-    tg_text text;
+    tg_shape_string text;
     const int digits = fabs((double)(is - was)) <= 1e-8 * fabs((double)was) ? 17 : 9;
-    snprintf(text.text, sizeof text.text, "%.*g, not %.*g", digits, (double)is, digits, (double)was);
+    snprintf(text.text, sizeof text.text, "%.*g, not %.*g", digits, (double)is, digits,
+             (double)was);
     return text;
 }
 
@@ -222,26 +236,31 @@ static const tg_tensor *parameter_of(const check *c, int64_t *i)
 }
 
 /* Row `row` of a [B, T, D] or [B, D] and row `other` of b, as far as the sequence goes. */
-static bool same_row(check *c, tg_layer_check which, const char *when, const char *what, const tg_tensor *like,
-                     const tg_real *a, int64_t row, const tg_tensor *like_b, const tg_real *b, int64_t other,
-                     int64_t length)
+static bool same_row(check *c, tg_layer_check which, const char *when, const char *what,
+                     const tg_tensor *like, const tg_real *a, int64_t row, const tg_tensor *like_b,
+                     const tg_real *b, int64_t other, int64_t length)
 {
-    const int64_t width = like->shape[like->ndim - 1], count = like->ndim == 3 ? length * width : width;
-    if (!a || !b) return a == b || say(c, which, false, "%s: %s is there once, and once not", when, what);
+    const int64_t width = like->shape[like->ndim - 1],
+                  count = like->ndim == 3 ? length * width : width;
+    if (!a || !b)
+        return a == b || say(c, which, false, "%s: %s is there once, and once not", when, what);
     if (like->ndim != like_b->ndim || width != like_b->shape[like_b->ndim - 1])
-        return say(c, which, false, "%s: %s is %s, not %s", when, what, tg_text_of(like_b->ndim, like_b->shape).text,
-                   tg_text_of(like->ndim, like->shape).text);
+        return say(c, which, false, "%s: %s is %s, not %s", when, what,
+                   tg_shape_str(like_b->ndim, like_b->shape).text,
+                   tg_shape_str(like->ndim, like->shape).text);
     a += row * (like->size / like->shape[0]), b += other * (like_b->size / like_b->shape[0]);
     for (int64_t i = 0; i < count; i++)
         if (!same_bits(a[i], b[i]))
             return say(c, which, false,
-                       "%s: %s of sequence %lld (length %lld), position %lld, feature %lld: %s", when, what, (long long)row,
-                       (long long)length, (long long)(i / width), (long long)(i % width), differ(b[i], a[i]).text);
+                       "%s: %s of sequence %lld (length %lld), position %lld, feature %lld: %s",
+                       when, what, (long long)row, (long long)length, (long long)(i / width),
+                       (long long)(i % width), differ(b[i], a[i]).text);
     return true;
 }
 
 /* A pass over batch `in_b` gives what run a, over batch `in`, gave. */
-static bool same_run(check *c, tg_layer_check which, const char *when, const run *a, const batch *in, const batch *in_b)
+static bool same_run(check *c, tg_layer_check which, const char *when, const run *a,
+                     const batch *in, const batch *in_b)
 {
     const char *error = error_of(a);
     if (error) return say(c, which, false, "at first: %s", error);
@@ -250,15 +269,18 @@ static bool same_run(check *c, tg_layer_check which, const char *when, const run
     bool same = !error || say(c, which, false, "%s: %s", when, error);
     for (int64_t k = 0; same && k < in_b->rows; k++) {
         const int64_t row = in_b->first + k;
-        same = same_row(c, which, when, "the result", a->y, a->y->data, row, b.y, b.y->data, k, in->lengths[row]) &&
-               (in_b->wanted == BUT_X ||
-                same_row(c, which, when, "dL/dx", a->x, a->x->grad, row, b.x, b.x->grad, k, in->lengths[row]));
+        same = same_row(c, which, when, "the result", a->y, a->y->data, row, b.y, b.y->data, k,
+                        in->lengths[row]) &&
+               (in_b->wanted == BUT_X || same_row(c, which, when, "dL/dx", a->x, a->x->grad, row,
+                                                  b.x, b.x->grad, k, in->lengths[row]));
     }
-    for (int64_t i = 0; same && in_b->wanted != X_ALONE && in_b->rows == in->rows && i < a->gradients->size; i++) {
+    for (int64_t i = 0;
+         same && in_b->wanted != X_ALONE && in_b->rows == in->rows && i < a->gradients->size; i++) {
         tg_real was = a->gradients->data[i], is = b.gradients->data[i];
         if (same_bits(was, is)) continue;
         const tg_tensor *p = parameter_of(c, &i);
-        same = say(c, which, false, "%s: the gradient of %s, element %lld: %s", when, p->name, (long long)i, differ(is, was).text);
+        same = say(c, which, false, "%s: the gradient of %s, element %lld: %s", when, p->name,
+                   (long long)i, differ(is, was).text);
     }
     tg_tape_free(b.tape);
     return same;
@@ -289,13 +311,16 @@ static void check_runs(check *c)
         const tg_tensor *p = tg_params_at(c->params, k);
         if (strncmp(p->name, "layer.", 6) != 0 && strcmp(p->name, "layer") != 0)
             fine =
-                say(c, me, false, "\"%s\" is not called by the layer's name, \"layer.*\": two such layers clash", p->name);
-        else if (!is_read(r.tape, p)) fine = say(c, me, false, "%s is read by no operator", p->name);
+                say(c, me, false,
+                    "\"%s\" is not called by the layer's name, \"layer.*\": two such layers clash",
+                    p->name);
+        else if (!is_read(r.tape, p))
+            fine = say(c, me, false, "%s is read by no operator", p->name);
     }
     if (fine)
-        say(c, me, true, "x %s -> %s; parameters: %lld, of %lld numbers", tg_text_of(r.x->ndim, r.x->shape).text,
-            tg_text_of(r.y->ndim, r.y->shape).text, (long long)tg_params_count(c->params),
-            (long long)tg_params_size(c->params));
+        say(c, me, true, "x %s -> %s; parameters: %lld, of %lld numbers",
+            tg_shape_str(r.x->ndim, r.x->shape).text, tg_shape_str(r.y->ndim, r.y->shape).text,
+            (long long)tg_params_count(c->params), (long long)tg_params_size(c->params));
     tg_tape_free(r.tape);
 }
 
@@ -308,13 +333,17 @@ static void check_repeats(check *c)
     run first = pass(c, &ordinary, "at first");
     bool same = same_run(c, TG_LAYER_REPEATS, "once more", &first, &ordinary, &ordinary);
     tg_tape_free(pass(c, &other, "with another batch").tape);
-    same = same && same_run(c, TG_LAYER_REPEATS, "after another batch", &first, &ordinary, &ordinary) &&
-           same_run(c, TG_LAYER_REPEATS, "with lengths that change after forward (are they kept?)", &first, &ordinary, &changed) &&
+    same = same &&
+           same_run(c, TG_LAYER_REPEATS, "after another batch", &first, &ordinary, &ordinary) &&
+           same_run(c, TG_LAYER_REPEATS, "with lengths that change after forward (are they kept?)",
+                    &first, &ordinary, &changed) &&
            same_run(c, TG_LAYER_REPEATS, "with frozen parameters", &first, &ordinary, &frozen) &&
-           (!tg_params_size(c->params) || same_run(c, TG_LAYER_REPEATS, "with x a constant", &first, &ordinary, &constant));
+           (!tg_params_size(c->params) ||
+            same_run(c, TG_LAYER_REPEATS, "with x a constant", &first, &ordinary, &constant));
     if (same)
         say(c, TG_LAYER_REPEATS, true,
-            "the same bits each time, after another batch, and where x or the parameters take no gradient");
+            "the same bits each time, after another batch, and where x or the parameters take no "
+            "gradient");
     tg_tape_free(first.tape);
 }
 
@@ -329,9 +358,9 @@ static void check_threads(check *c)
     run one = pass(c, &many, "at first");
     const char *error = error_of(&one);
     if (error)
-        same = say(c, TG_LAYER_THREADS, false, "x %s: %s", tg_text_of(TG_SHAPE(many.rows, many.time, c->layer->input)).text,
-                   error);
-    for (int threads = 2; same && threads <= MOST_THREADS; threads++)
+        same = say(c, TG_LAYER_THREADS, false, "x %s: %s",
+                   tg_shape_str(TG_SHAPE(many.rows, many.time, c->layer->input)).text, error);
+    for (int threads = 2; same && threads <= MAX_THREADS; threads++)
         for (int again = 0; same && again < 2; again++) {
             snprintf(when, sizeof when, "with %d threads, not one", threads);
             set_threads(threads);
@@ -342,7 +371,10 @@ static void check_threads(check *c)
     tg_tape_free(one.tape);
 }
 #else
-static void check_threads(check *c) { leave_out(c, TG_LAYER_THREADS, "tapegrad was built without OpenMP"); }
+static void check_threads(check *c)
+{
+    leave_out(c, TG_LAYER_THREADS, "tapegrad was built without OpenMP");
+}
 #endif
 
 #ifdef TG_DOUBLE
@@ -352,16 +384,17 @@ typedef struct question {
     bool company; /* everything is read once more, after the layer: that gradient arrives first */
 } question;
 
-static const batch small = {3, 4, 0, 0, {4, 0, 2}, ALL, STAY}, whole = {3, 4, 0, 0, {4, 4, 4}, ALL, STAY};
+static const batch small = {3, 4, 0, 0, {4, 0, 2}, ALL, STAY},
+                   whole = {3, 4, 0, 0, {4, 4, 4}, ALL, STAY};
 
 static tg_tensor *ask(tg_tape *tape, void *context)
 {
     const question *q = context;
-    tg_tensor *y = forward(q->check, tape, q->x, &small), *parts[MOST_PARTS];
+    tg_tensor *y = forward(q->check, tape, q->x, &small), *parts[MAX_PARTS];
     if (!q->company || !y || !y->size) return y;
     int count = 0;
     parts[count++] = tg_reshape(tape, y, TG_SHAPE(-1));
-    for (int64_t k = 0; count < MOST_PARTS && k < tg_params_count(q->check->params); k++) {
+    for (int64_t k = 0; count < MAX_PARTS && k < tg_params_count(q->check->params); k++) {
         tg_tensor *p = tg_params_at(q->check->params, k);
         if (p->size) parts[count++] = tg_reshape(tape, p, TG_SHAPE(-1));
     }
@@ -374,13 +407,15 @@ static void check_gradients(check *c)
     for (uint64_t point = 1; point <= POINTS; point++) {
         begin(c, point, NULL);
         question q = {.check = c};
-        q.x = tg_param(c->params, NULL, "x", TG_SHAPE(small.rows, small.time, c->layer->input), tg_init_constant(0));
+        q.x = tg_param(c->params, NULL, "x", TG_SHAPE(small.rows, small.time, c->layer->input),
+                       tg_init_constant(0));
         if (q.x) draw(q.x, &whole, 10 + point, 0);
         tg_gradcheck_report report, both;
         const bool passed = tg_gradcheck(c->params, ask, &q, &report);
         q.company = true;
         if (passed && tg_gradcheck(c->params, ask, &q, &both)) {
-            say(c, TG_LAYER_GRADIENTS, true, "%lld derivatives agree with differences to a part in a million%s%s",
+            say(c, TG_LAYER_GRADIENTS, true,
+                "%lld derivatives agree with differences to a part in a million%s%s",
                 (long long)report.checked, point > 1 ? "; not everywhere (a kink?): " : "", first);
             return;
         }
@@ -404,7 +439,9 @@ static void check_files(check *c)
     const char *folder = getenv("TMPDIR");
     char path[256], list[400] = "", when[] = "saved and loaded";
     size_t used = 0;
-    if (snprintf(path, sizeof path, "%s/tapegrad-XXXXXX", folder ? folder : "/tmp") >= (int)sizeof path) path[0] = 0;
+    if (snprintf(path, sizeof path, "%s/tapegrad-XXXXXX", folder ? folder : "/tmp") >=
+        (int)sizeof path)
+        path[0] = 0;
     begin(c, 1, NULL);
     const int file = mkstemp(path);
     if (file >= 0) close(file);
@@ -412,11 +449,12 @@ static void check_files(check *c)
     for (int64_t k = 0; k < tg_params_count(c->params) && used < sizeof list; k++) {
         const tg_tensor *p = tg_params_at(c->params, k);
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s %s", k ? ", " : "", p->name,
-                                 tg_text_of(p->ndim, p->shape).text);
+                                 tg_shape_str(p->ndim, p->shape).text);
     }
-    bool same =
-        tg_params_save(c->params, path, TG_SAVE_MODEL) || say(c, me, false, "saving: %s", tg_params_error(c->params));
-    same = same && (begin(c, 2, path) || say(c, me, false, "loading: %s", tg_params_error(c->params)));
+    bool same = tg_params_save(c->params, path, TG_SAVE_MODEL) ||
+                say(c, me, false, "saving: %s", tg_params_error(c->params));
+    same = same &&
+           (begin(c, 2, path) || say(c, me, false, "loading: %s", tg_params_error(c->params)));
     unlink(path);
     if (same && same_run(c, me, when, &before, &ordinary, &ordinary))
         say(c, me, true, "saved and loaded, the same bits: %s", *list ? list : "no parameters");
@@ -427,9 +465,11 @@ static void check_files(check *c)
 static bool zeros_past(check *c, const char *what, const tg_tensor *x, const tg_real *data)
 {
     for (int64_t i = 0; data && x->ndim == 3 && i < x->size; i++) {
-        const int64_t width = x->shape[2], t = i / width % x->shape[1], row = i / width / x->shape[1];
+        const int64_t width = x->shape[2], t = i / width % x->shape[1],
+                      row = i / width / x->shape[1];
         if (t >= ordinary.lengths[row] && !(data[i] == 0))
-            return say(c, TG_LAYER_PADDING, false, "%s of sequence %lld (length %d), position %lld, is %.9g, not 0", what,
+            return say(c, TG_LAYER_PADDING, false,
+                       "%s of sequence %lld (length %d), position %lld, is %.9g, not 0", what,
                        (long long)row, ordinary.lengths[row], (long long)t, (double)data[i]);
     }
     return true;
@@ -443,15 +483,20 @@ static bool full_length(check *c)
     unsaid.said = UNSAID;
     run a = pass(c, &said, "at full length"), b = pass(c, &unsaid, "with tg_full_length()");
     const char *said_error = error_of(&a), *error = error_of(&b);
-    bool same = (!said_error || say(c, TG_LAYER_PADDING, false, "at full length: %s", said_error)) &&
+    bool same = (!said_error ||
+                 say(c, TG_LAYER_PADDING, false, "at full length: %s", said_error)) &&
                 (!error || say(c, TG_LAYER_PADDING, false, "with tg_full_length(): %s", error));
     if (same && !tg_has_shape(b.y, a.y->ndim, a.y->shape))
-        same = say(c, TG_LAYER_PADDING, false, "with tg_full_length(): the result is %s, and %s where lengths say so",
-                   tg_text_of(b.y->ndim, b.y->shape).text, tg_text_of(a.y->ndim, a.y->shape).text);
+        same = say(c, TG_LAYER_PADDING, false,
+                   "with tg_full_length(): the result is %s, and %s where lengths say so",
+                   tg_shape_str(b.y->ndim, b.y->shape).text,
+                   tg_shape_str(a.y->ndim, a.y->shape).text);
     for (int64_t i = 0; same && i < a.y->size; i++) {
         const double was = (double)a.y->data[i], is = (double)b.y->data[i];
         if (!(fabs(is - was) <= 1e-4 * fmax(1, fabs(was))))
-            same = say(c, TG_LAYER_PADDING, false, "with tg_full_length(): result %lld is %.9g, and %.9g where lengths say so", (long long)i, is, was);
+            same = say(c, TG_LAYER_PADDING, false,
+                       "with tg_full_length(): result %lld is %.9g, and %.9g where lengths say so",
+                       (long long)i, is, was);
     }
     tg_tape_free(a.tape);
     tg_tape_free(b.tape);
@@ -461,7 +506,8 @@ static bool full_length(check *c)
 static void check_padding(check *c)
 {
     const tg_layer_check me = TG_LAYER_PADDING;
-    const char *dirt = c->layer->pointwise ? "with 1000 past the lengths" : "with NaN past the lengths";
+    const char *dirt = c->layer->pointwise ? "with 1000 past the lengths"
+                                           : "with NaN past the lengths";
     begin(c, 1, NULL);
     run clean = pass(c, &ordinary, "at first");
     batch dirty = ordinary, longer = ordinary;
@@ -471,15 +517,18 @@ static void check_padding(check *c)
                 same_run(c, me, "with more padding", &clean, &ordinary, &longer);
     for (int row = 0; same && row < ROWS; row++) {
         batch alone = ordinary;
-        alone.rows = 1, alone.first = row, alone.time = ordinary.lengths[row] ? ordinary.lengths[row] : 2;
+        alone.rows = 1, alone.first = row,
+        alone.time = ordinary.lengths[row] ? ordinary.lengths[row] : 2;
         same = same_run(c, me, "without the sequences beside it", &clean, &ordinary, &alone);
     }
     same = same && full_length(c);
-    same = same && (c->layer->open_padding || c->layer->pointwise || zeros_past(c, "the result", clean.y, clean.y->data)) &&
+    same = same &&
+           (c->layer->open_padding || c->layer->pointwise ||
+            zeros_past(c, "the result", clean.y, clean.y->data)) &&
            zeros_past(c, "dL/dx", clean.x, clean.x->grad);
     if (same)
-        say(c, me, true, "%s, with more of it and without the sequences beside it: the same bits%s", dirt,
-            c->layer->open_padding ? "; past a length the results are no zeros" : "");
+        say(c, me, true, "%s, with more of it and without the sequences beside it: the same bits%s",
+            dirt, c->layer->open_padding ? "; past a length the results are no zeros" : "");
     tg_tape_free(clean.tape);
 }
 
@@ -503,31 +552,40 @@ static void check_memory(check *c)
     bool steady = true;
     for (int k = 0; k < PASSES; k++) {
         step(c, &ordinary, &r);
-        bytes[k] = r.bytes, reserved[k] = r.tape ? r.tape->arena.reserved + r.tape->scratch.reserved : 0;
+        bytes[k] = r.bytes,
+        reserved[k] = r.tape ? r.tape->arena.reserved + r.tape->scratch.reserved : 0;
     }
     for (int k = 2; steady && k < PASSES; k++) {
         if (bytes[k] > bytes[1] || reserved[k] > reserved[1])
-            steady = say(c, me, false, "pass %d takes %zu bytes of the tape, pass 2 took %zu", k + 1, bytes[k], bytes[1]);
-        else if (tg_params_count(c->params) > parameters) steady = say(c, me, false, "forward registers parameters");
+            steady = say(c, me, false, "pass %d takes %zu bytes of the tape, pass 2 took %zu",
+                         k + 1, bytes[k], bytes[1]);
+        else if (tg_params_count(c->params) > parameters)
+            steady = say(c, me, false, "forward registers parameters");
     }
     tg_tape_free(r.tape);
-    const double a = bytes_at(c, 64), b = bytes_at(c, 128), d = bytes_at(c, 256), power = log2((d - b) / (b - a));
+    const double a = bytes_at(c, 64), b = bytes_at(c, 128), d = bytes_at(c, 256),
+                 power = log2((d - b) / (b - a));
     char growth[64] = "linear in T";
-    if (!(a > 0 && b > 0 && d > 0)) snprintf(growth, sizeof growth, "growing as nobody knows: T = 256 is refused");
+    if (!(a > 0 && b > 0 && d > 0))
+        snprintf(growth, sizeof growth, "growing as nobody knows: T = 256 is refused");
     else if (b <= a) snprintf(growth, sizeof growth, "the same for every T");
-    else if (!(power <= 1.1)) snprintf(growth, sizeof growth, "growing as T to the power %.1f", power);
-    if (steady) say(c, me, true, "a step takes %.0f kB from the second pass on, %s", ceil((double)bytes[1] / 1024), growth);
+    else if (!(power <= 1.1))
+        snprintf(growth, sizeof growth, "growing as T to the power %.1f", power);
+    if (steady)
+        say(c, me, true, "a step takes %.0f kB from the second pass on, %s",
+            ceil((double)bytes[1] / 1024), growth);
 }
 
 /* Whether an input is refused; the error's text goes to `text`. */
-static bool refused(check *c, const char *what, int ndim, const int64_t *shape, const batch *in, char text[200])
+static bool refused(check *c, const char *what, int ndim, const int64_t *shape, const batch *in,
+                    char text[200])
 {
     about_to(c, what);
     tg_tape *tape = tg_tape_new(1);
     tg_tensor *x = tg_constant(tape, NULL, ndim, shape), *y = call(c, tape, x, in);
     const bool is = tg_tape_error(tape) && !y;
     if (!is)
-        say(c, TG_LAYER_ERRORS, false, "%s, x %s, %s", what, tg_text_of(ndim, shape).text,
+        say(c, TG_LAYER_ERRORS, false, "%s, x %s, %s", what, tg_shape_str(ndim, shape).text,
             y ? "is accepted" : "gives NULL, but no error on the tape");
     else snprintf(text, 200, "%s", tg_tape_error(tape));
     tg_tape_free(tape);
@@ -550,9 +608,11 @@ static void check_errors(check *c)
     about_to(c, "after an error, x NULL");
     tg_tape *tape = tg_tape_new(1);
     if (tape) tg_fail(&tape->error, "an earlier error");
-    if (call(c, tape, NULL, &ordinary)) fine = say(c, TG_LAYER_ERRORS, false, "after an error, x NULL gives a result");
+    if (call(c, tape, NULL, &ordinary))
+        fine = say(c, TG_LAYER_ERRORS, false, "after an error, x NULL gives a result");
     tg_tape_free(tape);
-    if (fine) say(c, TG_LAYER_ERRORS, true, "what does not fit is refused, such as \"%s\"", example);
+    if (fine)
+        say(c, TG_LAYER_ERRORS, true, "what does not fit is refused, such as \"%s\"", example);
 }
 
 bool tg_check_layer(const tg_checked_layer *layer, tg_layer_report *report)
@@ -562,7 +622,8 @@ bool tg_check_layer(const tg_checked_layer *layer, tg_layer_report *report)
     if (!report) return false;
     *report = (tg_layer_report){.passed = true};
     check c = {.layer = layer, .report = report, .out = -1};
-    for (int k = 0; k < TG_LAYER_CHECKS; k++) leave_out(&c, (tg_layer_check)k, "it rests on what failed");
+    for (int k = 0; k < TG_LAYER_CHECKS; k++)
+        leave_out(&c, (tg_layer_check)k, "it rests on what failed");
     const int threads = set_threads(1);
     if (run_check(&c, TG_LAYER_RUNS, check_runs)) {
         if (run_check(&c, TG_LAYER_REPEATS, check_repeats)) {
@@ -583,14 +644,18 @@ bool tg_check_layer(const tg_checked_layer *layer, tg_layer_report *report)
     return passed;
 }
 
-const char *tg_layer_check_name(tg_layer_check which) { return which < TG_LAYER_CHECKS ? names[which] : ""; }
+const char *tg_layer_check_name(tg_layer_check which)
+{
+    return which < TG_LAYER_CHECKS ? names[which] : "";
+}
 
 bool tg_layer_report_write(const tg_layer_report *report, FILE *stream)
 {
     static const char *const verdicts[] = {"-", "passed", "FAILED"};
     int failed = 0;
     for (int k = 0; k < TG_LAYER_CHECKS; k++) {
-        fprintf(stream, "%-9s  %-6s  %s\n", names[k], verdicts[report->lines[k].verdict], report->lines[k].text);
+        fprintf(stream, "%-9s  %-6s  %s\n", names[k], verdicts[report->lines[k].verdict],
+                report->lines[k].text);
         failed += report->lines[k].verdict == TG_LAYER_FAILED;
     }
     if (failed) fprintf(stream, "%d of %d checks failed\n", failed, TG_LAYER_CHECKS);

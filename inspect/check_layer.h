@@ -15,28 +15,34 @@ typedef struct tg_checked_layer {
     void *layer; /* the struct that init fills and forward reads, to be filled several times */
     bool (*init)(void *layer, tg_params *params, const char *name);
     tg_tensor *(*forward)(tg_tape *tape, const void *layer, tg_tensor *x, tg_ints lengths);
-    int64_t input;  /* I */
-    bool pointwise; /* sees each position by itself and takes no lengths, as Linear: nothing is asked of padded results */
-    bool open_padding; /* its results past a length are not zeros (as a transformer block's): nothing may read them */
+    int64_t input; /* I */
+    bool
+        pointwise; /* sees each position by itself and takes no lengths, as Linear: nothing is asked of padded results */
+    bool
+        open_padding; /* its results past a length are not zeros (as a transformer block's): nothing may read them */
 } tg_checked_layer;
 
 /* The checks, in this order. Where the first or the second fails, those that rest on it are left out. */
 typedef enum tg_layer_check {
-    TG_LAYER_RUNS,      /* the result has a legal shape; parameters are called "name.*", and each is read */
-    TG_LAYER_REPEATS,   /* the same bits each time, after another batch, where the lengths' array changes after forward, and where
+    TG_LAYER_RUNS, /* the result has a legal shape; parameters are called "name.*", and each is read */
+    TG_LAYER_REPEATS, /* the same bits each time, after another batch, where the lengths' array changes after forward, and where
                          * x or the parameters take no gradient */
-    TG_LAYER_THREADS,   /* and with 1, 2, 3 and 4 threads, result and gradients; left out in a library without OpenMP */
+    TG_LAYER_THREADS, /* and with 1, 2, 3 and 4 threads, result and gradients; left out in a library without OpenMP */
     TG_LAYER_GRADIENTS, /* tg_gradcheck of parameters and x, also where others read them; left out in float */
-    TG_LAYER_FILES,     /* saved, and loaded before init, it gives the same bits */
-    TG_LAYER_PADDING,   /* neither NaN past a length, nor more padding, nor other sequences beside it change a bit;
+    TG_LAYER_FILES, /* saved, and loaded before init, it gives the same bits */
+    TG_LAYER_PADDING, /* neither NaN past a length, nor more padding, nor other sequences beside it change a bit;
                          * tg_full_length() says the same as lengths of T */
-    TG_LAYER_MEMORY,    /* a step takes no more from the second pass on; how it grows with T is told */
-    TG_LAYER_ERRORS,    /* what does not fit gives NULL and an error on the tape; NULL passes through after an error */
+    TG_LAYER_MEMORY, /* a step takes no more from the second pass on; how it grows with T is told */
+    TG_LAYER_ERRORS, /* what does not fit gives NULL and an error on the tape; NULL passes through after an error */
     TG_LAYER_CHECKS
 } tg_layer_check;
 
 /* What became of a check. */
-typedef enum tg_layer_verdict { TG_LAYER_LEFT_OUT, TG_LAYER_PASSED, TG_LAYER_FAILED } tg_layer_verdict;
+typedef enum tg_layer_verdict {
+    TG_LAYER_LEFT_OUT,
+    TG_LAYER_PASSED,
+    TG_LAYER_FAILED
+} tg_layer_verdict;
 
 /* What they found, in the order of tg_layer_check. */
 typedef struct tg_layer_report {

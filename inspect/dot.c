@@ -2,13 +2,14 @@
 #include "graph.h"
 #include "inspect.h"
 
-enum { LONGEST_PERIOD = 64, LEAST_REPEATS = 3 };
+enum { LONGEST_PERIOD = 64, MIN_REPEATS = 3 };
 
 /* Whether two operators do the same to the same shapes in the same scope. */
 static bool alike(const tg_graph *graph, int64_t a, int64_t b)
 {
     const tg_node *x = graph->rows[a].node, *y = graph->rows[b].node;
-    return x->op == y->op && x->n_inputs == y->n_inputs && x->outputs[0]->ndim == y->outputs[0]->ndim &&
+    return x->op == y->op && x->n_inputs == y->n_inputs &&
+           x->outputs[0]->ndim == y->outputs[0]->ndim &&
            tg_has_shape(x->outputs[0], y->outputs[0]->ndim, y->outputs[0]->shape) &&
            strcmp(tg_graph_scope(graph, a).text, tg_graph_scope(graph, b).text) == 0;
 }
@@ -28,7 +29,7 @@ static void fold(const tg_graph *graph, int64_t *drawn, int64_t *times)
         int64_t period = 1, best = 1;
         for (int64_t p = 1; p <= LONGEST_PERIOD && at + p < graph->count; p++) {
             const int64_t n = repeats(graph, at, p);
-            if (n >= LEAST_REPEATS && n * p > best * period) best = n, period = p;
+            if (n >= MIN_REPEATS && n * p > best * period) best = n, period = p;
         }
         for (int64_t i = 0; i < best * period; i++) {
             drawn[at + i] = at + i % period;
@@ -72,14 +73,14 @@ static void draw_operator(const tg_graph *graph, int64_t i, int64_t times, FILE 
     int depth = open_clusters(tg_graph_scope(graph, i).text, stream);
     fprintf(stream, "  n%lld [label=<<b>", (long long)i);
     put(stream, node->op->name, SIZE_MAX);
-    fprintf(stream, "</b><br/>%s", tg_text_of(y->ndim, y->shape).text);
+    fprintf(stream, "</b><br/>%s", tg_shape_str(y->ndim, y->shape).text);
     if (times > 1) fprintf(stream, "<br/>%lld times", (long long)times);
     for (int k = 0; k < node->n_inputs; k++) {
         const tg_tensor *input = node->inputs[k];
         if (!input || !input->params) continue;
         fprintf(stream, "<br/><font point-size=\"9\" color=\"#555555\">");
         put(stream, input->name + known + (input->name[known] == '.'), SIZE_MAX);
-        fprintf(stream, " %s</font>", tg_text_of(input->ndim, input->shape).text);
+        fprintf(stream, " %s</font>", tg_shape_str(input->ndim, input->shape).text);
     }
     fprintf(stream, ">%s];", y->has_grad ? ", fillcolor=\"#dbe9f6\"" : "");
     while (depth--) fprintf(stream, " }");
@@ -95,7 +96,8 @@ static void draw_edges(const tg_graph *graph, const int64_t *drawn, FILE *stream
             const tg_tensor *input = node->inputs[k];
             if (!input || !input->node) continue;
             const int64_t from = drawn[input->node->number];
-            const char *style = from >= drawn[i] ? " [style=dashed, constraint=false]" : ""; /* from a step to the next one */
+            const char *style = from >= drawn[i] ? " [style=dashed, constraint=false]"
+                                                 : ""; /* from a step to the next one */
             fprintf(stream, "  n%lld -> n%lld%s;\n", (long long)from, (long long)drawn[i], style);
         }
     }
@@ -109,9 +111,12 @@ bool tg_tape_write_dot(const tg_tape *tape, FILE *stream)
     if (drawn) {
         int64_t *times = drawn + graph.count;
         fold(&graph, drawn, times);
-        fprintf(stream, "strict digraph tape {\n  graph [fontname=\"sans-serif\", fontsize=11, fontcolor=\"#555555\", "
-                        "color=\"#bbbbbb\", style=rounded, labeljust=l];\n  node [shape=box, style=\"rounded,filled\", fillcolor=white, "
-                        "color=\"#7a8fa6\", fontname=\"sans-serif\", fontsize=11];\n  edge [color=\"#555555\", arrowsize=0.7];\n");
+        fprintf(stream, "strict digraph tape {\n  graph [fontname=\"sans-serif\", fontsize=11, "
+                        "fontcolor=\"#555555\", "
+                        "color=\"#bbbbbb\", style=rounded, labeljust=l];\n  node [shape=box, "
+                        "style=\"rounded,filled\", fillcolor=white, "
+                        "color=\"#7a8fa6\", fontname=\"sans-serif\", fontsize=11];\n  edge "
+                        "[color=\"#555555\", arrowsize=0.7];\n");
         for (int64_t i = 0; i < graph.count; i++)
             if (drawn[i] == i) draw_operator(&graph, i, times[i], stream);
         draw_edges(&graph, drawn, stream);

@@ -11,8 +11,12 @@ static const double STEP = 1e-3, TOLERANCE = 1e-6, ROUNDING = 0;
 #else
 static const double STEP = 3e-2, TOLERANCE = 2e-2, ROUNDING = 1e-6; /* of f, in units of f / h */
 #endif
-static const double SMALL = 1e-3;              /* times the largest gradient: below it, errors count absolutely */
-enum { MOST_ELEMENTS = 512, DIRECTIONS = 32 }; /* of a parameter, before random directions take over */
+static const double SMALL =
+    1e-3; /* times the largest gradient: below it, errors count absolutely */
+enum {
+    MAX_ELEMENTS = 512,
+    DIRECTIONS = 32
+}; /* of a parameter, before random directions take over */
 
 typedef struct check {
     tg_params *params;
@@ -34,11 +38,13 @@ static tg_tensor *evaluate(check *c)
     tg_tensor *y = c->function(c->tape, c->context);
     const char *error = tg_tape_error(c->tape);
     if (!error) error = tg_params_error(c->params);
-    if (error || !y) return tg_fail(&c->error, "the function failed: %s", error ? error : "it returned NULL");
+    if (error || !y)
+        return tg_fail(&c->error, "the function failed: %s", error ? error : "it returned NULL");
     if (y->size == 1) return y;
     tg_tensor *weights = tg_constant(c->tape, NULL, y->ndim, y->shape);
     tg_random random = tg_random_new(1, "gradcheck");
-    for (int64_t i = 0; weights && i < y->size; i++) weights->data[i] = (tg_real)(2 * tg_random_uniform(&random) - 1);
+    for (int64_t i = 0; weights && i < y->size; i++)
+        weights->data[i] = (tg_real)(2 * tg_random_uniform(&random) - 1);
     return tg_sum(c->tape, tg_mul(c->tape, y, weights), TG_ALL_AXES, false);
 }
 
@@ -52,7 +58,8 @@ static void name_readers(const check *c, const tg_tensor *parameter, char *text,
         bool reads = false;
         for (int i = 0; i < node->n_inputs; i++) reads = reads || node->inputs[i] == parameter;
         if (reads && used < size)
-            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", node->op->name);
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
+                                     node->op->name);
     }
     if (!used) snprintf(text, size, "nothing");
 }
@@ -61,7 +68,8 @@ static void name_readers(const check *c, const tg_tensor *parameter, char *text,
 static void choose_direction(const tg_tensor *p, int64_t element, uint64_t number, tg_real *d)
 {
     tg_random random = tg_random_new(number, "direction");
-    for (int64_t i = 0; i < p->size; i++) d[i] = element >= 0 ? i == element : tg_random_bits(&random) & 1 ? 1 : -1;
+    for (int64_t i = 0; i < p->size; i++)
+        d[i] = element >= 0 ? i == element : tg_random_bits(&random) & 1 ? 1 : -1;
 }
 
 static double numeric_derivative(check *c, tg_tensor *p, const tg_real *kept, const tg_real *d)
@@ -94,9 +102,11 @@ static void compare(check *c, const tg_tensor *p, int64_t element, double analyt
     double difference = fabs(analytic - numeric);
     double error = difference == 0 ? 0 : difference / (TOLERANCE * scale + c->rounding);
     report->checked++;
-    bool worse = !(error <= report->error) && report->error == report->error; /* a NaN is worst, and stays */
+    bool worse = !(error <= report->error) &&
+                 report->error == report->error; /* a NaN is worst, and stays */
     if (report->checked > 1 && !worse) return;
-    report->error = error, report->index = element, report->analytic = analytic, report->numeric = numeric;
+    report->error = error, report->index = element, report->analytic = analytic,
+    report->numeric = numeric;
     snprintf(report->parameter, sizeof report->parameter, "%s", p->name);
 }
 
@@ -107,7 +117,7 @@ static bool check_parameter(check *c, tg_tensor *p)
     if (!kept) return tg_fail(&c->error, "out of memory: %zu bytes", 2 * bytes);
     tg_real *d = kept + p->size;
     memcpy(kept, p->data, bytes);
-    bool each = p->size <= MOST_ELEMENTS;
+    bool each = p->size <= MAX_ELEMENTS;
     for (int64_t k = 0; k < (each ? p->size : DIRECTIONS) && !c->error.set; k++) {
         int64_t element = each ? k : -1;
         choose_direction(p, element, (uint64_t)k, d);
@@ -119,7 +129,7 @@ static bool check_parameter(check *c, tg_tensor *p)
 
 static bool backward_once(check *c)
 {
-    tg_params_clear_grads(c->params);
+    tg_params_zero_grad(c->params);
     tg_tensor *loss = evaluate(c);
     if (!loss) return false;
     double first = tg_item(loss);
@@ -127,11 +137,13 @@ static bool backward_once(check *c)
     c->rounding = ROUNDING * fabs(first) / STEP;
     for (int64_t k = 0; k < tg_params_count(c->params); k++) {
         const tg_tensor *p = tg_params_at(c->params, k);
-        for (int64_t i = 0; p->has_grad && i < p->size; i++) c->largest = fmax(c->largest, fabs((double)p->grad[i]));
+        for (int64_t i = 0; p->has_grad && i < p->size; i++)
+            c->largest = fmax(c->largest, fabs((double)p->grad[i]));
     }
     double second = value(c);
     return first == second ||
-           tg_fail(&c->error, "the function is not the same each time: %.17g, then %.17g", first, second);
+           tg_fail(&c->error, "the function is not the same each time: %.17g, then %.17g", first,
+                   second);
 }
 
 static void conclude(check *c)
@@ -140,24 +152,33 @@ static void conclude(check *c)
     char readers[160], place[32] = "along a random direction";
     report->passed = report->error <= 1;
     if (report->checked == 0) {
-        snprintf(report->message, sizeof report->message, "passed: no parameter that takes a gradient has elements");
+        snprintf(report->message, sizeof report->message,
+                 "passed: no parameter that takes a gradient has elements");
         return;
     }
     name_readers(c, tg_params_find(c->params, report->parameter), readers, sizeof readers);
     if (report->index >= 0) snprintf(place, sizeof place, "element %lld", (long long)report->index);
     snprintf(report->message, sizeof report->message,
-             "%s: worst of %lld: %s, %s, read by %s: backward pass %.9g, difference %.9g (%.3g of what is allowed)",
-             report->passed ? "passed" : "FAILED", (long long)report->checked, report->parameter, place, readers,
-             report->analytic, report->numeric, report->error);
+             "%s: worst of %lld: %s, %s, read by %s: backward pass %.9g, difference %.9g (%.3g of "
+             "what is allowed)",
+             report->passed ? "passed" : "FAILED", (long long)report->checked, report->parameter,
+             place, readers, report->analytic, report->numeric, report->error);
 }
 
-bool tg_gradcheck(tg_params *params, tg_gradcheck_function function, void *context, tg_gradcheck_report *report)
+bool tg_gradcheck(tg_params *params, tg_gradcheck_function function, void *context,
+                  tg_gradcheck_report *report)
 {
     tg_gradcheck_report own;
     if (!report) report = &own;
     *report = (tg_gradcheck_report){.index = -1};
-    check c = {.params = params, .tape = tg_tape_new(1), .function = function, .context = context, .report = report};
-    if (!c.tape || !params) tg_fail(&c.error, "%s", tg_params_error(params) ? tg_params_error(params) : "out of memory");
+    check c = {.params = params,
+               .tape = tg_tape_new(1),
+               .function = function,
+               .context = context,
+               .report = report};
+    if (!c.tape || !params)
+        tg_fail(&c.error, "%s",
+                tg_params_error(params) ? tg_params_error(params) : "out of memory");
     else c.start = c.tape->random;
     bool going = !c.error.set && backward_once(&c);
     for (int64_t i = 0; going && i < tg_params_count(params); i++) {
@@ -166,7 +187,7 @@ bool tg_gradcheck(tg_params *params, tg_gradcheck_function function, void *conte
     }
     if (c.error.set) snprintf(report->message, sizeof report->message, "%s", c.error.text);
     else conclude(&c);
-    tg_params_clear_grads(params);
+    tg_params_zero_grad(params);
     tg_tape_free(c.tape);
     return report->passed;
 }

@@ -15,12 +15,12 @@ typedef tg_tensor *(*tg_gradcheck_function)(tg_tape *tape, void *context);
 /* What a check found. */
 typedef struct tg_gradcheck_report {
     bool passed;
-    int64_t checked;            /* elements, or directions, compared */
+    int64_t checked;             /* elements, or directions, compared */
     char parameter[TG_MAX_NAME]; /* of the worst one */
-    int64_t index;              /* the element of it; -1: a random direction */
-    double analytic, numeric;   /* the backward pass's and the difference's derivative */
-    double error;               /* |a - n| over what is allowed: above 1 fails, NaN fails */
-    char message[512];          /* one line that says all of it and the operators that read the parameter */
+    int64_t index;               /* the element of it; -1: a random direction */
+    double analytic, numeric;    /* the backward pass's and the difference's derivative */
+    double error;                /* |a - n| over what is allowed: above 1 fails, NaN fails */
+    char message[512]; /* one line that says all of it and the operators that read the parameter */
 } tg_gradcheck_report;
 
 /* Checks dL/d(parameter) of every parameter that is not frozen. Allowed is

@@ -7,9 +7,11 @@ static tg_scope_name common(tg_scope_name a, tg_scope_name b)
     int same = 0, i = 0;
     if (a.length < 0) return b;
     for (;; i++) {
-        const bool a_ends = i == a.length || a.name[i] == '.', b_ends = i == b.length || b.name[i] == '.';
+        const bool a_ends = i == a.length || a.name[i] == '.',
+                   b_ends = i == b.length || b.name[i] == '.';
         if (a_ends && b_ends) same = i;
-        if (i == a.length || i == b.length || a.name[i] != b.name[i]) return (tg_scope_name){a.name, same};
+        if (i == a.length || i == b.length || a.name[i] != b.name[i])
+            return (tg_scope_name){a.name, same};
     }
 }
 
@@ -27,7 +29,8 @@ static void read_names(tg_graph_row *row)
         const tg_tensor *input = row->node->inputs[i];
         if (!input || !input->params) continue;
         const char *dot = strrchr(input->name, '.');
-        row->scope = common(row->scope, (tg_scope_name){input->name, dot ? (int)(dot - input->name) : 0});
+        row->scope = common(row->scope,
+                            (tg_scope_name){input->name, dot ? (int)(dot - input->name) : 0});
     }
     row->reads = row->scope.length >= 0;
 }
@@ -55,7 +58,8 @@ static void ask_makers(tg_graph *graph)
         tg_graph_row *row = &graph->rows[at];
         tg_scope_name made = unknown, between = {"", 0};
         int makers = 0;
-        for (int i = 0; !row->reads && row->first_reader.length >= 0 && i < row->node->n_inputs; i++) {
+        for (int i = 0; !row->reads && row->first_reader.length >= 0 && i < row->node->n_inputs;
+             i++) {
             const tg_graph_row *maker = maker_of(graph, row->node->inputs[i]);
             makers += maker != NULL;
             if (!maker || !maker->scope.length) continue;
@@ -83,7 +87,7 @@ bool tg_graph_of(tg_graph *graph, const tg_tape *tape)
     return true;
 }
 
-tg_text tg_graph_own_scope(const tg_node *node)
+tg_shape_string tg_graph_own_scope(const tg_node *node)
 {
     tg_graph_row row = {node, unknown, unknown, false};
     read_names(&row);
@@ -91,12 +95,13 @@ tg_text tg_graph_own_scope(const tg_node *node)
     return tg_graph_scope(&(tg_graph){1, &row}, 0);
 }
 
-tg_text tg_graph_scope(const tg_graph *graph, int64_t row)
+tg_shape_string tg_graph_scope(const tg_graph *graph, int64_t row)
 {
     const tg_scope_name scope = graph->rows[row].scope;
     const char *own = graph->rows[row].node->scope ? graph->rows[row].node->scope : "";
-    tg_text text;
-    snprintf(text.text, sizeof text.text, "%s%s%.*s", own, *own && scope.length ? "/" : "", scope.length, scope.name);
+    tg_shape_string text;
+    snprintf(text.text, sizeof text.text, "%s%s%.*s", own, *own && scope.length ? "/" : "",
+             scope.length, scope.name);
     for (char *c = text.text + strlen(own); *c; c++)
         if (*c == '.') *c = '/';
     return text;

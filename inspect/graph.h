@@ -11,8 +11,9 @@ typedef struct tg_scope_name {
 
 typedef struct tg_graph_row {
     const tg_node *node;
-    tg_scope_name scope, first_reader; /* the latter: of the first operator that reads its results */
-    bool reads;                        /* a parameter */
+    tg_scope_name scope,
+        first_reader; /* the latter: of the first operator that reads its results */
+    bool reads;       /* a parameter */
 } tg_graph_row;
 
 typedef struct tg_graph {
@@ -24,9 +25,9 @@ typedef struct tg_graph {
 bool tg_graph_of(tg_graph *graph, const tg_tape *tape);
 
 /* "encoder/self_attn", the caller's own scopes before what the parameters say. */
-tg_text tg_graph_scope(const tg_graph *graph, int64_t row);
+tg_shape_string tg_graph_scope(const tg_graph *graph, int64_t row);
 
 /* What is known of an operator alone, that nothing reads yet. */
-tg_text tg_graph_own_scope(const tg_node *node);
+tg_shape_string tg_graph_own_scope(const tg_node *node);
 
 #endif

@@ -26,7 +26,7 @@ TG_EXPORT bool tg_tape_write_dot(const tg_tape *tape, FILE *stream);
 /* From now on each result and each gradient is looked through as it is made, and the first NaN or infinity is the tape's
  * error, with operator, scope, shapes and place. An operator whose result may be infinite by its definition
  * (op->may_be_infinite) is asked for NaN only. Off in a new tape. */
-TG_EXPORT void tg_tape_watch(tg_tape *tape, bool on);
+TG_EXPORT void tg_tape_detect_anomaly(tg_tape *tape, bool on);
 
 /* The first thing that a watched tape took for a mistake, though it is no error, such as probabilities where a loss wants
  * logits; one line, good as long as the tape. NULL: there was none. */

@@ -4,7 +4,9 @@
 
 enum { READS = 26 }; /* width of a column */
 
-typedef struct text { char text[192]; } text;
+typedef struct text {
+    char text[192];
+} text;
 
 /* 1536 as "1.5K" with a `unit` of 1024. */
 static text short_number(double number, double unit)
@@ -13,7 +15,8 @@ static text short_number(double number, double unit)
     text t;
     int power = 0;
     for (; number >= 999.5 && letters[power + 1]; power++) number /= unit;
-    snprintf(t.text, sizeof t.text, power && number < 9.95 ? "%.1f%c" : "%.0f%c", number, letters[power]);
+    snprintf(t.text, sizeof t.text, power && number < 9.95 ? "%.1f%c" : "%.0f%c", number,
+             letters[power]);
     return t;
 }
 
@@ -40,7 +43,7 @@ static text input_text(const tg_tensor *input)
     const char *dot = input->name ? strrchr(input->name, '.') : NULL;
     if (input->params) snprintf(t.text, sizeof t.text, "%s", dot ? dot + 1 : input->name);
     else if (input->node) snprintf(t.text, sizeof t.text, "#%lld", (long long)input->node->number);
-    else snprintf(t.text, sizeof t.text, "%s", tg_text_of(input->ndim, input->shape).text);
+    else snprintf(t.text, sizeof t.text, "%s", tg_shape_str(input->ndim, input->shape).text);
     return t;
 }
 
@@ -76,10 +79,14 @@ static void print_row(const tg_graph *graph, int64_t i, sums *all, FILE *stream)
         const double bytes = view ? 0 : (double)y->size * sizeof *y->data;
         all->bytes += bytes;
         if (k) fprintf(stream, "%5s %-20s %-26s", "", "", "");
-        else fprintf(stream, "%5lld %-20s %-26s", (long long)i, node->op->name, tg_graph_scope(graph, i).text);
-        fprintf(stream, " %-18s %-*s %6s %6s  %-18s  %s\n", tg_text_of(y->ndim, y->shape).text, READS, k ? "" : inputs_of(node).text,
-                short_number(bytes, 1024).text, k || !node->op->flops ? "-" : short_number(flops, 1000).text,
-                range_of(y->data, y->size).text, range_of(y->has_grad ? y->grad : NULL, y->size).text);
+        else
+            fprintf(stream, "%5lld %-20s %-26s", (long long)i, node->op->name,
+                    tg_graph_scope(graph, i).text);
+        fprintf(stream, " %-18s %-*s %6s %6s  %-18s  %s\n", tg_shape_str(y->ndim, y->shape).text,
+                READS, k ? "" : inputs_of(node).text, short_number(bytes, 1024).text,
+                k || !node->op->flops ? "-" : short_number(flops, 1000).text,
+                range_of(y->data, y->size).text,
+                range_of(y->has_grad ? y->grad : NULL, y->size).text);
     }
 }
 
@@ -88,11 +95,12 @@ bool tg_tape_print(const tg_tape *tape, FILE *stream)
     tg_graph graph;
     sums all = {0, 0};
     if (!tape || !tg_graph_of(&graph, tape)) return false;
-    fprintf(stream, "%5s %-20s %-26s %-18s %-*s %6s %6s  %-18s  %s\n", "#", "operator", "scope", "result", READS, "reads", "bytes", "FLOPs",
-            "values", "gradients");
+    fprintf(stream, "%5s %-20s %-26s %-18s %-*s %6s %6s  %-18s  %s\n", "#", "operator", "scope",
+            "result", READS, "reads", "bytes", "FLOPs", "values", "gradients");
     for (int64_t i = 0; i < graph.count; i++) print_row(&graph, i, &all, stream);
-    fprintf(stream, "%lld operators, results of %sB, %sB of the tape in use, %sFLOPs forward\n", (long long)graph.count,
-            short_number(all.bytes, 1024).text, short_number((double)tape->arena.used, 1024).text, short_number(all.flops, 1000).text);
+    fprintf(stream, "%lld operators, results of %sB, %sB of the tape in use, %sFLOPs forward\n",
+            (long long)graph.count, short_number(all.bytes, 1024).text,
+            short_number((double)tape->arena.used, 1024).text, short_number(all.flops, 1000).text);
     tg_free(graph.rows);
     return !ferror(stream);
 }

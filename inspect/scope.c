@@ -8,7 +8,8 @@ void tg_scope_begin(tg_tape *tape, const char *name)
     struct tg_tape_scope *scope = tg_tape_alloc(tape, sizeof *scope);
     if (!scope) return;
     scope->outer = tape->scope;
-    snprintf(scope->path, sizeof scope->path, "%.60s%s%.60s", tape->scope ? tape->scope->path : "", tape->scope ? "/" : "", name);
+    snprintf(scope->path, sizeof scope->path, "%.60s%s%.60s", tape->scope ? tape->scope->path : "",
+             tape->scope ? "/" : "", name);
     tape->scope = scope;
 }
 

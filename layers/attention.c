@@ -7,39 +7,46 @@
 
 /* ---- any score ---- */
 
-bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name, tg_score score, int64_t query_width,
-                       int64_t key_width, int64_t width)
+bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name, tg_score score,
+                       int64_t query_width, int64_t key_width, int64_t width)
 {
     *layer = (tg_attention){.score = score};
     tg_init by_query = tg_init_by_width(query_width), by_key = tg_init_by_width(key_width);
     if (score == TG_SCORE_BILINEAR)
-        layer->weight = tg_param(params, name, "weight", TG_SHAPE(query_width, key_width), by_query);
+        layer->weight = tg_param(params, name, "weight", TG_SHAPE(query_width, key_width),
+                                 by_query);
     if (score == TG_SCORE_ADDITIVE) {
-        layer->query_weight = tg_param(params, name, "query.weight", TG_SHAPE(width, query_width), by_query);
-        layer->key_weight = tg_param(params, name, "key.weight", TG_SHAPE(width, key_width), by_key);
+        layer->query_weight = tg_param(params, name, "query.weight", TG_SHAPE(width, query_width),
+                                       by_query);
+        layer->key_weight = tg_param(params, name, "key.weight", TG_SHAPE(width, key_width),
+                                     by_key);
         layer->bias = tg_param(params, name, "key.bias", TG_SHAPE(width), by_key);
-        layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width), tg_init_by_width(width));
+        layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width),
+                                       tg_init_by_width(width));
     }
     return params && !params->error.set;
 }
 
 tg_tensor *tg_clean(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
-    if (!x || x->ndim != 3 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0] || !lengths.data) return x;
+    if (!x || x->ndim != 3 || lengths.ndim != 1 || lengths.shape[0] != x->shape[0] || !lengths.data)
+        return x;
     for (int64_t b = 0; b < x->shape[0]; b++)
         if (lengths.data[b] < 0 || lengths.data[b] > x->shape[1]) return x;
     return tg_zero_padding(tape, x, lengths);
 }
 
-static tg_tensor *forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,
-                          const tg_attention_mask *mask, bool one_query)
+static tg_tensor *forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k,
+                          tg_tensor *v, const tg_attention_mask *mask, bool one_query)
 {
-    tg_attention_how how = {layer->score, layer->raw, layer->times_score, 1, layer->dropout, one_query};
+    tg_attention_config how = {layer->score,   layer->raw, layer->times_score, 1,
+                               layer->dropout, one_query};
     q = tg_clean(tape, q, mask ? mask->query_lengths : tg_full_length());
     k = tg_clean(tape, k, mask ? mask->lengths : tg_full_length());
-    if (layer->score == TG_SCORE_SCALED_DOT && q && q->ndim) how.scale = 1 / sqrt((double)q->shape[q->ndim - 1]);
+    if (layer->score == TG_SCORE_SCALED_DOT && q && q->ndim)
+        how.scale = 1 / sqrt((double)q->shape[q->ndim - 1]);
     if (layer->score == TG_SCORE_BILINEAR) q = tg_matmul(tape, q, layer->weight);
-    if (layer->score == TG_SCORE_COSINE) q = tg_unit(tape, q), k = tg_unit(tape, k);
+    if (layer->score == TG_SCORE_COSINE) q = tg_l2_normalize(tape, q), k = tg_l2_normalize(tape, k);
     if (layer->score == TG_SCORE_ADDITIVE) {
         q = tg_linear_forward(tape, &(tg_linear){layer->query_weight, NULL}, q);
         k = tg_linear_forward(tape, &(tg_linear){layer->key_weight, layer->bias}, k);
@@ -47,72 +54,78 @@ static tg_tensor *forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q
     return tg_attend(tape, q, k, v, layer->score_weight, 1, how, mask);
 }
 
-tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,
-                                const tg_attention_mask *mask, tg_attention_detail *detail)
+tg_tensor *tg_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q,
+                                tg_tensor *k, tg_tensor *v, const tg_attention_mask *mask,
+                                tg_tensor **attended)
 {
     tg_tensor *y = forward(tape, layer, q, k, v, mask, false);
-    if (detail) detail->result = y;
+    if (attended) *attended = y;
     return y;
 }
 
-tg_tensor *tg_dot_attention(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, int64_t heads, double scale,
-                            double dropout, const tg_attention_mask *mask)
+tg_tensor *tg_dot_attention(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, int64_t heads,
+                            double scale, double dropout, const tg_attention_mask *mask)
 {
-    tg_attention_how how = {.score = TG_SCORE_DOT, .scale = scale, .dropout = dropout};
+    tg_attention_config how = {.score = TG_SCORE_DOT, .scale = scale, .dropout = dropout};
     return tg_attend(tape, q, k, v, NULL, heads, how, mask);
 }
 
 /* ---- pooling ---- */
 
-bool tg_additive_attention_init(tg_additive_attention *layer, tg_params *params, const char *name, int64_t input,
-                                int64_t width)
+bool tg_additive_attention_init(tg_additive_attention *layer, tg_params *params, const char *name,
+                                int64_t input, int64_t width)
 {
-    layer->proj_weight = tg_param(params, name, "proj.weight", TG_SHAPE(width, input), tg_init_by_width(input));
-    layer->proj_bias = tg_param(params, name, "proj.bias", TG_SHAPE(width), tg_init_by_width(input));
-    layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width), tg_init_by_width(width));
+    layer->proj_weight = tg_param(params, name, "proj.weight", TG_SHAPE(width, input),
+                                  tg_init_by_width(input));
+    layer->proj_bias = tg_param(params, name, "proj.bias", TG_SHAPE(width),
+                                tg_init_by_width(input));
+    layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width),
+                                   tg_init_by_width(width));
     return layer->score_weight != NULL;
 }
 
-bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const char *name, tg_score score, int64_t input,
-                            int64_t width)
+bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const char *name,
+                            tg_score score, int64_t input, int64_t width)
 {
     *layer = (tg_attention_pool){.query = NULL};
-    if (score == TG_SCORE_ADDITIVE) return tg_additive_attention_init(&layer->additive, params, name, input, width);
+    if (score == TG_SCORE_ADDITIVE)
+        return tg_additive_attention_init(&layer->additive, params, name, input, width);
     layer->query = tg_param(params, name, "query", TG_SHAPE(1, input), tg_init_by_width(input));
-    return tg_attention_init(&layer->attention, params, name, score, input, input, width) && layer->query;
+    return tg_attention_init(&layer->attention, params, name, score, input, input, width) &&
+           layer->query;
 }
 
 /* Whether x has, along an axis (2, or 1 for regions), the width that a layer's weight reads. There is nothing to look at
  * yet. */
-static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_tensor *weight, int axis,
-                 tg_attention_detail *detail)
+static bool fits(tg_tape *tape, const char *layer, const tg_tensor *x, const tg_tensor *weight,
+                 int axis, tg_tensor **attended)
 {
-    if (detail) detail->result = NULL;
+    if (attended) *attended = NULL;
     if (!tape || tape->error.set || !x || !weight) return false;
     if (x->ndim == 3 && x->shape[axis] == weight->shape[1]) return true;
     return tg_fail(&tape->error, "%s: input %s does not fit weight %s: wanted is %s", layer,
-                   tg_text_of(x->ndim, x->shape).text, tg_text_of(2, weight->shape).text,
+                   tg_shape_str(x->ndim, x->shape).text, tg_shape_str(2, weight->shape).text,
                    axis == 2 ? "[B, T, in]" : "[B, in, R]");
 }
 
 /* What attention with one query gave, [B, 1, D] -> [B, D]; it can be looked at. */
-static tg_tensor *pooled(tg_tape *tape, tg_tensor *y, tg_attention_detail *detail)
+static tg_tensor *pooled(tg_tape *tape, tg_tensor *y, tg_tensor **attended)
 {
-    if (detail) detail->result = y;
+    if (attended) *attended = y;
     return y ? tg_reshape(tape, y, TG_SHAPE(y->shape[0], y->shape[2])) : NULL;
 }
 
-tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
-                                         tg_ints lengths, tg_attention_detail *detail)
+tg_tensor *tg_additive_attention_forward(tg_tape *tape, const tg_additive_attention *layer,
+                                         tg_tensor *x, tg_ints lengths, tg_tensor **attended)
 {
-    if (!fits(tape, "additive_attention", x, layer->proj_weight, 2, detail)) return NULL;
+    if (!fits(tape, "additive_attention", x, layer->proj_weight, 2, attended)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
-    tg_attention_how how = {.score = TG_SCORE_ADDITIVE, .scale = 1, .one_query = true};
+    tg_attention_config how = {.score = TG_SCORE_ADDITIVE, .scale = 1, .one_query = true};
     x = tg_clean(tape, x, lengths);
     tg_tensor *k = tg_linear_forward(tape, &(tg_linear){layer->proj_weight, layer->proj_bias}, x);
     /* What is learned of the query is in k's bias. */
     tg_tensor *q = k ? tg_constant(tape, NULL, TG_SHAPE(k->shape[0], 1, k->shape[2])) : NULL;
-    return pooled(tape, tg_attend(tape, q, k, x, layer->score_weight, 1, how, &mask), detail);
+    return pooled(tape, tg_attend(tape, q, k, x, layer->score_weight, 1, how, &mask), attended);
 }
 
 /* One query [1, D] for every sequence: [B, 1, D]. */
@@ -124,42 +137,49 @@ static tg_tensor *same_query(tg_tape *tape, tg_tensor *query, int64_t batch)
     return tg_gather(tape, query, tg_ints_2d(first, batch, 1), -1);
 }
 
-tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *layer, tg_tensor *x, tg_ints lengths,
-                                     tg_attention_detail *detail)
+tg_tensor *tg_attention_pool_forward(tg_tape *tape, const tg_attention_pool *layer, tg_tensor *x,
+                                     tg_ints lengths, tg_tensor **attended)
 {
-    if (!layer->query) return tg_additive_attention_forward(tape, &layer->additive, x, lengths, detail);
-    if (!fits(tape, "attention_pool", x, layer->query, 2, detail)) return NULL;
+    if (!layer->query)
+        return tg_additive_attention_forward(tape, &layer->additive, x, lengths, attended);
+    if (!fits(tape, "attention_pool", x, layer->query, 2, attended)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
     tg_tensor *q = same_query(tape, layer->query, x->shape[0]);
-    return pooled(tape, forward(tape, &layer->attention, q, x, x, &mask, true), detail);
+    return pooled(tape, forward(tape, &layer->attention, q, x, x, &mask, true), attended);
 }
 
 /* ---- the documents' modules ---- */
 
-bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *params, const char *name, int64_t in,
-                                  int64_t hidden, int64_t out)
+bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *params,
+                                  const char *name, int64_t in, int64_t hidden, int64_t out)
 {
     char scope[TG_MAX_NAME];
-    return tg_linear_init(&layer->input, params, tg_join_scope(scope, name, "linear1"), in, hidden) &&
-           tg_linear_init_no_bias(&layer->score, params, tg_join_scope(scope, name, "attention"), hidden, 1) &&
-           tg_linear_init(&layer->output, params, tg_join_scope(scope, name, "linear2"), hidden, out);
+    return tg_linear_init(&layer->input, params, tg_join_scope(scope, name, "linear1"), in,
+                          hidden) &&
+           tg_linear_init_no_bias(&layer->score, params, tg_join_scope(scope, name, "attention"),
+                                  hidden, 1) &&
+           tg_linear_init(&layer->output, params, tg_join_scope(scope, name, "linear2"), hidden,
+                          out);
 }
 
-tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
-                                           tg_ints lengths, tg_attention_detail *detail)
+tg_tensor *tg_sequential_attention_forward(tg_tape *tape, const tg_sequential_attention *layer,
+                                           tg_tensor *x, tg_ints lengths, tg_tensor **attended)
 {
-    if (!fits(tape, "sequential_attention", x, layer->input.weight, 2, detail)) return NULL;
+    if (!fits(tape, "sequential_attention", x, layer->input.weight, 2, attended)) return NULL;
     tg_attention_mask mask = {.lengths = lengths};
-    tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &layer->input, tg_clean(tape, x, lengths))); /* [B, T, hidden] */
-    tg_attention_how how = {.score = TG_SCORE_DOT, .scale = 1, .one_query = true};
-    tg_tensor *y = tg_attend(tape, same_query(tape, layer->score.weight, x->shape[0]), h, h, NULL, 1, how, &mask);
-    return tg_linear_forward(tape, &layer->output, pooled(tape, y, detail));
+    tg_tensor *h = tg_tanh(tape,
+                           tg_linear_forward(tape, &layer->input,
+                                             tg_clean(tape, x, lengths))); /* [B, T, hidden] */
+    tg_attention_config how = {.score = TG_SCORE_DOT, .scale = 1, .one_query = true};
+    tg_tensor *y = tg_attend(tape, same_query(tape, layer->score.weight, x->shape[0]), h, h, NULL,
+                             1, how, &mask);
+    return tg_linear_forward(tape, &layer->output, pooled(tape, y, attended));
 }
 
-tg_tensor *tg_parallel_attention_forward(tg_tape *tape, const tg_sequential_attention *layer, tg_tensor *x,
-                                         tg_attention_detail *detail)
+tg_tensor *tg_parallel_attention_forward(tg_tape *tape, const tg_sequential_attention *layer,
+                                         tg_tensor *x, tg_tensor **attended)
 {
-    if (!fits(tape, "parallel_attention", x, layer->input.weight, 1, detail)) return NULL;
-    tg_tensor *by_region = tg_permute(tape, x, (const int[]){0, 2, 1}); /* [B, R, in] */
-    return tg_sequential_attention_forward(tape, layer, by_region, tg_full_length(), detail);
+    if (!fits(tape, "parallel_attention", x, layer->input.weight, 1, attended)) return NULL;
+    tg_tensor *by_region = tg_permute(tape, x, TG_AXES(0, 2, 1)); /* [B, R, in] */
+    return tg_sequential_attention_forward(tape, layer, by_region, tg_full_length(), attended);
 }

@@ -10,16 +10,16 @@ static void clear_padding(const tg_embedding *layer)
         memset(w->data + layer->padding * w->shape[1], 0, (size_t)w->shape[1] * sizeof *w->data);
 }
 
-bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name, int64_t count, int64_t width,
-                       int32_t padding)
+bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name, int64_t count,
+                       int64_t width, int32_t padding)
 {
     *layer = (tg_embedding){.padding = padding};
     if (params && (padding < -1 || padding >= count))
-        return tg_fail(&params->error, "embedding %s: the padding row %d is outside its %lld rows", name, padding,
-                       (long long)count);
+        return tg_fail(&params->error, "embedding %s: the padding row %d is outside its %lld rows",
+                       name, padding, (long long)count);
     layer->weight = tg_param(params, name, "weight", TG_SHAPE(count, width), tg_init_normal(1));
     if (!layer->weight) return false;
-    if (!tg_params_from_file(params)) clear_padding(layer);
+    if (!tg_params_is_loading(params)) clear_padding(layer);
     return true;
 }
 
@@ -28,8 +28,8 @@ bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count
     tg_tensor *w = layer->weight;
     if (!w) return false;
     if (!tg_has_shape(w, TG_SHAPE(count, width)))
-        return tg_fail(&w->params->error, "%s is %s, and the matrix to load %s", w->name, tg_text_of(2, w->shape).text,
-                       tg_text_of(TG_SHAPE(count, width)).text);
+        return tg_fail(&w->params->error, "%s is %s, and the matrix to load %s", w->name,
+                       tg_shape_str(2, w->shape).text, tg_shape_str(TG_SHAPE(count, width)).text);
     tg_params_catch_up(w->params); /* so that no step is taken later, on other values */
     if (w->size) memcpy(w->data, matrix, (size_t)w->size * sizeof *matrix);
     clear_padding(layer);

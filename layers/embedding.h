@@ -10,17 +10,19 @@ TG_BEGIN_DECLS
 /* A table, a row for each id. */
 typedef struct tg_embedding {
     tg_tensor *weight; /* [V, E] */
-    int32_t padding;   /* the id whose vector is zero, whatever its row holds, and takes no gradient; -1: none */
+    int32_t
+        padding; /* the id whose vector is zero, whatever its row holds, and takes no gradient; -1: none */
 } tg_embedding;
 
 /* Registers "name.weight" [count, width] from N(0, 1), as PyTorch's nn.Embedding starts it, the padding row zero. An
  * error where `padding` is outside -1 .. count - 1. */
-TG_EXPORT bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name, int64_t count,
-                                 int64_t width, int32_t padding);
+TG_EXPORT bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name,
+                                 int64_t count, int64_t width, int32_t padding);
 
 /* Copies a matrix [count, width], the weight's shape, into it, row-major; the padding row becomes zero. False, with the
  * error on the weight's tg_params, where the shape is another. */
-TG_EXPORT bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count, int64_t width);
+TG_EXPORT bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count,
+                                 int64_t width);
 
 /* ids of any shape of up to five axes, each 0 .. V - 1 -> [ids.., E]; an id out of range is an error that names its
  * place. */

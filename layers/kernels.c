@@ -3,8 +3,8 @@
 
 #include "../core/simd.h"
 
-void TG_KERNEL(tg_k_lstm_gates)(int64_t hidden, tg_real *gates, const tg_real *bias, const tg_real *c_before, tg_real *c,
-                                tg_real *h)
+void TG_KERNEL(tg_k_lstm_gates)(int64_t hidden, tg_real *gates, const tg_real *bias,
+                                const tg_real *c_before, tg_real *c, tg_real *h)
 {
     tg_real *i = gates, *f = i + hidden, *g = f + hidden, *o = g + hidden;
 #pragma omp simd
@@ -20,8 +20,8 @@ void TG_KERNEL(tg_k_lstm_gates)(int64_t hidden, tg_real *gates, const tg_real *b
 
 /* With t = tanh c:   do = dh t          dc = dc + dh o (1 - t^2)     di = dc g    dg = dc i    df = dc c_before
  * and on to the sums: dsum = d(gate) gate (1 - gate), for g  d(gate) (1 - g^2);   dc_before = dc f */
-void TG_KERNEL(tg_k_lstm_gates_backward)(int64_t hidden, tg_real *gates, const tg_real *c_before, const tg_real *c,
-                                         const tg_real *dh, tg_real *dc)
+void TG_KERNEL(tg_k_lstm_gates_backward)(int64_t hidden, tg_real *gates, const tg_real *c_before,
+                                         const tg_real *c, const tg_real *dh, tg_real *dc)
 {
     tg_real *i = gates, *f = i + hidden, *g = f + hidden, *o = g + hidden;
 #pragma omp simd
@@ -36,11 +36,13 @@ void TG_KERNEL(tg_k_lstm_gates_backward)(int64_t hidden, tg_real *gates, const t
     }
 }
 
-void TG_KERNEL(tg_k_fold)(int64_t rows, int64_t n, int64_t stride, const tg_real *s, tg_real *p, tg_real *m, tg_real *l,
-                          int64_t width, int64_t y_row, tg_real *y)
+void TG_KERNEL(tg_k_online_softmax)(int64_t rows, int64_t n, int64_t stride, const tg_real *s,
+                                    tg_real *p, tg_real *m, tg_real *l, int64_t width,
+                                    int64_t y_row, tg_real *y)
 {
     for (int64_t i = 0; i < rows; i++, s += stride, p += stride, y += y_row) {
-        const tg_real before = m[i], here = TG_KERNEL(tg_k_max)(n, s), now = here < before ? before : here;
+        const tg_real before = m[i], here = TG_KERNEL(tg_k_max)(n, s),
+                      now = here < before ? before : here;
         if (now == -(tg_real)INFINITY) {
             memset(p, 0, (size_t)n * sizeof *p);
             continue;
@@ -53,16 +55,19 @@ void TG_KERNEL(tg_k_fold)(int64_t rows, int64_t n, int64_t stride, const tg_real
     }
 }
 
-void TG_KERNEL(tg_k_weights)(int64_t rows, int64_t n, int64_t stride, const tg_real *s, const tg_real *kept, tg_real *p)
+void TG_KERNEL(tg_k_softmax_from_stats)(int64_t rows, int64_t n, int64_t stride, const tg_real *s,
+                                        const tg_real *kept, tg_real *p)
 {
     for (int64_t i = 0; i < rows; i++)
-        TG_KERNEL(tg_k_exp_shifted)(n, s + i * stride, kept[2 * i], kept[2 * i + 1], p + i * stride);
+        TG_KERNEL(tg_k_exp_shifted)
+        (n, s + i * stride, kept[2 * i], kept[2 * i + 1], p + i * stride);
 }
 
 /* Rows in pieces, so that a kernel needs no memory of its own: sums over a piece run over lanes, and pieces add up. */
 enum { PIECE = 256 };
 
-tg_real TG_KERNEL(tg_k_additive_score)(int64_t n, const tg_real *q, const tg_real *k, const tg_real *v)
+tg_real TG_KERNEL(tg_k_additive_score)(int64_t n, const tg_real *q, const tg_real *k,
+                                       const tg_real *v)
 {
     tg_real t[PIECE], sum = 0;
     for (int64_t at = 0; at < n; at += PIECE) {
@@ -74,8 +79,9 @@ tg_real TG_KERNEL(tg_k_additive_score)(int64_t n, const tg_real *q, const tg_rea
     return sum;
 }
 
-void TG_KERNEL(tg_k_additive_score_backward)(int64_t n, tg_real ds, const tg_real *q, const tg_real *k, const tg_real *v,
-                                             tg_real *dq, tg_real *dk, tg_real *dv)
+void TG_KERNEL(tg_k_additive_score_backward)(int64_t n, tg_real ds, const tg_real *q,
+                                             const tg_real *k, const tg_real *v, tg_real *dq,
+                                             tg_real *dk, tg_real *dv)
 {
 #pragma omp simd
     for (int64_t j = 0; j < n; j++) {
@@ -97,7 +103,8 @@ tg_real TG_KERNEL(tg_k_distance)(int64_t n, const tg_real *q, const tg_real *k)
     return (tg_real)sqrt((double)sum);
 }
 
-void TG_KERNEL(tg_k_distance_backward)(int64_t n, tg_real factor, const tg_real *q, const tg_real *k, tg_real *dq, tg_real *dk)
+void TG_KERNEL(tg_k_distance_backward)(int64_t n, tg_real factor, const tg_real *q,
+                                       const tg_real *k, tg_real *dq, tg_real *dk)
 {
 #pragma omp simd
     for (int64_t j = 0; j < n; j++) {

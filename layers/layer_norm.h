@@ -8,17 +8,19 @@
 TG_BEGIN_DECLS
 
 /* What scales and shifts the normalised numbers. */
-typedef struct tg_layer_norm {
+typedef struct tg_layer_norm_layer {
     tg_tensor *weight; /* [H], starts as 1 */
     tg_tensor *bias;   /* [H], starts as 0 */
     double epsilon;    /* 1e-5 */
-} tg_layer_norm;
+} tg_layer_norm_layer;
 
 /* Registers "name.weight" and "name.bias" [width]. False, with the error on `params`, when that fails. */
-TG_EXPORT bool tg_layer_norm_init(tg_layer_norm *layer, tg_params *params, const char *name, int64_t width);
+TG_EXPORT bool tg_layer_norm_init(tg_layer_norm_layer *layer, tg_params *params, const char *name,
+                                  int64_t width);
 
-/* x [.., H] -> [.., H]; see tg_normalize. */
-TG_EXPORT tg_tensor *tg_layer_norm_forward(tg_tape *tape, const tg_layer_norm *layer, tg_tensor *x);
+/* x [.., H] -> [.., H]; see tg_layer_norm. */
+TG_EXPORT tg_tensor *tg_layer_norm_forward(tg_tape *tape, const tg_layer_norm_layer *layer,
+                                           tg_tensor *x);
 
 TG_END_DECLS
 #endif

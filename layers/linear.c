@@ -15,11 +15,12 @@ static bool linear_shape(tg_node *node)
     linear_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0], *w = node->inputs[1], *b = node->inputs[2];
     if (w->ndim != 2 || x->ndim < 1 || x->shape[x->ndim - 1] != w->shape[1])
-        return tg_node_fail(node, "input %s does not fit weight %s (out, in)", tg_tensor_text(node, x),
-                            tg_tensor_text(node, w));
+        return tg_node_fail(node, "input %s does not fit weight %s (out, in)",
+                            tg_tensor_text(node, x), tg_tensor_text(node, w));
     op->out = w->shape[0], op->in = w->shape[1];
     if (b && !tg_has_shape(b, TG_SHAPE(op->out)))
-        return tg_node_fail(node, "bias %s does not fit weight %s", tg_tensor_text(node, b), tg_tensor_text(node, w));
+        return tg_node_fail(node, "bias %s does not fit weight %s", tg_tensor_text(node, b),
+                            tg_tensor_text(node, w));
     op->rows = 1;
     int64_t shape[TG_MAX_DIMS];
     for (int d = 0; d < x->ndim - 1; d++) op->rows *= shape[d] = x->shape[d];
@@ -37,7 +38,7 @@ static void linear_forward(tg_node *node)
 {
     const linear_attributes *op = node->attributes;
     const tg_matrix x = {node->inputs[0]->data, op->in, 1};
-    tg_product_transposed(node, op->rows, x, node->inputs[1], node->inputs[2], node->outputs[0]->data);
+    tg_node_linear(node, op->rows, x, node->inputs[1], node->inputs[2], node->outputs[0]->data);
 }
 
 static void linear_backward(tg_node *node)
@@ -45,18 +46,23 @@ static void linear_backward(tg_node *node)
     const linear_attributes *op = node->attributes;
     const tg_real *dy = node->outputs[0]->grad;
     const tg_matrix x = {node->inputs[0]->data, op->in, 1}, w = {node->inputs[1]->data, op->in, 1};
-    tg_grad_product(node, 0, op->rows, op->in, op->out, (tg_matrix){dy, op->out, 1}, w); /* dx = dy W */
-    tg_grad_product(node, 1, op->out, op->in, op->rows, (tg_matrix){dy, 1, op->out}, x); /* dW = dy^T x */
-    tg_real *db = tg_grad(node, 2);
-    if (db) TG_RUN(tg_k_add_rows)(op->rows, op->out, dy, op->out, db);
+    tg_input_grad_matmul(node, 0, op->rows, op->in, op->out, (tg_matrix){dy, op->out, 1},
+                         w); /* dx = dy W */
+    tg_input_grad_matmul(node, 1, op->out, op->in, op->rows, (tg_matrix){dy, 1, op->out},
+                         x); /* dW = dy^T x */
+    tg_real *db = tg_input_grad(node, 2);
+    if (db) TG_DISPATCH(tg_k_add_rows, op->rows, op->out, dy, op->out, db);
 }
 
-TG_OP(linear_op, "linear", .attribute_size = sizeof(linear_attributes), .optional = 1 << 2, .shape = linear_shape,
-      .forward = linear_forward, .backward = linear_backward, .flops = linear_flops);
+TG_OP(linear_op, "linear", .attribute_size = sizeof(linear_attributes), .optional = 1 << 2,
+      .shape = linear_shape, .forward = linear_forward, .backward = linear_backward,
+      .flops = linear_flops);
 
-bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out)
+bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *name, int64_t in,
+                            int64_t out)
 {
-    *layer = (tg_linear){.weight = tg_param(params, name, "weight", TG_SHAPE(out, in), tg_init_by_width(in))};
+    *layer = (tg_linear){
+        .weight = tg_param(params, name, "weight", TG_SHAPE(out, in), tg_init_by_width(in))};
     return layer->weight != NULL;
 }
 

@@ -22,24 +22,24 @@ enum { Y, H_FINAL = H0, C_FINAL }; /* outputs */
 enum { W_IH, W_HH, B_IH, B_HH, WEIGHTS };
 
 typedef struct direction {
-    tg_real *x;      /* [n, I] packed input */
-    tg_real *gates;  /* [n, 4H] z, then the activations, then dz */
-    tg_real *before; /* [n, H] h_(t-1) */
-    tg_real *c;      /* [n, H] c_t */
-    tg_real *c0;     /* [B, H] by rank */
-    tg_real *packed; /* W_hh, packed for the pass that runs */
+    tg_real *x;          /* [n, I] packed input */
+    tg_real *gates;      /* [n, 4H] z, then the activations, then dz */
+    tg_real *before;     /* [n, H] h_(t-1) */
+    tg_real *c;          /* [n, H] c_t */
+    tg_real *c0;         /* [B, H] by rank */
+    tg_real *packed;     /* W_hh, packed for the pass that runs */
     const tg_real *held; /* or kept of an earlier one */
-    tg_real *bias;   /* [4H] the sum of both, in the forward pass */
-    tg_real *dh, *dc; /* [B, H] by rank: carried in the backward pass */
+    tg_real *bias;       /* [4H] the sum of both, in the forward pass */
+    tg_real *dh, *dc;    /* [B, H] by rank: carried in the backward pass */
 } direction;
 
 typedef struct lstm_attributes {
     tg_ints lengths;
     int directions;
     int64_t batch, time, input, hidden;
-    int64_t n;                  /* tokens of all sequences */
-    int32_t *rank_of, *active;  /* [B] sequence at each rank; [T] sequences longer than t */
-    int64_t *offset;            /* [T] */
+    int64_t n;                 /* tokens of all sequences */
+    int32_t *rank_of, *active; /* [B] sequence at each rank; [T] sequences longer than t */
+    int64_t *offset;           /* [T] */
     direction d[2];
 } lstm_attributes;
 
@@ -56,7 +56,8 @@ static bool plan(tg_node *node, lstm_attributes *op)
     op->rank_of = tg_tape_alloc(node->tape, (size_t)op->batch * sizeof *op->rank_of);
     op->active = tg_tape_alloc(node->tape, (size_t)op->time * sizeof *op->active);
     op->offset = tg_tape_alloc(node->tape, (size_t)op->time * sizeof *op->offset);
-    int32_t *next = tg_scratch_bytes(node, (size_t)(op->time + 1) * sizeof *next); /* the next free rank of a length */
+    int32_t *next = tg_scratch_bytes(node, (size_t)(op->time + 1) *
+                                               sizeof *next); /* the next free rank of a length */
     if (!op->rank_of || !op->active || !op->offset || !next) return false;
     memset(op->active, 0, (size_t)op->time * sizeof *op->active);
     for (int64_t b = 0; b < op->batch; b++)
@@ -79,22 +80,28 @@ static bool lstm_shape(tg_node *node)
     lstm_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[X], *w = weight(node, 0, W_IH), *r = weight(node, 0, W_HH);
     if (x->ndim != 3 || w->ndim != 2 || r->ndim != 2 || x->shape[2] != w->shape[1])
-        return tg_node_fail(node, "input %s does not fit weight %s (4H, input): wanted is [B, T, input]",
+        return tg_node_fail(node,
+                            "input %s does not fit weight %s (4H, input): wanted is [B, T, input]",
                             tg_tensor_text(node, x), tg_tensor_text(node, w));
-    op->batch = x->shape[0], op->time = x->shape[1], op->input = x->shape[2], op->hidden = r->shape[1];
+    op->batch = x->shape[0], op->time = x->shape[1], op->input = x->shape[2],
+    op->hidden = r->shape[1];
     const int64_t width = 4 * op->hidden;
     for (int d = 0; d < op->directions; d++)
         if (!tg_has_shape(weight(node, d, W_IH), TG_SHAPE(width, op->input)) ||
             !tg_has_shape(weight(node, d, W_HH), TG_SHAPE(width, op->hidden)) ||
-            !tg_has_shape(weight(node, d, B_IH), TG_SHAPE(width)) || !tg_has_shape(weight(node, d, B_HH), TG_SHAPE(width)))
-            return tg_node_fail(node, "the weights of direction %d are not [4H, %lld], [4H, H], [4H], [4H] with H %lld", d,
-                                (long long)op->input, (long long)op->hidden);
+            !tg_has_shape(weight(node, d, B_IH), TG_SHAPE(width)) ||
+            !tg_has_shape(weight(node, d, B_HH), TG_SHAPE(width)))
+            return tg_node_fail(
+                node,
+                "the weights of direction %d are not [4H, %lld], [4H, H], [4H], [4H] with H %lld",
+                d, (long long)op->input, (long long)op->hidden);
     for (int i = H0; i <= C0; i++)
-        if (node->inputs[i] && !tg_has_shape(node->inputs[i], TG_SHAPE(op->directions, op->batch, op->hidden)))
+        if (node->inputs[i] &&
+            !tg_has_shape(node->inputs[i], TG_SHAPE(op->directions, op->batch, op->hidden)))
             return tg_node_fail(node, "the initial state is %s, wanted is [%d, %lld, %lld]",
-                                tg_tensor_text(node, node->inputs[i]), op->directions, (long long)op->batch,
-                                (long long)op->hidden);
-    if (!tg_keep_lengths(node, &op->lengths, op->batch, op->time) || !plan(node, op)) return false;
+                                tg_tensor_text(node, node->inputs[i]), op->directions,
+                                (long long)op->batch, (long long)op->hidden);
+    if (!tg_copy_lengths(node, &op->lengths, op->batch, op->time) || !plan(node, op)) return false;
     return tg_output(node, TG_SHAPE(op->batch, op->time, op->directions * op->hidden)) &&
            tg_output(node, TG_SHAPE(op->directions, op->batch, op->hidden)) &&
            tg_output(node, TG_SHAPE(op->directions, op->batch, op->hidden));
@@ -103,7 +110,8 @@ static bool lstm_shape(tg_node *node)
 static double lstm_flops(const tg_node *node)
 {
     const lstm_attributes *op = node->attributes;
-    return 8.0 * op->directions * (double)op->n * (double)op->hidden * (double)(op->input + op->hidden);
+    return 8.0 * op->directions * (double)op->n * (double)op->hidden *
+           (double)(op->input + op->hidden);
 }
 
 /* ---- packing ---- */
@@ -119,20 +127,21 @@ static void gather_input(const lstm_attributes *op, int d, const tg_real *x, tg_
 {
     for (int64_t t = 0; t < op->time; t++)
         for (int64_t rank = 0; rank < op->active[t] && op->input; rank++)
-            memcpy(packed + (op->offset[t] + rank) * op->input, x + token(op, d, rank, t) * op->input,
-                   (size_t)op->input * sizeof *x);
+            memcpy(packed + (op->offset[t] + rank) * op->input,
+                   x + token(op, d, rank, t) * op->input, (size_t)op->input * sizeof *x);
 }
 
 static void scatter_add_input(const lstm_attributes *op, int d, const tg_real *packed, tg_real *x)
 {
     for (int64_t t = 0; t < op->time; t++)
         for (int64_t rank = 0; rank < op->active[t]; rank++)
-            TG_RUN(tg_k_add_rows)(1, op->input, packed + (op->offset[t] + rank) * op->input, 0,
-                                  x + token(op, d, rank, t) * op->input);
+            TG_DISPATCH(tg_k_add_rows, 1, op->input, packed + (op->offset[t] + rank) * op->input, 0,
+                        x + token(op, d, rank, t) * op->input);
 }
 
 /* Rows of a [directions, B, H] state by rank; zeros for no state. */
-static void gather_state(const lstm_attributes *op, int d, const tg_real *state, int64_t ranks, tg_real *by_rank)
+static void gather_state(const lstm_attributes *op, int d, const tg_real *state, int64_t ranks,
+                         tg_real *by_rank)
 {
     const size_t bytes = (size_t)op->hidden * sizeof *by_rank;
     for (int64_t rank = 0; bytes && rank < ranks; rank++) {
@@ -158,8 +167,10 @@ static void pack(const tg_node *node, int d, bool back)
 {
     const lstm_attributes *op = node->attributes;
     const tg_matrix w = {weight(node, d, W_HH)->data, op->hidden, 1};
-    if (back) TG_RUN(tg_k_gemm_pack)(4 * op->hidden, op->hidden, w, op->d[d].packed);
-    else if (!op->d[d].held) TG_RUN(tg_k_gemm_pack)(op->hidden, 4 * op->hidden, tg_matrix_transposed(w), op->d[d].packed);
+    if (back) TG_DISPATCH(tg_k_gemm_pack, 4 * op->hidden, op->hidden, w, op->d[d].packed);
+    else if (!op->d[d].held)
+        TG_DISPATCH(tg_k_gemm_pack, op->hidden, 4 * op->hidden, tg_matrix_transposed(w),
+                    op->d[d].packed);
 }
 
 /* A direction's weights are packed by the thread that reads them, if it is one alone. */
@@ -168,11 +179,13 @@ static void each_block(const tg_node *node, bool back, block_function function)
     const lstm_attributes *op = node->attributes;
     const int64_t blocks = row_blocks(op), tasks = blocks * op->directions;
     for (int d = 0; blocks > 1 && d < op->directions; d++) pack(node, d, back);
-#pragma omp parallel for if (tasks > op->directions || blocks > 1 || op->n * op->hidden > 4096) schedule(dynamic, 1)
+#pragma omp parallel for if (tasks > op->directions || blocks > 1 || op->n * op->hidden > 4096) \
+    schedule(dynamic, 1)
     for (int64_t i = 0; i < tasks; i++) {
         int64_t block = i / op->directions;
         if (blocks == 1) pack(node, (int)i, back);
-        function(node, (int)(i % op->directions), block * op->batch / blocks, (block + 1) * op->batch / blocks);
+        function(node, (int)(i % op->directions), block * op->batch / blocks,
+                 (block + 1) * op->batch / blocks);
     }
 }
 
@@ -187,11 +200,13 @@ static void project_input(tg_node *node, int k)
     const tg_real *b_ih = weight(node, k, B_IH)->data, *b_hh = weight(node, k, B_HH)->data;
     gather_input(op, k, node->inputs[X]->data, d->x);
     for (int64_t j = 0; j < width; j++) d->bias[j] = b_ih[j] + b_hh[j];
-    tg_product_transposed(node, op->n, (tg_matrix){d->x, op->input, 1}, weight(node, k, W_IH), NULL, d->gates);
+    tg_node_linear(node, op->n, (tg_matrix){d->x, op->input, 1}, weight(node, k, W_IH), NULL,
+                   d->gates);
 }
 
 /* Where h of a step goes besides y: to the next step, or to the final state. */
-static void pass_on(const tg_node *node, int k, int64_t t, int64_t rank, const tg_real *h, const tg_real *c)
+static void pass_on(const tg_node *node, int k, int64_t t, int64_t rank, const tg_real *h,
+                    const tg_real *c)
 {
     const lstm_attributes *op = node->attributes;
     const size_t bytes = (size_t)op->hidden * sizeof *h;
@@ -213,13 +228,17 @@ static void forward_block(const tg_node *node, int k, int64_t first, int64_t las
         int64_t end = last < op->active[t] ? last : op->active[t], row = op->offset[t] + first;
         tg_real *gates = d->gates + row * 4 * hidden;
         if (t > 0 || node->inputs[H0])
-            TG_RUN(tg_k_gemm)(end - first, 4 * hidden, hidden, (tg_matrix){d->before + row * hidden, hidden, 1},
-                              d->held ? d->held : d->packed, 0, gates, gates, 4 * hidden);
+            TG_DISPATCH(tg_k_gemm, end - first, 4 * hidden, hidden,
+                        (tg_matrix){d->before + row * hidden, hidden, 1},
+                        d->held ? d->held : d->packed, 0, gates, gates, 4 * hidden);
         for (int64_t rank = first; rank < end; rank++, row++) {
-            tg_real *h = node->outputs[Y]->data + (token(op, k, rank, t) * op->directions + k) * hidden;
+            tg_real *h = node->outputs[Y]->data +
+                         (token(op, k, rank, t) * op->directions + k) * hidden;
             tg_real *c = d->c + row * hidden;
-            const tg_real *c_before = t ? d->c + (op->offset[t - 1] + rank) * hidden : d->c0 + rank * hidden;
-            TG_RUN(tg_k_lstm_gates)(hidden, d->gates + row * 4 * hidden, d->bias, c_before, c, h);
+            const tg_real *c_before = t ? d->c + (op->offset[t - 1] + rank) * hidden
+                                        : d->c0 + rank * hidden;
+            TG_DISPATCH(tg_k_lstm_gates, hidden, d->gates + row * 4 * hidden, d->bias, c_before, c,
+                        h);
             pass_on(node, k, t, rank, h, c);
         }
     }
@@ -256,7 +275,7 @@ static void lstm_forward(tg_node *node)
         d->c = memory(node, op->n * op->hidden);
         d->c0 = memory(node, op->batch * op->hidden);
         d->bias = tg_scratch(node, 4 * op->hidden);
-        d->held = tg_held(weight(node, k, W_HH));
+        d->held = tg_prepacked(weight(node, k, W_HH));
         d->packed = tg_scratch(node, d->held ? 0 : tg_gemm_pack_size(op->hidden, 4 * op->hidden));
         if (!d->x || !d->gates || !d->before || !d->c || !d->c0 || !d->bias || !d->packed) return;
         project_input(node, k);
@@ -279,15 +298,18 @@ static void backward_block(const tg_node *node, int k, int64_t first, int64_t la
         if (end <= first) continue;
         for (int64_t rank = first; rank < end; rank++, row++) {
             tg_real *dh = d->dh + rank * hidden;
-            const tg_real *c_before = t ? d->c + (op->offset[t - 1] + rank) * hidden : d->c0 + rank * hidden;
-            if (dy) TG_RUN(tg_k_add_rows)(1, hidden, dy + (token(op, k, rank, t) * op->directions + k) * hidden, 0, dh);
-            TG_RUN(tg_k_lstm_gates_backward)(hidden, d->gates + row * 4 * hidden, c_before, d->c + row * hidden, dh,
-                                             d->dc + rank * hidden);
+            const tg_real *c_before = t ? d->c + (op->offset[t - 1] + rank) * hidden
+                                        : d->c0 + rank * hidden;
+            if (dy)
+                TG_DISPATCH(tg_k_add_rows, 1, hidden,
+                            dy + (token(op, k, rank, t) * op->directions + k) * hidden, 0, dh);
+            TG_DISPATCH(tg_k_lstm_gates_backward, hidden, d->gates + row * 4 * hidden, c_before,
+                        d->c + row * hidden, dh, d->dc + rank * hidden);
         }
         if (t > 0 || node->inputs[H0]) /* dh_(t-1) = dz_t W_hh */
-            TG_RUN(tg_k_gemm)(end - first, hidden, 4 * hidden,
-                              (tg_matrix){d->gates + (op->offset[t] + first) * 4 * hidden, 4 * hidden, 1}, d->packed, 0,
-                              NULL, d->dh + first * hidden, hidden);
+            TG_DISPATCH(tg_k_gemm, end - first, hidden, 4 * hidden,
+                        (tg_matrix){d->gates + (op->offset[t] + first) * 4 * hidden, 4 * hidden, 1},
+                        d->packed, 0, NULL, d->dh + first * hidden, hidden);
     }
 }
 
@@ -298,20 +320,22 @@ static void backward_products(tg_node *node, int k)
     const direction *d = &op->d[k];
     const int64_t width = 4 * op->hidden, first = FIRST_WEIGHT + k * WEIGHTS;
     const tg_matrix dz_t = {d->gates, 1, width};
-    tg_grad_product(node, (int)first + W_IH, width, op->input, op->n, dz_t, (tg_matrix){d->x, op->input, 1});
-    tg_grad_product(node, (int)first + W_HH, width, op->hidden, op->n, dz_t, (tg_matrix){d->before, op->hidden, 1});
+    tg_input_grad_matmul(node, (int)first + W_IH, width, op->input, op->n, dz_t,
+                         (tg_matrix){d->x, op->input, 1});
+    tg_input_grad_matmul(node, (int)first + W_HH, width, op->hidden, op->n, dz_t,
+                         (tg_matrix){d->before, op->hidden, 1});
     tg_real *sum = tg_scratch(node, width);
     if (!sum) return;
     memset(sum, 0, (size_t)width * sizeof *sum);
-    TG_RUN(tg_k_add_rows)(op->n, width, d->gates, width, sum);
+    TG_DISPATCH(tg_k_add_rows, op->n, width, d->gates, width, sum);
     for (int bias = B_IH; bias <= B_HH; bias++) {
-        tg_real *db = tg_grad(node, (int)first + bias);
-        if (db) TG_RUN(tg_k_add_rows)(1, width, sum, 0, db);
+        tg_real *db = tg_input_grad(node, (int)first + bias);
+        if (db) TG_DISPATCH(tg_k_add_rows, 1, width, sum, 0, db);
     }
-    tg_real *dx = tg_grad(node, X);
+    tg_real *dx = tg_input_grad(node, X);
     if (!dx) return;
-    tg_product(node, op->n, op->input, width, (tg_matrix){d->gates, width, 1},
-               (tg_matrix){weight(node, k, W_IH)->data, op->input, 1}, NULL, d->x);
+    tg_node_matmul(node, op->n, op->input, width, (tg_matrix){d->gates, width, 1},
+                   (tg_matrix){weight(node, k, W_IH)->data, op->input, 1}, NULL, d->x);
     scatter_add_input(op, k, d->x, dx); /* d->x has served its turn */
 }
 
@@ -319,10 +343,10 @@ static void backward_products(tg_node *node, int k)
 static void add_to_initial(tg_node *node, int input, int k, const tg_real *by_rank)
 {
     const lstm_attributes *op = node->attributes;
-    tg_real *grad = tg_grad(node, input);
+    tg_real *grad = tg_input_grad(node, input);
     for (int64_t rank = 0; grad && rank < op->batch; rank++)
-        TG_RUN(tg_k_add_rows)(1, op->hidden, by_rank + rank * op->hidden, 0,
-                              grad + (k * op->batch + op->rank_of[rank]) * op->hidden);
+        TG_DISPATCH(tg_k_add_rows, 1, op->hidden, by_rank + rank * op->hidden, 0,
+                    grad + (k * op->batch + op->rank_of[rank]) * op->hidden);
 }
 
 static void lstm_backward(tg_node *node)
@@ -345,15 +369,18 @@ static void lstm_backward(tg_node *node)
     }
 }
 
-TG_OP(lstm_op, "lstm", .attribute_size = sizeof(lstm_attributes), .shape = lstm_shape, .forward = lstm_forward,
-      .backward = lstm_backward, .flops = lstm_flops, .optional = 1 << H0 | 1 << C0);
+TG_OP(lstm_op, "lstm", .attribute_size = sizeof(lstm_attributes), .shape = lstm_shape,
+      .forward = lstm_forward, .backward = lstm_backward, .flops = lstm_flops,
+      .optional = 1 << H0 | 1 << C0);
 
 /* One layer: x [B, T, I] -> [B, T, directions * H]; states are [directions, B, H], the initial ones may be NULL. */
-static tg_tensor *layer_forward(tg_tape *tape, const tg_lstm_weights *weights, int directions, tg_tensor *x,
-                                tg_ints lengths, tg_lstm_state initial, tg_lstm_state *final)
+static tg_tensor *layer_forward(tg_tape *tape, const tg_lstm_weights *weights, int directions,
+                                tg_tensor *x, tg_ints lengths, tg_lstm_state initial,
+                                tg_lstm_state *final)
 {
     lstm_attributes op = {.lengths = lengths, .directions = directions};
-    tg_tensor *inputs[FIRST_WEIGHT + 2 * WEIGHTS] = {x, initial.h, initial.c}, *outputs[TG_MAX_OUTPUTS];
+    tg_tensor *inputs[FIRST_WEIGHT + 2 * WEIGHTS] = {x, initial.h, initial.c},
+                                         *outputs[TG_MAX_OUTPUTS];
     for (int d = 0; d < directions; d++) {
         tg_tensor **of = inputs + FIRST_WEIGHT + d * WEIGHTS;
         of[W_IH] = weights[d].weight_ih, of[W_HH] = weights[d].weight_hh;
@@ -366,33 +393,41 @@ static tg_tensor *layer_forward(tg_tape *tape, const tg_lstm_weights *weights, i
 
 /* ---- layers ---- */
 
-static tg_tensor *parameter(tg_params *params, const char *scope, const char *kind, int l, int d, int ndim,
-                            const int64_t *shape, tg_init init)
+static tg_tensor *parameter(tg_params *params, const char *scope, const char *kind, int l, int d,
+                            int ndim, const int64_t *shape, tg_init init)
 {
     char name[48];
     snprintf(name, sizeof name, "%s_l%d%s", kind, l, d ? "_reverse" : "");
     return tg_param(params, scope, name, ndim, shape, init);
 }
 
-bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t input, int64_t hidden, int layers,
-                  bool bidirectional)
+bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t input,
+                  int64_t hidden, int layers, bool bidirectional)
 {
-    *layer = (tg_lstm){.layers = layers, .directions = bidirectional ? 2 : 1, .input = input, .hidden = hidden};
+    *layer = (tg_lstm){.layers = layers,
+                       .directions = bidirectional ? 2 : 1,
+                       .input = input,
+                       .hidden = hidden};
     if (!params) return false;
     if (layers < 1 || layers > TG_LSTM_MAX_LAYERS || input < 0 || hidden < 1)
-        return tg_fail(&params->error, "lstm %s: %d layers of %lld over %lld are outside 1 .. %d layers of 1 or more", name,
-                       layers, (long long)hidden, (long long)input, TG_LSTM_MAX_LAYERS);
+        return tg_fail(
+            &params->error,
+            "lstm %s: %d layers of %lld over %lld are outside 1 .. %d layers of 1 or more", name,
+            layers, (long long)hidden, (long long)input, TG_LSTM_MAX_LAYERS);
     tg_init uniform = tg_init_by_width(hidden);
     for (int l = 0; l < layers; l++)
         for (int d = 0; d < layer->directions; d++) {
             tg_lstm_weights *w = &layer->weights[l][d];
             int64_t in = l ? layer->directions * hidden : input;
-            w->weight_ih = parameter(params, name, "weight_ih", l, d, TG_SHAPE(4 * hidden, in), uniform);
-            w->weight_hh = parameter(params, name, "weight_hh", l, d, TG_SHAPE(4 * hidden, hidden), uniform);
+            w->weight_ih = parameter(params, name, "weight_ih", l, d, TG_SHAPE(4 * hidden, in),
+                                     uniform);
+            w->weight_hh = parameter(params, name, "weight_hh", l, d, TG_SHAPE(4 * hidden, hidden),
+                                     uniform);
             w->bias_ih = parameter(params, name, "bias_ih", l, d, TG_SHAPE(4 * hidden), uniform);
             w->bias_hh = parameter(params, name, "bias_hh", l, d, TG_SHAPE(4 * hidden), uniform);
             if (!w->bias_hh) return false;
-            for (int64_t j = hidden; !params->from_file && j < 2 * hidden; j++) /* a new model's forget gates start open */
+            for (int64_t j = hidden; !params->from_file && j < 2 * hidden;
+                 j++) /* a new model's forget gates start open */
                 w->bias_ih->data[j] = 1, w->bias_hh->data[j] = 0;
         }
     return true;
@@ -410,8 +445,9 @@ static tg_tensor *state_of(tg_tape *tape, tg_tensor *state, const tg_lstm *layer
     const int all = layer->layers * layer->directions;
     if (tape && (state->ndim != 3 || state->shape[0] != all))
         return tg_fail(&tape->error, "lstm: the initial state is %s, wanted is [%d, B, H]",
-                       tg_text_of(state->ndim, state->shape).text, all);
-    return tg_slice(tape, state, 0, (int64_t)l * layer->directions, (int64_t)(l + 1) * layer->directions);
+                       tg_shape_str(state->ndim, state->shape).text, all);
+    return tg_slice(tape, state, 0, (int64_t)l * layer->directions,
+                    (int64_t)(l + 1) * layer->directions);
 }
 
 tg_tensor *tg_lstm_forward_state(tg_tape *tape, const tg_lstm *layer, tg_tensor *x, tg_ints lengths,

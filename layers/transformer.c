@@ -4,24 +4,31 @@
 #include "../core/internal.h"
 #include "attention_op.h"
 
-bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name, int64_t width, int64_t heads)
+bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name, int64_t width,
+                       int64_t heads)
 {
     char scope[TG_MAX_NAME];
     *layer = (tg_multihead){.heads = heads};
     if (!params) return false;
     if (heads < 1 || width % heads || width > INT32_MAX)
-        return tg_fail(&params->error, "multihead %s: %lld heads do not divide a width of %lld, or it is too large", name,
-                       (long long)heads, (long long)width);
+        return tg_fail(&params->error,
+                       "multihead %s: %lld heads do not divide a width of %lld, or it is too large",
+                       name, (long long)heads, (long long)width);
     layer->in_proj_weight = tg_param(params, name, "in_proj_weight", TG_SHAPE(3 * width, width),
-                                     tg_init_uniform(width > 0 ? sqrt(6 / (4.0 * (double)width)) : 0));
-    layer->in_proj_bias = tg_param(params, name, "in_proj_bias", TG_SHAPE(3 * width), tg_init_constant(0));
-    if (!tg_linear_init(&layer->out_proj, params, tg_join_scope(scope, name, "out_proj"), width, width)) return false;
+                                     tg_init_uniform(width > 0 ? sqrt(6 / (4.0 * (double)width))
+                                                               : 0));
+    layer->in_proj_bias = tg_param(params, name, "in_proj_bias", TG_SHAPE(3 * width),
+                                   tg_init_constant(0));
+    if (!tg_linear_init(&layer->out_proj, params, tg_join_scope(scope, name, "out_proj"), width,
+                        width))
+        return false;
     if (!params->from_file) memset(layer->out_proj.bias->data, 0, (size_t)width * sizeof(tg_real));
     return true;
 }
 
-tg_tensor *tg_multihead_forward(tg_tape *tape, const tg_multihead *layer, tg_tensor *x, tg_tensor *memory,
-                                const tg_attention_mask *mask, tg_attention_detail *detail)
+tg_tensor *tg_multihead_forward(tg_tape *tape, const tg_multihead *layer, tg_tensor *x,
+                                tg_tensor *memory, const tg_attention_mask *mask,
+                                tg_tensor **attended)
 {
     const int64_t width = layer->out_proj.weight ? layer->out_proj.weight->shape[1] : 0;
     tg_tensor *part[3]; /* queries, keys, values */
@@ -34,49 +41,58 @@ tg_tensor *tg_multihead_forward(tg_tape *tape, const tg_multihead *layer, tg_ten
         if (layer->tanh) part[i] = tg_tanh(tape, part[i]);
     }
     const double scale = sqrt((double)layer->heads / (double)width);
-    tg_tensor *y = tg_dot_attention(tape, part[0], part[1], part[2], layer->heads, scale, layer->dropout, mask);
-    if (detail) *detail = (tg_attention_detail){y};
+    tg_tensor *y = tg_dot_attention(tape, part[0], part[1], part[2], layer->heads, scale,
+                                    layer->dropout, mask);
+    if (attended) *attended = y;
     return tg_linear_forward(tape, &layer->out_proj, y);
 }
 
-bool tg_transformer_init(tg_transformer *layer, tg_params *params, const char *name, int64_t width, int64_t heads,
-                         int64_t hidden, bool decoder)
+bool tg_transformer_init(tg_transformer *layer, tg_params *params, const char *name, int64_t width,
+                         int64_t heads, int64_t hidden, bool decoder)
 {
     char scope[TG_MAX_NAME];
     *layer = (tg_transformer){.decoder = decoder};
-    return tg_multihead_init(&layer->self_attn, params, tg_join_scope(scope, name, "self_attn"), width, heads) &&
-           (!decoder || tg_multihead_init(&layer->multihead_attn, params, tg_join_scope(scope, name, "multihead_attn"), width,
-                                          heads)) &&
-           tg_linear_init(&layer->linear1, params, tg_join_scope(scope, name, "linear1"), width, hidden) &&
-           tg_linear_init(&layer->linear2, params, tg_join_scope(scope, name, "linear2"), hidden, width) &&
+    return tg_multihead_init(&layer->self_attn, params, tg_join_scope(scope, name, "self_attn"),
+                             width, heads) &&
+           (!decoder ||
+            tg_multihead_init(&layer->multihead_attn, params,
+                              tg_join_scope(scope, name, "multihead_attn"), width, heads)) &&
+           tg_linear_init(&layer->linear1, params, tg_join_scope(scope, name, "linear1"), width,
+                          hidden) &&
+           tg_linear_init(&layer->linear2, params, tg_join_scope(scope, name, "linear2"), hidden,
+                          width) &&
            tg_layer_norm_init(&layer->norm1, params, tg_join_scope(scope, name, "norm1"), width) &&
            tg_layer_norm_init(&layer->norm2, params, tg_join_scope(scope, name, "norm2"), width) &&
-           (!decoder || tg_layer_norm_init(&layer->norm3, params, tg_join_scope(scope, name, "norm3"), width));
+           (!decoder ||
+            tg_layer_norm_init(&layer->norm3, params, tg_join_scope(scope, name, "norm3"), width));
 }
 
 /* A part of a block is x + part(x), with the norm before the part or after the sum. */
-static tg_tensor *before(tg_tape *tape, const tg_transformer *layer, const tg_layer_norm *norm, tg_tensor *x)
+static tg_tensor *before(tg_tape *tape, const tg_transformer *layer,
+                         const tg_layer_norm_layer *norm, tg_tensor *x)
 {
     return layer->pre_norm ? tg_layer_norm_forward(tape, norm, x) : x;
 }
 
-static tg_tensor *after(tg_tape *tape, const tg_transformer *layer, const tg_layer_norm *norm, tg_tensor *x,
-                        tg_tensor *part)
+static tg_tensor *after(tg_tape *tape, const tg_transformer *layer, const tg_layer_norm_layer *norm,
+                        tg_tensor *x, tg_tensor *part)
 {
     tg_tensor *sum = tg_add(tape, x, tg_dropout(tape, part, layer->dropout));
     return layer->pre_norm ? sum : tg_layer_norm_forward(tape, norm, sum);
 }
 
-tg_tensor *tg_transformer_forward(tg_tape *tape, const tg_transformer *layer, tg_tensor *x, const tg_attention_mask *mask,
-                                  tg_tensor *memory, const tg_attention_mask *memory_mask, tg_attention_detail *detail)
+tg_tensor *tg_transformer_forward(tg_tape *tape, const tg_transformer *layer, tg_tensor *x,
+                                  const tg_attention_mask *mask, tg_tensor *memory,
+                                  const tg_attention_mask *memory_mask, tg_tensor **attended)
 {
-    const tg_layer_norm *last = layer->decoder ? &layer->norm3 : &layer->norm2;
+    const tg_layer_norm_layer *last = layer->decoder ? &layer->norm3 : &layer->norm2;
     x = tg_clean(tape, x, mask ? mask->query_lengths : tg_full_length());
     tg_tensor *y = before(tape, layer, &layer->norm1, x);
-    x = after(tape, layer, &layer->norm1, x, tg_multihead_forward(tape, &layer->self_attn, y, y, mask, detail));
+    x = after(tape, layer, &layer->norm1, x,
+              tg_multihead_forward(tape, &layer->self_attn, y, y, mask, attended));
     if (layer->decoder) {
         y = before(tape, layer, &layer->norm2, x);
-        y = tg_multihead_forward(tape, &layer->multihead_attn, y, memory, memory_mask, detail);
+        y = tg_multihead_forward(tape, &layer->multihead_attn, y, memory, memory_mask, attended);
         x = after(tape, layer, &layer->norm2, x, y);
     }
     y = tg_linear_forward(tape, &layer->linear1, before(tape, layer, last, x));
@@ -88,7 +104,8 @@ tg_tensor *tg_transformer_forward(tg_tape *tape, const tg_transformer *layer, tg
 
 tg_tensor *tg_add_sinusoids(tg_tape *tape, tg_tensor *x)
 {
-    if (!tape || !x || x->ndim != 3) return x ? tg_add_positions(tape, &(tg_embedding){NULL, -1}, x) : NULL;
+    if (!tape || !x || x->ndim != 3)
+        return x ? tg_add_positions(tape, &(tg_embedding){NULL, -1}, x) : NULL;
     const int64_t time = x->shape[1], width = x->shape[2];
     tg_tensor *waves = tg_constant(tape, NULL, TG_SHAPE(time, width));
     for (int64_t i = 0; waves && i < time * width; i++) {
@@ -104,8 +121,11 @@ tg_tensor *tg_add_positions(tg_tape *tape, const tg_embedding *positions, tg_ten
     if (!tape || tape->error.set || !x) return NULL;
     const tg_tensor *table = positions->weight; /* which must not broadcast */
     if (x->ndim != 3 || x->shape[1] > INT32_MAX || (table && x->shape[2] != table->shape[1]))
-        return tg_fail(&tape->error, "positions: input %s is not [B, T, E]", tg_text_of(x->ndim, x->shape).text);
+        return tg_fail(&tape->error, "positions: input %s is not [B, T, E]",
+                       tg_shape_str(x->ndim, x->shape).text);
     int32_t *ids = tg_tape_alloc(tape, (size_t)x->shape[1] * sizeof *ids);
     for (int32_t t = 0; ids && t < x->shape[1]; t++) ids[t] = t;
-    return ids ? tg_add(tape, x, tg_embedding_forward(tape, positions, tg_ints_1d(ids, x->shape[1]))) : NULL;
+    return ids ? tg_add(tape, x,
+                        tg_embedding_forward(tape, positions, tg_ints_1d(ids, x->shape[1])))
+               : NULL;
 }

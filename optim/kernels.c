@@ -5,7 +5,8 @@
 
 #include "../core/simd.h"
 
-void TG_KERNEL(tg_k_adam)(int64_t n, const tg_adam_constants *k, const tg_real *g, tg_real *p, tg_real *m, tg_real *v)
+void TG_KERNEL(tg_k_adam)(int64_t n, const tg_adam_constants *k, const tg_real *g, tg_real *p,
+                          tg_real *m, tg_real *v)
 {
     const tg_adam_constants c = *k;
 #pragma omp simd
@@ -20,7 +21,9 @@ void TG_KERNEL(tg_k_adam)(int64_t n, const tg_adam_constants *k, const tg_real *
 enum { PIECE = 64 };
 
 /* A piece of a row on its way through the steps that it missed. */
-typedef struct lanes { tg_real p[PIECE], m[PIECE], v[PIECE]; } lanes;
+typedef struct lanes {
+    tg_real p[PIECE], m[PIECE], v[PIECE];
+} lanes;
 
 static inline void take_steps(lanes *x, int64_t steps, const tg_adam_constants *k)
 {
@@ -29,7 +32,8 @@ static inline void take_steps(lanes *x, int64_t steps, const tg_adam_constants *
         for (int i = 0; i < PIECE; i++) {
             x->m[i] += (0 - x->m[i]) * c->beta1_rest;
             x->v[i] = x->v[i] * c->beta2;
-            x->p[i] = x->p[i] - c->weight_decay * x->p[i] - c->step * (x->m[i] / (sqrt(x->v[i]) + c->epsilon));
+            x->p[i] = x->p[i] - c->weight_decay * x->p[i] -
+                      c->step * (x->m[i] / (sqrt(x->v[i]) + c->epsilon));
         }
     }
 }
@@ -39,7 +43,8 @@ static inline void take_steps(lanes *x, int64_t steps, const tg_adam_constants *
  * small as a rounding: then it is below 1e-37. If p + U and p - U both round to p, so does p less anything smaller. */
 static inline bool is_settled(const lanes *x, const tg_adam_bounds *b, tg_real beta2)
 {
-    const tg_real least = beta2 * (tg_real)(1 - 1e-6), rest = b->step * ((tg_real)1e-37 / b->epsilon);
+    const tg_real least = beta2 * (tg_real)(1 - 1e-6),
+                  rest = b->step * ((tg_real)1e-37 / b->epsilon);
     int moves = 0;
 #pragma omp simd reduction(| : moves)
     for (int i = 0; i < PIECE; i++) {
@@ -58,7 +63,8 @@ static inline void idle(lanes *x, int64_t steps, const tg_adam_constants *k)
     for (int64_t s = 0; s < steps; s++) {
         if (s % 64 == 0) {
             falls = 0;
-            for (int i = 0; i < PIECE; i++) falls |= x->m[i] + (0 - x->m[i]) * beta1_rest != x->m[i];
+            for (int i = 0; i < PIECE; i++)
+                falls |= x->m[i] + (0 - x->m[i]) * beta1_rest != x->m[i];
         }
 #pragma omp simd
         for (int i = 0; i < PIECE; i++) x->v[i] = x->v[i] * beta2;
@@ -68,8 +74,8 @@ static inline void idle(lanes *x, int64_t steps, const tg_adam_constants *k)
     }
 }
 
-void TG_KERNEL(tg_k_adam_catch_up)(int64_t n, int64_t steps, const tg_adam_constants *k, const tg_adam_bounds *bounds,
-                                   tg_real *p, tg_real *m, tg_real *v)
+void TG_KERNEL(tg_k_adam_catch_up)(int64_t n, int64_t steps, const tg_adam_constants *k,
+                                   const tg_adam_bounds *bounds, tg_real *p, tg_real *m, tg_real *v)
 {
     enum { AT_ONCE = 16 }; /* steps, between questions whether it has settled */
     for (int64_t at = 0; at < n; at += PIECE) {
@@ -88,6 +94,7 @@ void TG_KERNEL(tg_k_adam_catch_up)(int64_t n, int64_t steps, const tg_adam_const
             }
             take_steps(&x, steps - done < AT_ONCE ? steps - done : AT_ONCE, k + done);
         }
-        for (int64_t i = 0; i < count; i++) p[at + i] = x.p[i], m[at + i] = x.m[i], v[at + i] = x.v[i];
+        for (int64_t i = 0; i < count; i++)
+            p[at + i] = x.p[i], m[at + i] = x.m[i], v[at + i] = x.v[i];
     }
 }

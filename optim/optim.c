@@ -6,7 +6,9 @@
 bool tg_optim_ready(tg_params *params, const char *caller, const char *const *states)
 {
     if (!params || params->error.set) return false;
-    if (params->held) return tg_fail(&params->error, "%s: the parameters are held; end that by tg_params_hold", caller);
+    if (params->held)
+        return tg_fail(&params->error,
+                       "%s: the parameters are held; end that by tg_params_set_inference", caller);
     bool fresh = false;
     for (int64_t i = 0; i < params->count; i++) {
         if (!tg_optim_takes_step(params->entries[i])) continue;
@@ -14,7 +16,8 @@ bool tg_optim_ready(tg_params *params, const char *caller, const char *const *st
         for (const char *const *name = states; *name; name++)
             if (!tg_param_state(params, params->entries[i], *name)) return false;
     }
-    return fresh || tg_fail(&params->error, "%s: a step without a fresh gradient; call tg_backward first", caller);
+    return fresh || tg_fail(&params->error,
+                            "%s: a step without a fresh gradient; call tg_backward first", caller);
 }
 
 /* The size of the next piece of a gradient, from *at on, that may hold anything but zeros, or 0 at the end: of a table
@@ -35,7 +38,8 @@ static int64_t next_piece(const tg_param_entry *entry, int64_t *at)
 
 bool tg_grad_next(tg_params *params, tg_grad_piece *piece)
 {
-    for (piece->at += piece->size; piece->parameter < tg_params_count(params); piece->parameter++, piece->at = 0) {
+    for (piece->at += piece->size; piece->parameter < tg_params_count(params);
+         piece->parameter++, piece->at = 0) {
         const tg_param_entry *entry = params->entries[piece->parameter];
         piece->size = tg_optim_takes_step(entry) ? next_piece(entry, &piece->at) : 0;
         if (piece->size) return (piece->grad = entry->tensor.grad + piece->at);
@@ -50,7 +54,7 @@ static double square_norm(const tg_param_entry *entry)
     const tg_real *grad = entry->tensor.grad;
     double sum = 0;
     for (int64_t i = 0, n; (n = next_piece(entry, &i)); i += n) {
-        const double piece = (double)TG_RUN(tg_k_dot)(n, grad + i, grad + i);
+        const double piece = (double)TG_DISPATCH(tg_k_dot, n, grad + i, grad + i);
         if (isfinite(piece)) sum += piece;
         else
             for (int64_t k = i; k < i + n; k++) sum += (double)grad[k] * (double)grad[k];
@@ -68,12 +72,14 @@ double tg_clip_grad_norm(tg_params *params, double limit)
 {
     if (!tg_optim_ready(params, "clip_grad_norm", (const char *const[]){NULL})) return (double)NAN;
     double sum = 0;
-    if (!(limit >= 0)) tg_fail(&params->error, "clip_grad_norm: the limit %g is not 0 or more", limit);
+    if (!(limit >= 0))
+        tg_fail(&params->error, "clip_grad_norm: the limit %g is not 0 or more", limit);
     for (int64_t i = 0; i < params->count; i++) {
         const tg_param_entry *entry = params->entries[i];
         const double part = tg_optim_takes_step(entry) ? square_norm(entry) : 0;
         if (!isfinite(part))
-            tg_fail(&params->error, "clip_grad_norm: the norm of the gradient of %s is not finite", entry->name);
+            tg_fail(&params->error, "clip_grad_norm: the norm of the gradient of %s is not finite",
+                    entry->name);
         sum += part;
     }
     if (params->error.set) return (double)NAN;
@@ -83,15 +89,15 @@ double tg_clip_grad_norm(tg_params *params, double limit)
     return norm;
 }
 
-double tg_rate_warmup(double peak, int64_t step, int64_t warmup)
+double tg_lr_warmup(double peak, int64_t step, int64_t warmup)
 {
     return step < warmup ? peak * (double)(step + 1) / (double)warmup : peak;
 }
 
-double tg_rate_cosine(double peak, double floor, int64_t step, int64_t warmup, int64_t total)
+double tg_lr_cosine(double peak, double floor, int64_t step, int64_t warmup, int64_t total)
 {
     const double pi = 3.141592653589793;
-    if (step < warmup) return tg_rate_warmup(peak, step, warmup);
+    if (step < warmup) return tg_lr_warmup(peak, step, warmup);
     if (step >= total) return floor;
     double done = (double)(step - warmup) / (double)(total - warmup);
     return floor + (peak - floor) * (1 + cos(pi * done)) / 2;

@@ -10,9 +10,9 @@
 
 TG_BEGIN_DECLS
 
-/* Stochastic gradient descent: g += decay p;  v = momentum v + g;  p -= rate v  (nesterov: p -= rate (g + momentum v)). */
+/* Stochastic gradient descent: g += weight_decay p;  v = momentum v + g;  p -= lr v  (nesterov: p -= lr (g + momentum v)). */
 typedef struct tg_sgd {
-    double rate, momentum, decay; /* momentum 0: v is g, and nothing is kept */
+    double lr, momentum, weight_decay; /* momentum 0: v is g, and nothing is kept */
     bool nesterov;
 } tg_sgd;
 
@@ -22,14 +22,14 @@ TG_EXPORT bool tg_sgd_step(const tg_sgd *sgd, tg_params *params);
 
 /* Adam (Kingma and Ba, 2015) and, with `decoupled`, AdamW (Loshchilov and Hutter, 2019). */
 typedef struct tg_adam {
-    double rate, beta1, beta2, epsilon, decay; /* 0 <= beta < 1, epsilon > 0 */
-    bool decoupled; /* AdamW: p -= rate decay p, instead of g += decay p */
+    double lr, beta1, beta2, eps, weight_decay; /* 0 <= beta < 1, eps > 0 */
+    bool decoupled; /* AdamW: p -= lr weight_decay p, instead of g += weight_decay p */
 } tg_adam;
 
-/* Of a rate (1e-3 is usual) with betas 0.9 and 0.999, epsilon 1e-8 and no decay; tg_adamw_default is decoupled, with a
+/* Of a learning rate (1e-3 is usual) with betas 0.9 and 0.999, epsilon 1e-8 and no decay; tg_adamw_default is decoupled, with a
  * decay of 0.01. */
-TG_EXPORT tg_adam tg_adam_default(double rate);
-TG_EXPORT tg_adam tg_adamw_default(double rate);
+TG_EXPORT tg_adam tg_adam_default(double lr);
+TG_EXPORT tg_adam tg_adamw_default(double lr);
 
 /* Takes a step. False, with the error on `params` and no parameter moved, when there is no fresh gradient or no memory for
  * the moments. */
@@ -52,9 +52,10 @@ TG_EXPORT double tg_grad_norm(const tg_tensor *parameter);
  * Of a table that defers (tg_params_defer) they are the rows that were prepared since the last step, and some of zeros
  * beside, which are to stay zeros: processes of one model that prepare the same rows go through the same pieces. */
 typedef struct tg_grad_piece {
-    tg_real *grad;         /* [size] */
+    tg_real *grad; /* [size] */
     int64_t size;
-    int64_t parameter, at; /* where it stands: which of the parameters (tg_params_at), and from which of its numbers on */
+    int64_t parameter,
+        at; /* where it stands: which of the parameters (tg_params_at), and from which of its numbers on */
 } tg_grad_piece;
 
 /* The next piece; false when there is none. Start with {0}. */
@@ -62,8 +63,9 @@ TG_EXPORT bool tg_grad_next(tg_params *params, tg_grad_piece *piece);
 
 /* Learning rates for step 0, 1, ..: a linear rise over `warmup` steps to `peak`, then constant; or then half a cosine down
  * to `floor` at step `total` and after (Loshchilov and Hutter, 2017). Functions of their arguments alone. */
-TG_EXPORT double tg_rate_warmup(double peak, int64_t step, int64_t warmup);
-TG_EXPORT double tg_rate_cosine(double peak, double floor, int64_t step, int64_t warmup, int64_t total);
+TG_EXPORT double tg_lr_warmup(double peak, int64_t step, int64_t warmup);
+TG_EXPORT double tg_lr_cosine(double peak, double floor, int64_t step, int64_t warmup,
+                              int64_t total);
 
 TG_END_DECLS
 #endif

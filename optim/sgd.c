@@ -7,22 +7,24 @@
 static void update(const tg_sgd *sgd, tg_param_entry *entry, tg_real *v)
 {
     const tg_tensor *p = &entry->tensor;
-    tg_real rate = (tg_real)sgd->rate, momentum = (tg_real)sgd->momentum;
-    tg_real decay = entry->no_decay ? 0 : (tg_real)sgd->decay;
+    tg_real lr = (tg_real)sgd->lr, momentum = (tg_real)sgd->momentum;
+    tg_real decay = entry->no_decay ? 0 : (tg_real)sgd->weight_decay;
     for (int64_t i = 0; i < p->size; i++) {
         tg_real g = p->grad[i] + decay * p->data[i];
         if (v) {
             v[i] = momentum * v[i] + g;
             g = sgd->nesterov ? g + momentum * v[i] : v[i];
         }
-        p->data[i] -= rate * g;
+        p->data[i] -= lr * g;
     }
 }
 
 bool tg_sgd_step(const tg_sgd *sgd, tg_params *params)
 {
     bool remembers = sgd->momentum != 0;
-    if (!tg_optim_ready(params, "sgd", (const char *const[]){remembers ? "momentum_buffer" : NULL, NULL})) return false;
+    if (!tg_optim_ready(params, "sgd",
+                        (const char *const[]){remembers ? "momentum_buffer" : NULL, NULL}))
+        return false;
     for (int64_t i = 0; i < params->count; i++) {
         tg_param_entry *entry = params->entries[i];
         if (!tg_optim_takes_step(entry)) continue;

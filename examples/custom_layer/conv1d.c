@@ -15,15 +15,19 @@ static bool conv1d_shape(tg_node *node)
     conv1d_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0], *w = node->inputs[1];
     if (x->ndim != 3 || x->shape[2] != w->shape[1])
-        return tg_node_fail(node, "x %s does not fit weight %s", tg_tensor_text(node, x), tg_tensor_text(node, w));
-    op->B = x->shape[0], op->T = x->shape[1], op->I = x->shape[2], op->D = w->shape[0], op->K = w->shape[2];
-    return tg_keep_lengths(node, &op->lengths, op->B, op->T) && tg_output(node, TG_SHAPE(op->B, op->T, op->D));
+        return tg_node_fail(node, "x %s does not fit weight %s", tg_tensor_text(node, x),
+                            tg_tensor_text(node, w));
+    op->B = x->shape[0], op->T = x->shape[1], op->I = x->shape[2], op->D = w->shape[0],
+    op->K = w->shape[2];
+    return tg_copy_lengths(node, &op->lengths, op->B, op->T) &&
+           tg_output(node, TG_SHAPE(op->B, op->T, op->D));
 }
 
 static void conv1d_compute(tg_node *node)
 {
     const conv1d_attributes *op = node->attributes;
-    const tg_real *x = node->inputs[0]->data, *w = node->inputs[1]->data, *b = node->inputs[2]->data;
+    const tg_real *x = node->inputs[0]->data, *w = node->inputs[1]->data,
+                  *b = node->inputs[2]->data;
     tg_real *y = node->outputs[0]->data;
     memset(y, 0, (size_t)node->outputs[0]->size * sizeof *y);
     for (int64_t row = 0; row < op->B; row++, x += op->T * op->I, y += op->T * op->D)
@@ -42,8 +46,10 @@ static void conv1d_compute(tg_node *node)
 static void conv1d_backward(tg_node *node)
 {
     const conv1d_attributes *op = node->attributes;
-    const tg_real *x = node->inputs[0]->data, *w = node->inputs[1]->data, *dy = node->outputs[0]->grad;
-    tg_real *dx = tg_grad(node, 0), *dw = tg_grad(node, 1), *db = tg_grad(node, 2); /* NULL: nobody wants it */
+    const tg_real *x = node->inputs[0]->data, *w = node->inputs[1]->data,
+                  *dy = node->outputs[0]->grad;
+    tg_real *dx = tg_input_grad(node, 0), *dw = tg_input_grad(node, 1),
+            *db = tg_input_grad(node, 2); /* NULL: nobody wants it */
     for (int64_t row = 0; row < op->B; row++)
         for (int64_t t = 0, length = op->lengths.data[row]; t < length; t++)
             for (int64_t d = 0; d < op->D; d++) {
@@ -59,10 +65,11 @@ static void conv1d_backward(tg_node *node)
             }
 }
 
-TG_OP(conv1d_op, "conv1d", .attribute_size = sizeof(conv1d_attributes), .shape = conv1d_shape, .forward = conv1d_compute,
-      .backward = conv1d_backward);
+TG_OP(conv1d_op, "conv1d", .attribute_size = sizeof(conv1d_attributes), .shape = conv1d_shape,
+      .forward = conv1d_compute, .backward = conv1d_backward);
 
-bool conv1d_init(conv1d *layer, tg_params *params, const char *name, int64_t input, int64_t output, int64_t size)
+bool conv1d_init(conv1d *layer, tg_params *params, const char *name, int64_t input, int64_t output,
+                 int64_t size)
 {
     tg_init start = tg_init_uniform(1 / sqrt((double)(input * size)));
     layer->weight = tg_param(params, name, "weight", TG_SHAPE(output, input, size), start);
@@ -73,6 +80,7 @@ bool conv1d_init(conv1d *layer, tg_params *params, const char *name, int64_t inp
 tg_tensor *conv1d_forward(tg_tape *tape, const conv1d *layer, tg_tensor *x, tg_ints lengths)
 {
     conv1d_attributes op = {.lengths = lengths};
-    tg_tensor *y = tg_apply(tape, &conv1d_op, &op, 3, (tg_tensor *[]){x, layer->weight, layer->bias}, NULL);
+    tg_tensor *y = tg_apply(tape, &conv1d_op, &op, 3,
+                            (tg_tensor *[]){x, layer->weight, layer->bias}, NULL);
     return tg_relu(tape, y);
 }

@@ -10,7 +10,8 @@ typedef struct conv1d {
 } conv1d;
 
 /* Registers "name.weight" and "name.bias"; K = size. False, with the error on `params`, when that fails. */
-bool conv1d_init(conv1d *layer, tg_params *params, const char *name, int64_t input, int64_t output, int64_t size);
+bool conv1d_init(conv1d *layer, tg_params *params, const char *name, int64_t input, int64_t output,
+                 int64_t size);
 
 /* relu of the convolution: x [B, T, I], lengths [B] or tg_full_length() -> [B, T, D], zeros past each length. */
 tg_tensor *conv1d_forward(tg_tape *tape, const conv1d *layer, tg_tensor *x, tg_ints lengths);

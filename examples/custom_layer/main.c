@@ -4,7 +4,10 @@
 
 #include "conv1d.h"
 
-static bool init(void *layer, tg_params *params, const char *name) { return conv1d_init(layer, params, name, 3, 5, 3); }
+static bool init(void *layer, tg_params *params, const char *name)
+{
+    return conv1d_init(layer, params, name, 3, 5, 3);
+}
 
 static tg_tensor *forward(tg_tape *tape, const void *layer, tg_tensor *x, tg_ints lengths)
 {
@@ -54,10 +57,12 @@ static double train(void)
         draw(&random, numbers, lengths, labels);
         tg_tensor *x = tg_constant(tape, numbers, TG_SHAPE(B, T, 1));
         tg_tensor *h = conv1d_forward(tape, &encoder, x, tg_ints_1d(lengths, B)); /* [B, T, D] */
-        tg_tensor *c = tg_max(tape, h, TG_AXES(1), false);    /* [B, D]: no relu is below the padding's 0 */
+        tg_tensor *c = tg_max(tape, h, TG_AXES(1),
+                              false); /* [B, D]: no relu is below the padding's 0 */
         tg_tensor *y = tg_linear_forward(tape, &classify, c); /* [B, 2] */
         tg_backward(tape, tg_cross_entropy(tape, y, tg_ints_1d(labels, B)));
-        for (int b = 0; y && step >= 400 && b < B; b++) right += labels[b] == (y->data[2 * b + 1] > y->data[2 * b]);
+        for (int b = 0; y && step >= 400 && b < B; b++)
+            right += labels[b] == (y->data[2 * b + 1] > y->data[2 * b]);
         tg_adam_step(&adam, params);
         tg_tape_reset(tape);
     }

@@ -15,9 +15,12 @@ typedef struct gate {
 } gate;
 
 /* The parameters of all gates lie one upon another: cut apart, each gate is a step of its own. */
-static void cut_gates(const stepper_walk *w, const tg_lstm_weights *weights, int64_t H, gate gates[4])
+static void cut_gates(const stepper_walk *w, const tg_lstm_weights *weights, int64_t H,
+                      gate gates[4])
 {
-    tg_tensor *const all[] = {weights->weight_ih, weights->bias_ih, weights->weight_hh, weights->bias_hh}, *part[4];
+    tg_tensor *const all[] = {weights->weight_ih, weights->bias_ih, weights->weight_hh,
+                              weights->bias_hh},
+                     *part[4];
     tg_scope_begin(w->tape, "weights");
     for (int k = 0; k < 4; k++) {
         for (int i = 0; i < 4; i++) {
@@ -30,12 +33,15 @@ static void cut_gates(const stepper_walk *w, const tg_lstm_weights *weights, int
 }
 
 /* i, f, o = sigmoid(z), g = tanh(z) with z = W x_t + b + U h_(t-1) + d */
-static tg_tensor *run_gate(const stepper_walk *w, const gate *gates, int k, int t, tg_tensor *x, tg_tensor *h)
+static tg_tensor *run_gate(const stepper_walk *w, const gate *gates, int k, int t, tg_tensor *x,
+                           tg_tensor *h)
 {
     const char letter = gate_letters[k];
     tg_scope_begin(w->tape, gate_scopes[k]);
-    tg_tensor *word = stepper_name(w->page, tg_linear_forward(w->tape, &gates[k].word, x), 0, "p_%c,%d", letter, t);
-    tg_tensor *state = stepper_name(w->page, tg_linear_forward(w->tape, &gates[k].state, h), 0, "r_%c,%d", letter, t);
+    tg_tensor *word = stepper_name(w->page, tg_linear_forward(w->tape, &gates[k].word, x), 0,
+                                   "p_%c,%d", letter, t);
+    tg_tensor *state = stepper_name(w->page, tg_linear_forward(w->tape, &gates[k].state, h), 0,
+                                    "r_%c,%d", letter, t);
     tg_tensor *z = stepper_name(w->page, tg_add(w->tape, word, state), 0, "z_%c,%d", letter, t);
     tg_tensor *y = letter == 'g' ? tg_tanh(w->tape, z) : tg_sigmoid(w->tape, z);
     tg_scope_end(w->tape);
@@ -43,15 +49,17 @@ static tg_tensor *run_gate(const stepper_walk *w, const gate *gates, int k, int 
 }
 
 /* One direction over x [T, E]: its states [T, H]. c_t = f c_before + i g,  h_t = o tanh c_t */
-static tg_tensor *run_direction(const stepper_walk *w, const tg_lstm_weights *weights, int64_t H, tg_tensor *x, bool reverse,
-                                const char *arrow)
+static tg_tensor *run_direction(const stepper_walk *w, const tg_lstm_weights *weights, int64_t H,
+                                tg_tensor *x, bool reverse, const char *arrow)
 {
     const int T = w->T, step = reverse ? -1 : 1, start = reverse ? T : 1;
     tg_tensor *at[STEPPER_MOST_WORDS], *gated[4];
     gate gates[4];
     cut_gates(w, weights, H, gates);
-    tg_tensor *h = stepper_name(w->page, tg_constant(w->tape, NULL, TG_SHAPE(1, H)), 0, "h%s_%d", arrow, start - step);
-    tg_tensor *c = stepper_name(w->page, tg_constant(w->tape, NULL, TG_SHAPE(1, H)), 0, "c%s_%d", arrow, start - step);
+    tg_tensor *h = stepper_name(w->page, tg_constant(w->tape, NULL, TG_SHAPE(1, H)), 0, "h%s_%d",
+                                arrow, start - step);
+    tg_tensor *c = stepper_name(w->page, tg_constant(w->tape, NULL, TG_SHAPE(1, H)), 0, "c%s_%d",
+                                arrow, start - step);
     for (int t = start; t >= 1 && t <= T; t += step) {
         char scope[16];
         snprintf(scope, sizeof scope, "word %d", t);
@@ -60,12 +68,14 @@ static tg_tensor *run_direction(const stepper_walk *w, const tg_lstm_weights *we
         for (int k = 0; k < 4; k++) gated[k] = run_gate(w, gates, k, t, x_t, h);
         tg_scope_begin(w->tape, "memory");
         tg_tensor *kept = stepper_name(w->page, tg_mul(w->tape, gated[1], c), 0, "kept_%d", t);
-        tg_tensor *added = stepper_name(w->page, tg_mul(w->tape, gated[0], gated[2]), 0, "new_%d", t);
+        tg_tensor *added = stepper_name(w->page, tg_mul(w->tape, gated[0], gated[2]), 0, "new_%d",
+                                        t);
         c = stepper_name(w->page, tg_add(w->tape, kept, added), 0, "c%s_%d", arrow, t);
         tg_scope_end(w->tape);
         tg_scope_begin(w->tape, "state");
         tg_tensor *out = stepper_name(w->page, tg_tanh(w->tape, c), 0, "m_%d", t);
-        h = at[t - 1] = stepper_name(w->page, tg_mul(w->tape, gated[3], out), 0, "h%s_%d", arrow, t);
+        h = at[t - 1] = stepper_name(w->page, tg_mul(w->tape, gated[3], out), 0, "h%s_%d", arrow,
+                                     t);
         tg_scope_end(w->tape);
         tg_scope_end(w->tape);
     }
@@ -78,23 +88,29 @@ tg_tensor *stepper_lstm(const stepper_walk *w, const tg_lstm *lstm, tg_tensor *x
     tg_tensor *states[2] = {NULL}, *ends[2] = {NULL}, *y;
     for (int d = 0; d < lstm->directions; d++) {
         tg_scope_begin(w->tape, !both ? "LSTM" : d ? "backward in time" : "forward in time");
-        states[d] = run_direction(w, &lstm->weights[0][d], lstm->hidden, x, d == 1, !both ? "" : d ? "←" : "→");
+        states[d] = run_direction(w, &lstm->weights[0][d], lstm->hidden, x, d == 1,
+                                  !both ? ""
+                                  : d   ? "←"
+                                        : "→");
         if (last) ends[d] = tg_slice(w->tape, states[d], 0, d ? 0 : w->T - 1, d ? 1 : w->T);
         tg_scope_end(w->tape);
     }
     y = both ? stepper_name(w->page, tg_concat(w->tape, 2, states, 1), T_ROWS, "h") : states[0];
-    if (last) *last = stepper_name(w->page, both ? tg_concat(w->tape, 2, ends, 1) : ends[0], 0, "c");
+    if (last)
+        *last = stepper_name(w->page, both ? tg_concat(w->tape, 2, ends, 1) : ends[0], 0, "c");
     return y;
 }
 
 /* ---- attention ---- */
 
 /* softmax(scale s) h of scores s [Q, T]; `mark` tells heads apart. */
-static tg_tensor *weigh(const stepper_walk *w, tg_tensor *s, double scale, tg_tensor *h, int axes, const char *mark)
+static tg_tensor *weigh(const stepper_walk *w, tg_tensor *s, double scale, tg_tensor *h, int axes,
+                        const char *mark)
 {
     if (scale != 1) {
         const tg_real number = (tg_real)scale;
-        tg_tensor *root = stepper_name(w->page, tg_constant(w->tape, &number, TG_SHAPE(1)), 0, "1/√D");
+        tg_tensor *root = stepper_name(w->page, tg_constant(w->tape, &number, TG_SHAPE(1)), 0,
+                                       "1/√D");
         s = stepper_name(w->page, tg_mul(w->tape, s, root), axes, "s%s", mark);
     }
     tg_tensor *a = stepper_name(w->page, tg_softmax(w->tape, s), axes, "a%s", mark);
@@ -102,7 +118,8 @@ static tg_tensor *weigh(const stepper_walk *w, tg_tensor *s, double scale, tg_te
 }
 
 /* The scores [1, T] of q [1, D] and each row of h [T, D]. */
-static tg_tensor *score(const stepper_walk *w, const tg_attention_pool *pool, tg_tensor *h, double *scale)
+static tg_tensor *score(const stepper_walk *w, const tg_attention_pool *pool, tg_tensor *h,
+                        double *scale)
 {
     tg_tape *tape = w->tape;
     tg_tensor *q = pool->query;
@@ -114,7 +131,8 @@ static tg_tensor *score(const stepper_walk *w, const tg_attention_pool *pool, tg
         stepper_name(w->page, side.bias, 0, "b_a");
         tg_tensor *z = stepper_name(w->page, tg_linear_forward(tape, &side, h), T_ROWS, "z");
         tg_tensor *u = stepper_name(w->page, tg_tanh(tape, z), T_ROWS, "u");
-        return tg_matmul_transposed(tape, stepper_name(w->page, layer->score_weight, 0, "v"), false, u, true);
+        return tg_matmul_transposed(tape, stepper_name(w->page, layer->score_weight, 0, "v"), u,
+                                    TG_TRANSPOSE_B);
     }
     if (kind == TG_SCORE_EUCLIDEAN) {
         tg_tensor *gap = stepper_name(w->page, tg_sub(tape, h, q), T_ROWS, "δ");
@@ -122,24 +140,28 @@ static tg_tensor *score(const stepper_walk *w, const tg_attention_pool *pool, tg
         tg_tensor *distance = tg_sqrt(tape, tg_sum(tape, squares, TG_AXES(1), false));
         return tg_reshape(tape, tg_neg(tape, distance), TG_SHAPE(1, w->T));
     }
-    if (kind == TG_SCORE_BILINEAR) q = stepper_name(w->page, tg_matmul(tape, q, pool->attention.weight), 0, "qW");
+    if (kind == TG_SCORE_BILINEAR)
+        q = stepper_name(w->page, tg_matmul(tape, q, pool->attention.weight), 0, "qW");
     if (kind == TG_SCORE_COSINE) {
-        q = stepper_name(w->page, tg_unit(tape, q), 0, "q̂");
-        h = stepper_name(w->page, tg_unit(tape, h), T_ROWS, "ĥ");
+        q = stepper_name(w->page, tg_l2_normalize(tape, q), 0, "q̂");
+        h = stepper_name(w->page, tg_l2_normalize(tape, h), T_ROWS, "ĥ");
     }
     if (kind == TG_SCORE_SCALED_DOT) *scale = 1 / sqrt((double)pool->query->shape[1]);
-    return tg_matmul_transposed(tape, q, false, h, true);
+    return tg_matmul_transposed(tape, q, h, TG_TRANSPOSE_B);
 }
 
-tg_tensor *stepper_attention_pool(const stepper_walk *w, const tg_attention_pool *pool, tg_tensor *h)
+tg_tensor *stepper_attention_pool(const stepper_walk *w, const tg_attention_pool *pool,
+                                  tg_tensor *h)
 {
     double scale = 1;
     if (pool->query) stepper_name(w->page, pool->query, 0, "q");
     tg_tensor *s = score(w, pool, h, &scale);
-    return weigh(w, stepper_name(w->page, s, T_COLUMNS, scale == 1 ? "s" : "qh"), scale, h, T_COLUMNS, "");
+    return weigh(w, stepper_name(w->page, s, T_COLUMNS, scale == 1 ? "s" : "qh"), scale, h,
+                 T_COLUMNS, "");
 }
 
-tg_tensor *stepper_multihead(const stepper_walk *w, const tg_multihead *layer, tg_tensor *x, tg_tensor *memory, int rows)
+tg_tensor *stepper_multihead(const stepper_walk *w, const tg_multihead *layer, tg_tensor *x,
+                             tg_tensor *memory, int rows)
 {
     static const char *const names[] = {"q", "k", "v"};
     tg_tape *tape = w->tape;
@@ -150,7 +172,8 @@ tg_tensor *stepper_multihead(const stepper_walk *w, const tg_multihead *layer, t
                           tg_slice(tape, layer->in_proj_bias, 0, i * D, (i + 1) * D)};
         stepper_name(w->page, side.weight, 0, "W_%s", names[i]);
         stepper_name(w->page, side.bias, 0, "b_%s", names[i]);
-        part[i] = stepper_name(w->page, tg_linear_forward(tape, &side, i ? memory : x), i ? T_ROWS : rows, "%s", names[i]);
+        part[i] = stepper_name(w->page, tg_linear_forward(tape, &side, i ? memory : x),
+                               i ? T_ROWS : rows, "%s", names[i]);
     }
     for (int64_t n = 0; n < N; n++) {
         char scope[16], mark[8];
@@ -162,7 +185,7 @@ tg_tensor *stepper_multihead(const stepper_walk *w, const tg_multihead *layer, t
             cut[i] = tg_slice(tape, part[i], 1, n * width, (n + 1) * width);
             stepper_name(w->page, cut[i], i ? T_ROWS : rows, "%s%s", names[i], mark);
         }
-        tg_tensor *s = tg_matmul_transposed(tape, cut[0], false, cut[1], true);
+        tg_tensor *s = tg_matmul_transposed(tape, cut[0], cut[1], TG_TRANSPOSE_B);
         stepper_name(w->page, s, rows | T_COLUMNS, "qk%s", mark);
         heads[n] = weigh(w, s, sqrt((double)N / (double)D), cut[2], rows | T_COLUMNS, mark);
         tg_scope_end(tape);
@@ -177,8 +200,11 @@ tg_tensor *stepper_transformer(const stepper_walk *w, const tg_transformer *bloc
 {
     tg_tape *tape = w->tape;
     tg_scope_begin(tape, "self-attention");
-    tg_tensor *y = stepper_name(w->page, tg_layer_norm_forward(tape, &block->norm1, x), T_ROWS, "n");
-    x = stepper_name(w->page, tg_add(tape, x, stepper_multihead(w, &block->self_attn, y, y, T_ROWS)), T_ROWS, "y");
+    tg_tensor *y = stepper_name(w->page, tg_layer_norm_forward(tape, &block->norm1, x), T_ROWS,
+                                "n");
+    x = stepper_name(w->page,
+                     tg_add(tape, x, stepper_multihead(w, &block->self_attn, y, y, T_ROWS)), T_ROWS,
+                     "y");
     tg_scope_end(tape);
     tg_scope_begin(tape, "feed-forward");
     y = stepper_name(w->page, tg_layer_norm_forward(tape, &block->norm2, x), T_ROWS, "n′");

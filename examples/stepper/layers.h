@@ -15,10 +15,12 @@ typedef struct stepper_walk {
 tg_tensor *stepper_lstm(const stepper_walk *w, const tg_lstm *lstm, tg_tensor *x, tg_tensor **last);
 
 /* The scores of h [T, D], their softmax, and the sum that it weighs, [1, D]. */
-tg_tensor *stepper_attention_pool(const stepper_walk *w, const tg_attention_pool *pool, tg_tensor *h);
+tg_tensor *stepper_attention_pool(const stepper_walk *w, const tg_attention_pool *pool,
+                                  tg_tensor *h);
 
 /* x [Q, D] attends to memory [T, D] -> [Q, D]; `rows` is STEPPER_ROWS_ARE_WORDS where the queries are words, else 0. */
-tg_tensor *stepper_multihead(const stepper_walk *w, const tg_multihead *layer, tg_tensor *x, tg_tensor *memory, int rows);
+tg_tensor *stepper_multihead(const stepper_walk *w, const tg_multihead *layer, tg_tensor *x,
+                             tg_tensor *memory, int rows);
 
 /* A block with its norms before its parts, without dropout: x [T, D] -> [T, D]. */
 tg_tensor *stepper_transformer(const stepper_walk *w, const tg_transformer *block, tg_tensor *x);

@@ -80,8 +80,8 @@ static int64_t features(const stepper *page, int64_t at)
 
 static void collect(stepper *page, const tg_node *node)
 {
-    static const char *const mixing[] = {"linear", "softmax", "log_softmax", "permute", "reshape",
-                                         "gather", "attention", "lstm", NULL};
+    static const char *const mixing[] = {"linear", "softmax",   "log_softmax", "permute", "reshape",
+                                         "gather", "attention", "lstm",        NULL};
     static const char *const product[] = {"matmul", NULL};
     const tg_tensor *y = node->outputs[0];
     const bool mixes = named(node, mixing), multiplies = named(node, product);
@@ -89,10 +89,13 @@ static void collect(stepper *page, const tg_node *node)
         if (node->inputs[i]) put(page, node->inputs[i]);
     for (int i = 0; i < node->n_outputs; i++) put(page, node->outputs[i]);
     for (int i = 0; !page->refused && i < node->n_inputs + node->n_outputs; i++) {
-        const tg_tensor *x = i < node->n_inputs ? node->inputs[i] : node->outputs[i - node->n_inputs];
+        const tg_tensor *x = i < node->n_inputs ? node->inputs[i]
+                                                : node->outputs[i - node->n_inputs];
         if (!x) continue;
-        if (mixes || (multiplies && i != 1) || width_of(x) != width_of(y) || of_parameter(x)) continue;
-        const int64_t set = features(page, place_of(page, y)), other = features(page, place_of(page, x));
+        if (mixes || (multiplies && i != 1) || width_of(x) != width_of(y) || of_parameter(x))
+            continue;
+        const int64_t set = features(page, place_of(page, y)),
+                      other = features(page, place_of(page, x));
         page->items[other].alike = set;
     }
 }
@@ -108,7 +111,8 @@ static void choose_unit(stepper *page, int64_t set)
     for (int64_t i = 0; sums && i < page->count; i++) {
         const tg_tensor *x = page->items[i].tensor;
         if (features(page, i) != set || !x->has_grad) continue;
-        for (int64_t k = 0; k < x->size; k++) sums[k % width] += (double)x->grad[k] * (double)x->grad[k];
+        for (int64_t k = 0; k < x->size; k++)
+            sums[k % width] += (double)x->grad[k] * (double)x->grad[k];
     }
     for (int64_t k = 0; sums && k < width; k++)
         if (sums[k] > most) most = sums[k], page->items[set].unit = k;
@@ -121,17 +125,22 @@ static void choose_slices(const stepper *page, const tg_node *node, int input)
 {
     const tg_tensor *w = node->inputs[input];
     stepper_item *item = &page->items[place_of(page, w)];
-    if (!of_parameter(w) || w->size <= STEPPER_LARGE || w->ndim != 2 || w->shape[0] == 1 || item->row >= 0) return;
-    const int64_t width = width_of(w), in = page->items[features(page, place_of(page, node->inputs[0]))].unit;
+    if (!of_parameter(w) || w->size <= STEPPER_LARGE || w->ndim != 2 || w->shape[0] == 1 ||
+        item->row >= 0)
+        return;
+    const int64_t width = width_of(w),
+                  in = page->items[features(page, place_of(page, node->inputs[0]))].unit;
     const int64_t out = page->items[features(page, place_of(page, node->outputs[0]))].unit;
     int64_t best = 0;
     for (int64_t k = 0; w->has_grad && k < w->size; k++)
         if (fabs((double)w->grad[k]) > fabs((double)w->grad[best])) best = k;
     item->row = best / width, item->column = best % width;
     if (!strcmp(node->op->name, "gather")) item->column = out;
-    const bool linear = !strcmp(node->op->name, "linear"), product = !strcmp(node->op->name, "matmul");
+    const bool linear = !strcmp(node->op->name, "linear"),
+               product = !strcmp(node->op->name, "matmul");
     const int64_t row = linear ? out : in, column = linear ? in : out;
-    if ((linear || product) && row < w->shape[0] && column < width) item->row = row, item->column = column;
+    if ((linear || product) && row < w->shape[0] && column < width)
+        item->row = row, item->column = column;
 }
 
 /* ---- JSON ---- */
@@ -140,7 +149,8 @@ static void put_text(FILE *to, const char *text)
 {
     fputc('"', to);
     for (; text && *text; text++) { /* no < : the page would take it for markup */
-        if ((unsigned char)*text < 0x20 || strchr("\"\\<", *text)) fprintf(to, "\\u%04x", (unsigned)*text);
+        if ((unsigned char)*text < 0x20 || strchr("\"\\<", *text))
+            fprintf(to, "\\u%04x", (unsigned)*text);
         else fputc(*text, to);
     }
     fputc('"', to);
@@ -173,7 +183,8 @@ static void put_number(FILE *to, tg_real x)
     fputs(text, to);
 }
 
-static void put_numbers(FILE *to, const char *key, const char *part, const tg_real *data, int64_t count, int64_t stride)
+static void put_numbers(FILE *to, const char *key, const char *part, const tg_real *data,
+                        int64_t count, int64_t stride)
 {
     fprintf(to, ",\"%s%s\":[", key, part);
     for (int64_t i = 0; i < count; i++) {
@@ -195,7 +206,8 @@ static void put_data(FILE *to, const char *key, const stepper_item *item, const 
     }
     for (int64_t i = 0; i < x->size; i++) squares += (double)data[i] * (double)data[i];
     put_numbers(to, key, "r", data + item->row * width, width, 1);
-    if (x->size / width <= STEPPER_LARGE) put_numbers(to, key, "c", data + item->column, x->size / width, width);
+    if (x->size / width <= STEPPER_LARGE)
+        put_numbers(to, key, "c", data + item->column, x->size / width, width);
     fprintf(to, ",\"%sn\":%.9g", key, sqrt(squares));
 }
 
@@ -221,8 +233,10 @@ static void put_tensor(const stepper *page, FILE *to, int64_t at)
     put_pair(to, "name", item->name[0] ? item->name : x->name);
     fputc(',', to);
     put_pair(to, "param", x->params ? x->name : "");
-    fprintf(to, ",\"axes\":%d,\"unit\":%lld", item->axes, (long long)page->items[features(page, at)].unit);
-    if (item->row >= 0) fprintf(to, ",\"row\":%lld,\"column\":%lld", (long long)item->row, (long long)item->column);
+    fprintf(to, ",\"axes\":%d,\"unit\":%lld", item->axes,
+            (long long)page->items[features(page, at)].unit);
+    if (item->row >= 0)
+        fprintf(to, ",\"row\":%lld,\"column\":%lld", (long long)item->row, (long long)item->column);
     put_data(to, "v", item, x->data);
     const int64_t same = x->has_grad ? same_gradient(page, at) : -1;
     if (same >= 0) fprintf(to, ",\"g\":%lld", (long long)same);
@@ -238,7 +252,8 @@ static void put_node(stepper *page, FILE *to, const tg_node *node)
     put_pair(to, "scope", node->scope);
     fputs(",\"in\":[", to);
     for (int i = 0; i < node->n_inputs; i++)
-        fprintf(to, "%s%lld", i ? "," : "", node->inputs[i] ? (long long)place_of(page, node->inputs[i]) : -1);
+        fprintf(to, "%s%lld", i ? "," : "",
+                node->inputs[i] ? (long long)place_of(page, node->inputs[i]) : -1);
     fputs("],\"out\":[", to);
     for (int i = 0; i < node->n_outputs; i++)
         fprintf(to, "%s%lld", i ? "," : "", (long long)place_of(page, node->outputs[i]));
@@ -254,9 +269,11 @@ static void put_head(const stepper *page, FILE *to)
     put_texts(to, "words", page->words, page->word_count);
     put_texts(to, "labels", page->labels, page->label_count);
     fprintf(to, ",\n\"label\":%d,\n\"ids\":[", page->labels ? page->label : -1);
-    for (int i = 0; page->ids && i < page->word_count; i++) fprintf(to, "%s%d", i ? "," : "", (int)page->ids[i]);
+    for (int i = 0; page->ids && i < page->word_count; i++)
+        fprintf(to, "%s%d", i ? "," : "", (int)page->ids[i]);
     const double *agreement = page->agreement;
-    fprintf(to, "],\n\"agreement\":[%.3g,%.3g,%.3g,%.3g]", agreement[0], agreement[1], agreement[2], page->agreed);
+    fprintf(to, "],\n\"agreement\":[%.3g,%.3g,%.3g,%.3g]", agreement[0], agreement[1], agreement[2],
+            page->agreed);
 }
 
 /* ---- the page ---- */
@@ -265,14 +282,16 @@ static void put_head(const stepper *page, FILE *to)
 static size_t length_of_head(const char *mark)
 {
     size_t at = 0;
-    while (at + strlen(mark) <= textclf_stepper_size && memcmp(textclf_stepper + at, mark, strlen(mark))) at++;
+    while (at + strlen(mark) <= textclf_stepper_size &&
+           memcmp(textclf_stepper + at, mark, strlen(mark)))
+        at++;
     return at;
 }
 
 /* Takes the step and writes what the parameters are after it. */
 static bool put_step(stepper *page, FILE *to, double loss, tg_params *params)
 {
-    const tg_sgd descent = {.rate = page->rate};
+    const tg_sgd descent = {.lr = page->rate};
     bool first = true;
     if (!tg_sgd_step(&descent, params)) return false;
     fprintf(to, "],\n\"rate\":%.9g,\"after\":[", page->rate);

@@ -44,13 +44,15 @@ void tc_canvas_blend(tc_canvas *canvas, int x, int y, tc_colour colour, double c
     blend(pixel + 2, colour.blue, cover);
 }
 
-void tc_canvas_box(tc_canvas *canvas, double x, double y, double width, double height, double radius, tc_colour colour)
+void tc_canvas_box(tc_canvas *canvas, double x, double y, double width, double height,
+                   double radius, tc_colour colour)
 {
     for (int row = (int)floor(y); row < y + height; row++) {
         for (int column = (int)floor(x); column < x + width; column++) {
             /* The distance of the pixel's middle from the box shrunk by the radius, less the radius, is how far it is
              * outside the box; half a pixel on either side of 0 it is covered in part. */
-            double dx = fmax(fmax(x + radius - column - 0.5, column + 0.5 - (x + width - radius)), 0);
+            double dx = fmax(fmax(x + radius - column - 0.5, column + 0.5 - (x + width - radius)),
+                             0);
             double dy = fmax(fmax(y + radius - row - 0.5, row + 0.5 - (y + height - radius)), 0);
             double cover = fmin(fmax(0.5 - (hypot(dx, dy) - radius), 0), 1);
             if (cover > 0) tc_canvas_blend(canvas, column, row, colour, cover);
@@ -65,12 +67,16 @@ typedef struct encoding {
     FILE *stream;
 } encoding;
 
-static void write_bytes(void *stream, void *bytes, int size) { fwrite(bytes, 1, (size_t)size, stream); }
+static void write_bytes(void *stream, void *bytes, int size)
+{
+    fwrite(bytes, 1, (size_t)size, stream);
+}
 
 static void encode(void *context)
 {
     const encoding *e = context;
-    stbi_write_png_to_func(write_bytes, e->stream, e->canvas->width, e->canvas->height, 3, e->canvas->pixels, 0);
+    stbi_write_png_to_func(write_bytes, e->stream, e->canvas->width, e->canvas->height, 3,
+                           e->canvas->pixels, 0);
 }
 
 bool tc_canvas_save(const tc_canvas *canvas, const char *path)

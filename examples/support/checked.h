@@ -1,7 +1,7 @@
 /* Memory for code that does not look whether it got any: stb, and jansson as it reads. Where there is none such code is left at
  * once. All of it comes from tapegrad's allocator. */
-#ifndef TC_CHECKED_H
-#define TC_CHECKED_H
+#ifndef EX_CHECKED_H
+#define EX_CHECKED_H
 
 #include <jansson.h>
 #include <stdbool.h>

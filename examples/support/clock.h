@@ -1,6 +1,6 @@
 /* Time that only goes forward. */
-#ifndef TC_CLOCK_H
-#define TC_CLOCK_H
+#ifndef EX_CLOCK_H
+#define EX_CLOCK_H
 
 double tc_seconds_now(void);
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-void draw_text(tc_canvas *canvas, tc_fonts *fonts, double x, double y, double size, draw_side side, tc_colour colour,
-               const char *format, ...)
+void draw_text(tc_canvas *canvas, tc_fonts *fonts, double x, double y, double size, draw_side side,
+               tc_colour colour, const char *format, ...)
 {
     char text[1024];
     va_list arguments;
@@ -18,7 +18,8 @@ void draw_text(tc_canvas *canvas, tc_fonts *fonts, double x, double y, double si
     tc_text_draw(canvas, fonts, x, y, text, strlen(text), size, colour);
 }
 
-void draw_line(tc_canvas *canvas, double x0, double y0, double x1, double y1, double width, tc_colour colour)
+void draw_line(tc_canvas *canvas, double x0, double y0, double x1, double y1, double width,
+               tc_colour colour)
 {
     const double dx = x1 - x0, dy = y1 - y0, length = dx * dx + dy * dy, reach = width / 2 + 1;
     for (int y = (int)floor(fmin(y0, y1) - reach); y <= fmax(y0, y1) + reach; y++) {

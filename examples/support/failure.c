@@ -21,20 +21,11 @@ bool tc_fail(const char *format, ...)
     return false;
 }
 
-const char *tc_failure(void)
-{
-    return text[0] ? text : NULL;
-}
+const char *tc_failure(void) { return text[0] ? text : NULL; }
 
-void tc_failure_clear(void)
-{
-    text[0] = 0;
-}
+void tc_failure_clear(void) { text[0] = 0; }
 
-void tc_begin(void)
-{
-    json_set_alloc_funcs(tc_checked_allocate, tc_checked_free);
-}
+void tc_begin(void) { json_set_alloc_funcs(tc_checked_allocate, tc_checked_free); }
 
 int tc_end(const char *program, int status, const char *help)
 {
@@ -63,15 +54,13 @@ void *tc_allocate(void *block, size_t count, size_t size)
     return larger;
 }
 
-void tc_free(void *block)
-{
-    tg_free(block);
-}
+void tc_free(void *block) { tg_free(block); }
 
 void *tc_grow(void *block, size_t used, size_t more, size_t *room, size_t size)
 {
     if (*room - used >= more) return block;
-    const size_t wanted = *room <= SIZE_MAX / 4 && more <= SIZE_MAX / 4 ? 2 * *room + more + 64 : SIZE_MAX;
+    const size_t wanted = *room <= SIZE_MAX / 4 && more <= SIZE_MAX / 4 ? 2 * *room + more + 64
+                                                                        : SIZE_MAX;
     void *larger = tc_allocate(block, wanted, size);
     if (larger) *room = wanted;
     return larger;

@@ -1,6 +1,6 @@
 /* How a function says why it failed: it returns tc_fail("..."), which is false, and main prints the text as one line. */
-#ifndef TC_FAILURE_H
-#define TC_FAILURE_H
+#ifndef EX_FAILURE_H
+#define EX_FAILURE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,8 @@ void tc_begin(void);
 int tc_end(const char *program, int status, const char *help);
 
 /* Appends to a string in `size` bytes what there is room for: for messages that are put together. */
-void tc_append(char *string, size_t size, const char *format, ...) __attribute__((__format__(__printf__, 3, 4)));
+void tc_append(char *string, size_t size, const char *format, ...)
+    __attribute__((__format__(__printf__, 3, 4)));
 
 /* tapegrad's realloc (tg_realloc) for `count` items of `size` bytes; NULL after tc_fail. Where there is no memory, the old block
  * stays as it was. `count` 0 still gives a block. tc_free frees it. */

@@ -7,11 +7,12 @@
 static json_t *value_of(const tc_option *field, const void *at)
 {
     switch (field->kind) {
-    case TC_FLAG: return json_boolean(*(const bool *)at);
-    case TC_CHOICE: return json_string(field->choices[*(const int *)at]);
-    case TC_INTEGER: return json_integer(*(const int64_t *)at);
-    case TC_NUMBER: return json_real(*(const double *)at);
-    case TC_TEXT: case TC_HEADING: break;
+    case EX_FLAG: return json_boolean(*(const bool *)at);
+    case EX_CHOICE: return json_string(field->choices[*(const int *)at]);
+    case EX_INTEGER: return json_integer(*(const int64_t *)at);
+    case EX_NUMBER: return json_real(*(const double *)at);
+    case EX_TEXT:
+    case EX_HEADING: break;
     }
     return NULL;
 }
@@ -19,7 +20,8 @@ static json_t *value_of(const tc_option *field, const void *at)
 json_t *tc_fields_to_json(const tc_option *fields, const void *from)
 {
     json_t *object = json_object();
-    for (const tc_option *f = fields; f->name; f++) json_object_set_new(object, f->name, value_of(f, (const char *)from + f->field));
+    for (const tc_option *f = fields; f->name; f++)
+        json_object_set_new(object, f->name, value_of(f, (const char *)from + f->field));
     return object;
 }
 
@@ -31,21 +33,26 @@ bool tc_field_from_json(const tc_option *field, void *into, const json_t *object
     const char *name = json_string_value(item);
     void *at = (char *)into + field->field;
     switch (field->kind) {
-    case TC_FLAG:
+    case EX_FLAG:
         *(bool *)at = json_is_true(item);
-        return json_is_boolean(item) || tc_fail("%s \"%s\" is neither true nor false", what, field->name);
-    case TC_CHOICE:
+        return json_is_boolean(item) ||
+               tc_fail("%s \"%s\" is neither true nor false", what, field->name);
+    case EX_CHOICE:
         *(int *)at = name ? tc_choice(field->choices, name) : -1;
-        return *(int *)at >= 0 || tc_fail("%s \"%s\" is none that this program knows", what, field->name);
-    case TC_INTEGER:
+        return *(int *)at >= 0 ||
+               tc_fail("%s \"%s\" is none that this program knows", what, field->name);
+    case EX_INTEGER:
         *(int64_t *)at = json_integer_value(item);
         return (json_is_integer(item) && inside) ||
-               tc_fail("%s \"%s\" is not an integer from %.0f to %.0f", what, field->name, field->least, field->most);
-    case TC_NUMBER:
+               tc_fail("%s \"%s\" is not an integer from %.0f to %.0f", what, field->name,
+                       field->least, field->most);
+    case EX_NUMBER:
         *(double *)at = number;
         return (json_is_number(item) && inside) ||
-               tc_fail("%s \"%s\" is not a number from %g to %g", what, field->name, field->least, field->most);
-    case TC_TEXT: case TC_HEADING: break;
+               tc_fail("%s \"%s\" is not a number from %g to %g", what, field->name, field->least,
+                       field->most);
+    case EX_TEXT:
+    case EX_HEADING: break;
     }
     return true;
 }

@@ -1,6 +1,6 @@
 /* The fields of a struct, as a table of option.h describes them, to JSON and back. */
-#ifndef TC_FIELDS_H
-#define TC_FIELDS_H
+#ifndef EX_FIELDS_H
+#define EX_FIELDS_H
 
 #include "option.h"
 

@@ -75,12 +75,14 @@ static int replace(const char *path, const char *bytes, size_t size)
     const size_t length = strlen(path) + sizeof ".partial";
     char *name = tc_allocate(NULL, length, 1);
     if (!name) return ENOMEM;
-    snprintf(name, length, "%.*s", slash && slash != path ? (int)(slash - path) : 1, slash ? path : ".");
+    snprintf(name, length, "%.*s", slash && slash != path ? (int)(slash - path) : 1,
+             slash ? path : ".");
     const int folder = open(name, O_RDONLY | O_CLOEXEC);
     flock(folder, LOCK_EX); /* so that nobody else is writing it */
     snprintf(name, length, "%s.partial", path);
     const int file = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    const bool written = file >= 0 && bytes && write_all(file, bytes, size) && !fsync(file) && !rename(name, path);
+    const bool written = file >= 0 && bytes && write_all(file, bytes, size) && !fsync(file) &&
+                         !rename(name, path);
     const int reason = written || (file >= 0 && !bytes) ? 0 : errno;
     if (file >= 0) close(file);
     if (written) fsync(folder);
@@ -102,7 +104,8 @@ FILE *tc_output_open(tc_output *output, const char *path)
 bool tc_output_close(tc_output *output, bool good)
 {
     if (!output->stream) return false;
-    const bool whole = !fflush(output->stream) && !ferror(output->stream), closed = !fclose(output->stream);
+    const bool whole = !fflush(output->stream) && !ferror(output->stream),
+               closed = !fclose(output->stream);
     if (good && (!whole || !closed)) good = tc_fail("%s: out of memory", output->path);
     const int reason = good ? replace(output->path, output->bytes, output->size) : 0;
     if (reason) good = tc_fail("%s: it is not saved: %s", output->path, strerror(reason));

@@ -1,6 +1,6 @@
 /* Files, read and written whole. */
-#ifndef TC_FILES_H
-#define TC_FILES_H
+#ifndef EX_FILES_H
+#define EX_FILES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -14,16 +14,16 @@
 
 /* Where distributions keep fonts: first some for letters, then some that have Han characters and Kana. */
 static const char *const places[] = {
-    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",                       /* Debian, Ubuntu */
-    "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf",                     /* Fedora */
-    "/usr/share/fonts/TTF/DejaVuSans.ttf",                                   /* Arch */
+    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",   /* Debian, Ubuntu */
+    "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf", /* Fedora */
+    "/usr/share/fonts/TTF/DejaVuSans.ttf",               /* Arch */
     "/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf",
     "/usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf",
     "/usr/share/fonts/truetype/liberation2/LiberationSans-Regular.ttf",
     "/usr/share/fonts/liberation-sans/LiberationSans-Regular.ttf",
     "/usr/share/fonts/liberation-sans-fonts/LiberationSans-Regular.ttf",
-    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",             /* Debian, Ubuntu */
-    "/usr/share/fonts/google-droid-sans-fonts/DroidSansFallbackFull.ttf",    /* Fedora */
+    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",          /* Debian, Ubuntu */
+    "/usr/share/fonts/google-droid-sans-fonts/DroidSansFallbackFull.ttf", /* Fedora */
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
@@ -51,7 +51,7 @@ static unsigned char *read_file(const char *path)
 
 static bool open_font(tc_fonts *fonts, const char *path)
 {
-    unsigned char *bytes = fonts->count < TC_MOST_FONTS ? read_file(path) : NULL;
+    unsigned char *bytes = fonts->count < EX_MAX_FONTS ? read_file(path) : NULL;
     int offset = bytes ? stbtt_GetFontOffsetForIndex(bytes, 0) : -1;
     if (offset < 0 || !stbtt_InitFont(&fonts->info[fonts->count], bytes, offset)) {
         tc_free(bytes);
@@ -72,9 +72,12 @@ static bool open_next(tc_fonts *fonts)
 bool tc_fonts_open(tc_fonts *fonts, const char *first)
 {
     *fonts = (tc_fonts){0};
-    if (first) return open_font(fonts, first) || tc_fail("%s: this cannot be read as a TrueType or OpenType font", first);
-    return open_next(fonts) || tc_fail("no font found to draw with: install fonts-dejavu-core (Debian, Ubuntu) or "
-                                       "dejavu-sans-fonts (Fedora), or name one with --font FILE");
+    if (first)
+        return open_font(fonts, first) ||
+               tc_fail("%s: this cannot be read as a TrueType or OpenType font", first);
+    return open_next(fonts) ||
+           tc_fail("no font found to draw with: install fonts-dejavu-core (Debian, Ubuntu) or "
+                   "dejavu-sans-fonts (Fedora), or name one with --font FILE");
 }
 
 void tc_fonts_close(tc_fonts *fonts)
@@ -127,26 +130,26 @@ typedef struct shape {
 static void find_shape(void *context)
 {
     shape *s = context;
-    s->cover = stbtt_GetGlyphBitmapSubpixel(s->font, s->scale, s->scale, s->shift, 0, s->glyph, &s->width, &s->height, &s->left,
-                                            &s->top);
+    s->cover = stbtt_GetGlyphBitmapSubpixel(s->font, s->scale, s->scale, s->shift, 0, s->glyph,
+                                            &s->width, &s->height, &s->left, &s->top);
 }
 
-static void draw_glyph(tc_canvas *canvas, const stbtt_fontinfo *font, int glyph, double x, double y, double scale,
-                       tc_colour colour)
+static void draw_glyph(tc_canvas *canvas, const stbtt_fontinfo *font, int glyph, double x, double y,
+                       double scale, tc_colour colour)
 {
     shape s = {.font = font, .glyph = glyph, .scale = (float)scale, .shift = (float)(x - floor(x))};
     if (!tc_checked_run(find_shape, &s)) return; /* tc_canvas_save says so */
     for (int row = 0; s.cover && row < s.height; row++) {
         for (int column = 0; column < s.width; column++) {
-            tc_canvas_blend(canvas, (int)floor(x) + s.left + column, (int)lround(y) + s.top + row, colour,
-                            s.cover[row * s.width + column] / 255.0);
+            tc_canvas_blend(canvas, (int)floor(x) + s.left + column, (int)lround(y) + s.top + row,
+                            colour, s.cover[row * s.width + column] / 255.0);
         }
     }
     stbtt_FreeBitmap(s.cover, NULL);
 }
 
-void tc_text_draw(tc_canvas *canvas, tc_fonts *fonts, double x, double y, const char *text, size_t length, double size,
-                  tc_colour colour)
+void tc_text_draw(tc_canvas *canvas, tc_fonts *fonts, double x, double y, const char *text,
+                  size_t length, double size, tc_colour colour)
 {
     for (size_t at = 0; at < length;) {
         int c, glyph;

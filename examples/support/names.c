@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char padding_name[] = "<padding>", unknown_name[] = "<unknown>"; /* no token holds both < and letters */
+static const char padding_name[] = "<padding>",
+                  unknown_name[] = "<unknown>"; /* no token holds both < and letters */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -57,14 +58,16 @@ int32_t tc_names_find(const tc_names *names, const char *text)
 {
     if (!names->count) return -1;
     tc_name key = {text, 0};
-    const tc_name *found = bsearch(&key, names->sorted, (size_t)names->count, sizeof key, compare_names);
+    const tc_name *found = bsearch(&key, names->sorted, (size_t)names->count, sizeof key,
+                                   compare_names);
     return found ? found->id : -1;
 }
 
 char *tc_names_to_json(const tc_names *names)
 {
     json_t *array = json_array();
-    for (int32_t i = 0; i < names->count; i++) json_array_append_new(array, json_string(names->items[i]));
+    for (int32_t i = 0; i < names->count; i++)
+        json_array_append_new(array, json_string(names->items[i]));
     return tc_json_write(array, JSON_COMPACT);
 }
 
@@ -87,7 +90,8 @@ bool tc_names_from_json(tc_names *names, const char *json, const char *what)
 {
     *names = (tc_names){0};
     json_t *array = tc_json_read(json);
-    const bool good = json_is_array(array) ? set_from_array(names, array, what) : tc_fail("%s: it is not a JSON array", what);
+    const bool good = json_is_array(array) ? set_from_array(names, array, what)
+                                           : tc_fail("%s: it is not a JSON array", what);
     json_decref(array);
     return good;
 }
@@ -124,27 +128,30 @@ static size_t merge_equal(word_count *entries, size_t count)
     return words;
 }
 
-static bool build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most, int32_t *rare, word_count *entries,
-                  const char **strings)
+static bool build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most,
+                  int32_t *rare, word_count *entries, const char **strings)
 {
-    for (size_t i = 0; i < tokens->count; i++) entries[i] = (word_count){tc_token_word(tokens, i), i, 1};
+    for (size_t i = 0; i < tokens->count; i++)
+        entries[i] = (word_count){tc_token_word(tokens, i), i, 1};
     size_t distinct = merge_equal(entries, tokens->count), kept = 0, frequent = 0;
     qsort(entries, distinct, sizeof *entries, by_count);
-    strings[TC_PADDING] = padding_name;
-    strings[TC_UNKNOWN] = unknown_name;
-    for (; kept < distinct && entries[kept].count >= least && (!most || kept < (size_t)most); kept++) {
-        strings[TC_FIRST_WORD + kept] = entries[kept].word;
+    strings[EX_PADDING] = padding_name;
+    strings[EX_UNKNOWN] = unknown_name;
+    for (; kept < distinct && entries[kept].count >= least && (!most || kept < (size_t)most);
+         kept++) {
+        strings[EX_FIRST_WORD + kept] = entries[kept].word;
         if (entries[kept].count > 1) frequent++;
     }
-    *rare = TC_FIRST_WORD + (int32_t)frequent;
-    return tc_names_set(words, "vocabulary", strings, TC_FIRST_WORD + kept);
+    *rare = EX_FIRST_WORD + (int32_t)frequent;
+    return tc_names_set(words, "vocabulary", strings, EX_FIRST_WORD + kept);
 }
 
-bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most, int32_t *rare)
+bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most,
+                         int32_t *rare)
 {
     *words = (tc_names){0};
     word_count *entries = tc_allocate(NULL, tokens->count, sizeof *entries);
-    const char **strings = tc_allocate(NULL, tokens->count + TC_FIRST_WORD, sizeof *strings);
+    const char **strings = tc_allocate(NULL, tokens->count + EX_FIRST_WORD, sizeof *strings);
     bool good = entries && strings && build(words, tokens, least, most, rare, entries, strings);
     tc_free(entries);
     tc_free(strings);
@@ -153,6 +160,6 @@ bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least
 
 bool tc_vocabulary_valid(const tc_names *words)
 {
-    return words->count >= TC_FIRST_WORD && !strcmp(words->items[TC_PADDING], padding_name) &&
-           !strcmp(words->items[TC_UNKNOWN], unknown_name);
+    return words->count >= EX_FIRST_WORD && !strcmp(words->items[EX_PADDING], padding_name) &&
+           !strcmp(words->items[EX_UNKNOWN], unknown_name);
 }

@@ -1,12 +1,12 @@
 /* Numbered names: the vocabulary and the labels. */
-#ifndef TC_NAMES_H
-#define TC_NAMES_H
+#ifndef EX_NAMES_H
+#define EX_NAMES_H
 
 #include "text.h"
 
 #include <stdint.h>
 
-enum { TC_PADDING = 0, TC_UNKNOWN = 1, TC_FIRST_WORD = 2 }; /* ids of a vocabulary */
+enum { EX_PADDING = 0, EX_UNKNOWN = 1, EX_FIRST_WORD = 2 }; /* ids of a vocabulary */
 
 typedef struct tc_name {
     const char *text;
@@ -34,7 +34,8 @@ bool tc_names_from_json(tc_names *names, const char *json, const char *what);
 /* The vocabulary of `tokens`: id 0 "<padding>", 1 "<unknown>", then the words that stand there at least `least` times, the
  * most frequent first, equally frequent ones in the order of their first appearance, `most` of them or (0) all. *rare is the first id of the words
  * that stand there once. */
-bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most, int32_t *rare);
+bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most,
+                         int32_t *rare);
 
 /* Whether the names start as a vocabulary does. */
 bool tc_vocabulary_valid(const tc_names *words);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_OPTIONS = 100, NO_LETTER = 256 };
+enum { MAX_OPTIONS = 100, NO_LETTER = 256 };
 
 int tc_choice(const char *const *choices, const char *name)
 {
@@ -23,9 +23,10 @@ void tc_options_show(const tc_option *options, unsigned command)
 {
     for (const tc_option *o = options; o->name; o++) {
         if (!(o->commands & command)) continue;
-        if (o->kind == TC_HEADING) printf("%s\n", o->name);
-        else printf("  %c%c%c --%-15s%-9s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name,
-                    o->argument ? o->argument : "", o->about);
+        if (o->kind == EX_HEADING) printf("%s\n", o->name);
+        else
+            printf("  %c%c%c --%-15s%-9s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+                   o->letter ? ',' : ' ', o->name, o->argument ? o->argument : "", o->about);
     }
     printf("  -h, --%-24s shows this\n", "help");
 }
@@ -46,28 +47,31 @@ static bool store(void *fields, const tc_option *option, const char *value)
     char *end;
     errno = 0;
     switch (option->kind) {
-    case TC_HEADING: break;
-    case TC_FLAG: *(bool *)field = true; break;
-    case TC_TEXT:
+    case EX_HEADING: break;
+    case EX_FLAG: *(bool *)field = true; break;
+    case EX_TEXT:
         if (!*value) return tc_fail("--%s needs a value that is not empty", option->name);
         *(const char **)field = value;
         break;
-    case TC_CHOICE:
+    case EX_CHOICE:
         *(int *)field = tc_choice(option->choices, value);
         if (*(int *)field < 0) return refuse_choice(option, value);
         break;
-    case TC_INTEGER: {
+    case EX_INTEGER: {
         const long long number = strtoll(value, &end, 10);
-        if (end == value || *end || errno || (double)number < option->least || (double)number > option->most) {
-            return tc_fail("--%s %s: it takes an integer from %.0f to %.0f", option->name, value, option->least, option->most);
+        if (end == value || *end || errno || (double)number < option->least ||
+            (double)number > option->most) {
+            return tc_fail("--%s %s: it takes an integer from %.0f to %.0f", option->name, value,
+                           option->least, option->most);
         }
         *(int64_t *)field = number;
         break;
     }
-    case TC_NUMBER: {
+    case EX_NUMBER: {
         const double number = strtod(value, &end);
         if (end == value || *end || !(number >= option->least && number <= option->most)) {
-            return tc_fail("--%s %s: it takes a number from %g to %g", option->name, value, option->least, option->most);
+            return tc_fail("--%s %s: it takes a number from %g to %g", option->name, value,
+                           option->least, option->most);
         }
         *(double *)field = number;
     }
@@ -81,41 +85,49 @@ static int code_of(const tc_option *options, const tc_option *option)
     return option->letter ? option->letter : NO_LETTER + (int)(option - options);
 }
 
-tc_parsed tc_options_read(void *fields, const tc_option *options, unsigned command, int *argc, char ***argv)
+tc_parsed tc_options_read(void *fields, const tc_option *options, unsigned command, int *argc,
+                          char ***argv)
 {
-    struct option known[MOST_OPTIONS + 2] = {{"help", no_argument, NULL, 'h'}};
-    char letters[2 * MOST_OPTIONS + 3] = ":h";
+    struct option known[MAX_OPTIONS + 2] = {{"help", no_argument, NULL, 'h'}};
+    char letters[2 * MAX_OPTIONS + 3] = ":h";
     int count = 1, code;
-    for (const tc_option *o = options; o->name && count <= MOST_OPTIONS; o++) {
-        if (o->kind == TC_HEADING || !(o->commands & command)) continue;
-        known[count++] = (struct option){o->name, o->argument ? required_argument : no_argument, NULL, code_of(options, o)};
-        if (o->letter) tc_append(letters, sizeof letters, "%c%s", o->letter, o->argument ? ":" : "");
+    for (const tc_option *o = options; o->name && count <= MAX_OPTIONS; o++) {
+        if (o->kind == EX_HEADING || !(o->commands & command)) continue;
+        known[count++] = (struct option){o->name, o->argument ? required_argument : no_argument,
+                                         NULL, code_of(options, o)};
+        if (o->letter)
+            tc_append(letters, sizeof letters, "%c%s", o->letter, o->argument ? ":" : "");
     }
     opterr = 0;
     while ((code = getopt_long(*argc, *argv, letters, known, NULL)) != -1) {
         const tc_option *o = options;
-        if (code == 'h') return TC_HELP;
-        if (code == ':') return tc_fail("%s needs a value", (*argv)[optind - 1]), TC_WRONG;
-        while (o->name && (o->kind == TC_HEADING || !(o->commands & command) || code_of(options, o) != code)) o++;
-        if (!o->name && optopt > 0 && optopt < 128) return tc_fail("-%c: no such option", optopt), TC_WRONG;
-        if (!o->name) return tc_fail("%s: no such option", (*argv)[optind - 1]), TC_WRONG;
-        if (!store(fields, o, optarg)) return TC_WRONG;
+        if (code == 'h') return EX_HELP;
+        if (code == ':') return tc_fail("%s needs a value", (*argv)[optind - 1]), EX_WRONG;
+        while (o->name &&
+               (o->kind == EX_HEADING || !(o->commands & command) || code_of(options, o) != code))
+            o++;
+        if (!o->name && optopt > 0 && optopt < 128)
+            return tc_fail("-%c: no such option", optopt), EX_WRONG;
+        if (!o->name) return tc_fail("%s: no such option", (*argv)[optind - 1]), EX_WRONG;
+        if (!store(fields, o, optarg)) return EX_WRONG;
     }
     *argc -= optind;
     *argv += optind;
-    return TC_RUN;
+    return EX_RUN;
 }
 
 const char *tc_option_value(const tc_option *option, const void *fields, char number[32])
 {
     const void *field = (const char *)fields + option->field;
     switch (option->kind) {
-    case TC_HEADING: break;
-    case TC_FLAG: return *(const bool *)field ? "on" : "off";
-    case TC_TEXT: return *(const char *const *)field;
-    case TC_CHOICE: return *(const int *)field < 0 ? NULL : option->choices[*(const int *)field];
-    case TC_INTEGER: snprintf(number, 32, "%lld", (long long)*(const int64_t *)field); return number;
-    case TC_NUMBER: snprintf(number, 32, "%.17g", *(const double *)field); return number;
+    case EX_HEADING: break;
+    case EX_FLAG: return *(const bool *)field ? "on" : "off";
+    case EX_TEXT: return *(const char *const *)field;
+    case EX_CHOICE: return *(const int *)field < 0 ? NULL : option->choices[*(const int *)field];
+    case EX_INTEGER:
+        snprintf(number, 32, "%lld", (long long)*(const int64_t *)field);
+        return number;
+    case EX_NUMBER: snprintf(number, 32, "%.17g", *(const double *)field); return number;
     }
     return NULL;
 }

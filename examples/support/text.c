@@ -13,24 +13,18 @@ enum kind {
     EXTEND, /* belongs to what stands before it */
 };
 
-static bool between(int c, int first, int last)
-{
-    return c >= first && c <= last;
-}
+static bool between(int c, int first, int last) { return c >= first && c <= last; }
 
 /* Han characters (also the iteration mark and zero), Hiragana and Katakana: scripts written without blanks. */
 static bool is_han_or_kana(int c)
 {
     return between(c, 0x4E00, 0x9FFF) || between(c, 0x3400, 0x4DBF) || between(c, 0xF900, 0xFAFF) ||
-           between(c, 0x20000, 0x3FFFD) || c == 0x3005 || c == 0x3007 || between(c, 0x3041, 0x3096) ||
-           between(c, 0x309D, 0x30FA) || between(c, 0x30FC, 0x30FF) || between(c, 0x31F0, 0x31FF) ||
-           between(c, 0xFF66, 0xFF9D);
+           between(c, 0x20000, 0x3FFFD) || c == 0x3005 || c == 0x3007 ||
+           between(c, 0x3041, 0x3096) || between(c, 0x309D, 0x30FA) || between(c, 0x30FC, 0x30FF) ||
+           between(c, 0x31F0, 0x31FF) || between(c, 0xFF66, 0xFF9D);
 }
 
-static bool is_apostrophe(int c)
-{
-    return c == '\'' || c == 0x2019 || c == 0xFF07;
-}
+static bool is_apostrophe(int c) { return c == '\'' || c == 0x2019 || c == 0xFF07; }
 
 static enum kind kind_of(int c)
 {
@@ -38,15 +32,23 @@ static enum kind kind_of(int c)
     if (between(c, 0xFF9E, 0xFF9F)) return EXTEND;   /* half-width voicing marks */
     if (between(c, 0x1F3FB, 0x1F3FF)) return EXTEND; /* skin tones of emoji */
     switch (utf8proc_category(c)) {
-    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO: case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO:
-        return WORD;
-    case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME: case UTF8PROC_CATEGORY_CF:
-        return EXTEND;
-    case UTF8PROC_CATEGORY_ZS: case UTF8PROC_CATEGORY_ZL: case UTF8PROC_CATEGORY_ZP: case UTF8PROC_CATEGORY_CC:
-        return BLANK;
-    default:
-        return SIGN;
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO: return WORD;
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_CF: return EXTEND;
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+    case UTF8PROC_CATEGORY_CC: return BLANK;
+    default: return SIGN;
     }
 }
 
@@ -62,7 +64,8 @@ bool tc_text_valid(const char *text, size_t length, size_t *bad)
 {
     for (size_t at = 0; at < length;) {
         utf8proc_int32_t c;
-        utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(length - at), &c);
+        utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text + at,
+                                                 (utf8proc_ssize_t)(length - at), &c);
         if (size <= 0 || c == 0) {
             *bad = at;
             return false;
@@ -76,15 +79,16 @@ bool tc_text_valid(const char *text, size_t length, size_t *bad)
  * Unicode's stream-safe text has (UAX #15) are left out: to put them in order takes time that grows with their square. */
 static size_t token_end(const char *text, int first, size_t end, bool characters)
 {
-    enum { MOST_MARKS = 30 };
+    enum { MAX_MARKS = 30 };
     enum kind kind = kind_of(first);
     for (int marks = 0;;) {
         int c, after;
         size_t next = end + tc_text_next(text + end, &c);
         enum kind next_kind = kind_of(c);
         marks = next_kind == EXTEND ? marks + 1 : 0;
-        bool joins = marks > 0 && marks <= MOST_MARKS;
-        if (!characters) joins = joins || (kind == WORD && next_kind == WORD) || (kind == SIGN && c == first);
+        bool joins = marks > 0 && marks <= MAX_MARKS;
+        if (!characters)
+            joins = joins || (kind == WORD && next_kind == WORD) || (kind == SIGN && c == first);
         if (!characters && kind == WORD && is_apostrophe(c)) {
             tc_text_next(text + next, &after);
             joins = kind_of(after) == WORD;
@@ -125,22 +129,26 @@ static bool fold(tc_tokens *tokens, const char *start, size_t length)
         }
         return true;
     }
-    const utf8proc_option_t options =
-        UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
+    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT |
+                                      UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
     utf8proc_ssize_t size = 0;
     do { /* utf8proc asks for room by saying how much it wants, and one more for a final 0 */
-        int32_t *points = tc_grow(tokens->points, 0, (size_t)size + 1, &tokens->points_room, sizeof *points);
+        int32_t *points = tc_grow(tokens->points, 0, (size_t)size + 1, &tokens->points_room,
+                                  sizeof *points);
         if (!points) return false;
         tokens->points = points;
-        size = utf8proc_decompose_custom((const utf8proc_uint8_t *)start, (utf8proc_ssize_t)length, points,
-                                         (utf8proc_ssize_t)tokens->points_room - 1, options, plain_apostrophe, NULL);
+        size = utf8proc_decompose_custom((const utf8proc_uint8_t *)start, (utf8proc_ssize_t)length,
+                                         points, (utf8proc_ssize_t)tokens->points_room - 1, options,
+                                         plain_apostrophe, NULL);
     } while (size >= (utf8proc_ssize_t)tokens->points_room);
     if (size >= 0) size = utf8proc_reencode(tokens->points, size, options);
     if (size < 0) return tc_fail("folding a word: %s", utf8proc_errmsg(size));
     char *folded = (char *)tokens->points;
     size_t kept = 0;
     for (utf8proc_ssize_t i = 0; i < size; i++) {
-        if (folded[i] != ' ') folded[kept++] = folded[i]; /* a mark that stands alone has one in its compatible form */
+        if (folded[i] != ' ')
+            folded[kept++] =
+                folded[i]; /* a mark that stands alone has one in its compatible form */
     }
     return words_append(tokens, folded, kept);
 }
@@ -154,7 +162,8 @@ static void cut_word(tc_tokens *tokens, size_t word, int characters)
     tokens->words_used = end + 1;
 }
 
-static bool tokens_push(tc_tokens *tokens, const char *text, size_t start, size_t end, enum kind kind)
+static bool tokens_push(tc_tokens *tokens, const char *text, size_t start, size_t end,
+                        enum kind kind)
 {
     tc_token *items = tc_grow(tokens->items, tokens->count, 1, &tokens->room, sizeof *items);
     if (!items) return false;
@@ -181,10 +190,7 @@ bool tc_tokens_add(tc_tokens *tokens, const char *text)
     return true;
 }
 
-void tc_tokens_clear(tc_tokens *tokens)
-{
-    tokens->count = tokens->words_used = 0;
-}
+void tc_tokens_clear(tc_tokens *tokens) { tokens->count = tokens->words_used = 0; }
 
 void tc_tokens_free(tc_tokens *tokens)
 {

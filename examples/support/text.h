@@ -6,8 +6,8 @@
  *   blanks, controls         nothing
  *
  * Words are folded: compatible forms made one (NFKC), case removed, a typographic apostrophe made a plain one. */
-#ifndef TC_TEXT_H
-#define TC_TEXT_H
+#ifndef EX_TEXT_H
+#define EX_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,13 +7,15 @@
 #include "batch.h"
 
 typedef struct tc_bag {
-    tg_embedding embedding; /* [V + buckets, width]: the words, then the buckets; zeros until they are learned */
+    tg_embedding
+        embedding; /* [V + buckets, width]: the words, then the buckets; zeros until they are learned */
     int64_t words, buckets; /* V */
     int64_t longest;        /* words of a run; 0: there is no bag */
 } tc_bag;
 
 /* Registers "bag.weight". False when the params have an error. */
-bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets, int64_t longest, int64_t width);
+bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets, int64_t longest,
+                 int64_t width);
 
 /* Has the rows of a batch catch up; see tg_params_prepare. */
 bool tc_bag_prepare(const tc_bag *bag, const tc_batch *batch);

@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 
-enum { WINDOW = 20 }; /* batches: enough that lengths in a batch are alike, few enough that batches differ every epoch */
+enum {
+    WINDOW = 20
+}; /* batches: enough that lengths in a batch are alike, few enough that batches differ every epoch */
 
 static int by_length(const void *a, const void *b)
 {
@@ -20,10 +22,13 @@ bool tc_batches_init(tc_batches *batches, tc_part part, int32_t size)
     for (int32_t i = 0; i < part.count; i++) {
         if (part.rows[i].length > longest) longest = part.rows[i].length;
     }
-    *batches = (tc_batches){.part = part, .size = size, .count = part.count / size + (part.count % size != 0)};
+    *batches = (tc_batches){.part = part,
+                            .size = size,
+                            .count = part.count / size + (part.count % size != 0)};
     batches->slots = tc_allocate(NULL, rows, sizeof *batches->slots);
     batches->order = tc_allocate(NULL, rows, sizeof *batches->order);
-    int32_t *numbers = batches->batch.tokens = tc_allocate(NULL, batch_rows, ((size_t)longest + 3) * sizeof *numbers);
+    int32_t *numbers = batches->batch.tokens = tc_allocate(NULL, batch_rows,
+                                                           ((size_t)longest + 3) * sizeof *numbers);
     if (!batches->slots || !batches->order || !numbers) {
         tc_batches_free(batches);
         return false;
@@ -49,7 +54,8 @@ void tc_batches_free(tc_batches *batches)
 
 void tc_batches_shuffle(tc_batches *batches, tg_random *random)
 {
-    int32_t count = batches->part.count, window = batches->size <= INT32_MAX / WINDOW ? WINDOW * batches->size : count;
+    int32_t count = batches->part.count,
+            window = batches->size <= INT32_MAX / WINDOW ? WINDOW * batches->size : count;
     int32_t *order = batches->order; /* serves the rows first */
     for (int32_t i = 0; i < count; i++) order[i] = i;
     tg_random_shuffle(random, order, count);
@@ -81,7 +87,8 @@ tc_batch *tc_batches_get(tc_batches *batches, int32_t number)
     for (int32_t b = 0; b < batch->rows; b++) {
         const int32_t *ids = batches->part.rows[slots[b].row].ids;
         int32_t *tokens = batch->tokens + (size_t)b * (size_t)batch->time;
-        for (int32_t t = 0; t < batch->time; t++) tokens[t] = t < batch->lengths[b] ? ids[t] : TC_PADDING;
+        for (int32_t t = 0; t < batch->time; t++)
+            tokens[t] = t < batch->lengths[b] ? ids[t] : EX_PADDING;
     }
     return batch;
 }

@@ -7,7 +7,7 @@
 
 typedef struct tc_batch {
     int32_t rows, time;        /* B, and T: the longest of them, at least 1 */
-    int32_t *tokens;           /* [B, T], padded with TC_PADDING; and behind it in one block: */
+    int32_t *tokens;           /* [B, T], padded with EX_PADDING; and behind it in one block: */
     int32_t *lengths, *labels; /* [B] */
     int32_t *index;            /* [B] their places in the part */
 } tc_batch;

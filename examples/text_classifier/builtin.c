@@ -2,11 +2,12 @@
 
 #include <string.h>
 
-extern const unsigned char textclf_documents[], textclf_reviews[], textclf_reviews_test[], textclf_english[],
-    textclf_english_test[], textclf_chinese[], textclf_chinese_test[];
+extern const unsigned char textclf_documents[], textclf_reviews[], textclf_reviews_test[],
+    textclf_english[], textclf_english_test[], textclf_chinese[], textclf_chinese_test[];
 
 const tc_builtin tc_builtins[] = {
-    {"builtin:reviews", "builtin:reviews-test", "short reviews, English and Chinese", textclf_reviews},
+    {"builtin:reviews", "builtin:reviews-test", "short reviews, English and Chinese",
+     textclf_reviews},
     {"builtin:reviews-test", NULL, "their held-out part", textclf_reviews_test},
     {"builtin:english", "builtin:english-test", "the English ones", textclf_english},
     {"builtin:english-test", NULL, "their held-out part", textclf_english_test},

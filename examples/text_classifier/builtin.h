@@ -4,11 +4,12 @@
 
 #include <stddef.h>
 
-extern const unsigned char textclf_page[], textclf_stopwords_en[], textclf_stopwords_zh[]; /* page: its style, in CSS */
+extern const unsigned char textclf_page[], textclf_stopwords_en[],
+    textclf_stopwords_zh[]; /* page: its style, in CSS */
 
 typedef struct tc_builtin {
-    const char *name;  /* "builtin:reviews" */
-    const char *test;  /* the name of its held-out part, or NULL */
+    const char *name; /* "builtin:reviews" */
+    const char *test; /* the name of its held-out part, or NULL */
     const char *about;
     const unsigned char *text; /* TSV */
 } tc_builtin;

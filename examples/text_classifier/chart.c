@@ -5,7 +5,7 @@
 
 /* Units of the drawing, about a pixel each where two charts stand side by side. */
 enum { WIDTH = 360, HEIGHT = 216, LEFT = 46, RIGHT = 12, TOP = 24, BOTTOM = 34 };
-enum { TICKS = 5, MOST_POINTS = 400, MOST_DOTS = 40 };
+enum { TICKS = 5, MAX_POINTS = 400, MAX_DOTS = 40 };
 
 typedef struct axis {
     double low, high, step; /* step: from one tick to the next */
@@ -29,16 +29,15 @@ static int tick_above(double value)
 }
 
 /* Cuts the range into at most TICKS pieces. */
-static double nice_step(double range)
-{
-    return tick(tick_above(range / TICKS));
-}
+static double nice_step(double range) { return tick(tick_above(range / TICKS)); }
 
 /* NaN for what is not drawn. A checkpoint may hold numbers that no training has, and whose difference would be infinite. */
 static double value_at(const tc_chart *chart, int line, int64_t i)
 {
     const double value = chart->lines[line].first[(size_t)i * chart->stride];
-    return fabs(value) <= (double)FLT_MAX && (!chart->log || value >= (double)FLT_MIN) ? value : (double)NAN;
+    return fabs(value) <= (double)FLT_MAX && (!chart->log || value >= (double)FLT_MIN)
+               ? value
+               : (double)NAN;
 }
 
 /* From a tick at or below the smallest value to one at or above the largest. */
@@ -80,7 +79,8 @@ static double x_of(const tc_chart *chart, double epoch)
 
 static double y_of(const axis *a, double value)
 {
-    const double share = a->log ? log(value / a->low) / log(a->high / a->low) : (value - a->low) / (a->high - a->low);
+    const double share = a->log ? log(value / a->low) / log(a->high / a->low)
+                                : (value - a->low) / (a->high - a->low);
     return HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP);
 }
 
@@ -88,8 +88,11 @@ static void put_tick(tc_page *page, const tc_chart *chart, const axis *a, double
 {
     char text[32];
     const double y = y_of(a, value);
-    snprintf(text, sizeof text, "%.4g%s", chart->percent ? 100 * value : value, chart->percent ? " %" : "");
-    tc_page_put(page, "<path class=\"axis\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
+    snprintf(text, sizeof text, "%.4g%s", chart->percent ? 100 * value : value,
+             chart->percent ? " %" : "");
+    tc_page_put(page,
+                "<path class=\"axis\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" "
+                "text-anchor=\"end\">%s</text>\n",
                 LEFT, y, WIDTH - RIGHT, LEFT - 6, y + 4, text);
 }
 
@@ -105,38 +108,40 @@ static void put_axes(tc_page *page, const tc_chart *chart, const axis *a)
     }
     const int64_t step = (int64_t)fmax(nice_step((double)chart->epochs), 1);
     for (int64_t e = step; e <= chart->epochs; e += step) {
-        tc_page_put(page, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%lld</text>\n", x_of(chart, (double)e), bottom + 16,
-                    (long long)e);
+        tc_page_put(page, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%lld</text>\n",
+                    x_of(chart, (double)e), bottom + 16, (long long)e);
     }
-    tc_page_put(page, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">epoch</text>\n", WIDTH - RIGHT, bottom + 31);
+    tc_page_put(page, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">epoch</text>\n", WIDTH - RIGHT,
+                bottom + 31);
     if (!chart->best) return;
     const double x = x_of(chart, (double)chart->best);
     const char *anchor = x < LEFT + 24 ? "start" : x > WIDTH - RIGHT - 24 ? "end" : "middle";
     tc_page_put(page, "<path class=\"best\" d=\"M%.1f %dV%d\"/>", x, TOP - 4, bottom);
-    tc_page_put(page, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">best: %lld</text>\n", x, TOP - 9, anchor,
-                (long long)chart->best);
+    tc_page_put(page, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">best: %lld</text>\n", x,
+                TOP - 9, anchor, (long long)chart->best);
 }
 
 /* A long history is thinned; its last point stays. */
 static void put_line(tc_page *page, const tc_chart *chart, const axis *a, int line)
 {
-    const int64_t step = 1 + (chart->epochs - 1) / MOST_POINTS, first = (chart->epochs - 1) % step;
+    const int64_t step = 1 + (chart->epochs - 1) / MAX_POINTS, first = (chart->epochs - 1) % step;
     bool drawing = false;
     tc_page_put(page, "<path class=\"line s%d\" d=\"", line);
     for (int64_t i = first; i < chart->epochs; i += step) {
         const double value = value_at(chart, line, i);
         if (isnan(value)) continue;
-        tc_page_put(page, "%s%.1f %.1f", drawing ? "L" : "M", x_of(chart, (double)(i + 1)), y_of(a, value));
+        tc_page_put(page, "%s%.1f %.1f", drawing ? "L" : "M", x_of(chart, (double)(i + 1)),
+                    y_of(a, value));
         drawing = true;
     }
     tc_page_put(page, "\"/>\n");
-    for (int64_t i = 0; chart->epochs <= MOST_DOTS && i < chart->epochs; i++) {
+    for (int64_t i = 0; chart->epochs <= MAX_DOTS && i < chart->epochs; i++) {
         const double value = value_at(chart, line, i);
         if (isnan(value)) continue;
         tc_page_put(page, "<circle class=\"s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\">", line,
                     x_of(chart, (double)(i + 1)), y_of(a, value), i + 1 == chart->best ? 4.5 : 2.5);
-        tc_page_put(page, "<title>%s, epoch %lld: %.4f</title></circle>\n", chart->lines[line].name, (long long)(i + 1),
-                    value);
+        tc_page_put(page, "<title>%s, epoch %lld: %.4f</title></circle>\n", chart->lines[line].name,
+                    (long long)(i + 1), value);
     }
 }
 
@@ -146,11 +151,14 @@ void tc_chart_put(tc_page *page, const tc_chart *chart)
     tc_page_put(page, "<figure>\n<figcaption>%s\n<div class=\"key\">", chart->title);
     for (int l = 0; l < TC_CHART_LINES; l++) {
         if (!chart->lines[l].name) continue;
-        tc_page_put(page, "<span><svg viewBox=\"0 0 26 8\"><path class=\"line s%d\" d=\"M0 4H26\"/></svg>%s</span>\n", l,
-                    chart->lines[l].name);
+        tc_page_put(page,
+                    "<span><svg viewBox=\"0 0 26 8\"><path class=\"line s%d\" d=\"M0 "
+                    "4H26\"/></svg>%s</span>\n",
+                    l, chart->lines[l].name);
     }
-    tc_page_put(page, "</div></figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT,
-                chart->title);
+    tc_page_put(page,
+                "</div></figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n",
+                WIDTH, HEIGHT, chart->title);
     put_axes(page, chart, &a);
     for (int l = 0; l < TC_CHART_LINES; l++) {
         if (chart->lines[l].name) put_line(page, chart, &a, l);

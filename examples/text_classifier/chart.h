@@ -13,7 +13,8 @@ enum { TC_CHART_LINES = 5 };
 
 typedef struct tc_chart {
     const char *title;
-    tc_line lines[TC_CHART_LINES]; /* those that have a name; a point whose value no float can have, or that cannot be on
+    tc_line lines
+        [TC_CHART_LINES]; /* those that have a name; a point whose value no float can have, or that cannot be on
                                       the axis, is left out */
     size_t stride;
     int64_t epochs, best; /* at least 1; the epoch that is marked, 0: none */

@@ -13,16 +13,19 @@ static bool wanted(int encoder, int attention, const tc_settings *wish)
 {
     if (wish->encoder >= 0 && encoder != wish->encoder) return false;
     if (wish->attention >= 0 && attention != wish->attention) return false;
-    return wish->encoder >= 0 || wish->attention >= 0 || encoder == TC_BILSTM || attention == TC_ADDITIVE ||
-           attention == TC_NO_ATTENTION;
+    return wish->encoder >= 0 || wish->attention >= 0 || encoder == TC_BILSTM ||
+           attention == TC_ADDITIVE || attention == TC_NO_ATTENTION;
 }
 
 static void print_head(const tc_material *m)
 {
     const bool test = m->test.count;
-    printf("accuracy on %d rows %s", test ? m->test.count : m->valid_part.count, test || m->valid.count ? "of " : "held out of ");
+    printf("accuracy on %d rows %s", test ? m->test.count : m->valid_part.count,
+           test || m->valid.count ? "of " : "held out of ");
     printf("%s\nencoder      attention    accuracy  deviation    numbers   seconds\n",
-           test ? m->test.name : m->valid.count ? m->valid.name : m->train.name);
+           test             ? m->test.name
+           : m->valid.count ? m->valid.name
+                            : m->train.name);
     fflush(stdout);
 }
 
@@ -33,7 +36,8 @@ static int train_once(tc_runs *runs, int64_t *size, const tc_options *options)
     tc_outcome outcome = {0};
     tc_score score = {0};
     bool good = tc_material_prepare(&m, options);
-    if (good && !m.valid_part.count && !m.test.count) good = tc_fail("there is nothing to measure on: give --valid or --test");
+    if (good && !m.valid_part.count && !m.test.count)
+        good = tc_fail("there is nothing to measure on: give --valid or --test");
     if (good && !options->reading.quiet) print_head(&m);
     const double start = tc_seconds_now();
     good = good && tc_fit(&m.model, m.train_part, m.valid_part, &m.options.schedule, &outcome);
@@ -52,7 +56,8 @@ static int train_once(tc_runs *runs, int64_t *size, const tc_options *options)
 
 static void print_row(const tc_runs *runs, int64_t size, const tc_settings *settings)
 {
-    printf("%-12s %-11s %8.4f  ", tc_encoder_names[settings->encoder], tc_attention_names[settings->attention], tc_runs_mean(runs));
+    printf("%-12s %-11s %8.4f  ", tc_encoder_names[settings->encoder],
+           tc_attention_names[settings->attention], tc_runs_mean(runs));
     if (runs->count > 1) printf("%9.4f", tc_runs_deviation(runs));
     else printf("%9s", "-");
     printf("  %9lld  %8.1f\n", (long long)size, runs->seconds / (double)runs->count);
@@ -79,8 +84,9 @@ int tc_compare(const tc_options *options)
     tc_options run = *options;
     int status = TC_DONE;
     run.schedule.quiet = true;
-    printf("%s, %lld training%s of each kind, seeds from %lld on\n", options->argument_count ? options->arguments[0] : "builtin:reviews",
-           (long long)seeds, seeds == 1 ? "" : "s", (long long)options->schedule.seed);
+    printf("%s, %lld training%s of each kind, seeds from %lld on\n",
+           options->argument_count ? options->arguments[0] : "builtin:reviews", (long long)seeds,
+           seeds == 1 ? "" : "s", (long long)options->schedule.seed);
     for (int kind = 0; kind < TC_ENCODERS * TC_ATTENTIONS && status == TC_DONE; kind++) {
         run.settings.encoder = kind / TC_ATTENTIONS;
         run.settings.attention = kind % TC_ATTENTIONS;

@@ -20,18 +20,19 @@ typedef struct tc_row {
 typedef struct tc_data {
     const char *name; /* as given, or "standard input"; the caller's */
     tc_layout layout;
-    char *strings;    /* of the rows */
+    char *strings; /* of the rows */
     tc_row *rows;
     int32_t count;
     size_t room;
     int32_t *ids;
-    int32_t cut;      /* rows that were longer than allowed */
-    int32_t no_label, no_label_line, no_text, no_text_line; /* how many, and the line of the first one */
-    int32_t several;  /* rows with labels beside the one that counts, in fastText's format */
-    int32_t single_labels;    /* labels that occur once, once tc_data_labels has run */
+    int32_t cut; /* rows that were longer than allowed */
+    int32_t no_label, no_label_line, no_text,
+        no_text_line;      /* how many, and the line of the first one */
+    int32_t several;       /* rows with labels beside the one that counts, in fastText's format */
+    int32_t single_labels; /* labels that occur once, once tc_data_labels has run */
     const char *single_label; /* the first of them */
     int64_t quoted, doubled;  /* fields in quotes, and doubled quotes in them */
-    int64_t tokens, unknown; /* of all rows, and how many of them are not in the vocabulary */
+    int64_t tokens, unknown;  /* of all rows, and how many of them are not in the vocabulary */
 } tc_data;
 
 /* Some of its rows, in one piece. */
@@ -63,10 +64,12 @@ bool tc_data_labels(tc_names *labels, tc_data *data);
 bool tc_data_number_labels(tc_data *data, const tc_names *labels);
 
 /* Turns each text into ids, at most `longest` of them. */
-bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words, int64_t longest);
+bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words,
+                    int64_t longest);
 
 /* The vocabulary of some rows; see tc_vocabulary_build. */
-bool tc_data_words(tc_names *words, tc_part part, const tc_tokenizer *tokenizer, int64_t least, int64_t most, int32_t *rare);
+bool tc_data_words(tc_names *words, tc_part part, const tc_tokenizer *tokenizer, int64_t least,
+                   int64_t most, int32_t *rare);
 
 /* Shuffles the rows and puts a tenth of them, which are to validate, at the end: *held_out is their number, 0 where there
  * are fewer than 20 rows. No label loses its last row to them. Labels are numbered before. */

@@ -13,7 +13,8 @@ const tg_tensor *tc_answers(tg_tape *tape, tg_tensor *logits)
     if (!answers) tc_fail("%s", tg_tape_error(tape));
     for (int64_t i = 0; answers && i < answers->size; i++) {
         if (!isnan(answers->data[i])) continue;
-        tc_fail("the model's answers are not numbers: its weights are too large, or not numbers themselves");
+        tc_fail("the model's answers are not numbers: its weights are too large, or not numbers "
+                "themselves");
         return NULL;
     }
     return answers;
@@ -27,7 +28,8 @@ static bool fill(float *result, tg_tape *tape, const tc_model *model, tc_batches
         const tg_tensor *answer = tc_answers(tape, tc_model_forward(tape, model, batch, NULL));
         if (!answer) return false;
         for (int32_t b = 0; b < batch->rows; b++) {
-            memcpy(result + (size_t)batch->index[b] * C, answer->data + (size_t)b * C, C * sizeof *result);
+            memcpy(result + (size_t)batch->index[b] * C, answer->data + (size_t)b * C,
+                   C * sizeof *result);
         }
         tg_tape_reset(tape);
     }
@@ -38,7 +40,8 @@ float *tc_log_probabilities(const tc_model *model, tc_part part)
 {
     tc_batches batches;
     if (!tc_batches_init(&batches, part, BATCH)) return NULL;
-    float *result = tc_allocate(NULL, (size_t)part.count, (size_t)model->labels.count * sizeof *result);
+    float *result = tc_allocate(NULL, (size_t)part.count,
+                                (size_t)model->labels.count * sizeof *result);
     tg_tape *tape = tg_tape_new(0);
     tg_tape_set_training(tape, false);
     tg_tape_set_recording(tape, false);
@@ -76,7 +79,8 @@ bool tc_score_part(tc_score *score, const tc_model *model, tc_part part)
         score->right += best == label;
         score->confusion[(size_t)label * (size_t)C + (size_t)best]++;
     }
-    if (good && !isfinite(score->loss)) good = tc_fail("the model's answers are not finite numbers");
+    if (good && !isfinite(score->loss))
+        good = tc_fail("the model's answers are not finite numbers");
     tc_free(answers);
     if (!good) tc_score_free(score);
     return good;

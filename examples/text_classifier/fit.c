@@ -15,7 +15,8 @@
 enum { AVERAGE_EVERY = 16, NORMS_EVERY = 16 };
 
 const char *const tc_class_weight_names[] = {"none", "balanced", NULL};
-const char *const tc_layer_names[TC_LAYERS] = {"embedding", "encoder", "attention", "bag", "classify"};
+const char *const tc_layer_names[TC_LAYERS] = {"embedding", "encoder", "attention", "bag",
+                                               "classify"};
 
 static volatile sig_atomic_t interrupted; /* this process; all of them stop together */
 
@@ -30,7 +31,8 @@ static const int signals[] = {SIGINT, SIGTERM};
 
 static void catch_interrupt(struct sigaction before[2])
 {
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = on_interrupt,
+                               .sa_flags = SA_RESTART | (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
     interrupted = 0;
     for (int i = 0; i < 2; i++) sigaction(signals[i], &action, &before[i]);
@@ -46,10 +48,10 @@ typedef struct training {
     tg_real *class_weights;  /* [C], or NULL */
     tg_random order, hiding; /* what the epochs' orders and the hidden words are drawn from */
     tc_progress at;
-    int64_t epoch_order;     /* the counter of `order` before the epoch's was drawn */
-    double saved;            /* when the last checkpoint was written */
-    bool terminal;           /* standard error is one: show progress */
-    bool stopped;            /* after Ctrl-C */
+    int64_t epoch_order; /* the counter of `order` before the epoch's was drawn */
+    double saved;        /* when the last checkpoint was written */
+    bool terminal;       /* standard error is one: show progress */
+    bool stopped;        /* after Ctrl-C */
 } training;
 
 /* ---- what is kept beside the weights ---- */
@@ -76,16 +78,19 @@ static bool move_weights(tg_params *params, const char *name, move what, tg_real
 /* The mean over all steps at first; then older ones count less and less. */
 static bool average(training *t)
 {
-    const int64_t wanted = t->schedule->average / AVERAGE_EVERY, taken = t->at.steps / AVERAGE_EVERY;
+    const int64_t wanted = t->schedule->average / AVERAGE_EVERY,
+                  taken = t->at.steps / AVERAGE_EVERY;
     if (!t->schedule->average || t->at.steps % AVERAGE_EVERY) return true;
-    return move_weights(t->model->params, TC_MEAN, AVERAGE, (tg_real)(1.0 / (double)(taken < wanted || !wanted ? taken : wanted)));
+    return move_weights(t->model->params, TC_MEAN, AVERAGE,
+                        (tg_real)(1.0 / (double)(taken < wanted || !wanted ? taken : wanted)));
 }
 
 /* Writes the checkpoint, if there is one and its time has come or `now` is. Without room for it training goes on all the same. */
 static void keep_checkpoint(training *t, bool now)
 {
     const double time = tc_seconds_now();
-    if (!t->schedule->checkpoint || tc_rank || (!now && time - t->saved < t->schedule->every)) return;
+    if (!t->schedule->checkpoint || tc_rank || (!now && time - t->saved < t->schedule->every))
+        return;
     t->saved = time;
     t->at.order = t->epoch_order;
     t->at.hiding = (int64_t)t->hiding.counter;
@@ -99,11 +104,12 @@ static bool resume(training *t)
     if (!t->schedule->resume) return true;
     if (!tc_checkpoint_load(t->model, &t->at, t->schedule, t->batches.count, &found)) return false;
     if (!found) {
-        fprintf(stderr, "textclf: %s is not there: training starts from its beginning\n", t->schedule->checkpoint);
+        fprintf(stderr, "textclf: %s is not there: training starts from its beginning\n",
+                t->schedule->checkpoint);
         return true;
     }
-    fprintf(stderr, "textclf: %s: training goes on in epoch %lld, after step %lld\n", t->schedule->checkpoint,
-            (long long)t->at.epoch, (long long)t->at.steps);
+    fprintf(stderr, "textclf: %s: training goes on in epoch %lld, after step %lld\n",
+            t->schedule->checkpoint, (long long)t->at.epoch, (long long)t->at.steps);
     t->order.counter = (uint64_t)t->at.order;
     t->hiding.counter = (uint64_t)t->at.hiding;
     tg_tape_random(t->tape)->counter = (uint64_t)t->at.dropping;
@@ -116,8 +122,8 @@ static void hide_words(tc_batch *batch, const tc_schedule *schedule, tg_random *
 {
     for (int64_t i = 0; i < (int64_t)batch->rows * batch->time; i++) {
         const double often = batch->tokens[i] >= schedule->rare ? 0.5 : schedule->word_dropout;
-        const bool word = batch->tokens[i] != TC_PADDING && often > 0;
-        if (word && tg_random_uniform(random) < often) batch->tokens[i] = TC_UNKNOWN;
+        const bool word = batch->tokens[i] != EX_PADDING && often > 0;
+        if (word && tg_random_uniform(random) < often) batch->tokens[i] = EX_UNKNOWN;
     }
 }
 
@@ -157,16 +163,18 @@ static bool step(training *t, tc_batch *batch)
     tc_model_prepare(t->model, batch);
     tc_batch mine = *batch;
     const double share = tc_ranks_share(&mine, t->class_weights);
-    if (tc_ranks > 1) tg_tape_random(t->tape)->counter = (uint64_t)t->at.steps << 40; /* a checkpoint has one for all processes */
+    if (tc_ranks > 1)
+        tg_tape_random(t->tape)->counter = (uint64_t)t->at.steps
+                                           << 40; /* a checkpoint has one for all processes */
     tg_tensor *logits = tc_model_forward(t->tape, t->model, &mine, NULL);
-    tg_tensor *loss = tg_cross_entropy_weighted(t->tape, logits, tg_ints_1d(mine.labels, mine.rows), t->class_weights,
-                                                t->schedule->smoothing);
+    tg_tensor *loss = tg_cross_entropy_weighted(t->tape, logits, tg_ints_1d(mine.labels, mine.rows),
+                                                t->class_weights, t->schedule->smoothing);
     double mean = tg_backward(t->tape, loss) ? tg_item(loss) : 0;
     t->stopped = interrupted;
     if (!tg_tape_error(t->tape) && !tc_ranks_add(params, share, &mean, &t->stopped)) return false;
     if (t->schedule->norms && (t->at.place - 1) % NORMS_EVERY == 0) look_at_gradients(t);
     tg_clip_grad_norm(params, 5);
-    t->adam.rate = tg_rate_warmup(t->schedule->rate, t->at.steps++, t->schedule->warmup);
+    t->adam.lr = tg_lr_warmup(t->schedule->rate, t->at.steps++, t->schedule->warmup);
     tg_adam_step(&t->adam, params);
 
     const char *error = tg_tape_error(t->tape);
@@ -175,7 +183,8 @@ static bool step(training *t, tc_batch *batch)
     t->at.loss += mean * batch->rows;
     for (int32_t b = 0; b < batch->rows; b++) t->at.tokens += batch->lengths[b];
     tg_tape_reset(t->tape);
-    if (!isfinite(t->at.loss)) return tc_fail("training stops: the loss is not a finite number; try a smaller --rate");
+    if (!isfinite(t->at.loss))
+        return tc_fail("training stops: the loss is not a finite number; try a smaller --rate");
     return average(t);
 }
 
@@ -189,8 +198,9 @@ static void show_progress(const training *t)
     struct winsize window = {.ws_col = 80};
     char line[200];
     ioctl(STDERR_FILENO, TIOCGWINSZ, &window);
-    snprintf(line, sizeof line, "epoch %lld [%.*s%*s] %3.0f %%  %.0f tokens/s  %.0f s left", (long long)t->at.epoch, full, bar,
-             width - full, "", 100 * done, (double)t->at.tokens / t->at.seconds, t->at.seconds / done - t->at.seconds);
+    snprintf(line, sizeof line, "epoch %lld [%.*s%*s] %3.0f %%  %.0f tokens/s  %.0f s left",
+             (long long)t->at.epoch, full, bar, width - full, "", 100 * done,
+             (double)t->at.tokens / t->at.seconds, t->at.seconds / done - t->at.seconds);
     fprintf(stderr, "\r\033[K%.*s", window.ws_col > 1 ? window.ws_col - 1 : 79, line);
 }
 
@@ -216,7 +226,8 @@ static void print_epoch(const training *t, const tc_epoch *epoch, bool better)
     if (t->schedule->quiet) return;
     printf("%5lld  %10.4f", (long long)t->at.epoch, epoch->train_loss);
     if (t->valid.count) printf("  %10.4f  %8.4f", epoch->valid_loss, epoch->accuracy);
-    printf("  %7.2f  %8.0f%s\n", t->at.seconds, t->at.seconds > 0 ? (double)t->at.tokens / t->at.seconds : 0.0,
+    printf("  %7.2f  %8.0f%s\n", t->at.seconds,
+           t->at.seconds > 0 ? (double)t->at.tokens / t->at.seconds : 0.0,
            better && t->valid.count ? "  *" : "");
     fflush(stdout);
 }
@@ -233,7 +244,8 @@ static bool finish_epoch(training *t)
     if (t->valid.count && !tc_score_part(&score, t->model, t->valid)) return false;
     tc_epoch epoch = {.train_loss = at->loss / t->batches.part.count, .valid_loss = score.loss};
     if (t->valid.count) epoch.accuracy = tc_accuracy(&score);
-    for (int l = 0; at->looks && l < TC_LAYERS; l++) epoch.norms[l] = at->norms[l] / (double)at->looks;
+    for (int l = 0; at->looks && l < TC_LAYERS; l++)
+        epoch.norms[l] = at->norms[l] / (double)at->looks;
     tc_score_free(&score);
 
     const bool better = !at->best_epoch || !t->valid.count || epoch.accuracy > at->best_accuracy ||
@@ -257,10 +269,13 @@ static bool finish_epoch(training *t)
 static bool run_epochs(training *t)
 {
     const tc_schedule *schedule = t->schedule;
-    if (!schedule->quiet) printf("epoch  train loss%s  seconds  tokens/s\n", t->valid.count ? "  valid loss  accuracy" : "");
+    if (!schedule->quiet)
+        printf("epoch  train loss%s  seconds  tokens/s\n",
+               t->valid.count ? "  valid loss  accuracy" : "");
     while (t->at.epoch <= schedule->epochs) {
         if (schedule->patience && t->at.epoch - 1 - t->at.best_epoch >= schedule->patience) {
-            if (!schedule->quiet) printf("no better epoch in %lld: training ends\n", (long long)schedule->patience);
+            if (!schedule->quiet)
+                printf("no better epoch in %lld: training ends\n", (long long)schedule->patience);
             return true;
         }
         if (!run_epoch(t)) return false;
@@ -274,35 +289,42 @@ static bool run_epochs(training *t)
 static bool begin(training *t, tc_part train)
 {
     const tc_schedule *schedule = t->schedule;
-    if (schedule->class_weight == TC_BALANCED && !(t->class_weights = balance(train, t->model->labels.count))) return false;
+    if (schedule->class_weight == TC_BALANCED &&
+        !(t->class_weights = balance(train, t->model->labels.count)))
+        return false;
     t->at.history = tc_allocate(NULL, (size_t)schedule->epochs, sizeof *t->at.history);
-    if (!t->at.history || !tc_batches_init(&t->batches, train, (int32_t)schedule->batch)) return false;
+    if (!t->at.history || !tc_batches_init(&t->batches, train, (int32_t)schedule->batch))
+        return false;
     tg_params_no_decay(t->model->params, "embedding");
     tg_params_no_decay(t->model->params, "bag");
-    t->tape = tg_tape_new((uint64_t)schedule->seed + ((uint64_t)tc_rank << 32)); /* dropout differs from process to process */
+    t->tape = tg_tape_new((uint64_t)schedule->seed +
+                          ((uint64_t)tc_rank << 32)); /* dropout differs from process to process */
     if (!t->tape) return tc_fail("%s", tg_tape_error(NULL));
     t->saved = tc_seconds_now();
     return tc_model_defer(t->model) && resume(t);
 }
 
-bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *schedule, tc_outcome *outcome)
+bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *schedule,
+            tc_outcome *outcome)
 {
     training t = {
         .model = model,
         .valid = valid,
         .schedule = schedule,
-        .adam = schedule->decay > 0 ? tg_adamw_default(schedule->rate) : tg_adam_default(schedule->rate),
+        .adam = schedule->decay > 0 ? tg_adamw_default(schedule->rate)
+                                    : tg_adam_default(schedule->rate),
         .order = tg_random_new((uint64_t)schedule->seed, "order of the rows"),
         .hiding = tg_random_new((uint64_t)schedule->seed, "hidden words"),
         .at = {.epoch = 1},
         .terminal = isatty(STDERR_FILENO),
     };
-    t.adam.decay = schedule->decay;
+    t.adam.weight_decay = schedule->decay;
     struct sigaction before[2];
     catch_interrupt(before);
     bool good = begin(&t, train) && run_epochs(&t);
     if (good && t.at.best_epoch) good = move_weights(model->params, TC_BEST, RESTORE, 0);
-    *outcome = (tc_outcome){t.at.best_epoch, t.at.best_accuracy, t.stopped, t.at.history, t.at.epoch - 1};
+    *outcome = (tc_outcome){t.at.best_epoch, t.at.best_accuracy, t.stopped, t.at.history,
+                            t.at.epoch - 1};
     for (int i = 0; i < 2; i++) sigaction(signals[i], &before[i], NULL);
     tg_tape_free(t.tape);
     tc_batches_free(&t.batches);

@@ -13,20 +13,24 @@ typedef struct tc_schedule {
     int64_t epochs, patience; /* patience 0: none */
     int64_t batch;
     double rate;
-    int64_t warmup;       /* steps in which the rate rises to its height */
-    double decay;         /* AdamW's, of all weights but the words' vectors */
-    double smoothing;     /* of the labels */
-    int class_weight;     /* TC_EVEN or TC_BALANCED */
-    double word_dropout;  /* how often a word is shown as unknown */
-    int64_t average;      /* what is measured and kept is the mean of the weights over about as many steps; 0: the weights */
-    int32_t rare; /* words from this id on occur once: half of the time they are shown as unknown, so that there is
+    int64_t warmup;      /* steps in which the rate rises to its height */
+    double decay;        /* AdamW's, of all weights but the words' vectors */
+    double smoothing;    /* of the labels */
+    int class_weight;    /* TC_EVEN or TC_BALANCED */
+    double word_dropout; /* how often a word is shown as unknown */
+    int64_t
+        average; /* what is measured and kept is the mean of the weights over about as many steps; 0: the weights */
+    int32_t
+        rare; /* words from this id on occur once: half of the time they are shown as unknown, so that there is
                      something to learn about unknown words */
-    bool quiet;   /* no line an epoch */
-    bool norms;   /* of the gradients, for the history */
-    const char *checkpoint; /* a file that holds the training under way, or NULL; it is gone once the training has ended */
-    double every;           /* seconds from one checkpoint to the next */
-    bool resume;            /* goes on where the checkpoint stands */
-    const char *plan;       /* all else that the weights depend on, as a JSON object of strings: a checkpoint of another is refused */
+    bool quiet; /* no line an epoch */
+    bool norms; /* of the gradients, for the history */
+    const char *
+        checkpoint; /* a file that holds the training under way, or NULL; it is gone once the training has ended */
+    double every; /* seconds from one checkpoint to the next */
+    bool resume;  /* goes on where the checkpoint stands */
+    const char *
+        plan; /* all else that the weights depend on, as a JSON object of strings: a checkpoint of another is refused */
 } tc_schedule;
 
 enum { TC_LAYERS = 5 };
@@ -43,13 +47,14 @@ typedef struct tc_outcome {
     double accuracy;    /* its, on the validation part */
     bool interrupted;
     tc_epoch *history;
-    int64_t epochs;     /* in the history */
+    int64_t epochs; /* in the history */
 } tc_outcome;
 
 /* Trains on one part and prints a line an epoch. The model ends with the weights of the epoch that was best on `valid`
  * (accuracy, then loss), or, where that is empty, of the last one. Ctrl-C ends it after the step that is under way. False
  * after tc_fail. */
-bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *schedule, tc_outcome *outcome);
+bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *schedule,
+            tc_outcome *outcome);
 
 void tc_outcome_free(tc_outcome *outcome);
 

@@ -28,23 +28,30 @@ static const tc_field *cell(const sample *s, int32_t row, int32_t column)
 static const struct candidate {
     tc_format format;
     char delimiter;
-} candidates[] = {{TC_FASTTEXT, 0}, {TC_TSV, '\t'}, {TC_CSV, ','}, {TC_CSV, ';'}, {TC_CSV, '|'}, {TC_CSV, '\t'}};
+} candidates[] = {{TC_FASTTEXT, 0}, {TC_TSV, '\t'}, {TC_CSV, ','},
+                  {TC_CSV, ';'},    {TC_CSV, '|'},  {TC_CSV, '\t'}};
 
 tc_scan tc_layout_scan(const tc_layout *layout, const char *bytes, size_t size)
 {
-    return (tc_scan){.format = layout->format, .delimiter = layout->delimiter, .at = bytes, .stop = bytes + size, .line = 1};
+    return (tc_scan){.format = layout->format,
+                     .delimiter = layout->delimiter,
+                     .at = bytes,
+                     .stop = bytes + size,
+                     .line = 1};
 }
 
 /* The part of the sample that reads well as this: with a label, or with as many columns as the first record. */
 static double share(const struct candidate *c, const char *bytes, size_t size)
 {
-    tc_scan scan = tc_layout_scan(&(tc_layout){.format = c->format, .delimiter = c->delimiter}, bytes, size);
+    tc_scan scan = tc_layout_scan(&(tc_layout){.format = c->format, .delimiter = c->delimiter},
+                                  bytes, size);
     int32_t records = 0, first = 0;
     double good = 0;
     while (records < SAMPLE && tc_scan_next(&scan)) {
         if (!records++) first = scan.count;
         if (c->format == TC_FASTTEXT) good += scan.labels > 0;
-        else good += scan.count >= 2 && (scan.count == first || (c->format == TC_TSV && first >= 2));
+        else
+            good += scan.count >= 2 && (scan.count == first || (c->format == TC_TSV && first >= 2));
     }
     if (scan.wrong) { /* there are quotes, if not good ones: that is said when the rows are read */
         records++;
@@ -78,12 +85,14 @@ static bool find_format(tc_layout *layout, const char *bytes, size_t size, const
         return true;
     }
     if (layout->format >= TC_FASTTEXT) {
-        return tc_fail("--delimiter: --format %s has none, leave one of them out", tc_format_names[layout->format]);
+        return tc_fail("--delimiter: --format %s has none, leave one of them out",
+                       tc_format_names[layout->format]);
     }
     bool tab = !strcmp(asked->delimiter, "tab") || !strcmp(asked->delimiter, "\\t");
     layout->delimiter = tab ? '\t' : asked->delimiter[0];
     if (!tab && (asked->delimiter[1] || strchr("\"\n\r", layout->delimiter))) {
-        return tc_fail("--delimiter %s: it takes one ASCII character, or the word tab", asked->delimiter);
+        return tc_fail("--delimiter %s: it takes one ASCII character, or the word tab",
+                       asked->delimiter);
     }
     if (layout->format == TC_AUTO) layout->format = layout->delimiter == '\t' ? TC_TSV : TC_CSV;
     return true;
@@ -138,7 +147,8 @@ static bool take_sample(sample *s, const tc_layout *layout, const char *bytes, s
             if (!s->cells) break;
         }
         if (scan.count != s->columns) continue;
-        memcpy(&s->cells[(size_t)s->rows++ * (size_t)s->columns], scan.fields, (size_t)s->columns * sizeof *s->cells);
+        memcpy(&s->cells[(size_t)s->rows++ * (size_t)s->columns], scan.fields,
+               (size_t)s->columns * sizeof *s->cells);
     }
     tc_scan_free(&scan);
     s->measured = tc_allocate(NULL, (size_t)s->columns, sizeof *s->measured);
@@ -150,11 +160,15 @@ static bool take_sample(sample *s, const tc_layout *layout, const char *bytes, s
 
 /* ---- names ---- */
 
-static const char *const label_names[] = {"label", "labels", "class", "category", "sentiment", "target", "polarity", "stars",
-    "rating", "score", "topic", "intent", "tag", "标签", "类别", "分类", NULL};
-static const char *const text_names[] = {"text", "review", "sentence", "content", "comment", "message", "tweet", "title",
-    "headline", "summary", "description", "body", "document", "question", "phrase", "utterance", "文本", "评论", "内容", "标题",
-    NULL};
+static const char *const label_names[] = {"label",  "labels",   "class", "category", "sentiment",
+                                          "target", "polarity", "stars", "rating",   "score",
+                                          "topic",  "intent",   "tag",   "标签",     "类别",
+                                          "分类",   NULL};
+static const char *const text_names[] = {"text",        "review", "sentence", "content",  "comment",
+                                         "message",     "tweet",  "title",    "headline", "summary",
+                                         "description", "body",   "document", "question", "phrase",
+                                         "utterance",   "文本",   "评论",     "内容",     "标题",
+                                         NULL};
 
 /* Blanks around it and case (of ASCII) do not count. */
 static bool is_named(const tc_field *field, const char *name, size_t length)
@@ -190,16 +204,19 @@ static void append_name(char *text, size_t size, const sample *s, int32_t column
 }
 
 /* Finds the column that the first `length` bytes of `asked` name or number. A name means that there is a header. */
-static bool find_column(int32_t *column, tc_layout *layout, const sample *s, const char *option, const char *asked,
-                        size_t length, int header)
+static bool find_column(int32_t *column, tc_layout *layout, const sample *s, const char *option,
+                        const char *asked, size_t length, int header)
 {
     char there[300] = "";
     bool number = strspn(asked, "0123456789") >= length;
     long value = number ? strtol(asked, NULL, 10) : 0;
-    *column = number && value <= s->columns ? (int32_t)value - 1 : number ? -1 : find_name(s, asked, length);
+    *column = number && value <= s->columns ? (int32_t)value - 1
+              : number                      ? -1
+                                            : find_name(s, asked, length);
     if (!number && header == TC_HEADER_NO) {
-        return tc_fail("%s: --%s %.*s: with --header no columns have no names, give a number from 1 to %d", s->name, option,
-                       (int)length, asked, s->columns);
+        return tc_fail(
+            "%s: --%s %.*s: with --header no columns have no names, give a number from 1 to %d",
+            s->name, option, (int)length, asked, s->columns);
     }
     if (*column >= 0) {
         layout->header = layout->header || !number;
@@ -209,8 +226,8 @@ static bool find_column(int32_t *column, tc_layout *layout, const sample *s, con
         tc_append(there, sizeof there, "%s%d ", c ? ", " : "", c + 1);
         append_name(there, sizeof there, s, c);
     }
-    return tc_fail("%s: --%s %.*s: there is no such column; the first row has %s%s", s->name, option, (int)length, asked, there,
-                   s->columns > 8 ? " .." : "");
+    return tc_fail("%s: --%s %.*s: there is no such column; the first row has %s%s", s->name,
+                   option, (int)length, asked, there, s->columns > 8 ? " .." : "");
 }
 
 /* ---- header and columns ---- */
@@ -230,12 +247,16 @@ static bool find_asked(tc_layout *layout, const sample *s, const tc_reading *ask
     for (const char *next = asked->text, *end; next; next = *end ? end + 1 : NULL) {
         int32_t column;
         end = next + strcspn(next, ",");
-        if (!find_column(&column, layout, s, "text", next, (size_t)(end - next), asked->header)) return false;
-        if (is_text(layout, column)) return tc_fail("--text %s: it names column %d twice", asked->text, column + 1);
-        if (layout->text_count == TC_MOST_TEXTS) return tc_fail("--text %s: it takes at most %d", asked->text, TC_MOST_TEXTS);
+        if (!find_column(&column, layout, s, "text", next, (size_t)(end - next), asked->header))
+            return false;
+        if (is_text(layout, column))
+            return tc_fail("--text %s: it names column %d twice", asked->text, column + 1);
+        if (layout->text_count == TC_MOST_TEXTS)
+            return tc_fail("--text %s: it takes at most %d", asked->text, TC_MOST_TEXTS);
         layout->texts[layout->text_count++] = column;
     }
-    return !asked->label || find_column(&layout->label, layout, s, "label", asked->label, strlen(asked->label), asked->header);
+    return !asked->label || find_column(&layout->label, layout, s, "label", asked->label,
+                                        strlen(asked->label), asked->header);
 }
 
 /* The first row has a known name in it that is no value of the rows below. */
@@ -243,7 +264,8 @@ static bool has_known_name(const sample *s)
 {
     for (int32_t c = 0; c < s->columns; c++) {
         const tc_field *f = cell(s, 0, c);
-        if (!s->measured[c].again && (is_known(f, label_names) || is_known(f, text_names))) return true;
+        if (!s->measured[c].again && (is_known(f, label_names) || is_known(f, text_names)))
+            return true;
     }
     return false;
 }
@@ -251,7 +273,9 @@ static bool has_known_name(const sample *s)
 /* The first row reads like names, and its label never occurs again while every other does: in a sample that can tell. */
 static bool has_strange_label(const sample *s, int32_t label)
 {
-    if (s->rows < 10 || s->measured[label].again || s->measured[label].once > 1 || !cell(s, 0, label)->length) return false;
+    if (s->rows < 10 || s->measured[label].again || s->measured[label].once > 1 ||
+        !cell(s, 0, label)->length)
+        return false;
     for (int32_t c = 0; c < s->columns; c++) {
         const tc_field *f = cell(s, 0, c);
         if (f->length > 32 || memchr(f->start, ' ', f->length)) return false;
@@ -270,13 +294,15 @@ static int32_t guess_label(const tc_layout *layout, const sample *s)
         if (c >= 0 && !is_text(layout, c)) return c;
     }
     for (int32_t c = 0; c < s->columns; c++) {
-        if (!is_text(layout, c) && (best < 0 || !proof || 2 * s->measured[c].filled > rows)) best = c;
+        if (!is_text(layout, c) && (best < 0 || !proof || 2 * s->measured[c].filled > rows))
+            best = c;
     }
     if (best < 0) return 0; /* all are texts, which is found out */
     bool telling = proof && 2 * s->measured[best].values > rows;
     for (int32_t c = 0; telling && c < s->columns; c++) {
         const facts *m = &s->measured[c];
-        if (!is_text(layout, c) && 2 * m->filled > rows && m->values < s->measured[best].values) best = c;
+        if (!is_text(layout, c) && 2 * m->filled > rows && m->values < s->measured[best].values)
+            best = c;
     }
     return best;
 }
@@ -292,7 +318,8 @@ static void guess_texts(tc_layout *layout, const sample *s)
         if (s->measured[c].bytes > s->measured[longest].bytes) longest = c;
     }
     for (int32_t c = 0; c < s->columns && layout->text_count < TC_MOST_TEXTS; c++) {
-        bool text = named ? is_known(cell(s, 0, c), text_names) : c == longest || 2 * s->measured[c].words > s->rows;
+        bool text = named ? is_known(cell(s, 0, c), text_names)
+                          : c == longest || 2 * s->measured[c].words > s->rows;
         if (text && c != layout->label) layout->texts[layout->text_count++] = c;
     }
 }
@@ -300,9 +327,13 @@ static void guess_texts(tc_layout *layout, const sample *s)
 static bool find_columns(tc_layout *layout, const sample *s, const tc_reading *asked)
 {
     layout->columns = s->columns;
-    if (!s->rows || (s->columns == 1 && layout->format == TC_TSV && !asked->text && !asked->label)) return true;
-    if (s->columns == 1) return tc_fail("%s:1: there is one column, and a text and a label are needed: --delimiter or --format "
-                                        "says how it is written", s->name);
+    if (!s->rows || (s->columns == 1 && layout->format == TC_TSV && !asked->text && !asked->label))
+        return true;
+    if (s->columns == 1)
+        return tc_fail(
+            "%s:1: there is one column, and a text and a label are needed: --delimiter or --format "
+            "says how it is written",
+            s->name);
     if (!find_asked(layout, s, asked)) return false;
     bool automatic = asked->header == TC_HEADER_AUTO && !layout->header;
     if (automatic) layout->header = has_known_name(s);
@@ -310,8 +341,9 @@ static bool find_columns(tc_layout *layout, const sample *s, const tc_reading *a
     if (automatic && !layout->header) layout->header = has_strange_label(s, layout->label);
     if (!layout->text_count) guess_texts(layout, s);
     return !is_text(layout, layout->label) ||
-           tc_fail("%s: column %d is asked for as text and is the label too: a model would read the answer", s->name,
-                   layout->label + 1);
+           tc_fail("%s: column %d is asked for as text and is the label too: a model would read "
+                   "the answer",
+                   s->name, layout->label + 1);
 }
 
 /* ---- all together ---- */
@@ -331,7 +363,7 @@ static void describe(tc_layout *layout, const sample *s)
     if (layout->delimiter == '\t' && !plain) tc_append(about, size, " split by tabs");
     else if (!plain) tc_append(about, size, " split by \"%c\"", layout->delimiter);
     tc_append(about, size, " %s a header, text is column%s ", layout->header ? "with" : "without",
-           layout->text_count > 1 ? "s" : "");
+              layout->text_count > 1 ? "s" : "");
     for (int32_t i = 0; i < layout->text_count; i++) {
         tc_append(about, size, "%s", !i ? "" : i + 1 < layout->text_count ? ", " : " and ");
         append_column(layout, s, layout->texts[i]);
@@ -349,18 +381,21 @@ static void set_line_format(tc_layout *layout, bool header)
         [TC_LABEL_TEXT] = "lines of a label and a text",
         [TC_TEXT_LABEL] = "lines of a text and a label",
     };
-    *layout = (tc_layout){.format = layout->format, .header = header, .columns = 2, .text_count = 1, .label = 1};
-    tc_append(layout->about, sizeof layout->about, "%s%s", about[layout->format], header ? ", below a header" : "");
+    *layout = (tc_layout){
+        .format = layout->format, .header = header, .columns = 2, .text_count = 1, .label = 1};
+    tc_append(layout->about, sizeof layout->about, "%s%s", about[layout->format],
+              header ? ", below a header" : "");
 }
 
-bool tc_layout_find(tc_layout *layout, const char *name, const char *bytes, size_t size, const tc_reading *asked)
+bool tc_layout_find(tc_layout *layout, const char *name, const char *bytes, size_t size,
+                    const tc_reading *asked)
 {
     *layout = (tc_layout){.format = TC_AUTO};
     if (!find_format(layout, bytes, size, asked)) return false;
     if (layout->format >= TC_FASTTEXT) {
         if (asked->text || asked->label) {
-            return tc_fail("%s: --text and --label choose columns, and there are none in %s lines", name,
-                           tc_format_names[layout->format]);
+            return tc_fail("%s: --text and --label choose columns, and there are none in %s lines",
+                           name, tc_format_names[layout->format]);
         }
         set_line_format(layout, asked->header == TC_HEADER_YES);
         return true;
@@ -368,8 +403,10 @@ bool tc_layout_find(tc_layout *layout, const char *name, const char *bytes, size
     sample s = {.name = name};
     bool good = take_sample(&s, layout, bytes, size) && find_columns(layout, &s, asked);
     /* Of plain TSV nothing is asked but one tab, so that a text may hold others. */
-    bool plain = layout->format == TC_TSV && layout->delimiter == '\t' && !layout->header && !asked->text && !asked->label;
-    if (good && plain && (s.columns < 2 || layout->label == s.columns - 1)) set_line_format(layout, false);
+    bool plain = layout->format == TC_TSV && layout->delimiter == '\t' && !layout->header &&
+                 !asked->text && !asked->label;
+    if (good && plain && (s.columns < 2 || layout->label == s.columns - 1))
+        set_line_format(layout, false);
     else if (good) describe(layout, &s);
     tc_free(s.cells);
     tc_free(s.measured);

@@ -9,15 +9,16 @@ enum { TC_MOST_TEXTS = 16 };
 
 typedef struct tc_layout {
     tc_format format;
-    char delimiter;        /* as a scan takes it */
+    char delimiter; /* as a scan takes it */
     bool header;
-    int32_t columns;       /* of every record */
+    int32_t columns;                                 /* of every record */
     int32_t texts[TC_MOST_TEXTS], text_count, label; /* columns, from 0 */
-    char about[400];       /* all this in words */
+    char about[400];                                 /* all this in words */
 } tc_layout;
 
 /* bytes[size] is '\n'. False after tc_fail, which names the file: what is asked for is not there, or goes not together. */
-bool tc_layout_find(tc_layout *layout, const char *name, const char *bytes, size_t size, const tc_reading *asked);
+bool tc_layout_find(tc_layout *layout, const char *name, const char *bytes, size_t size,
+                    const tc_reading *asked);
 
 /* A scan that starts at the first record, the header where there is one. */
 tc_scan tc_layout_scan(const tc_layout *layout, const char *bytes, size_t size);

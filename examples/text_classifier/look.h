@@ -6,19 +6,19 @@
 
 /* Start with {0}; tc_seen_free works at any time after that. */
 typedef struct tc_seen {
-    const char *text;        /* the caller's */
-    const tc_names *labels;  /* the model's */
-    int32_t best;            /* the likeliest of them */
-    double *probabilities;   /* by label */
-    double log_odds;         /* of the best, see tc_log_odds */
-    int32_t count;           /* of the words */
-    tc_tokens tokens;        /* [count], their places in the text */
-    const int32_t *ids;      /* [count] */
-    double *weights;         /* [count], their sum is 1; NULL of a model without attention */
-    double *gradient;        /* [count] or NULL, see tc_see */
-    tc_data data;            /* one row */
+    const char *text;       /* the caller's */
+    const tc_names *labels; /* the model's */
+    int32_t best;           /* the likeliest of them */
+    double *probabilities;  /* by label */
+    double log_odds;        /* of the best, see tc_log_odds */
+    int32_t count;          /* of the words */
+    tc_tokens tokens;       /* [count], their places in the text */
+    const int32_t *ids;     /* [count] */
+    double *weights;        /* [count], their sum is 1; NULL of a model without attention */
+    double *gradient;       /* [count] or NULL, see tc_see */
+    tc_data data;           /* one row */
     tc_batches batches;
-    tc_batch *batch;         /* of it */
+    tc_batch *batch; /* of it */
 } tc_seen;
 
 /* The answer to a text and, where the model has attention, each word's weight, the mean over the heads. With `gradient`

@@ -6,8 +6,8 @@
 
 /* Start with {0}; tc_material_free works at any time after that. */
 typedef struct tc_material {
-    tc_options options;          /* as they were given, and what they leave open decided */
-    tc_data train, valid, test;  /* valid and test may be empty */
+    tc_options options;         /* as they were given, and what they leave open decided */
+    tc_data train, valid, test; /* valid and test may be empty */
     tc_part train_part, valid_part, test_part;
     tc_model model;
 } tc_material;

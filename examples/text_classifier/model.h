@@ -6,24 +6,42 @@
 
 /* Of embedding and hidden; of `longest`; of the bag's runs and buckets; of dropout. */
 #define TC_MOST_DROPOUT 0.99
-enum { TC_MOST_WIDTH = 4096, TC_MOST_LENGTH = 100000, TC_MOST_RUN = 5, TC_MOST_BUCKETS = 100000000 };
+enum {
+    TC_MOST_WIDTH = 4096,
+    TC_MOST_LENGTH = 100000,
+    TC_MOST_RUN = 5,
+    TC_MOST_BUCKETS = 100000000
+};
 
 /* What reads the words' vectors, [B, T, E] -> [B, T, D]. */
-typedef enum tc_encoder { TC_LSTM, TC_BILSTM, TC_TRANSFORMER, TC_NO_ENCODER, TC_ENCODERS } tc_encoder;
+typedef enum tc_encoder {
+    TC_LSTM,
+    TC_BILSTM,
+    TC_TRANSFORMER,
+    TC_NO_ENCODER,
+    TC_ENCODERS
+} tc_encoder;
 extern const char *const tc_encoder_names[TC_ENCODERS + 1]; /* NULL at the end */
 
 /* What makes one vector of them, [B, T, D] -> [B, D]: the first six are the library's scores, in its order. Without attention
  * it is the LSTM's last state, or the mean where there is no LSTM. */
-typedef enum tc_attention { TC_ADDITIVE = TG_SCORE_ADDITIVE, TC_MULTIHEAD = 6, TC_NO_ATTENTION, TC_ATTENTIONS } tc_attention;
+typedef enum tc_attention {
+    TC_ADDITIVE = TG_SCORE_ADDITIVE,
+    TC_MULTIHEAD = 6,
+    TC_NO_ATTENTION,
+    TC_ATTENTIONS
+} tc_attention;
 extern const char *const tc_attention_names[TC_ATTENTIONS + 1];
 
 typedef struct tc_settings {
-    int64_t embedding, hidden; /* E; H of each direction of an LSTM, and half of a transformer's feed-forward part */
-    int encoder, attention;    /* of tc_encoder and tc_attention */
+    int64_t embedding,
+        hidden; /* E; H of each direction of an LSTM, and half of a transformer's feed-forward part */
+    int encoder, attention; /* of tc_encoder and tc_attention */
     double dropout;
-    int64_t longest;           /* tokens of a text; the rest is cut */
-    int64_t ngrams, buckets;   /* words of the longest run in the bag beside the attention, 0: no bag; and where runs go */
-    bool max_pool;             /* the largest of each feature over time, beside the attention */
+    int64_t longest; /* tokens of a text; the rest is cut */
+    int64_t ngrams,
+        buckets; /* words of the longest run in the bag beside the attention, 0: no bag; and where runs go */
+    bool max_pool; /* the largest of each feature over time, beside the attention */
 } tc_settings;
 
 /* Start with {0}; tc_model_free works at any time after that. */
@@ -36,7 +54,7 @@ typedef struct tc_model {
     tg_lstm lstm;
     tg_transformer transformer;
     tg_attention_pool attention;
-    tg_tensor *query;         /* [1, D] of multi-head attention */
+    tg_tensor *query; /* [1, D] of multi-head attention */
     tg_multihead multihead;
     tc_bag bag;
     tg_linear classify;
@@ -59,12 +77,14 @@ bool tc_model_encode(const tc_model *model, tc_data *data);
 
 /* What a forward pass leaves to look at. */
 typedef struct tc_look {
-    tg_tensor *words;              /* [B, T, E] the embedded words that the encoder reads; a bag has vectors of its own */
-    tg_attention_detail attention; /* where there is attention */
+    tg_tensor *
+        words; /* [B, T, E] the embedded words that the encoder reads; a bag has vectors of its own */
+    tg_tensor *attended; /* where there is attention */
 } tc_look;
 
 /* The logits [B, C] of a batch; NULL after an error on the tape. `look` may be NULL. */
-tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, tc_look *look);
+tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch,
+                            tc_look *look);
 
 /* One file for the weights and, in its metadata, vocabulary, labels and settings: all of it or, after tc_fail, none. What is
  * loaded is to be asked, not to be trained: its parameters are held.

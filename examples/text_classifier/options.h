@@ -15,7 +15,8 @@ typedef struct tc_options {
     tc_tokenizer tokenizer; /* without its stop words */
     tc_settings settings;   /* of compare, an encoder or attention that is not given is -1 */
     tc_schedule schedule;
-    const char *valid, *test, *output, *font, *vectors, *stopwords, *report, *step_label; /* NULL: not given */
+    const char *valid, *test, *output, *font, *vectors, *stopwords, *report,
+        *step_label; /* NULL: not given */
     bool json, frozen;
     int64_t seeds, min_count, max_vocab, top; /* 0: choose, or all */
 } tc_options;
@@ -24,7 +25,9 @@ typedef struct tc_command {
     const char *name, *arguments, *about;
     int least, most; /* arguments */
     int (*run)(const tc_options *options);
-    bool (*ask)(tc_model *model, const tc_options *options); /* instead of `run`, where the first argument is a model */
+    bool (*ask)(
+        tc_model *model,
+        const tc_options *options); /* instead of `run`, where the first argument is a model */
     unsigned bit;
     const char *output; /* unless -o names another; may be NULL */
 } tc_command;
@@ -35,7 +38,7 @@ struct json_t *tc_options_plan(const tc_options *options);
 /* Whether nothing that is read would be written over, and no two files are to be the same. False after tc_fail. */
 bool tc_options_files(const tc_options *options);
 
-/* Reads the command and its options, checks their ranges and the number of arguments; TC_WRONG after tc_fail. Shows help and version.
+/* Reads the command and its options, checks their ranges and the number of arguments; EX_WRONG after tc_fail. Shows help and version.
  * The command stays NULL where none is named. */
 tc_parsed tc_options_parse(tc_options *options, int argc, char **argv);
 

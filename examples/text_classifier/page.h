@@ -13,11 +13,13 @@ typedef tc_output tc_page;
 bool tc_page_begin(tc_page *page, const char *path, const char *title);
 
 /* Markup in printf's manner, of the conversions %s, %.*s, %d, %lld and %f alone. What stands for %s is text: it is escaped. */
-void tc_page_put(tc_page *page, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
+void tc_page_put(tc_page *page, const char *format, ...)
+    __attribute__((__format__(__printf__, 2, 3)));
 
 /* A text with its words marked: blue for a value above 0, orange for one below, the more the larger (NULL: no marks); and a frame round
  * those that have a note (NULL: none has). */
-void tc_page_words(tc_page *page, const tc_seen *view, const double *values, const char *const *notes);
+void tc_page_words(tc_page *page, const tc_seen *view, const double *values,
+                   const char *const *notes);
 
 /* A section: the answer to a text, its words marked by their weights, and the probabilities of a few labels. */
 void tc_page_view(tc_page *page, const tc_seen *view);

@@ -22,8 +22,9 @@ bool tc_eval(tc_model *model, const tc_options *options)
 {
     tc_data data = {0};
     tc_score score = {0};
-    bool good = tc_data_read(&data, options->arguments[1], &options->reading) && tc_data_number_labels(&data, &model->labels) &&
-                tc_model_encode(model, &data) && tc_score_part(&score, model, (tc_part){data.rows, data.count});
+    bool good = tc_data_read(&data, options->arguments[1], &options->reading) &&
+                tc_data_number_labels(&data, &model->labels) && tc_model_encode(model, &data) &&
+                tc_score_part(&score, model, (tc_part){data.rows, data.count});
     if (good) {
         const double unknown = data.tokens ? (double)data.unknown / (double)data.tokens : 0;
         tc_data_tell(&data);
@@ -45,8 +46,8 @@ static bool predict_block(const tc_model *model, tc_data *block, const tc_option
     if (!answers) return false;
     bool good = true;
     for (int32_t i = 0; good && i < block->count; i++) {
-        good = tc_results_answer(answers + (size_t)i * (size_t)model->labels.count, &model->labels, block->rows[i].text,
-                                 (int32_t)options->top, options->json);
+        good = tc_results_answer(answers + (size_t)i * (size_t)model->labels.count, &model->labels,
+                                 block->rows[i].text, (int32_t)options->top, options->json);
     }
     tc_free(answers);
     return good;
@@ -56,8 +57,8 @@ static bool check_text(const char *text, size_t length, const char *name, int64_
 {
     size_t bad;
     if (tc_text_valid(text, length, &bad)) return true;
-    return tc_fail("%s:%lld: byte %zu, 0x%02X, is not UTF-8 text: convert it with iconv", name, (long long)number, bad + 1,
-                   (unsigned)(unsigned char)text[bad]);
+    return tc_fail("%s:%lld: byte %zu, 0x%02X, is not UTF-8 text: convert it with iconv", name,
+                   (long long)number, bad + 1, (unsigned)(unsigned char)text[bad]);
 }
 
 static bool name_unknown_words(const tc_model *model, const tc_data *block)
@@ -85,7 +86,8 @@ static bool predict_arguments(const tc_model *model, const tc_options *options)
     tc_data block = {.name = "TEXT"};
     bool good = true;
     for (int32_t i = 0; good && i < count; i++) {
-        good = check_text(texts[i], strlen(texts[i]), block.name, i + 1) && tc_data_add_text(&block, texts[i]);
+        good = check_text(texts[i], strlen(texts[i]), block.name, i + 1) &&
+               tc_data_add_text(&block, texts[i]);
     }
     good = good && predict_block(model, &block, options) && name_unknown_words(model, &block);
     tc_data_free(&block);
@@ -110,7 +112,8 @@ static bool read_line(line_buffer *line, int64_t number, bool *end)
     if (*end) return feof(stdin) ? true : tc_fail("standard input: %s", strerror(errno));
     while (length && (line->text[length - 1] == '\n' || line->text[length - 1] == '\r')) length--;
     line->text[length] = 0;
-    if (number == 1 && !strncmp(line->text, "\xEF\xBB\xBF", 3)) memmove(line->text, line->text + 3, (size_t)(length -= 3) + 1);
+    if (number == 1 && !strncmp(line->text, "\xEF\xBB\xBF", 3))
+        memmove(line->text, line->text + 3, (size_t)(length -= 3) + 1);
     return check_text(line->text, (size_t)length, "standard input", number);
 }
 
@@ -129,7 +132,9 @@ static bool predict_lines(const tc_model *model, const tc_options *options, line
             if (end) break;
             good = good && tc_data_add_text(&block, next->text);
         }
-        bool answered = !block.count || predict_block(model, &block, options); /* also what came before a bad line */
+        bool answered = !block.count ||
+                        predict_block(model, &block,
+                                      options); /* also what came before a bad line */
         good = good && answered;
         tokens += block.tokens;
         unknown += block.unknown;
@@ -137,7 +142,8 @@ static bool predict_lines(const tc_model *model, const tc_options *options, line
         fflush(stdout);
     }
     if (unknown) {
-        fprintf(stderr, "textclf: %lld of %lld words are not in the vocabulary\n", (long long)unknown, (long long)tokens);
+        fprintf(stderr, "textclf: %lld of %lld words are not in the vocabulary\n",
+                (long long)unknown, (long long)tokens);
     }
     return good;
 }
@@ -147,7 +153,8 @@ bool tc_predict(tc_model *model, const tc_options *options)
     if (options->argument_count > 1) return predict_arguments(model, options);
     line_buffer *lines = tc_allocate(NULL, BLOCK, sizeof *lines);
     if (lines) memset(lines, 0, BLOCK * sizeof *lines);
-    const bool good = lines ? predict_lines(model, options, lines) : tc_fail("out of memory: %d lines", BLOCK);
+    const bool good = lines ? predict_lines(model, options, lines)
+                            : tc_fail("out of memory: %d lines", BLOCK);
     for (int i = 0; lines && i < BLOCK; i++) free(lines[i].text);
     tc_free(lines);
     return good;

@@ -41,13 +41,17 @@ bool tc_ranks_agree(const char *plan)
     for (const char *c = plan; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001B3u;
     uint64_t first = hash;
     MPI_Bcast(&first, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
-    return hash == first || tc_fail("process %d has other options, other data or another instruction set than process 0", tc_rank);
+    return hash == first ||
+           tc_fail(
+               "process %d has other options, other data or another instruction set than process 0",
+               tc_rank);
 }
 
 double tc_ranks_share(tc_batch *batch, const tg_real *class_weights)
 {
     const int64_t rows = batch->rows;
-    const int32_t from = (int32_t)(rows * tc_rank / tc_ranks), to = (int32_t)(rows * (tc_rank + 1) / tc_ranks);
+    const int32_t from = (int32_t)(rows * tc_rank / tc_ranks),
+                  to = (int32_t)(rows * (tc_rank + 1) / tc_ranks);
     double all = 0, mine = 0;
     for (int32_t b = 0; b < rows; b++) {
         const double weight = class_weights ? (double)class_weights[batch->labels[b]] : 1;
@@ -67,7 +71,8 @@ bool tc_ranks_add(tg_params *params, double share, double *loss, bool *stop)
     static tg_real *sums;
     int64_t n = 0, at = 0;
     for (tg_grad_piece g = {0}; tg_grad_next(params, &g);) n += g.size;
-    if (n > INT_MAX - 2) return tc_fail("%lld gradients are more than one message holds", (long long)n);
+    if (n > INT_MAX - 2)
+        return tc_fail("%lld gradients are more than one message holds", (long long)n);
     tg_real *larger = tc_allocate(sums, (size_t)n + 2, sizeof *sums);
     if (!larger) return false;
     sums = larger;
@@ -78,7 +83,8 @@ bool tc_ranks_add(tg_params *params, double share, double *loss, bool *stop)
     sums[n + 1] = *stop;
     MPI_Allreduce(MPI_IN_PLACE, sums, (int)n + 2, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
     at = 0;
-    for (tg_grad_piece g = {0}; tg_grad_next(params, &g); at += g.size) memcpy(g.grad, sums + at, (size_t)g.size * sizeof *sums);
+    for (tg_grad_piece g = {0}; tg_grad_next(params, &g); at += g.size)
+        memcpy(g.grad, sums + at, (size_t)g.size * sizeof *sums);
     *loss = (double)sums[n];
     *stop = sums[n + 1] > 0;
     return true;
@@ -90,7 +96,8 @@ int tc_ranks_end(int status)
     MPI_Initialized(&joined);
     if (joined && !training) meet(status == 1);
     if (tc_rank && tc_failure()) {
-        if (training) sleep(1); /* what all of them find process 0 says, and ends the others meanwhile */
+        if (training)
+            sleep(1); /* what all of them find process 0 says, and ends the others meanwhile */
         dup2(own_stderr, STDERR_FILENO);
     }
     status = tc_end("textclf", status, NULL);

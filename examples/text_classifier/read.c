@@ -7,7 +7,8 @@
 #include <iconv.h>
 #include <string.h>
 
-const char *const tc_format_names[] = {"auto", "tsv", "csv", "fasttext", "label-text", "text-label", NULL};
+const char *const tc_format_names[] = {"auto",       "tsv",        "csv", "fasttext",
+                                       "label-text", "text-label", NULL};
 const char *const tc_header_names[] = {"auto", "yes", "no", NULL};
 
 /* ---- bytes ---- */
@@ -15,11 +16,14 @@ const char *const tc_header_names[] = {"auto", "yes", "no", NULL};
 /* What helps with bytes that are no UTF-8, by how the file starts. */
 static const char *hint(const char *bytes, size_t size)
 {
-    static const struct { const char *start, *hint; } known[] = {
+    static const struct {
+        const char *start, *hint;
+    } known[] = {
         {"\xFF\xFE", "it starts as UTF-16 does: add --encoding utf-16"},
         {"\xFE\xFF", "it starts as UTF-16 does: add --encoding utf-16"},
         {"\x1F\x8B", "it starts as gzip does: unpack it first, or gunzip -c it and read -"},
-        {"PK\x03\x04", "it starts as a spreadsheet or a zip file does: save it as CSV or unpack it"},
+        {"PK\x03\x04",
+         "it starts as a spreadsheet or a zip file does: save it as CSV or unpack it"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         size_t length = strlen(known[i].start);
@@ -29,7 +33,8 @@ static const char *hint(const char *bytes, size_t size)
 }
 
 /* Fails because of bytes[bad]: says where it is, and what helps. */
-static char *refuse(const char *name, const char *bytes, size_t bad, const char *encoding, const char *help)
+static char *refuse(const char *name, const char *bytes, size_t bad, const char *encoding,
+                    const char *help)
 {
     int line = 1;
     size_t start = 0;
@@ -44,9 +49,11 @@ static char *refuse(const char *name, const char *bytes, size_t bad, const char 
 }
 
 /* The caller frees what it returns, which has room for one byte more. */
-static char *convert(iconv_t converter, const char *name, const char *encoding, char *from, size_t *size)
+static char *convert(iconv_t converter, const char *name, const char *encoding, char *from,
+                     size_t *size)
 {
-    size_t left = *size, room = 4 * (left + 1); /* what is one byte elsewhere is up to three in UTF-8 */
+    size_t left = *size,
+           room = 4 * (left + 1); /* what is one byte elsewhere is up to three in UTF-8 */
     char *next = from, *result = tc_allocate(NULL, left + 1, 4), *to = result;
     if (!result) return NULL;
     if (iconv(converter, &next, &left, &to, &room) == (size_t)-1) {
@@ -62,7 +69,8 @@ char *tc_read_text(const char *path, const char *encoding, size_t *size)
     const char *name = strcmp(path, "-") ? path : "standard input";
     iconv_t converter = encoding ? iconv_open("UTF-8", encoding) : (iconv_t)-1;
     if (encoding && converter == (iconv_t)-1) {
-        tc_fail("--encoding %s: no such encoding is known; iconv -l lists those that are", encoding);
+        tc_fail("--encoding %s: no such encoding is known; iconv -l lists those that are",
+                encoding);
         return NULL;
     }
     char *bytes = tc_file_read(path, size);
@@ -72,9 +80,11 @@ char *tc_read_text(const char *path, const char *encoding, size_t *size)
         tc_free(raw);
         iconv_close(converter);
     }
-    if (bytes && *size >= 3 && !memcmp(bytes, "\xEF\xBB\xBF", 3)) memmove(bytes, bytes + 3, *size -= 3);
-    if (bytes && !memchr(bytes, '\n', *size)) { /* lines that end in CR alone, as some spreadsheets write them */
-        for (char *c = bytes; (c = memchr(c, '\r', (size_t)(bytes + *size - c))); ) *c = '\n';
+    if (bytes && *size >= 3 && !memcmp(bytes, "\xEF\xBB\xBF", 3))
+        memmove(bytes, bytes + 3, *size -= 3);
+    if (bytes && !memchr(bytes, '\n',
+                         *size)) { /* lines that end in CR alone, as some spreadsheets write them */
+        for (char *c = bytes; (c = memchr(c, '\r', (size_t)(bytes + *size - c)));) *c = '\n';
     }
     size_t bad;
     if (!bytes || tc_text_valid(bytes, *size, &bad)) return bytes;
@@ -85,7 +95,7 @@ char *tc_read_text(const char *path, const char *encoding, size_t *size)
 
 /* ---- records ---- */
 
-enum { MOST_COLUMNS = 10000 };
+enum { MAX_COLUMNS = 10000 };
 
 static bool wrong(tc_scan *s, int32_t line, const char *what)
 {
@@ -96,7 +106,8 @@ static bool wrong(tc_scan *s, int32_t line, const char *what)
 
 static bool add_field(tc_scan *s, const char *start, const char *end, bool quoted)
 {
-    if (s->count == MOST_COLUMNS) return wrong(s, s->line, "there are more than 10000 columns here: name the --delimiter");
+    if (s->count == MAX_COLUMNS)
+        return wrong(s, s->line, "there are more than 10000 columns here: name the --delimiter");
     tc_field *fields = tc_grow(s->fields, (size_t)s->count, 1, &s->room, sizeof *fields);
     if (!fields) return false;
     s->fields = fields;
@@ -117,12 +128,16 @@ static bool scan_quoted(tc_scan *s, const char *open)
         }
     }
     if (p >= s->stop) {
-        return wrong(s, opened, "the quote that opens a field here is never closed; one within a field is written twice");
+        return wrong(s, opened,
+                     "the quote that opens a field here is never closed; one within a field is "
+                     "written twice");
     }
     const char *after = p + 1;
     while (tc_is_blank(*after) && *after != s->delimiter) after++;
     if (*after != s->delimiter && *after != '\n') {
-        return wrong(s, s->line, "text follows a closing quote; a quote within a field is written twice, the field in quotes");
+        return wrong(s, s->line,
+                     "text follows a closing quote; a quote within a field is written twice, the "
+                     "field in quotes");
     }
     s->at = after;
     s->quoted++;
@@ -201,7 +216,8 @@ static bool scan_line(tc_scan *s, const char *end)
     if (s->format == TC_FASTTEXT) return scan_fasttext(s, start, end);
     if (s->format == TC_TEXT_LABEL) {
         cut = word_start(start, end);
-        return add_field(s, start, cut > start ? cut - 1 : start, false) && add_field(s, cut, end, false);
+        return add_field(s, start, cut > start ? cut - 1 : start, false) &&
+               add_field(s, cut, end, false);
     }
     cut = word_end(start, end);
     return add_field(s, cut < end ? cut + 1 : end, end, false) && add_field(s, start, cut, false);

@@ -7,10 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum tc_format { TC_AUTO, TC_TSV, TC_CSV, TC_FASTTEXT, TC_LABEL_TEXT, TC_TEXT_LABEL } tc_format;
+typedef enum tc_format {
+    TC_AUTO,
+    TC_TSV,
+    TC_CSV,
+    TC_FASTTEXT,
+    TC_LABEL_TEXT,
+    TC_TEXT_LABEL
+} tc_format;
 typedef enum tc_header { TC_HEADER_AUTO, TC_HEADER_YES, TC_HEADER_NO } tc_header;
 
-extern const char *const tc_format_names[], *const tc_header_names[]; /* as --format and --header take them; NULL ends */
+extern const char *const tc_format_names[],
+    *const tc_header_names[]; /* as --format and --header take them; NULL ends */
 
 /* What the command line says about data; {0} has everything recognised. Strings are the caller's, NULL: not given. */
 typedef struct tc_reading {
@@ -35,11 +43,14 @@ typedef struct tc_field {
 
 /* Start with the format, the delimiter and the bytes, at line 1; *stop is '\n'. End with tc_scan_free. */
 typedef struct tc_scan {
-    tc_format format;  /* TC_CSV has quotes, TC_TSV has not; the other three give two fields, text and label */
-    char delimiter;    /* 0: the line is cut at its last tab into text and label, and a line without a tab is one field */
+    tc_format
+        format; /* TC_CSV has quotes, TC_TSV has not; the other three give two fields, text and label */
+    char
+        delimiter; /* 0: the line is cut at its last tab into text and label, and a line without a tab is one field */
     const char *at, *stop;
-    int32_t line;      /* where `at` is, from 1 */
-    const char *start; /* of the record that was found; it has the bytes up to `at`, its newline among them */
+    int32_t line; /* where `at` is, from 1 */
+    const char *
+        start; /* of the record that was found; it has the bytes up to `at`, its newline among them */
     int32_t start_line;
     tc_field *fields;
     int32_t count;

@@ -14,8 +14,8 @@ enum { MATRIX_LABELS = 10, CELL = 10 };
 
 void tc_results_line(const tc_score *score)
 {
-    printf("accuracy %.4f (%d of %d), macro-F1 %.4f, loss %.4f", tc_accuracy(score), score->right, score->rows,
-           tc_macro_f1(score), score->loss);
+    printf("accuracy %.4f (%d of %d), macro-F1 %.4f, loss %.4f", tc_accuracy(score), score->right,
+           score->rows, tc_macro_f1(score), score->loss);
 }
 
 static void print_matrix(const tc_score *score, const tc_names *labels)
@@ -28,7 +28,8 @@ static void print_matrix(const tc_score *score, const tc_names *labels)
     printf("\n");
     for (int32_t t = 0; t < score->labels; t++) {
         tc_view_cell(labels->items[t], CELL, false);
-        for (int32_t c = 0; c < score->labels; c++) printf(" %*d", CELL, score->confusion[t * score->labels + c]);
+        for (int32_t c = 0; c < score->labels; c++)
+            printf(" %*d", CELL, score->confusion[t * score->labels + c]);
         printf("\n");
     }
 }
@@ -52,7 +53,8 @@ static void print_confused(const tc_score *score, const tc_names *labels)
     tc_confused next = {0};
     printf("\nmost confused: true label, answer, rows\n");
     for (int shown = 0; shown < TC_MOST_CONFUSED && tc_results_confused(score, &next); shown++) {
-        printf("  %s -> %s  %d\n", labels->items[next.label], labels->items[next.answer], next.rows);
+        printf("  %s -> %s  %d\n", labels->items[next.label], labels->items[next.answer],
+               next.rows);
     }
 }
 
@@ -93,13 +95,15 @@ bool tc_results_json(const tc_score *score, const tc_names *labels, double unkno
             json_array_append_new(row, json_integer(score->confusion[t * score->labels + c]));
         }
         json_array_append_new(confusion, row);
-        json_array_append_new(by_label, json_pack("{s:s, s:i, s:i, s:f, s:f, s:f}", "label", labels->items[t], "rows", s.rows,
-                                                  "answers", s.answers, "precision", s.precision, "recall", s.recall, "f1",
-                                                  s.f1));
+        json_array_append_new(by_label,
+                              json_pack("{s:s, s:i, s:i, s:f, s:f, s:f}", "label", labels->items[t],
+                                        "rows", s.rows, "answers", s.answers, "precision",
+                                        s.precision, "recall", s.recall, "f1", s.f1));
     }
-    return print_object(json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:o, s:o}", "rows", score->rows, "right", score->right,
-                                  "accuracy", tc_accuracy(score), "macro_f1", tc_macro_f1(score), "loss", score->loss,
-                                  "unknown_words", unknown, "labels", by_label, "confusion", confusion));
+    return print_object(json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:o, s:o}", "rows", score->rows,
+                                  "right", score->right, "accuracy", tc_accuracy(score), "macro_f1",
+                                  tc_macro_f1(score), "loss", score->loss, "unknown_words", unknown,
+                                  "labels", by_label, "confusion", confusion));
 }
 
 /* ---- one answer ---- */
@@ -109,26 +113,31 @@ static int32_t next_likely(const float *answer, int32_t count, int32_t before)
 {
     int32_t best = -1;
     for (int32_t c = 0; c < count; c++) {
-        const bool later = before < 0 || answer[c] < answer[before] || (answer[c] == answer[before] && c > before);
+        const bool later = before < 0 || answer[c] < answer[before] ||
+                           (answer[c] == answer[before] && c > before);
         if (later && (best < 0 || answer[c] > answer[best])) best = c;
     }
     return best;
 }
 
-bool tc_results_answer(const float *log_probabilities, const tc_names *labels, const char *text, int32_t top, bool json)
+bool tc_results_answer(const float *log_probabilities, const tc_names *labels, const char *text,
+                       int32_t top, bool json)
 {
     const float *answer = log_probabilities;
-    const int32_t C = labels->count, best = tc_best_label(answer, C), shown = top > 0 && top < C ? top : C;
+    const int32_t C = labels->count, best = tc_best_label(answer, C),
+                  shown = top > 0 && top < C ? top : C;
     json_t *probabilities = json ? json_object() : NULL;
     if (!json) printf("%s\t%.4f\t", labels->items[best], exp((double)answer[best]));
     for (int32_t i = 0, c = -1; i < shown; i++) {
         c = top > 0 ? next_likely(answer, C, c) : i;
-        if (json) json_object_set_new(probabilities, labels->items[c], json_real(exp((double)answer[c])));
+        if (json)
+            json_object_set_new(probabilities, labels->items[c], json_real(exp((double)answer[c])));
         else printf("%s%s %.4f", i ? ", " : "", labels->items[c], exp((double)answer[c]));
     }
     if (json) {
-        return print_object(json_pack("{s:s, s:f, s:o, s:s}", "label", labels->items[best], "probability",
-                                      exp((double)answer[best]), "probabilities", probabilities, "text", text));
+        return print_object(json_pack("{s:s, s:f, s:o, s:s}", "label", labels->items[best],
+                                      "probability", exp((double)answer[best]), "probabilities",
+                                      probabilities, "text", text));
     }
     putchar('\t');
     tc_view_plain(text, strlen(text));

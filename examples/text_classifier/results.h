@@ -22,6 +22,7 @@ bool tc_results_json(const tc_score *score, const tc_names *labels, double unkno
 
 /* One answer: the likeliest label and its probability, then the `top` likeliest with theirs (0: all, in the labels' order), then
  * the text; as a line of columns or, as JSON, an object on a line. False after tc_fail. */
-bool tc_results_answer(const float *log_probabilities, const tc_names *labels, const char *text, int32_t top, bool json);
+bool tc_results_answer(const float *log_probabilities, const tc_names *labels, const char *text,
+                       int32_t top, bool json);
 
 #endif

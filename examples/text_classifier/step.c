@@ -12,7 +12,8 @@
 
 enum { LOSS, LOGITS, GRADIENTS, COMPARED };
 static const double agreed = 1e-5; /* float's own 1e-7, and a chain of some hundred operators */
-static const double rate = 1e-3;   /* of the step of gradient descent, so short that gradients foretell what comes of it */
+static const double rate =
+    1e-3; /* of the step of gradient descent, so short that gradients foretell what comes of it */
 
 typedef struct stepping {
     tc_model *model;
@@ -56,13 +57,13 @@ static tg_real *take_gradients(tg_params *params)
         const tg_tensor *p = tg_params_at(params, i);
         for (int64_t k = 0; k < p->size; k++) *at++ = p->has_grad ? p->grad[k] : 0;
     }
-    tg_params_clear_grads(params);
+    tg_params_zero_grad(params);
     return all;
 }
 
 /* Compares what both tapes hold; `fused` are the gradients of the first. */
-static bool compare(stepper *page, tg_tensor *const loss[2], tg_tensor *const logits[2], const tg_real *fused,
-                    tg_params *params)
+static bool compare(stepper *page, tg_tensor *const loss[2], tg_tensor *const logits[2],
+                    const tg_real *fused, tg_params *params)
 {
     static const char *const names[] = {"loss", "logits", "gradients"};
     gap gaps[COMPARED] = {{0, 0}};
@@ -76,7 +77,9 @@ static bool compare(stepper *page, tg_tensor *const loss[2], tg_tensor *const lo
     page->agreed = agreed;
     for (int i = 0; i < COMPARED; i++) {
         const double share = page->agreement[i] = gaps[i].differs / fmax(gaps[i].most, 1e-30);
-        if (!(share <= agreed)) return tc_fail("the %s of single and of fused operators differ by %.2g", names[i], share);
+        if (!(share <= agreed))
+            return tc_fail("the %s of single and of fused operators differ by %.2g", names[i],
+                           share);
     }
     return true;
 }
@@ -91,15 +94,19 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
     tg_real *fused = take_gradients(params);
     logits[1] = tc_unfused_forward(tape, s->model, s->batch, page);
     tg_scope_begin(tape, "loss");
-    loss[1] = stepper_name(page, tg_cross_entropy(tape, logits[1], tg_ints_1d(&s->label, 1)), 0, "L");
+    loss[1] = stepper_name(page, tg_cross_entropy(tape, logits[1], tg_ints_1d(&s->label, 1)), 0,
+                           "L");
     tg_scope_end(tape);
     bool good = fused && (tg_backward(tape, loss[1]) || tc_fail("%s", tg_tape_error(tape)));
     good = good && compare(page, loss, logits, fused, params);
     tc_free(fused);
     if (!good) return false;
-    if (stepper_write(page, stream, loss[1], params)) return !tg_tape_error(s->fused) || tc_fail("%s", tg_tape_error(s->fused));
-    if (page->refused) return tc_fail("out of memory: %zu bytes for a page of steps", page->refused);
-    return tc_fail("%s", tg_params_error(params) ? tg_params_error(params) : "out of memory: a page of steps");
+    if (stepper_write(page, stream, loss[1], params))
+        return !tg_tape_error(s->fused) || tc_fail("%s", tg_tape_error(s->fused));
+    if (page->refused)
+        return tc_fail("out of memory: %zu bytes for a page of steps", page->refused);
+    return tc_fail("%s", tg_params_error(params) ? tg_params_error(params)
+                                                 : "out of memory: a page of steps");
 }
 
 /* Runs the text and writes the page of it. */
@@ -107,26 +114,36 @@ static bool write_page(stepping *s, const tc_seen *view, const char *path)
 {
     char about[200], *words[STEPPER_MOST_WORDS] = {NULL};
     const tc_settings *settings = &s->model->settings;
-    snprintf(about, sizeof about, "Encoder %s, attention %s%s%s", tc_encoder_names[settings->encoder],
-             tc_attention_names[settings->attention], settings->max_pool ? ", max pool" : "",
-             settings->ngrams ? ", bag of runs" : "");
+    snprintf(about, sizeof about, "Encoder %s, attention %s%s%s",
+             tc_encoder_names[settings->encoder], tc_attention_names[settings->attention],
+             settings->max_pool ? ", max pool" : "", settings->ngrams ? ", bag of runs" : "");
     const tc_names *labels = &s->model->labels;
-    stepper page = {.title = view->text, .about = about, .rate = rate, .again = loss_again, .context = s,
-                    .words = (const char *const *)words, .word_count = view->count, .ids = view->ids,
-                    .labels = (const char *const *)labels->items, .label_count = labels->count, .label = s->label};
+    stepper page = {.title = view->text,
+                    .about = about,
+                    .rate = rate,
+                    .again = loss_again,
+                    .context = s,
+                    .words = (const char *const *)words,
+                    .word_count = view->count,
+                    .ids = view->ids,
+                    .labels = (const char *const *)labels->items,
+                    .label_count = labels->count,
+                    .label = s->label};
     tc_output output;
     bool good = tc_output_open(&output, path);
     for (int32_t i = 0; good && i < view->count; i++) {
         const tc_token *token = &view->tokens.items[i];
         good = (words[i] = tc_allocate(NULL, token->length + 1, 1)) != NULL;
-        if (good) memcpy(words[i], view->text + token->start, token->length), words[i][token->length] = 0;
+        if (good)
+            memcpy(words[i], view->text + token->start, token->length), words[i][token->length] = 0;
     }
     tg_tape *tape = tg_tape_new(0);
     tg_tape_set_training(tape, false);
     good = good && walk(s, &page, tape, output.stream);
     good = tc_output_close(&output, good);
     if (good) {
-        printf("%s: loss %.4f of %s; the fused operators agree: loss %.1g, logits %.1g, gradients %.1g\nwritten: %s\n",
+        printf("%s: loss %.4f of %s; the fused operators agree: loss %.1g, logits %.1g, gradients "
+               "%.1g\nwritten: %s\n",
                about, s->loss, labels->items[s->label], page.agreement[LOSS],
                page.agreement[LOGITS], page.agreement[GRADIENTS], path);
     }
@@ -142,13 +159,14 @@ static bool step(tc_model *model, tc_seen *seen, const tc_options *options)
     stepping s = {.model = model};
     if (!tc_named(path, ".html")) return tc_fail("%s: step writes a page: give -o FILE.html", path);
     if (!tc_output_check(path)) return false;
-    tg_params_hold(model->params, false); /* they are going to take a step */
+    tg_params_set_inference(model->params, false); /* they are going to take a step */
     s.label = name ? tc_names_find(&model->labels, name) : 0;
     if (s.label < 0) return tc_fail("--label %s: the model has no such label", name);
     if (!tc_see(seen, model, options->arguments[1], false)) return false;
     if (!name) s.label = seen->best;
     if (seen->count > STEPPER_MOST_WORDS) {
-        return tc_fail("TEXT: %d words are too many: a page of steps has %d", (int)seen->count, STEPPER_MOST_WORDS);
+        return tc_fail("TEXT: %d words are too many: a page of steps has %d", (int)seen->count,
+                       STEPPER_MOST_WORDS);
     }
     s.batch = seen->batch;
     s.fused = tg_tape_new(0);

@@ -10,7 +10,9 @@ const char *const tc_token_names[] = {"words", "characters", NULL};
 
 bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name)
 {
-    const unsigned char *list = !strcmp(name, "en") ? textclf_stopwords_en : !strcmp(name, "zh") ? textclf_stopwords_zh : NULL;
+    const unsigned char *list = !strcmp(name, "en")   ? textclf_stopwords_en
+                                : !strcmp(name, "zh") ? textclf_stopwords_zh
+                                                      : NULL;
     const char *words = (const char *)list;
     size_t size, bad;
     char *bytes = words ? NULL : tc_file_read(name, &size);
@@ -18,9 +20,11 @@ bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name)
     if (bytes) bytes[size] = 0;
     tc_tokens tokens = {0};
     int32_t rare;
-    bool good = words || tc_text_valid(bytes, size, &bad) || tc_fail("%s: byte %zu is not UTF-8 text", name, bad + 1);
+    bool good = words || tc_text_valid(bytes, size, &bad) ||
+                tc_fail("%s: byte %zu is not UTF-8 text", name, bad + 1);
     good = good && tc_tokens_add(&tokens, words ? words : bytes);
-    if (good && !tokens.count) good = tc_fail("%s: there is no stop word in it: give en, zh, or a file of words", name);
+    if (good && !tokens.count)
+        good = tc_fail("%s: there is no stop word in it: give en, zh, or a file of words", name);
     good = good && tc_vocabulary_build(&tokenizer->stopwords, &tokens, 1, 0, &rare);
     tc_tokens_free(&tokens);
     tc_free(bytes);
@@ -34,13 +38,11 @@ bool tc_tokenize(const tc_tokenizer *tokenizer, tc_tokens *tokens, const char *t
     tokens->plain = tokenizer->plain;
     if (!tc_tokens_add(tokens, text)) return false;
     for (size_t i = kept; i < tokens->count; i++) {
-        if (tc_names_find(&tokenizer->stopwords, tc_token_word(tokens, i)) < 0) tokens->items[kept++] = tokens->items[i];
+        if (tc_names_find(&tokenizer->stopwords, tc_token_word(tokens, i)) < 0)
+            tokens->items[kept++] = tokens->items[i];
     }
     tokens->count = kept;
     return true;
 }
 
-void tc_tokenizer_free(tc_tokenizer *tokenizer)
-{
-    tc_names_free(&tokenizer->stopwords);
-}
+void tc_tokenizer_free(tc_tokenizer *tokenizer) { tc_names_free(&tokenizer->stopwords); }

@@ -4,7 +4,8 @@
 #include "../support/failure.h"
 
 /* *last is where an LSTM ends, if nothing attends to its states. */
-static tg_tensor *encode(const stepper_walk *w, const tc_model *model, const tc_batch *batch, tg_tensor **last)
+static tg_tensor *encode(const stepper_walk *w, const tc_model *model, const tc_batch *batch,
+                         tg_tensor **last)
 {
     tg_tape *tape = w->tape;
     const int kind = model->settings.encoder;
@@ -12,7 +13,8 @@ static tg_tensor *encode(const stepper_walk *w, const tc_model *model, const tc_
     tg_tensor *x;
     tg_scope_begin(tape, "embedding");
     if (kind == TC_TRANSFORMER) {
-        x = tg_add_sinusoids(tape, tg_embedding_forward(tape, &model->embedding, tg_ints_2d(batch->tokens, 1, T)));
+        x = tg_add_sinusoids(tape, tg_embedding_forward(tape, &model->embedding,
+                                                        tg_ints_2d(batch->tokens, 1, T)));
         x = tg_reshape(tape, x, TG_SHAPE(T, E));
     } else {
         x = tg_embedding_forward(tape, &model->embedding, tg_ints_1d(batch->tokens, T));
@@ -22,23 +24,27 @@ static tg_tensor *encode(const stepper_walk *w, const tc_model *model, const tc_
     tg_scope_end(tape);
     if (kind == TC_NO_ENCODER) return x;
     if (kind != TC_LSTM && kind != TC_BILSTM && kind != TC_TRANSFORMER) {
-        tc_fail("the encoder %s is not written in single operators", tc_encoder_names[kind]); /* one of a reader's own */
+        tc_fail("the encoder %s is not written in single operators",
+                tc_encoder_names[kind]); /* one of a reader's own */
         return NULL;
     }
     tg_scope_begin(tape, "encoder");
     tg_tensor **ends = model->settings.attention == TC_NO_ATTENTION ? last : NULL;
-    tg_tensor *h = kind == TC_TRANSFORMER ? stepper_transformer(w, &model->transformer, x) : stepper_lstm(w, &model->lstm, x, ends);
+    tg_tensor *h = kind == TC_TRANSFORMER ? stepper_transformer(w, &model->transformer, x)
+                                          : stepper_lstm(w, &model->lstm, x, ends);
     tg_scope_end(tape);
     return h;
 }
 
-tg_tensor *tc_unfused_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, stepper *page)
+tg_tensor *tc_unfused_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch,
+                              stepper *page)
 {
     const stepper_walk w = {tape, page, batch->time};
     tg_tensor *c = NULL, *h = encode(&w, model, batch, &c);
     tg_scope_begin(tape, model->settings.attention == TC_NO_ATTENTION ? "mean" : "attention");
     if (model->settings.attention == TC_MULTIHEAD) {
-        c = stepper_multihead(&w, &model->multihead, stepper_name(page, model->query, 0, "query"), h, 0);
+        c = stepper_multihead(&w, &model->multihead, stepper_name(page, model->query, 0, "query"),
+                              h, 0);
     } else if (model->settings.attention == TC_NO_ATTENTION) {
         if (!c) c = stepper_name(page, tg_mean(tape, h, TG_AXES(0), true), 0, "c");
     } else {

@@ -7,6 +7,7 @@
 #include "../stepper/stepper.h"
 
 /* The logits [1, C] of a batch of one text, which has words; NULL after an error on the tape. */
-tg_tensor *tc_unfused_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch, stepper *page);
+tg_tensor *tc_unfused_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch,
+                              stepper *page);
 
 #endif

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_WORD = 1000, LOOKED_AT = 4096 }; /* bytes of a word in a binary file, and the 0; and those that tell it from text */
+enum {
+    MAX_WORD = 1000,
+    LOOKED_AT = 4096
+}; /* bytes of a word in a binary file, and the 0; and those that tell it from text */
 
 /* A file of vectors on its way into the embedding. */
 typedef struct loader {
@@ -23,16 +26,18 @@ typedef struct loader {
 static void take(loader *l, const char *word)
 {
     const int32_t id = tc_names_find(&l->model->words, word);
-    if (id < TC_FIRST_WORD || l->seen[id]) return;
+    if (id < EX_FIRST_WORD || l->seen[id]) return;
     l->seen[id] = true;
-    memcpy(l->model->embedding.weight->data + id * l->width, l->row, (size_t)l->width * sizeof *l->row);
+    memcpy(l->model->embedding.weight->data + id * l->width, l->row,
+           (size_t)l->width * sizeof *l->row);
     l->found++;
 }
 
 static bool wrong_width(const loader *l, int64_t width)
 {
-    return tc_fail("%s: its vectors have %lld numbers, and --embedding is %lld: give --embedding %lld", l->path, (long long)width,
-                   (long long)l->width, (long long)width);
+    return tc_fail(
+        "%s: its vectors have %lld numbers, and --embedding is %lld: give --embedding %lld",
+        l->path, (long long)width, (long long)l->width, (long long)width);
 }
 
 /* Whether a text starts with the header of word2vec's formats, a line of the number of words and the width. */
@@ -88,7 +93,7 @@ static bool take_line(loader *l, char *line, long number, bool first)
     while (end > line && end[-1] == ' ') end--;
     bool good = found == l->width && end > line;
     if (good) end[0] = 0;
-    if (good && tc_names_find(&l->model->words, line) < TC_FIRST_WORD) return true;
+    if (good && tc_names_find(&l->model->words, line) < EX_FIRST_WORD) return true;
     for (int64_t i = 0; good && i < l->width; i++) {
         char *next;
         l->row[i] = strtof(start, &next);
@@ -99,10 +104,13 @@ static bool take_line(loader *l, char *line, long number, bool first)
     line[strcspn(line, " ")] = 0;
     size_t bad;
     if (!good && !tc_text_valid(line, strlen(line), &bad)) {
-        return tc_fail("%s:%ld: it is neither text nor word2vec's binary format: unpack it first, if it is packed", l->path, number);
+        return tc_fail("%s:%ld: it is neither text nor word2vec's binary format: unpack it first, "
+                       "if it is packed",
+                       l->path, number);
     }
-    return good || tc_fail("%s:%ld: \"%.40s\" has not the %lld finite numbers of --embedding: a line is a word and its numbers", l->path,
-                           number, line, (long long)l->width);
+    return good || tc_fail("%s:%ld: \"%.40s\" has not the %lld finite numbers of --embedding: a "
+                           "line is a word and its numbers",
+                           l->path, number, line, (long long)l->width);
 }
 
 static bool read_text(loader *l, FILE *file)
@@ -118,7 +126,9 @@ static bool read_text(loader *l, FILE *file)
         good = take_line(l, line, number, first);
         first = false;
     }
-    if (good && !feof(file)) good = tc_fail("%s: %s", l->path, strerror(errno)); /* a line that finds no memory is no end */
+    if (good && !feof(file))
+        good = tc_fail("%s: %s", l->path,
+                       strerror(errno)); /* a line that finds no memory is no end */
     free(line);
     return good;
 }
@@ -126,26 +136,31 @@ static bool read_text(loader *l, FILE *file)
 /* ---- word2vec's binary format: after the header a word, a blank and its numbers as little-endian floats ---- */
 
 /* Without the line ends that some writers put after each vector. False where no blank follows. */
-static bool read_word(FILE *file, char word[MOST_WORD])
+static bool read_word(FILE *file, char word[MAX_WORD])
 {
     int c = getc(file), length = 0;
     while (c == '\n') c = getc(file);
-    for (; c != EOF && c != ' ' && length < MOST_WORD - 1; c = getc(file)) word[length++] = (char)c;
+    for (; c != EOF && c != ' ' && length < MAX_WORD - 1; c = getc(file)) word[length++] = (char)c;
     word[length] = 0;
     return c == ' ';
 }
 
 static bool read_binary(loader *l, FILE *file, long long count)
 {
-    char word[MOST_WORD];
+    char word[MAX_WORD];
     for (int c = getc(file); c != EOF && c != '\n';) c = getc(file); /* the header */
     for (long long i = 0; i < count; i++) {
-        if (!read_word(file, word) || fread(l->row, sizeof *l->row, (size_t)l->width, file) != (size_t)l->width) {
-            return ferror(file) || tc_fail("%s: it says that it has %lld words and ends or is damaged at number %lld", l->path, count,
-                                           i + 1);
+        if (!read_word(file, word) ||
+            fread(l->row, sizeof *l->row, (size_t)l->width, file) != (size_t)l->width) {
+            return ferror(file) ||
+                   tc_fail(
+                       "%s: it says that it has %lld words and ends or is damaged at number %lld",
+                       l->path, count, i + 1);
         }
         for (int64_t j = 0; j < l->width; j++) {
-            if (!isfinite(l->row[j])) return tc_fail("%s: the vector of \"%.40s\" has a number that is not finite", l->path, word);
+            if (!isfinite(l->row[j]))
+                return tc_fail("%s: the vector of \"%.40s\" has a number that is not finite",
+                               l->path, word);
         }
         take(l, word);
     }
@@ -167,7 +182,8 @@ static bool read_file(loader *l, FILE *file)
     const size_t size = fread(start, 1, LOOKED_AT, file);
     long long count, width;
     start[size] = 0;
-    if (fseek(file, 0, SEEK_SET)) return tc_fail("%s: it is read twice, and has to be a file, not a pipe", l->path);
+    if (fseek(file, 0, SEEK_SET))
+        return tc_fail("%s: it is read twice, and has to be a file, not a pipe", l->path);
     if (!is_binary(start, size)) return read_text(l, file);
     is_header(start, &count, &width);
     return width == l->width ? read_binary(l, file, count) : wrong_width(l, width);
@@ -187,8 +203,9 @@ bool tc_vectors_load(tc_model *model, const char *path)
         if (ferror(file)) good = tc_fail("%s: %s", path, strerror(errno));
     }
     if (good) {
-        fprintf(stderr, "vectors:    %d of %d words (%.1f %%) found in %s\n", l.found, words - TC_FIRST_WORD,
-                words > TC_FIRST_WORD ? 100.0 * l.found / (words - TC_FIRST_WORD) : 0.0, path);
+        fprintf(stderr, "vectors:    %d of %d words (%.1f %%) found in %s\n", l.found,
+                words - EX_FIRST_WORD,
+                words > EX_FIRST_WORD ? 100.0 * l.found / (words - EX_FIRST_WORD) : 0.0, path);
     }
     if (file) fclose(file);
     tc_free(l.row);

@@ -14,16 +14,16 @@
 enum {
     WIDTH = 1400,
     MARGIN = 64,
-    MOST_HEIGHT = 30000,
-    TITLE = 52,      /* sizes of type */
+    MAX_HEIGHT = 30000,
+    TITLE = 52, /* sizes of type */
     SUBTITLE = 26,
     WORD = 36,
     SMALL = 20,
-    BOX = 64,        /* height of a word's box */
-    PADDING = 16,    /* beside a word in its box */
-    GAP = 10,        /* between boxes */
-    LINE = 120,      /* from one line of boxes to the next */
-    HEAD = 190,      /* above the first line */
+    BOX = 64,     /* height of a word's box */
+    PADDING = 16, /* beside a word in its box */
+    GAP = 10,     /* between boxes */
+    LINE = 120,   /* from one line of boxes to the next */
+    HEAD = 190,   /* above the first line */
 };
 
 typedef struct box {
@@ -65,8 +65,10 @@ static void measure(const tc_seen *view, tc_fonts *fonts, box *boxes)
         const tc_token *token = &view->tokens.items[i];
         char weight[32];
         const size_t length = weight_text(weight, sizeof weight, view->weights[i]);
-        const double word = tc_text_width(fonts, view->text + token->start, token->length, WORD) + 2 * PADDING;
-        boxes[i].width = fmin(ceil(fmax(word, tc_text_width(fonts, weight, length, SMALL))), WIDTH - 2 * MARGIN);
+        const double word = tc_text_width(fonts, view->text + token->start, token->length, WORD) +
+                            2 * PADDING;
+        boxes[i].width = fmin(ceil(fmax(word, tc_text_width(fonts, weight, length, SMALL))),
+                              WIDTH - 2 * MARGIN);
     }
 }
 
@@ -100,47 +102,61 @@ static double lay_out(const tc_seen *view, tc_fonts *fonts, box *boxes)
 static double draw_head(const tc_seen *view, tc_canvas *canvas, tc_fonts *fonts)
 {
     const char *label = view->labels->items[view->best], *caption = "where the attention went";
-    const int length = (int)fitting(fonts, label, strlen(label), TITLE, WIDTH - 2 * MARGIN - 6 * TITLE);
+    const int length = (int)fitting(fonts, label, strlen(label), TITLE,
+                                    WIDTH - 2 * MARGIN - 6 * TITLE);
     const double x = MARGIN + tc_text_width(fonts, label, (size_t)length, TITLE) + 20;
     for (int32_t i = 0; i < view->count; i++) {
-        if (view->ids[i] == TC_UNKNOWN) caption = "where the attention went; underlined: not in the vocabulary";
+        if (view->ids[i] == EX_UNKNOWN)
+            caption = "where the attention went; underlined: not in the vocabulary";
     }
     if (canvas) {
-        draw_text(canvas, fonts, MARGIN, MARGIN + 44, TITLE, DRAW_LEFT, draw_ink, "%.*s", length, label);
-        draw_text(canvas, fonts, x, MARGIN + 44, TITLE, DRAW_LEFT, tint(1), "%.1f %%", 100 * view->probabilities[view->best]);
-        draw_text(canvas, fonts, MARGIN, MARGIN + 92, SUBTITLE, DRAW_LEFT, draw_grey, "%s", caption);
+        draw_text(canvas, fonts, MARGIN, MARGIN + 44, TITLE, DRAW_LEFT, draw_ink, "%.*s", length,
+                  label);
+        draw_text(canvas, fonts, x, MARGIN + 44, TITLE, DRAW_LEFT, tint(1), "%.1f %%",
+                  100 * view->probabilities[view->best]);
+        draw_text(canvas, fonts, MARGIN, MARGIN + 92, SUBTITLE, DRAW_LEFT, draw_grey, "%s",
+                  caption);
     }
     return fmax(x + 4 * TITLE, MARGIN + tc_text_width(fonts, caption, strlen(caption), SUBTITLE));
 }
 
-static void draw_word(const tc_seen *view, int32_t i, const box *place, double most, tc_canvas *canvas, tc_fonts *fonts)
+static void draw_word(const tc_seen *view, int32_t i, const box *place, double most,
+                      tc_canvas *canvas, tc_fonts *fonts)
 {
     const char *word = view->text + view->tokens.items[i].start;
     const double share = view->weights[i] / most, middle = place->x + place->width / 2;
-    const tc_colour colour = share > 0.75 ? draw_white : draw_ink; /* about where both contrast equally with the tint */
+    const tc_colour colour = share > 0.75
+                                 ? draw_white
+                                 : draw_ink; /* about where both contrast equally with the tint */
     const size_t length = fitting(fonts, word, view->tokens.items[i].length, WORD, place->width);
     const double width = tc_text_width(fonts, word, length, WORD);
     char weight[32];
     weight_text(weight, sizeof weight, view->weights[i]);
     tc_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
-    draw_text(canvas, fonts, middle, place->y + 45, WORD, DRAW_MIDDLE, colour, "%.*s", (int)length, word);
-    if (view->ids[i] == TC_UNKNOWN) tc_canvas_box(canvas, middle - width / 2, place->y + 55, width, 3, 1.5, colour);
-    draw_text(canvas, fonts, middle, place->y + BOX + 26, SMALL, DRAW_MIDDLE, draw_grey, "%s", weight);
+    draw_text(canvas, fonts, middle, place->y + 45, WORD, DRAW_MIDDLE, colour, "%.*s", (int)length,
+              word);
+    if (view->ids[i] == EX_UNKNOWN)
+        tc_canvas_box(canvas, middle - width / 2, place->y + 55, width, 3, 1.5, colour);
+    draw_text(canvas, fonts, middle, place->y + BOX + 26, SMALL, DRAW_MIDDLE, draw_grey, "%s",
+              weight);
 }
 
 static bool draw(const tc_seen *view, tc_fonts *fonts, const char *path)
 {
     box *boxes = tc_allocate(NULL, (size_t)view->count, sizeof *boxes);
     if (!boxes) return false;
-    const double height = lay_out(view, fonts, boxes), most = tc_view_most(view->weights, view->count);
+    const double height = lay_out(view, fonts, boxes),
+                 most = tc_view_most(view->weights, view->count);
     double width = draw_head(view, NULL, fonts);
     for (int32_t i = 0; i < view->count; i++) width = fmax(width, boxes[i].x + boxes[i].width);
     tc_canvas canvas = {0};
-    bool good = height <= MOST_HEIGHT ? tc_canvas_init(&canvas, (int)width + MARGIN, (int)height)
-                                      : tc_fail("the text has %d words: too many for a picture", view->count);
+    bool good = height <= MAX_HEIGHT
+                    ? tc_canvas_init(&canvas, (int)width + MARGIN, (int)height)
+                    : tc_fail("the text has %d words: too many for a picture", view->count);
     if (good) {
         draw_head(view, &canvas, fonts);
-        for (int32_t i = 0; i < view->count; i++) draw_word(view, i, &boxes[i], most, &canvas, fonts);
+        for (int32_t i = 0; i < view->count; i++)
+            draw_word(view, i, &boxes[i], most, &canvas, fonts);
         good = tc_canvas_save(&canvas, path);
     }
     tc_canvas_free(&canvas);
@@ -164,11 +180,15 @@ bool tc_view_draw(const tc_seen *view, const char *font, const char *path)
     tc_fonts fonts;
     bool good = tc_fonts_open(&fonts, font) && draw(view, &fonts, path);
     if (good && fonts.missing) {
-        fprintf(stderr, "textclf: no font found that has U+%04X: for Chinese and Japanese install fonts-droid-fallback (Debian, "
-                        "Ubuntu) or google-noto-sans-cjk-fonts (Fedora), or name one with --font FILE\n", (unsigned)fonts.missing);
+        fprintf(stderr,
+                "textclf: no font found that has U+%04X: for Chinese and Japanese install "
+                "fonts-droid-fallback (Debian, "
+                "Ubuntu) or google-noto-sans-cjk-fonts (Fedora), or name one with --font FILE\n",
+                (unsigned)fonts.missing);
     }
     if (good && runs_left(view->text)) {
-        fprintf(stderr, "textclf: the picture has single letters, from left to right, where they run to the left; -o FILE.html has them as "
+        fprintf(stderr, "textclf: the picture has single letters, from left to right, where they "
+                        "run to the left; -o FILE.html has them as "
                         "they are written\n");
     }
     tc_fonts_close(&fonts);
@@ -177,21 +197,20 @@ bool tc_view_draw(const tc_seen *view, const char *font, const char *path)
 
 /* ---- in a terminal ---- */
 
-bool tc_view_colour(void)
-{
-    return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-}
+bool tc_view_colour(void) { return isatty(STDOUT_FILENO) && !getenv("NO_COLOR"); }
 
 int tc_view_columns(const char *text, size_t length)
 {
     int sum = 0, c;
-    for (size_t at = 0; at < length; sum += utf8proc_charwidth(c)) at += tc_text_next(text + at, &c);
+    for (size_t at = 0; at < length; sum += utf8proc_charwidth(c))
+        at += tc_text_next(text + at, &c);
     return sum;
 }
 
 void tc_view_plain(const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) putchar((unsigned char)text[i] < ' ' || text[i] == 0x7F ? ' ' : text[i]);
+    for (size_t i = 0; i < length; i++)
+        putchar((unsigned char)text[i] < ' ' || text[i] == 0x7F ? ' ' : text[i]);
 }
 
 void tc_view_cell(const char *text, int width, bool right)
@@ -212,7 +231,8 @@ int tc_view_widest(const tc_seen *view)
 {
     int widest = 0;
     for (int32_t i = 0; i < view->count; i++) {
-        const int width = tc_view_columns(view->text + view->tokens.items[i].start, view->tokens.items[i].length);
+        const int width = tc_view_columns(view->text + view->tokens.items[i].start,
+                                          view->tokens.items[i].length);
         if (width > widest) widest = width;
     }
     return widest;
@@ -230,8 +250,9 @@ bool tc_view_word(const tc_seen *view, int32_t i, int widest)
 {
     const tc_token *token = &view->tokens.items[i];
     const char *word = view->text + token->start;
-    const bool known = view->ids[i] != TC_UNKNOWN;
-    printf("  %.*s%*s %s ", (int)token->length, word, widest - tc_view_columns(word, token->length), "", known ? " " : "?");
+    const bool known = view->ids[i] != EX_UNKNOWN;
+    printf("  %.*s%*s %s ", (int)token->length, word, widest - tc_view_columns(word, token->length),
+           "", known ? " " : "?");
     return known;
 }
 

@@ -26,7 +26,8 @@ static int by_length(const void *a, const void *b)
 {
     const tr_row *x = a, *y = b;
     size_t m = strlen(x->text), n = strlen(y->text);
-    return m != n ? (m > n) - (m < n) : strcmp(x->text, y->text); /* the same order whatever the sort */
+    return m != n ? (m > n) - (m < n)
+                  : strcmp(x->text, y->text); /* the same order whatever the sort */
 }
 
 static void draw_pool(tr_days *days)
@@ -52,10 +53,7 @@ void tr_days_next(tr_days *days, tr_batch *batch)
 static const char iso_characters[] = "0123456789-";
 
 /* Small and capital letters are the same, 0 fills up. */
-static int32_t text_id(char c)
-{
-    return 1 + (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) - ' ';
-}
+static int32_t text_id(char c) { return 1 + (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) - ' '; }
 
 bool tr_text_valid(const char *text)
 {
@@ -79,7 +77,8 @@ void tr_batch_set(tr_batch *batch, const tr_row *rows, int32_t count, bool answe
         }
         int32_t *iso = batch->iso + b * TR_ISO, *before = batch->before + b * TR_ISO;
         for (int32_t t = 0; t < TR_ISO; t++) {
-            iso[t] = answers ? (int32_t)(strchr(iso_characters, rows[b].iso[t]) - iso_characters) : 0;
+            iso[t] = answers ? (int32_t)(strchr(iso_characters, rows[b].iso[t]) - iso_characters)
+                             : 0;
             before[t] = t ? iso[t - 1] : TR_START;
         }
     }

@@ -20,7 +20,8 @@ typedef struct tr_batch {
     int32_t text[TR_ROWS * TR_MOST_TEXT]; /* [B, T] */
     int32_t lengths[TR_ROWS];             /* [B] */
     int32_t iso[TR_ROWS * TR_ISO];        /* [B, 10] what to answer */
-    int32_t before[TR_ROWS * TR_ISO];     /* [B, 10] the same one later: what the decoder has read by then */
+    int32_t before[TR_ROWS *
+                   TR_ISO]; /* [B, 10] the same one later: what the decoder has read by then */
 } tr_batch;
 
 typedef struct tr_row {
@@ -31,8 +32,8 @@ typedef struct tr_row {
 typedef struct tr_days {
     int32_t held_out, days[TR_DAYS]; /* the first `held_out` are never drawn */
     tg_random random;
-    tr_row pool[TR_POOL * TR_ROWS];  /* sorted by the texts' lengths */
-    int32_t order[TR_POOL], next;    /* the batches of the pool, and how many were given */
+    tr_row pool[TR_POOL * TR_ROWS]; /* sorted by the texts' lengths */
+    int32_t order[TR_POOL], next;   /* the batches of the pool, and how many were given */
 } tr_days;
 
 void tr_days_init(tr_days *days, int32_t held_out, uint64_t seed);

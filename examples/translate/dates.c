@@ -30,19 +30,27 @@ void tr_date_iso(char *text, tr_date date)
 
 /* ---- words ---- */
 
-static const char *const weekdays[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-static const char *const months[] = {"January", "February", "March", "April", "May", "June", "July", "August", "September",
-                                     "October", "November", "December"};
-static const char *const roman[] = {"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"};
+static const char *const weekdays[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                       "Thursday", "Friday", "Saturday"};
+static const char *const months[] = {"January",   "February", "March",    "April",
+                                     "May",       "June",     "July",     "August",
+                                     "September", "October",  "November", "December"};
+static const char *const roman[] = {"I",   "II",   "III", "IV", "V",  "VI",
+                                    "VII", "VIII", "IX",  "X",  "XI", "XII"};
 static const char *const ordinals[] = {
-    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
-    "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth",
-    "twenty-first", "twenty-second", "twenty-third", "twenty-fourth", "twenty-fifth", "twenty-sixth", "twenty-seventh",
-    "twenty-eighth", "twenty-ninth", "thirtieth", "thirty-first"};
-static const char *const units[] = {"", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-                                    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen",
-                                    "eighteen", "nineteen"};
-static const char *const tens[] = {"", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"};
+    "first",        "second",         "third",         "fourth",        "fifth",
+    "sixth",        "seventh",        "eighth",        "ninth",         "tenth",
+    "eleventh",     "twelfth",        "thirteenth",    "fourteenth",    "fifteenth",
+    "sixteenth",    "seventeenth",    "eighteenth",    "nineteenth",    "twentieth",
+    "twenty-first", "twenty-second",  "twenty-third",  "twenty-fourth", "twenty-fifth",
+    "twenty-sixth", "twenty-seventh", "twenty-eighth", "twenty-ninth",  "thirtieth",
+    "thirty-first"};
+static const char *const units[] = {"",        "one",     "two",       "three",    "four",
+                                    "five",    "six",     "seven",     "eight",    "nine",
+                                    "ten",     "eleven",  "twelve",    "thirteen", "fourteen",
+                                    "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
+static const char *const tens[] = {"",      "",      "twenty",  "thirty", "forty",
+                                   "fifty", "sixty", "seventy", "eighty", "ninety"};
 
 /* The st of 1st. */
 static const char *ending(int day)
@@ -52,7 +60,8 @@ static const char *ending(int day)
 }
 
 /* Appends to a text of TR_MOST_TEXT. */
-static void append(char *text, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
+static void append(char *text, const char *format, ...)
+    __attribute__((__format__(__printf__, 2, 3)));
 static void append(char *text, const char *format, ...)
 {
     size_t used = strlen(text);
@@ -76,33 +85,30 @@ static void append_year(char *text, int year)
 
 /* Unambiguous: a month in figures stands in the middle between dots, first before slashes, and second after a year. */
 static const char *const formats[] = {
-    "%d %B %Y",             /* 3 March 2019 */
-    "%o %B %Y",             /* 3rd March 2019 */
-    "the %o of %B %Y",      /* the 3rd of March 2019 */
-    "%A the %o of %B %Y",   /* Sunday the 3rd of March 2019 */
-    "%a, %d %b %y",         /* Sun, 3 Mar 19 */
-    "%a %b %d %Y",          /* Sun Mar 3 2019 */
-    "%d %b '%y",            /* 3 Mar '19 */
-    "%d-%b-%y",             /* 3-Mar-19 */
-    "%B %d, %Y",            /* March 3, 2019 */
-    "%B %o, %Y",            /* March 3rd, 2019 */
-    "%A, %B %d, %Y",        /* Sunday, March 3, 2019 */
-    "%Y, %B %d",            /* 2019, March 3 */
-    "%d.%m.%Y",             /* 3.3.2019 */
-    "%D.%M.%y",             /* 03.03.19 */
-    "%d.%r.%Y",             /* 3.III.2019 */
-    "%m/%d/%Y",             /* 3/3/2019 */
-    "%Y/%M/%D",             /* 2019/03/03 */
-    "%Y%M%D",               /* 20190303 */
-    "the %w of %B, %W",     /* the third of March, twenty nineteen */
-    "%B the %w, %W",        /* March the third, twenty nineteen */
-    "%w %B %Y",             /* third March 2019 */
+    "%d %B %Y",           /* 3 March 2019 */
+    "%o %B %Y",           /* 3rd March 2019 */
+    "the %o of %B %Y",    /* the 3rd of March 2019 */
+    "%A the %o of %B %Y", /* Sunday the 3rd of March 2019 */
+    "%a, %d %b %y",       /* Sun, 3 Mar 19 */
+    "%a %b %d %Y",        /* Sun Mar 3 2019 */
+    "%d %b '%y",          /* 3 Mar '19 */
+    "%d-%b-%y",           /* 3-Mar-19 */
+    "%B %d, %Y",          /* March 3, 2019 */
+    "%B %o, %Y",          /* March 3rd, 2019 */
+    "%A, %B %d, %Y",      /* Sunday, March 3, 2019 */
+    "%Y, %B %d",          /* 2019, March 3 */
+    "%d.%m.%Y",           /* 3.3.2019 */
+    "%D.%M.%y",           /* 03.03.19 */
+    "%d.%r.%Y",           /* 3.III.2019 */
+    "%m/%d/%Y",           /* 3/3/2019 */
+    "%Y/%M/%D",           /* 2019/03/03 */
+    "%Y%M%D",             /* 20190303 */
+    "the %w of %B, %W",   /* the third of March, twenty nineteen */
+    "%B the %w, %W",      /* March the third, twenty nineteen */
+    "%w %B %Y",           /* third March 2019 */
 };
 
-int tr_formats(void)
-{
-    return (int)(sizeof formats / sizeof *formats);
-}
+int tr_formats(void) { return (int)(sizeof formats / sizeof *formats); }
 
 static void append_part(char *text, tr_date date, char part)
 {

@@ -19,7 +19,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HELD_OUT = 1000, LSTM_STEPS = 1000, TRANSFORMER_STEPS = 1100, QUICK_STEPS = 400, MOST_WRONG = 5 };
+enum {
+    HELD_OUT = 1000,
+    LSTM_STEPS = 1000,
+    TRANSFORMER_STEPS = 1100,
+    QUICK_STEPS = 400,
+    MAX_WRONG = 5
+};
 
 typedef struct options {
     tr_settings settings;
@@ -33,7 +39,8 @@ typedef struct options {
 } options;
 
 /* The scores in the library's order, and none. */
-static const char *const attentions[] = {"dot", "scaled-dot", "bilinear", "additive", "cosine", "euclidean", "none", NULL};
+static const char *const attentions[] = {"dot",    "scaled-dot", "bilinear", "additive",
+                                         "cosine", "euclidean",  "none",     NULL};
 static const char *const models[] = {"lstm", "transformer", NULL};
 enum { NO_ATTENTION = 6 };
 
@@ -65,10 +72,11 @@ static bool train(trainer *t, int64_t steps)
         tr_days_next(&t->days, &t->batch);
         tr_encoded encoded = tr_encode(t->tape, &t->model, &t->batch);
         tg_tensor *logits = tr_decode(t->tape, &t->model, &t->batch, &encoded, NULL);
-        tg_tensor *loss = tg_cross_entropy(t->tape, logits, tg_ints_2d(t->batch.iso, TR_ROWS, TR_ISO));
+        tg_tensor *loss = tg_cross_entropy(t->tape, logits,
+                                           tg_ints_2d(t->batch.iso, TR_ROWS, TR_ISO));
         tg_backward(t->tape, loss);
         tg_clip_grad_norm(t->params, 1);
-        adam.rate = tg_rate_cosine(peak, 0, step - 1, 100, steps);
+        adam.lr = tg_lr_cosine(peak, 0, step - 1, 100, steps);
         tg_adam_step(&adam, t->params);
         if (!check(t)) return false;
         sum += tg_item(loss);
@@ -100,9 +108,10 @@ static int measure_batch(trainer *t, int32_t first, int32_t count, tg_random *fo
         tr_batch_answer(answer, &t->batch, b);
         bool same = !strcmp(answer, rows[b].iso);
         right += same;
-        if (!same && (*wrong)++ < MOST_WRONG)
+        if (!same && (*wrong)++ < MAX_WRONG)
             printf("  wrong: %s -> %s, not %s\n", rows[b].text, answer, rows[b].iso);
-        if (same && !t->example.text[0] && strlen(rows[b].text) > 40) t->example = rows[b]; /* long enough to show */
+        if (same && !t->example.text[0] && strlen(rows[b].text) > 40)
+            t->example = rows[b]; /* long enough to show */
     }
     return right;
 }
@@ -125,14 +134,16 @@ static bool measure(trainer *t, const options *o)
 
 /* ---- one text ---- */
 
-static bool draw(trainer *t, const tg_attention_detail *detail, const char *text, const char *answer, const char *path)
+static bool draw(trainer *t, const tg_tensor *attended, const char *text, const char *answer,
+                 const char *path)
 {
-    tg_tensor *weights = tg_attention_look(t->tape, detail, TG_LOOK_WEIGHTS); /* [1, heads, 10, T] */
-    tg_tensor *mean = tg_mean(t->tape, weights, TG_AXES(0, 1), false);        /* [10, T] */
+    tg_tensor *weights = tg_attention_weights(t->tape, attended);      /* [1, heads, 10, T] */
+    tg_tensor *mean = tg_mean(t->tape, weights, TG_AXES(0, 1), false); /* [10, T] */
     if (!check(t)) return false;
     const bool layers = t->model.settings.transformer;
-    const char *caption = layers ? "where the decoder's last layer looked for each character, the mean of its heads"
-                                 : "where the decoder looked for each character of its answer";
+    const char *caption =
+        layers ? "where the decoder's last layer looked for each character, the mean of its heads"
+               : "where the decoder looked for each character of its answer";
     if (!tr_picture_save(&(tr_alignment){text, answer, caption, mean->data}, path)) return false;
     printf("%s shows where each character came from\n", path);
     return true;
@@ -143,14 +154,14 @@ static bool show(trainer *t, const char *text, const char *path)
 {
     tr_row row = {"", ""};
     char answer[TR_ISO + 1];
-    tg_attention_detail detail;
+    tg_tensor *attended;
     snprintf(row.text, sizeof row.text, "%s", text);
     tr_batch_set(&t->batch, &row, 1, false);
-    tr_translate(t->tape, &t->model, &t->batch, &detail);
+    tr_translate(t->tape, &t->model, &t->batch, &attended);
     if (!check(t)) return false;
     tr_batch_answer(answer, &t->batch, 0);
     printf("%s -> %s\n", text, answer);
-    bool good = !path || draw(t, &detail, text, answer, path);
+    bool good = !path || draw(t, attended, text, answer, path);
     tg_tape_reset(t->tape);
     return good;
 }
@@ -164,8 +175,8 @@ static bool run(trainer *t, const options *o)
     tr_model_init(&t->model, t->params, o->settings);
     if (!check(t)) return false;
     tr_days_init(&t->days, HELD_OUT, (uint64_t)o->seed);
-    printf("dates in %d formats to ISO dates; %lld parameters, %lld steps of %d dates\n", tr_formats(),
-           (long long)tg_params_size(t->params), (long long)o->steps, TR_ROWS);
+    printf("dates in %d formats to ISO dates; %lld parameters, %lld steps of %d dates\n",
+           tr_formats(), (long long)tg_params_size(t->params), (long long)o->steps, TR_ROWS);
     if (!train(t, o->steps)) return false;
     tg_tape_set_training(t->tape, false);
     tg_tape_set_recording(t->tape, false);
@@ -173,7 +184,8 @@ static bool run(trainer *t, const options *o)
     for (int i = 0; i < o->count; i++) {
         if (!show(t, o->texts[i], i == 0 && draws ? o->output : NULL)) return false;
     }
-    if (!o->count && t->example.text[0] && !show(t, t->example.text, draws ? o->output : NULL)) return false;
+    if (!o->count && t->example.text[0] && !show(t, t->example.text, draws ? o->output : NULL))
+        return false;
     return good;
 }
 
@@ -182,29 +194,35 @@ static bool run(trainer *t, const options *o)
 #define FIELD(name) offsetof(options, name)
 
 static const tc_option rules[] = {
-    {"model", 0, 1, TC_CHOICE, FIELD(model), 0, 0, models, "KIND", "lstm or transformer (lstm)"},
-    {"attention", 0, 1, TC_CHOICE, FIELD(attention), 0, 0, attentions, "KIND",
+    {"model", 0, 1, EX_CHOICE, FIELD(model), 0, 0, models, "KIND", "lstm or transformer (lstm)"},
+    {"attention", 0, 1, EX_CHOICE, FIELD(attention), 0, 0, attentions, "KIND",
      "of the LSTMs: additive, dot, scaled-dot, bilinear, cosine, euclidean or none (additive)"},
-    {"steps", 0, 1, TC_INTEGER, FIELD(steps), 1, 1e9, NULL, "N", "of learning (1000, of a transformer 1100)"},
-    {"quick", 0, 1, TC_FLAG, FIELD(quick), 0, 0, NULL, NULL, "400 steps"},
-    {"least", 0, 1, TC_NUMBER, FIELD(least), 0, 100, NULL, "PERCENT", "fails if fewer held-out dates are right"},
-    {"seed", 0, 1, TC_INTEGER, FIELD(seed), 0, 1e9, NULL, "N", "of all that is random (1)"},
-    {"output", 'o', 1, TC_TEXT, FIELD(output), 0, 0, NULL, "PNG", "the picture (translate.png)"},
+    {"steps", 0, 1, EX_INTEGER, FIELD(steps), 1, 1e9, NULL, "N",
+     "of learning (1000, of a transformer 1100)"},
+    {"quick", 0, 1, EX_FLAG, FIELD(quick), 0, 0, NULL, NULL, "400 steps"},
+    {"least", 0, 1, EX_NUMBER, FIELD(least), 0, 100, NULL, "PERCENT",
+     "fails if fewer held-out dates are right"},
+    {"seed", 0, 1, EX_INTEGER, FIELD(seed), 0, 1e9, NULL, "N", "of all that is random (1)"},
+    {"output", 'o', 1, EX_TEXT, FIELD(output), 0, 0, NULL, "PNG", "the picture (translate.png)"},
     {.name = NULL},
 };
 
 static tc_parsed parse(options *o, int argc, char **argv)
 {
     const tc_parsed parsed = tc_options_read(o, rules, 1, &argc, &argv);
-    o->settings = (tr_settings){.transformer = o->model == 1, .attend = o->attention < NO_ATTENTION};
+    o->settings = (tr_settings){.transformer = o->model == 1,
+                                .attend = o->attention < NO_ATTENTION};
     if (o->settings.attend) o->settings.score = (tg_score)o->attention;
-    if (!o->steps) o->steps = o->quick ? QUICK_STEPS : o->settings.transformer ? TRANSFORMER_STEPS : LSTM_STEPS;
+    if (!o->steps)
+        o->steps = o->quick                  ? QUICK_STEPS
+                   : o->settings.transformer ? TRANSFORMER_STEPS
+                                             : LSTM_STEPS;
     o->texts = argv;
     o->count = argc;
-    for (int i = 0; parsed == TC_RUN && i < argc; i++) {
+    for (int i = 0; parsed == EX_RUN && i < argc; i++) {
         if (tr_text_valid(argv[i])) continue;
         tc_fail("\"%s\": a text has 1 to %d ASCII characters", argv[i], TR_MOST_TEXT - 1);
-        return TC_WRONG;
+        return EX_WRONG;
     }
     return parsed;
 }
@@ -215,9 +233,10 @@ int main(int argc, char **argv)
     static trainer t; /* larger than a stack likes */
     options o = {.attention = TG_SCORE_ADDITIVE, .seed = 1, .output = "translate.png"};
     const tc_parsed parsed = parse(&o, argc, argv);
-    if (parsed == TC_WRONG) return tc_end("translate", 2, "; see translate --help");
-    if (parsed == TC_HELP) {
-        printf("translate [OPTION]... [TEXT]...: learns to translate dates, and translates each TEXT\n\n");
+    if (parsed == EX_WRONG) return tc_end("translate", 2, "; see translate --help");
+    if (parsed == EX_HELP) {
+        printf("translate [OPTION]... [TEXT]...: learns to translate dates, and translates each "
+               "TEXT\n\n");
         tc_options_show(rules, 1);
         return tc_end("translate", 0, NULL);
     }

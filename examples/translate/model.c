@@ -12,8 +12,10 @@ static void init_lstms(tr_model *model, tg_params *params)
     tg_lstm_init(&model->encoder, params, "encoder", EMBEDDING, HIDDEN, 1, true);
     tg_lstm_init(&model->decoder, params, "decoder", EMBEDDING, 2 * HIDDEN, 1, false);
     if (model->settings.attend)
-        tg_attention_init(&model->attention, params, "attention", model->settings.score, 2 * HIDDEN, 2 * HIDDEN, HIDDEN);
-    tg_linear_init(&model->output, params, "output", (model->settings.attend ? 4 : 2) * HIDDEN, TR_START);
+        tg_attention_init(&model->attention, params, "attention", model->settings.score, 2 * HIDDEN,
+                          2 * HIDDEN, HIDDEN);
+    tg_linear_init(&model->output, params, "output", (model->settings.attend ? 4 : 2) * HIDDEN,
+                   TR_START);
 }
 
 static void init_transformer(tr_model *model, tg_params *params)
@@ -23,7 +25,8 @@ static void init_transformer(tr_model *model, tg_params *params)
     for (int i = 0; i < TR_LAYERS; i++) {
         char encoder[] = "encoder.0", decoder[] = "decoder.0";
         encoder[sizeof encoder - 2] = decoder[sizeof decoder - 2] = (char)('0' + i);
-        tg_transformer_init(&model->encoders[i], params, encoder, WIDTH, HEADS, FEED_FORWARD, false);
+        tg_transformer_init(&model->encoders[i], params, encoder, WIDTH, HEADS, FEED_FORWARD,
+                            false);
         tg_transformer_init(&model->decoders[i], params, decoder, WIDTH, HEADS, FEED_FORWARD, true);
     }
     tg_linear_init(&model->output, params, "output", WIDTH, TR_START);
@@ -39,7 +42,7 @@ void tr_model_init(tr_model *model, tg_params *params, tr_settings settings)
 /* What each direction ended with, side by side: [2, B, H] -> [1, B, 2H]. */
 static tg_tensor *side_by_side(tg_tape *tape, tg_tensor *state, int64_t rows)
 {
-    tg_tensor *by_row = tg_permute(tape, state, (const int[]){1, 0, 2});
+    tg_tensor *by_row = tg_permute(tape, state, TG_AXES(1, 0, 2));
     return tg_reshape(tape, by_row, TG_SHAPE(1, rows, -1));
 }
 
@@ -53,7 +56,8 @@ static tg_tensor *with_positions(tg_tape *tape, tg_tensor *x)
 tr_encoded tr_encode(tg_tape *tape, const tr_model *model, const tr_batch *batch)
 {
     tr_encoded encoded = {0};
-    tg_ints text = tg_ints_2d(batch->text, batch->rows, batch->time), lengths = tg_ints_1d(batch->lengths, batch->rows);
+    tg_ints text = tg_ints_2d(batch->text, batch->rows, batch->time),
+            lengths = tg_ints_1d(batch->lengths, batch->rows);
     tg_tensor *x = tg_embedding_forward(tape, &model->text, text); /* [B, T, E] */
     if (model->settings.transformer) {
         tg_attention_mask mask = {.lengths = lengths};
@@ -70,22 +74,27 @@ tr_encoded tr_encode(tg_tape *tape, const tr_model *model, const tr_batch *batch
     return encoded;
 }
 
-tg_tensor *tr_decode(tg_tape *tape, const tr_model *model, const tr_batch *batch, const tr_encoded *encoded,
-                     tg_attention_detail *detail)
+tg_tensor *tr_decode(tg_tape *tape, const tr_model *model, const tr_batch *batch,
+                     const tr_encoded *encoded, tg_tensor **attended)
 {
-    tg_attention_mask to_text = {.lengths = tg_ints_1d(batch->lengths, batch->rows)}, causal = {.causal = true};
+    tg_attention_mask to_text = {.lengths = tg_ints_1d(batch->lengths, batch->rows)},
+                      causal = {.causal = true};
     tg_ints before = tg_ints_2d(batch->before, batch->rows, TR_ISO);
     tg_tensor *y = tg_embedding_forward(tape, &model->iso, before); /* [B, 10, E] */
     if (model->settings.transformer) {
         y = with_positions(tape, y);
         for (int i = 0; i < TR_LAYERS; i++)
-            y = tg_transformer_forward(tape, &model->decoders[i], y, &causal, encoded->memory, &to_text, detail);
+            y = tg_transformer_forward(tape, &model->decoders[i], y, &causal, encoded->memory,
+                                       &to_text, attended);
         return tg_linear_forward(tape, &model->output, y);
     }
-    tg_tensor *state = tg_lstm_forward_state(tape, &model->decoder, y, tg_full_length(), &encoded->state, NULL);
-    if (model->settings.attend) { /* the state asks, the text answers, and both decide on the character */
+    tg_tensor *state = tg_lstm_forward_state(tape, &model->decoder, y, tg_full_length(),
+                                             &encoded->state, NULL);
+    if (model->settings
+            .attend) { /* the state asks, the text answers, and both decide on the character */
         tg_tensor *memory = encoded->memory;
-        tg_tensor *context = tg_attention_forward(tape, &model->attention, state, memory, memory, &to_text, detail);
+        tg_tensor *context = tg_attention_forward(tape, &model->attention, state, memory, memory,
+                                                  &to_text, attended);
         state = tg_concat(tape, 2, (tg_tensor *[]){state, context}, -1); /* [B, 10, 4H] */
     }
     return tg_linear_forward(tape, &model->output, state);
@@ -102,13 +111,13 @@ static int32_t likeliest(const tg_real *logits)
     return best;
 }
 
-bool tr_translate(tg_tape *tape, const tr_model *model, tr_batch *batch, tg_attention_detail *detail)
+bool tr_translate(tg_tape *tape, const tr_model *model, tr_batch *batch, tg_tensor **attended)
 {
     tr_encoded encoded = tr_encode(tape, model, batch);
     /* All ten positions are computed each time. What stands at those not yet known does not matter: a decoder sees the
      * characters before a position only. */
     for (int32_t t = 0; t < TR_ISO; t++) {
-        tg_tensor *logits = tr_decode(tape, model, batch, &encoded, detail);
+        tg_tensor *logits = tr_decode(tape, model, batch, &encoded, attended);
         if (!logits) return false;
         for (int32_t b = 0; b < batch->rows; b++) {
             int32_t at = b * TR_ISO + t;

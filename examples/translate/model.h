@@ -31,13 +31,13 @@ typedef struct tr_encoded {
 } tr_encoded;
 tr_encoded tr_encode(tg_tape *tape, const tr_model *model, const tr_batch *batch);
 
-/* Logits [B, 10, TR_START] of each character, given those before it: teacher forcing, all ten in one go. `detail` lets the
+/* Logits [B, 10, TR_START] of each character, given those before it: teacher forcing, all ten in one go. `attended` lets the
  * attention be looked at; it may be NULL. */
-tg_tensor *tr_decode(tg_tape *tape, const tr_model *model, const tr_batch *batch, const tr_encoded *encoded,
-                     tg_attention_detail *detail);
+tg_tensor *tr_decode(tg_tape *tape, const tr_model *model, const tr_batch *batch,
+                     const tr_encoded *encoded, tg_tensor **attended);
 
 /* Translates: fills batch->iso and batch->before, each character the likeliest after those before it. Leaves what was
  * recorded on the tape. False after an error on the tape. */
-bool tr_translate(tg_tape *tape, const tr_model *model, tr_batch *batch, tg_attention_detail *detail);
+bool tr_translate(tg_tape *tape, const tr_model *model, tr_batch *batch, tg_tensor **attended);
 
 #endif

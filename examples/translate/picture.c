@@ -10,31 +10,36 @@
 /* Pixels. */
 enum {
     MARGIN = 48,
-    HEAD = 196,      /* above the cells: title, caption and the text's characters */
-    SIDE = 96,       /* left of the cells, from the margin on: the answer's characters */
-    ROW = 46,        /* height of a cell with its gap */
+    HEAD = 196, /* above the cells: title, caption and the text's characters */
+    SIDE = 96,  /* left of the cells, from the margin on: the answer's characters */
+    ROW = 46,   /* height of a cell with its gap */
     GAP = 3,
-    FOOT = 92,       /* below the cells: the scale */
-    LEAST_WIDTH = 900,
-    SCALE_WIDTH = 260, SCALE_HEIGHT = 16
+    FOOT = 92, /* below the cells: the scale */
+    MIN_WIDTH = 900,
+    SCALE_WIDTH = 260,
+    SCALE_HEIGHT = 16
 };
 
 typedef struct layout {
-    double column;     /* width of a cell with its gap */
-    double left;       /* of the cells */
-    double most;       /* the largest weight, the darkest cell */
+    double column; /* width of a cell with its gap */
+    double left;   /* of the cells */
+    double most;   /* the largest weight, the darkest cell */
     int columns, width, height;
 } layout;
 
 /* From almost white over blue to a deep blue. */
 static tc_colour tint(double share)
 {
-    static const tc_colour stops[] = {{0.95, 0.96, 0.97}, {0.69, 0.80, 0.93}, {0.22, 0.49, 0.82}, {0.05, 0.18, 0.42}};
+    static const tc_colour stops[] = {{0.95, 0.96, 0.97},
+                                      {0.69, 0.80, 0.93},
+                                      {0.22, 0.49, 0.82},
+                                      {0.05, 0.18, 0.42}};
     double at = fmin(fmax(share, 0), 1) * 3;
     int i = at < 2 ? (int)at : 2;
     const tc_colour a = stops[i], b = stops[i + 1];
     at -= i;
-    return (tc_colour){a.red + at * (b.red - a.red), a.green + at * (b.green - a.green), a.blue + at * (b.blue - a.blue)};
+    return (tc_colour){a.red + at * (b.red - a.red), a.green + at * (b.green - a.green),
+                       a.blue + at * (b.blue - a.blue)};
 }
 
 static layout lay_out(const tr_alignment *a)
@@ -42,7 +47,7 @@ static layout lay_out(const tr_alignment *a)
     layout l = {.columns = (int)strlen(a->text)};
     l.column = fmin(fmax(1400.0 / l.columns, 26), ROW);
     double cells = l.column * l.columns;
-    l.width = (int)fmax(2 * MARGIN + SIDE + cells, LEAST_WIDTH);
+    l.width = (int)fmax(2 * MARGIN + SIDE + cells, MIN_WIDTH);
     l.height = HEAD + ROW * TR_ISO + FOOT;
     l.left = MARGIN + SIDE;
     for (int i = 0; i < TR_ISO * l.columns; i++)
@@ -76,8 +81,10 @@ static void draw_cells(tc_canvas *canvas, tc_fonts *fonts, const tr_alignment *a
         double y = HEAD + i * ROW;
         draw_character(canvas, fonts, l->left - 30, y + ROW / 2.0 + 9, a->answer[i]);
         for (int t = 0; t < l->columns; t++) {
-            double share = (double)a->weights[i * l->columns + t] / l->most, x = l->left + t * l->column;
-            tc_canvas_box(canvas, x + GAP / 2.0, y + GAP / 2.0, l->column - GAP, ROW - GAP, 4, tint(share));
+            double share = (double)a->weights[i * l->columns + t] / l->most,
+                   x = l->left + t * l->column;
+            tc_canvas_box(canvas, x + GAP / 2.0, y + GAP / 2.0, l->column - GAP, ROW - GAP, 4,
+                          tint(share));
         }
     }
 }
@@ -88,7 +95,8 @@ static void draw_scale(tc_canvas *canvas, tc_fonts *fonts, const layout *l)
     const int x = (int)ceil(l->left), y = HEAD + ROW * TR_ISO + 28;
     for (int i = 0; i < SCALE_WIDTH * SCALE_HEIGHT; i++) {
         int column = i % SCALE_WIDTH;
-        tc_canvas_blend(canvas, x + column, y + i / SCALE_WIDTH, tint((double)column / (SCALE_WIDTH - 1)), 1);
+        tc_canvas_blend(canvas, x + column, y + i / SCALE_WIDTH,
+                        tint((double)column / (SCALE_WIDTH - 1)), 1);
     }
     draw_text(canvas, fonts, x + SCALE_WIDTH + 12, y + 14, 17, DRAW_LEFT, draw_grey,
               "weight 0 to %.2f; each row adds up to 1", l->most);

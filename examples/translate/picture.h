@@ -8,7 +8,7 @@
 typedef struct tr_alignment {
     const char *text, *answer; /* of T and of TR_ISO characters */
     const char *caption;
-    const tg_real *weights;    /* [10, T] */
+    const tg_real *weights; /* [10, T] */
 } tr_alignment;
 
 /* Writes a PNG file. False after tc_fail. */

@@ -4,7 +4,8 @@
 
 typedef struct sizes {
     const char *what;
-    int64_t B, Tq, Tk, Dq, Dk, Dv, A; /* Dk counts for bilinear and additive scores, A for additive alone */
+    int64_t B, Tq, Tk, Dq, Dk, Dv,
+        A; /* Dk counts for bilinear and additive scores, A for additive alone */
 } sizes;
 
 typedef enum mask_kind {
@@ -18,10 +19,11 @@ typedef enum mask_kind {
     ALL_AT_ONCE,
     MASK_KINDS
 } mask_kind;
-static const char *const mask_names[] = {"no mask",        "lengths",           "query lengths", "a keep-mask",
-                                         "a mask of keys", "a mask of queries", "causal",        "all masks at once"};
+static const char *const mask_names[] = {"no mask",     "lengths",          "query lengths",
+                                         "a keep-mask", "a mask of keys",   "a mask of queries",
+                                         "causal",      "all masks at once"};
 
-enum { MOST_BATCH = 4 };
+enum { MAX_BATCH = 4 };
 
 typedef struct model model;
 typedef tg_tensor *(*run_function)(tg_tape *tape, model *m);
@@ -38,8 +40,8 @@ struct model {
     tg_embedding positions;
     int64_t heads;
     tg_attention_mask mask, memory_mask;
-    int32_t lengths[MOST_BATCH], query_lengths[MOST_BATCH];
-    uint8_t keep[MOST_BATCH * 8 * 8];
+    int32_t lengths[MAX_BATCH], query_lengths[MAX_BATCH];
+    uint8_t keep[MAX_BATCH * 8 * 8];
     run_function run;
     char what[200];
 };
@@ -56,17 +58,19 @@ static void set_mask(model *m, mask_kind kind, int64_t Tq, int64_t Tk)
         m->query_lengths[b] = (int32_t)(b % 2 ? Tq - (Tq > 1) : kind == ALL_AT_ONCE ? Tq : 0);
     }
     if (kind == LENGTHS || kind == ALL_AT_ONCE) m->mask.lengths = tg_ints_1d(m->lengths, B);
-    if (kind == QUERY_LENGTHS || kind == ALL_AT_ONCE) m->mask.query_lengths = tg_ints_1d(m->query_lengths, B);
+    if (kind == QUERY_LENGTHS || kind == ALL_AT_ONCE)
+        m->mask.query_lengths = tg_ints_1d(m->query_lengths, B);
     if (kind < KEEP || kind == CAUSAL) return;
     test_shape shape = S(B, Tq, Tk);
     if (kind == KEEP_KEYS) shape = (test_shape)S(B, 1, Tk);
     if (kind == KEEP_QUERIES) shape = (test_shape)S(Tq, 1);
     ck_assert_int_le(test_shape_size(shape), (int64_t)sizeof m->keep);
     for (int64_t at = 0; at < test_shape_size(shape); at++) {
-        const int64_t j = at % shape.size[shape.ndim - 1], i = at / shape.size[shape.ndim - 1] % shape.size[shape.ndim - 2];
+        const int64_t j = at % shape.size[shape.ndim - 1],
+                      i = at / shape.size[shape.ndim - 1] % shape.size[shape.ndim - 2];
         m->keep[at] = kind == KEEP_QUERIES ? i != 1 : i != 1 && (3 * i + 2 * j + at) % 4 != 0;
     }
-    m->mask.keep = tg_mask_nd(m->keep, shape.ndim, shape.size);
+    m->mask.mask = tg_mask_nd(m->keep, shape.ndim, shape.size);
 }
 
 /* Away from 0 and from each other, where cosines and distances have their kinks. */
@@ -88,7 +92,10 @@ static tg_tensor *input(model *m, const char *name, int64_t T, int64_t width)
 
 /* ---- any score ---- */
 
-static bool is_square(tg_score score) { return score != TG_SCORE_BILINEAR && score != TG_SCORE_ADDITIVE; }
+static bool is_square(tg_score score)
+{
+    return score != TG_SCORE_BILINEAR && score != TG_SCORE_ADDITIVE;
+}
 
 static tg_tensor *run_attention(tg_tape *tape, model *m)
 {
@@ -96,7 +103,8 @@ static tg_tensor *run_attention(tg_tape *tape, model *m)
 }
 
 /* Queries, keys and values of their own, or (`self`) one sequence with itself. */
-static void build_attention(model *m, tg_score score, bool raw, bool times_score, double dropout, bool self)
+static void build_attention(model *m, tg_score score, bool raw, bool times_score, double dropout,
+                            bool self)
 {
     sizes *s = &m->s;
     const int64_t width = is_square(score) || self ? s->Dq : s->Dk;
@@ -109,10 +117,13 @@ static void build_attention(model *m, tg_score score, bool raw, bool times_score
     m->attention.raw = raw, m->attention.times_score = times_score, m->attention.dropout = dropout;
     m->run = run_attention;
     draw_all(m->params, 1);
-    for (int64_t i = 0; score == TG_SCORE_EUCLIDEAN && !self && i < m->k->size; i++) m->k->data[i] += (tg_real)2.5;
+    for (int64_t i = 0; score == TG_SCORE_EUCLIDEAN && !self && i < m->k->size; i++)
+        m->k->data[i] += (tg_real)2.5;
     snprintf(m->what, sizeof m->what, "%s%s%s%s, %s",
-             (const char *[]){"dot", "scaled dot", "bilinear", "additive", "cosine", "euclidean"}[score], raw ? ", raw" : "",
-             times_score ? ", times the score" : "", dropout != 0 ? ", dropout" : "", self ? "self" : "cross");
+             (const char *[]){"dot", "scaled dot", "bilinear", "additive", "cosine",
+                              "euclidean"}[score],
+             raw ? ", raw" : "", times_score ? ", times the score" : "",
+             dropout != 0 ? ", dropout" : "", self ? "self" : "cross");
 }
 
 enum { SCORES = 6, MODES = 8, GRID = SCORES * MODES * MASK_KINDS };
@@ -122,7 +133,8 @@ static void build_grid(model *m, int index)
 {
     const int mode = index / MASK_KINDS % MODES, kind = index % MASK_KINDS;
     m->s = grid_sizes;
-    build_attention(m, (tg_score)(index / MASK_KINDS / MODES), mode & 1, mode & 2, mode & 4 ? 0.3 : 0, false);
+    build_attention(m, (tg_score)(index / MASK_KINDS / MODES), mode & 1, mode & 2,
+                    mode & 4 ? 0.3 : 0, false);
     set_mask(m, (mask_kind)kind, m->s.Tq, m->s.Tk);
     snprintf(m->what + strlen(m->what), sizeof m->what - strlen(m->what), ", %s", mask_names[kind]);
 }
@@ -157,7 +169,9 @@ static void build_awkward(model *m, int index)
 
 static tg_tensor *run_operator(tg_tape *tape, model *m)
 {
-    tg_attention_how how = {.score = m->attention.score, .scale = 1, .dropout = m->attention.dropout};
+    tg_attention_config how = {.score = m->attention.score,
+                               .scale = 1,
+                               .dropout = m->attention.dropout};
     if (how.score == TG_SCORE_DOT) how.scale = 0.7; /* products alone have one */
     return tg_attend(tape, m->q, m->k, m->v, m->attention.score_weight, m->heads, how, &m->mask);
 }
@@ -168,11 +182,16 @@ static const struct {
     mask_kind mask;
     double dropout;
 } operators[] = {
-    {2, 2, 3, 4, 2, 3, TG_SCORE_DOT, EVERYTHING, 0},         {3, 2, 3, 4, 1, 2, TG_SCORE_DOT, ALL_AT_ONCE, 0.3},
-    {2, 2, 3, 4, 2, 3, TG_SCORE_ADDITIVE, EVERYTHING, 0},    {3, 2, 4, 4, 2, 1, TG_SCORE_ADDITIVE, ALL_AT_ONCE, 0.3},
-    {2, 2, 3, 4, 2, 3, TG_SCORE_EUCLIDEAN, LENGTHS, 0},      {3, 2, 4, 4, 2, 1, TG_SCORE_EUCLIDEAN, ALL_AT_ONCE, 0.3},
-    {2, 1, 66, 131, 4, 5, TG_SCORE_DOT, CAUSAL, 0.2},        {1, 1, 131, 66, 8, 9, TG_SCORE_DOT, EVERYTHING, 0},
-    {2, 1, 66, 131, 4, 5, TG_SCORE_ADDITIVE, EVERYTHING, 0}, {2, 1, 131, 150, 4, 5, TG_SCORE_EUCLIDEAN, CAUSAL, 0},
+    {2, 2, 3, 4, 2, 3, TG_SCORE_DOT, EVERYTHING, 0},
+    {3, 2, 3, 4, 1, 2, TG_SCORE_DOT, ALL_AT_ONCE, 0.3},
+    {2, 2, 3, 4, 2, 3, TG_SCORE_ADDITIVE, EVERYTHING, 0},
+    {3, 2, 4, 4, 2, 1, TG_SCORE_ADDITIVE, ALL_AT_ONCE, 0.3},
+    {2, 2, 3, 4, 2, 3, TG_SCORE_EUCLIDEAN, LENGTHS, 0},
+    {3, 2, 4, 4, 2, 1, TG_SCORE_EUCLIDEAN, ALL_AT_ONCE, 0.3},
+    {2, 1, 66, 131, 4, 5, TG_SCORE_DOT, CAUSAL, 0.2},
+    {1, 1, 131, 66, 8, 9, TG_SCORE_DOT, EVERYTHING, 0},
+    {2, 1, 66, 131, 4, 5, TG_SCORE_ADDITIVE, EVERYTHING, 0},
+    {2, 1, 131, 150, 4, 5, TG_SCORE_EUCLIDEAN, CAUSAL, 0},
 };
 
 static void build_operator(model *m, int index)
@@ -183,12 +202,15 @@ static void build_operator(model *m, int index)
     m->q = input(m, "q", m->s.Tq, width);
     m->k = input(m, "k", m->s.Tk, width);
     m->v = input(m, "v", m->s.Tk, heads * operators[index].dv);
-    m->attention = (tg_attention){.score = operators[index].score, .dropout = operators[index].dropout};
+    m->attention = (tg_attention){.score = operators[index].score,
+                                  .dropout = operators[index].dropout};
     if (m->attention.score == TG_SCORE_ADDITIVE)
-        m->attention.score_weight = tg_param(m->params, NULL, "w", TG_SHAPE(1, width), tg_init_constant(0));
+        m->attention.score_weight = tg_param(m->params, NULL, "w", TG_SHAPE(1, width),
+                                             tg_init_constant(0));
     m->run = run_operator;
     draw_all(m->params, 1);
-    for (int64_t i = 0; m->attention.score == TG_SCORE_EUCLIDEAN && i < m->k->size; i++) m->k->data[i] += (tg_real)2.5;
+    for (int64_t i = 0; m->attention.score == TG_SCORE_EUCLIDEAN && i < m->k->size; i++)
+        m->k->data[i] += (tg_real)2.5;
     set_mask(m, operators[index].mask, m->s.Tq, m->s.Tk);
     snprintf(m->what, sizeof m->what, "the operator, entry %d", index);
 }
@@ -222,16 +244,18 @@ static void build_pooled(model *m, int index)
     const int kind = index / 2 / (int)COUNT(pooled);
     m->s = pooled[index / 2 % (int)COUNT(pooled)];
     m->params = tg_params_new(1);
-    m->q = kind == SCORES + 1 ? input(m, "x", m->s.Dq, m->s.Tq) : input(m, "x", m->s.Tq, m->s.Dq); /* regions are columns */
+    m->q = kind == SCORES + 1 ? input(m, "x", m->s.Dq, m->s.Tq)
+                              : input(m, "x", m->s.Tq, m->s.Dq); /* regions are columns */
     if (kind < SCORES)
         tg_attention_pool_init(&m->pool, m->params, "pool", (tg_score)kind, m->s.Dq, m->s.A);
-    else
-        tg_sequential_attention_init(&m->sequential, m->params, "module", m->s.Dq, m->s.A, 2);
+    else tg_sequential_attention_init(&m->sequential, m->params, "module", m->s.Dq, m->s.A, 2);
     m->run = kind < SCORES ? run_pool : kind == SCORES ? run_sequential : run_parallel;
     draw_all(m->params, 1);
-    for (int64_t i = 0; kind == TG_SCORE_EUCLIDEAN && i < m->q->size; i++) m->q->data[i] += (tg_real)2.5;
+    for (int64_t i = 0; kind == TG_SCORE_EUCLIDEAN && i < m->q->size; i++)
+        m->q->data[i] += (tg_real)2.5;
     set_mask(m, index % 2 ? LENGTHS : EVERYTHING, m->s.Tq, m->s.Tq);
-    snprintf(m->what, sizeof m->what, "pooling %d%s, %s", kind, index % 2 ? " by lengths" : "", m->s.what);
+    snprintf(m->what, sizeof m->what, "pooling %d%s, %s", kind, index % 2 ? " by lengths" : "",
+             m->s.what);
 }
 
 /* ---- multi-head attention, blocks, positions ---- */
@@ -247,15 +271,24 @@ static const struct {
     double dropout;
     mask_kind mask;
 } multiheads[] = {
-    {2, 3, -1, 4, 2, false, 0, EVERYTHING}, {2, 4, -1, 4, 2, false, 0, LENGTHS},    {2, 3, -1, 6, 3, false, 0.3, CAUSAL},
-    {2, 3, -1, 3, 1, true, 0, ALL_AT_ONCE}, {2, 3, 4, 4, 2, false, 0, EVERYTHING},  {2, 3, 4, 4, 2, true, 0.3, ALL_AT_ONCE},
-    {2, 3, 2, 2, 2, false, 0, LENGTHS},     {2, 1, -1, 2, 1, false, 0, EVERYTHING}, {0, 3, -1, 2, 1, false, 0, EVERYTHING},
-    {2, 0, -1, 2, 1, false, 0, EVERYTHING}, {2, 3, 0, 2, 1, false, 0, EVERYTHING},  {1, 3, 1, 1, 1, true, 0, EVERYTHING},
+    {2, 3, -1, 4, 2, false, 0, EVERYTHING}, {2, 4, -1, 4, 2, false, 0, LENGTHS},
+    {2, 3, -1, 6, 3, false, 0.3, CAUSAL},   {2, 3, -1, 3, 1, true, 0, ALL_AT_ONCE},
+    {2, 3, 4, 4, 2, false, 0, EVERYTHING},  {2, 3, 4, 4, 2, true, 0.3, ALL_AT_ONCE},
+    {2, 3, 2, 2, 2, false, 0, LENGTHS},     {2, 1, -1, 2, 1, false, 0, EVERYTHING},
+    {0, 3, -1, 2, 1, false, 0, EVERYTHING}, {2, 0, -1, 2, 1, false, 0, EVERYTHING},
+    {2, 3, 0, 2, 1, false, 0, EVERYTHING},  {1, 3, 1, 1, 1, true, 0, EVERYTHING},
 };
 
 static void build_multihead(model *m, int index)
 {
-    m->s = (sizes){"", multiheads[index].B, multiheads[index].Tq, multiheads[index].Tk, multiheads[index].E, 0, 0, 0};
+    m->s = (sizes){"",
+                   multiheads[index].B,
+                   multiheads[index].Tq,
+                   multiheads[index].Tk,
+                   multiheads[index].E,
+                   0,
+                   0,
+                   0};
     m->params = tg_params_new(1);
     m->q = input(m, "x", m->s.Tq, m->s.Dq);
     m->k = m->s.Tk < 0 ? m->q : input(m, "memory", m->s.Tk, m->s.Dq);
@@ -286,9 +319,10 @@ static const struct {
     double dropout;
     bool two;
     int64_t B, T;
-} blocks[] = {{EVERYTHING, 0, false, 1, 3},  {LENGTHS, 0, false, 2, 3},   {CAUSAL, 0.3, false, 2, 3},
-              {ALL_AT_ONCE, 0, false, 2, 2}, {CAUSAL, 0, true, 1, 3},     {EVERYTHING, 0, false, 1, 1},
-              {EVERYTHING, 0, false, 0, 2},  {EVERYTHING, 0, false, 1, 0}};
+} blocks[] = {{EVERYTHING, 0, false, 1, 3}, {LENGTHS, 0, false, 2, 3},
+              {CAUSAL, 0.3, false, 2, 3},   {ALL_AT_ONCE, 0, false, 2, 2},
+              {CAUSAL, 0, true, 1, 3},      {EVERYTHING, 0, false, 1, 1},
+              {EVERYTHING, 0, false, 0, 2}, {EVERYTHING, 0, false, 1, 0}};
 enum { KINDS = 8, BLOCKS = KINDS * (int)COUNT(blocks) };
 
 /* The relu's input that is nearest to 0 of all that led to y. */
@@ -312,7 +346,8 @@ static void draw_away_from_kinks(model *m)
     for (uint64_t seed = 1; seed <= 2000; seed++) {
         draw_all(m->params, seed);
         tg_tape *tape = tg_tape_new(1);
-        tg_random *random = tg_tape_random(tape); /* the drops of tg_gradcheck, which also starts a tape of seed 1 */
+        tg_random *random = tg_tape_random(
+            tape); /* the drops of tg_gradcheck, which also starts a tape of seed 1 */
         ck_assert_uint_eq(random->counter, 0);
         double nearest = nearest_kink(m->run(tape, m));
         test_end(tape, NULL);
@@ -331,23 +366,28 @@ static void build_block(model *m, int index)
     m->q = input(m, "x", m->s.Tq, E);
     m->k = decoder ? input(m, "memory", m->s.Tk, E) : NULL;
     tg_transformer_init(&m->block, m->params, "block", E, HEADS, HIDDEN, decoder);
-    if (blocks[entry].two) tg_transformer_init(&m->second, m->params, "second", E, HEADS, HIDDEN, decoder);
+    if (blocks[entry].two)
+        tg_transformer_init(&m->second, m->params, "second", E, HEADS, HIDDEN, decoder);
     m->block.pre_norm = kind & 2, m->block.gelu = kind & 4;
     m->block.dropout = m->block.self_attn.dropout = blocks[entry].dropout;
     m->run = blocks[entry].two ? run_two_blocks : run_block;
     set_mask(m, LENGTHS, m->s.Tq, m->s.Tk);
     if (blocks[entry].mask != EVERYTHING) { /* of lengths 0 and 2 in memory, too */
-        static int32_t memory_lengths[MOST_BATCH];
+        static int32_t memory_lengths[MAX_BATCH];
         memcpy(memory_lengths, m->lengths, sizeof memory_lengths);
         m->memory_mask.lengths = tg_ints_1d(memory_lengths, m->s.B);
     }
     set_mask(m, blocks[entry].mask, m->s.Tq, m->s.Tq);
-    snprintf(m->what, sizeof m->what, "%s block, %s-norm, %s, entry %d", decoder ? "decoder" : "encoder",
-             kind & 2 ? "pre" : "post", kind & 4 ? "gelu" : "relu", entry);
+    snprintf(m->what, sizeof m->what, "%s block, %s-norm, %s, entry %d",
+             decoder ? "decoder" : "encoder", kind & 2 ? "pre" : "post", kind & 4 ? "gelu" : "relu",
+             entry);
     draw_away_from_kinks(m);
 }
 
-static tg_tensor *run_sinusoids(tg_tape *tape, model *m) { return tg_square(tape, tg_add_sinusoids(tape, m->q)); }
+static tg_tensor *run_sinusoids(tg_tape *tape, model *m)
+{
+    return tg_square(tape, tg_add_sinusoids(tape, m->q));
+}
 static tg_tensor *run_positions(tg_tape *tape, model *m)
 {
     return tg_square(tape, tg_add_positions(tape, &m->positions, m->q));
@@ -356,7 +396,9 @@ enum { POSITIONS = 6 };
 
 static void build_positions(model *m, int index)
 {
-    static const sizes of[] = {{"", 2, 3, 0, 4, 0, 0, 0}, {"", 0, 3, 0, 2, 0, 0, 0}, {"", 2, 1, 0, 5, 0, 0, 0}};
+    static const sizes of[] = {{"", 2, 3, 0, 4, 0, 0, 0},
+                               {"", 0, 3, 0, 2, 0, 0, 0},
+                               {"", 2, 1, 0, 5, 0, 0, 0}};
     m->s = of[index / 2];
     m->params = tg_params_new(1);
     m->q = input(m, "x", m->s.Tq, m->s.Dq);
@@ -399,7 +441,8 @@ void attention_case_run(int index)
     model *m = calloc(1, sizeof *m);
     groups[g].build(m, index);
 #ifndef TG_DOUBLE
-    if (m->attention.score == TG_SCORE_COSINE && m->s.Dq == 1) { /* a sign has no slope: only roundings to compare */
+    if (m->attention.score == TG_SCORE_COSINE &&
+        m->s.Dq == 1) { /* a sign has no slope: only roundings to compare */
         test_end(NULL, m->params);
         free(m);
         return;

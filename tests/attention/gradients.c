@@ -2,7 +2,10 @@
  * say nothing, is tested in properties.c. */
 #include "cases.h"
 
-START_TEST(gradients) { attention_case_run(_i); }
+START_TEST(gradients)
+    {
+        attention_case_run(_i);
+    }
 END_TEST
 
 Suite *gradients_suite(void);

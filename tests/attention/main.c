@@ -1,8 +1,8 @@
 /* The unit tests of attention and of what stands on it. */
 #include "../support/support.h"
 
-Suite *golden_suite(void), *gradients_suite(void), *looking_suite(void), *modules_suite(void), *properties_suite(void),
-    *sameness_suite(void), *tiled_suite(void);
+Suite *golden_suite(void), *gradients_suite(void), *looking_suite(void), *modules_suite(void),
+    *properties_suite(void), *sameness_suite(void), *tiled_suite(void);
 
 int main(void)
 {

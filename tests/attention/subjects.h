@@ -51,7 +51,8 @@ typedef struct subject_call {
     bool causal;
 } subject_call;
 
-/* [B, T, ..] or, pooled, [B, ..]; `detail` may be NULL. */
-tg_tensor *subject_run(tg_tape *tape, const subject *s, const subject_call *call, tg_attention_detail *detail);
+/* [B, T, ..] or, pooled, [B, ..]; `attended` may be NULL. */
+tg_tensor *subject_run(tg_tape *tape, const subject *s, const subject_call *call,
+                       tg_tensor **attended);
 
 #endif

@@ -37,25 +37,33 @@ typedef struct workload {
 } workload;
 
 static const workload workloads[] = {
-    {"documents", run_documents, "a step is 6 B T (4 H (E + H) + H^2) operations, B 4, T 10, E 50, H 50"},
-    {"sst2", run_sst2, "a step is 6 B T (2 x 4 H (E + H) + (2H)^2) operations, B 32, T 32, E 128, H 128"},
-    {"large", run_large, "a step is 6 B T (4 H (E + H) + H^2) operations, B 64, T 64, E 512, H 512"},
-    {"encoder", run_encoder, "a step is 6 B T (4 D^2 + 2 D F + 2 T D) operations, F the feed-forward width"},
-    {"infer", run_infer, "a sentence is 2 T (2 x 4 H (E + H) + (2H)^2) operations, T 20, E 128, H 128"},
-    {"gemm", run_gemm, "a product is 2 M N K operations; M x K by K x N, n as stored, t transposed; packing is timed "
-                       "in squares, and apart from them where it says so"},
-    {"attention", run_attention, "a pass is 12 T^2 N D operations: two products forward and four backward, N 4, D 64 "
-                                 "(scores that are computed again do not count)"},
-    {"adam", run_adam, "no matrix products; ms a step, the whole run over its steps, spread of its tenths"},
+    {"documents", run_documents,
+     "a step is 6 B T (4 H (E + H) + H^2) operations, B 4, T 10, E 50, H 50"},
+    {"sst2", run_sst2,
+     "a step is 6 B T (2 x 4 H (E + H) + (2H)^2) operations, B 32, T 32, E 128, H 128"},
+    {"large", run_large,
+     "a step is 6 B T (4 H (E + H) + H^2) operations, B 64, T 64, E 512, H 512"},
+    {"encoder", run_encoder,
+     "a step is 6 B T (4 D^2 + 2 D F + 2 T D) operations, F the feed-forward width"},
+    {"infer", run_infer,
+     "a sentence is 2 T (2 x 4 H (E + H) + (2H)^2) operations, T 20, E 128, H 128"},
+    {"gemm", run_gemm,
+     "a product is 2 M N K operations; M x K by K x N, n as stored, t transposed; packing is timed "
+     "in squares, and apart from them where it says so"},
+    {"attention", run_attention,
+     "a pass is 12 T^2 N D operations: two products forward and four backward, N 4, D 64 "
+     "(scores that are computed again do not count)"},
+    {"adam", run_adam,
+     "no matrix products; ms a step, the whole run over its steps, spread of its tenths"},
     {"job", run_job, "no matrix products that count"},
 };
-enum { WORKLOADS = sizeof workloads / sizeof workloads[0], MOST_ROWS = 128, SHARE_OF_PEAK = 16 };
+enum { WORKLOADS = sizeof workloads / sizeof workloads[0], MAX_ROWS = 128, SHARE_OF_PEAK = 16 };
 
 /* The rows on one thread, to which those on two are compared. */
 static struct {
     char name[48];
     double ms, peak;
-} singles[MOST_ROWS];
+} singles[MAX_ROWS];
 static int single_count;
 
 bool bench_fail(const char *format, ...)
@@ -77,9 +85,10 @@ bool bench_good(const tg_tape *tape, const tg_params *params)
 }
 
 /* What two threads gain over one, beside what the peak gains. */
-static void add_gain(const bench *b, const char *name, double ms, double peak, char *text, size_t size)
+static void add_gain(const bench *b, const char *name, double ms, double peak, char *text,
+                     size_t size)
 {
-    if (b->threads == 1 && single_count < MOST_ROWS) {
+    if (b->threads == 1 && single_count < MAX_ROWS) {
         snprintf(singles[single_count].name, sizeof singles[0].name, "%s", name);
         singles[single_count].ms = ms;
         singles[single_count++].peak = peak;
@@ -92,7 +101,8 @@ static void add_gain(const bench *b, const char *name, double ms, double peak, c
     }
 }
 
-void bench_print(const bench *b, const char *name, timing time, double flops, double peak, const char *note)
+void bench_print(const bench *b, const char *name, timing time, double flops, double peak,
+                 const char *note)
 {
     char rate[32] = "-", share[32] = "-", gain[64] = "";
     const double gflops = flops / time.ms * 1e-6;
@@ -100,15 +110,17 @@ void bench_print(const bench *b, const char *name, timing time, double flops, do
     if (flops > 0 && peak > 0) snprintf(share, sizeof share, "%.1f", 100 * gflops / peak);
     add_gain(b, name, time.ms, peak, gain, sizeof gain);
     if (b->machine)
-        printf("%s\t%d\t%.6g\t%.2f\t%s\t%s\t%s\n", name, b->threads, time.ms, time.spread, rate, share,
-               note && *note ? note : "-");
+        printf("%s\t%d\t%.6g\t%.2f\t%s\t%s\t%s\n", name, b->threads, time.ms, time.spread, rate,
+               share, note && *note ? note : "-");
     else
-        printf("%-18s%4d%13.*f%7.1f%10s%8s  %s%s%s\n", name, b->threads, time.ms < 10 ? 4 : 2, time.ms, time.spread,
-               rate, share, gain, *gain && note ? "  " : "", note ? note : "");
+        printf("%-18s%4d%13.*f%7.1f%10s%8s  %s%s%s\n", name, b->threads, time.ms < 10 ? 4 : 2,
+               time.ms, time.spread, rate, share, gain, *gain && note ? "  " : "",
+               note ? note : "");
     fflush(stdout);
 }
 
-bool bench_row(const bench *b, const char *name, double flops, timing_step step, void *state, const char *note)
+bool bench_row(const bench *b, const char *name, double flops, timing_step step, void *state,
+               const char *note)
 {
     timing time;
     const double before = flops > 0 ? bench_peak(b->threads, b->seconds / SHARE_OF_PEAK) : 0;
@@ -123,7 +135,8 @@ static void print_head(const bench *b, int threads)
     printf("tapegrad %s, %s; fused multiply-adds in registers reach", TG_VERSION, tg_isa());
     for (int t = threads ? threads : 1; t <= (threads ? threads : 2) && t <= bench_threads(); t++)
         printf(" %.1f GFLOP/s on %d", bench_peak(t, b->seconds / 4), t);
-    printf(" (threads)\n\n%-18s%4s%13s%7s%10s%8s\n", "workload", "thr.", "median ms", "IQR %", "GFLOP/s", "% peak");
+    printf(" (threads)\n\n%-18s%4s%13s%7s%10s%8s\n", "workload", "thr.", "median ms", "IQR %",
+           "GFLOP/s", "% peak");
 }
 
 static bool selected(const workload *w, int count, char **names)
@@ -150,7 +163,8 @@ static void find_programs(bench *b, const char *program)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: bench [-s SECONDS] [-t 1|2] [-l LONGEST] [-n STEPS] [-m] [WORKLOAD]...\nworkloads:");
+    fprintf(stderr, "usage: bench [-s SECONDS] [-t 1|2] [-l LONGEST] [-n STEPS] [-m] "
+                    "[WORKLOAD]...\nworkloads:");
     for (int i = 0; i < WORKLOADS; i++) fprintf(stderr, " %s", workloads[i].name);
     fprintf(stderr, "\n");
     return 2;
@@ -180,7 +194,8 @@ int main(int argc, char **argv)
         for (b.threads = only ? only : 1; b.threads <= (only ? only : 2); b.threads++) {
             if (b.threads > bench_threads()) {
                 failures += only > 0;
-                bench_fail("%s on %d threads: there is one processor, or no OpenMP", workloads[i].name, b.threads);
+                bench_fail("%s on %d threads: there is one processor, or no OpenMP",
+                           workloads[i].name, b.threads);
                 continue;
             }
             bench_set_threads(b.threads);

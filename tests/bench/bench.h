@@ -7,11 +7,11 @@
 #include "timing.h"
 
 typedef struct bench {
-    double seconds;     /* of one measurement */
-    int threads;        /* now in use */
-    bool machine;       /* tab-separated lines instead of the table */
-    int64_t longest;    /* T of `attention` */
-    int64_t adam_steps; /* of `adam` */
+    double seconds;      /* of one measurement */
+    int threads;         /* now in use */
+    bool machine;        /* tab-separated lines instead of the table */
+    int64_t longest;     /* T of `attention` */
+    int64_t adam_steps;  /* of `adam` */
     char programs[1024]; /* the folder in which textclf is */
 } bench;
 
@@ -36,10 +36,12 @@ bool bench_fail(const char *format, ...) TG_PRINTF(1, 2);
 bool bench_good(const tg_tape *tape, const tg_params *params);
 
 /* Measures a step of `flops` operations (0: not counted) and prints its row. */
-bool bench_row(const bench *b, const char *name, double flops, timing_step step, void *state, const char *note);
+bool bench_row(const bench *b, const char *name, double flops, timing_step step, void *state,
+               const char *note);
 
 /* Prints the row of what a workload has timed itself. */
-void bench_print(const bench *b, const char *name, timing time, double flops, double peak, const char *note);
+void bench_print(const bench *b, const char *name, timing time, double flops, double peak,
+                 const char *note);
 
 /* ---- machine.c ---- */
 

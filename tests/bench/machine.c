@@ -16,7 +16,8 @@
 void bench_set_threads(int threads)
 {
 #ifdef _OPENMP
-    omp_pause_resource_all(omp_pause_soft); /* ends idle threads, which OMP_WAIT_POLICY=active lets spin */
+    omp_pause_resource_all(
+        omp_pause_soft); /* ends idle threads, which OMP_WAIT_POLICY=active lets spin */
     omp_set_num_threads(threads);
 #else
     (void)threads;
@@ -45,12 +46,12 @@ enum { SUMS = 14, ROUNDS = 20000 };
 #endif
 
 /* s = s x + y runs towards y / (1 - x) = 1. */
-#define PEAK_LOOP(vector, of, fma)                                                                          \
-    vector x = of(0.5f), y = of(0.5f), sum[SUMS];                                                           \
-    for (int i = 0; i < SUMS; i++) sum[i] = of((float)i);                                                   \
-    for (int round = 0; round < ROUNDS; round++)                                                            \
-        UNROLL for (int i = 0; i < SUMS; i++) sum[i] = fma(sum[i], x, y);                                   \
-    for (int i = 1; i < SUMS; i++) sum[0] += sum[i];                                                        \
+#define PEAK_LOOP(vector, of, fma)                                        \
+    vector x = of(0.5f), y = of(0.5f), sum[SUMS];                         \
+    for (int i = 0; i < SUMS; i++) sum[i] = of((float)i);                 \
+    for (int round = 0; round < ROUNDS; round++)                          \
+        UNROLL for (int i = 0; i < SUMS; i++) sum[i] = fma(sum[i], x, y); \
+    for (int i = 1; i < SUMS; i++) sum[0] += sum[i];                      \
     return (double)sum[0][0]
 
 typedef float four __attribute__((vector_size(16)));
@@ -84,8 +85,8 @@ static volatile double sink; /* takes the loops' results, so that they are not l
 
 double bench_peak(int threads, double seconds)
 {
-    enum { MOST_SAMPLES = 4000, LEAST_SAMPLES = 5, LOOPS = 16 }; /* they take a millisecond or two */
-    static double samples[MOST_SAMPLES];
+    enum { MAX_SAMPLES = 4000, MIN_SAMPLES = 5, LOOPS = 16 }; /* they take a millisecond or two */
+    static double samples[MAX_SAMPLES];
     double (*loop)(void) = loop_baseline;
     double lanes = 4, results = 0;
 #ifdef __x86_64__
@@ -94,7 +95,7 @@ double bench_peak(int threads, double seconds)
 #endif
     int64_t count = 0;
     double start = timing_now(), last = start;
-    while (count < LEAST_SAMPLES || (count < MOST_SAMPLES && last - start < seconds)) {
+    while (count < MIN_SAMPLES || (count < MAX_SAMPLES && last - start < seconds)) {
 #pragma omp parallel num_threads(threads) reduction(+ : results)
         for (int i = 0; i < LOOPS; i++) results += loop();
         const double end = timing_now();

@@ -37,7 +37,8 @@ static int64_t directions(const classifier_sizes *size) { return size->both_dire
 /* 2 operations a weight and token: forward once, backward twice. */
 static double classifier_flops(const classifier_sizes *size, double passes)
 {
-    const double h = (double)size->hidden, e = (double)size->embedding, d = (double)directions(size);
+    const double h = (double)size->hidden, e = (double)size->embedding,
+                 d = (double)directions(size);
     return passes * 2 * (double)(size->batch * size->time) * (d * 4 * h * (e + h) + d * h * d * h);
 }
 
@@ -52,9 +53,13 @@ static void classifier_free(classifier *c)
 static bool classifier_init(classifier *c, classifier_sizes size)
 {
     const int64_t width = directions(&size) * size.hidden, rows = BATCHES * size.batch;
-    *c = (classifier){.size = size, .params = tg_params_new(1), .tape = tg_tape_new(1), .adam = tg_adam_default(1e-3)};
+    *c = (classifier){.size = size,
+                      .params = tg_params_new(1),
+                      .tape = tg_tape_new(1),
+                      .adam = tg_adam_default(1e-3)};
     tg_embedding_init(&c->words, c->params, "embedding", size.words, size.embedding, 0);
-    tg_lstm_init(&c->encoder, c->params, "encoder", size.embedding, size.hidden, 1, size.both_directions);
+    tg_lstm_init(&c->encoder, c->params, "encoder", size.embedding, size.hidden, 1,
+                 size.both_directions);
     tg_additive_attention_init(&c->attention, c->params, "attention", width, width);
     tg_linear_init(&c->classify, c->params, "classify", width, size.classes);
     tg_params_defer(c->words.weight);
@@ -63,8 +68,10 @@ static bool classifier_init(classifier *c, classifier_sizes size)
     if (!c->ids || !c->labels) return bench_fail("out of memory");
     tg_random random = tg_random_new(1, "words");
     for (int64_t i = 0; i < rows * size.time; i++)
-        c->ids[i] = 1 + (int32_t)tg_random_below(&random, (uint32_t)size.words - 1); /* 0 is padding */
-    for (int64_t i = 0; i < rows; i++) c->labels[i] = (int32_t)tg_random_below(&random, (uint32_t)size.classes);
+        c->ids[i] = 1 +
+                    (int32_t)tg_random_below(&random, (uint32_t)size.words - 1); /* 0 is padding */
+    for (int64_t i = 0; i < rows; i++)
+        c->labels[i] = (int32_t)tg_random_below(&random, (uint32_t)size.classes);
     return bench_good(c->tape, c->params);
 }
 
@@ -75,7 +82,8 @@ static tg_tensor *classifier_forward(classifier *c, int64_t batch)
     tg_params_prepare(c->words.weight, ids);
     tg_tensor *x = tg_embedding_forward(c->tape, &c->words, ids);
     tg_tensor *h = tg_lstm_forward(c->tape, &c->encoder, x, tg_full_length());
-    tg_tensor *context = tg_additive_attention_forward(c->tape, &c->attention, h, tg_full_length(), NULL);
+    tg_tensor *context = tg_additive_attention_forward(c->tape, &c->attention, h, tg_full_length(),
+                                                       NULL);
     return tg_linear_forward(c->tape, &c->classify, context);
 }
 
@@ -84,7 +92,9 @@ static bool classifier_train(void *state)
     classifier *c = state;
     const int64_t batch = c->turn++ % BATCHES;
     tg_tensor *logits = classifier_forward(c, batch);
-    tg_tensor *loss = tg_cross_entropy(c->tape, logits, tg_ints_1d(c->labels + batch * c->size.batch, c->size.batch));
+    tg_tensor *loss = tg_cross_entropy(c->tape, logits,
+                                       tg_ints_1d(c->labels + batch * c->size.batch,
+                                                  c->size.batch));
     tg_backward(c->tape, loss);
     tg_clip_grad_norm(c->params, 5);
     tg_adam_step(&c->adam, c->params);
@@ -105,7 +115,7 @@ static bool run_classifier(const bench *b, const char *name, classifier_sizes si
     classifier c;
     bool good = classifier_init(&c, size);
     if (!train) {
-        tg_params_hold(c.params, true);
+        tg_params_set_inference(c.params, true);
         tg_tape_set_recording(c.tape, false);
         tg_tape_set_training(c.tape, false);
     }
@@ -167,15 +177,22 @@ static tg_real *normal_numbers(int64_t count, const char *stream)
     return x;
 }
 
-static bool run_block(const bench *b, const char *name, int64_t width, int64_t feed, int64_t batch, int64_t time)
+static bool run_block(const bench *b, const char *name, int64_t width, int64_t feed, int64_t batch,
+                      int64_t time)
 {
     enum { HEADS = 4 };
     const int64_t tokens = batch * time;
-    encoder e = {.width = width, .batch = batch, .time = time, .params = tg_params_new(1), .tape = tg_tape_new(1),
-                 .adam = tg_adam_default(1e-3), .x = normal_numbers(tokens * width, "x"),
+    encoder e = {.width = width,
+                 .batch = batch,
+                 .time = time,
+                 .params = tg_params_new(1),
+                 .tape = tg_tape_new(1),
+                 .adam = tg_adam_default(1e-3),
+                 .x = normal_numbers(tokens * width, "x"),
                  .target = normal_numbers(tokens * width, "target")};
     tg_transformer_init(&e.block, e.params, "block", width, HEADS, feed, false);
-    const double flops = 6 * (double)tokens * (double)(4 * width * width + 2 * width * feed + 2 * time * width);
+    const double flops = 6 * (double)tokens *
+                         (double)(4 * width * width + 2 * width * feed + 2 * time * width);
     bool good = e.x && e.target ? bench_good(e.tape, e.params) : bench_fail("out of memory");
     good = good && bench_row(b, name, flops, encoder_train, &e, NULL);
     tg_tape_free(e.tape);
@@ -187,12 +204,18 @@ static bool run_block(const bench *b, const char *name, int64_t width, int64_t f
 
 bool run_encoder(const bench *b)
 {
-    return run_block(b, "encoder-256", 256, 1024, 16, 128) && run_block(b, "encoder-64", 64, 256, 32, 32);
+    return run_block(b, "encoder-256", 256, 1024, 16, 128) &&
+           run_block(b, "encoder-64", 64, 256, 32, 32);
 }
 
 /* ---- Adam on an embedding of which a batch reads little ---- */
 
-enum { ADAM_ROWS = 200000, ADAM_WIDTH = 128, ADAM_IDS = 920, ADAM_PARTS = 10 }; /* 920 ids name about 600 rows */
+enum {
+    ADAM_ROWS = 200000,
+    ADAM_WIDTH = 128,
+    ADAM_IDS = 920,
+    ADAM_PARTS = 10
+}; /* 920 ids name about 600 rows */
 
 /* Ids by Zipf's law, the i-th as often as 1 / i, from the inverse of its distribution. */
 static bool draw_zipf(int32_t *ids, int64_t count)
@@ -215,8 +238,8 @@ static bool draw_zipf(int32_t *ids, int64_t count)
     return true;
 }
 
-static bool adam_step(tg_tape *tape, tg_params *params, const tg_embedding *words, const tg_adam *adam,
-                      const int32_t *ids)
+static bool adam_step(tg_tape *tape, tg_params *params, const tg_embedding *words,
+                      const tg_adam *adam, const int32_t *ids)
 {
     tg_params_prepare(words->weight, tg_ints_1d(ids, ADAM_IDS));
     tg_tensor *x = tg_embedding_forward(tape, words, tg_ints_1d(ids, ADAM_IDS));
@@ -228,8 +251,8 @@ static bool adam_step(tg_tape *tape, tg_params *params, const tg_embedding *word
 
 /* The whole run is timed, with the memory that its first step takes and, in the end, all rows catching up; the parts show
  * whether it slows down. */
-static bool time_adam(const bench *b, const char *name, tg_tape *tape, tg_params *params, const tg_embedding *words,
-                      const int32_t *ids)
+static bool time_adam(const bench *b, const char *name, tg_tape *tape, tg_params *params,
+                      const tg_embedding *words, const int32_t *ids)
 {
     const tg_adam adam = tg_adam_default(1e-3);
     double parts[ADAM_PARTS] = {0}, start = timing_now();
@@ -246,8 +269,8 @@ static bool time_adam(const bench *b, const char *name, tg_tape *tape, tg_params
     const double whole = timing_now() - start, last = parts[ADAM_PARTS - 1];
     timing time = timing_of(parts, ADAM_PARTS);
     char note[96];
-    snprintf(note, sizeof note, "%lld steps, the last tenth %.3f ms each, catching up %.2f s", (long long)b->adam_steps,
-             last * 1e3, timing_now() - caught_up);
+    snprintf(note, sizeof note, "%lld steps, the last tenth %.3f ms each, catching up %.2f s",
+             (long long)b->adam_steps, last * 1e3, timing_now() - caught_up);
     time.ms = whole / (double)b->adam_steps * 1e3;
     bench_print(b, name, time, 0, 0, note);
     return true;
@@ -262,7 +285,8 @@ static bool run_table(const bench *b, const char *name, bool deferred)
     tg_embedding_init(&words, params, "embedding", ADAM_ROWS, ADAM_WIDTH, -1);
     if (deferred) tg_params_defer(words.weight);
     int32_t *ids = malloc((size_t)count * sizeof *ids);
-    bool good = ids && draw_zipf(ids, count) ? bench_good(tape, params) : bench_fail("out of memory");
+    bool good = ids && draw_zipf(ids, count) ? bench_good(tape, params)
+                                             : bench_fail("out of memory");
     good = good && time_adam(b, name, tape, params, &words, ids);
     tg_tape_free(tape);
     tg_params_free(params);
@@ -270,7 +294,10 @@ static bool run_table(const bench *b, const char *name, bool deferred)
     return good;
 }
 
-bool run_adam(const bench *b) { return run_table(b, "adam", true) && run_table(b, "adam-dense", false); }
+bool run_adam(const bench *b)
+{
+    return run_table(b, "adam", true) && run_table(b, "adam-dense", false);
+}
 
 /* ---- the documents' program as a user runs it ---- */
 
@@ -300,8 +327,12 @@ static bool run_program(char *const *arguments)
 static bool job_step(void *state)
 {
     job *j = state;
-    char *train[] = {j->program, "train", "builtin:documents", "--encoder", "lstm", "--embedding", "50", "--hidden",
-                     "50", "--dropout", "0", "--epochs", "10", "--attention", "additive", "-o", j->model, NULL};
+    char *train[] = {j->program,  "train",       "builtin:documents",
+                     "--encoder", "lstm",        "--embedding",
+                     "50",        "--hidden",    "50",
+                     "--dropout", "0",           "--epochs",
+                     "10",        "--attention", "additive",
+                     "-o",        j->model,      NULL};
     char *predict[] = {j->program, "predict", j->model, "The movie is amazing", NULL};
     return run_program(train) && run_program(predict);
 }
@@ -311,8 +342,10 @@ bool run_job(const bench *b)
     job j;
     const char *temporary = getenv("TMPDIR");
     snprintf(j.program, sizeof j.program, "%s/textclf", b->programs);
-    snprintf(j.folder, sizeof j.folder, "%s/bench.XXXXXX", temporary && *temporary ? temporary : "/tmp");
-    if (access(j.program, X_OK)) return bench_fail("job: no %s (it is built with -Dexamples=enabled)", j.program);
+    snprintf(j.folder, sizeof j.folder, "%s/bench.XXXXXX",
+             temporary && *temporary ? temporary : "/tmp");
+    if (access(j.program, X_OK))
+        return bench_fail("job: no %s (it is built with -Dexamples=enabled)", j.program);
     if (!mkdtemp(j.folder)) return bench_fail("%s: %s", j.folder, strerror(errno));
     snprintf(j.model, sizeof j.model, "%s/model", j.folder);
     char threads[16];

@@ -20,9 +20,9 @@ typedef struct product {
 static bool product_step(void *state)
 {
     const product *p = state;
-    cblas_sgemm(CblasRowMajor, p->transposed_a ? CblasTrans : CblasNoTrans, p->transposed_b ? CblasTrans : CblasNoTrans,
-                p->m, p->n, p->k, 1, p->a, p->transposed_a ? p->m : p->k, p->b, p->transposed_b ? p->k : p->n, 0, p->c,
-                p->n);
+    cblas_sgemm(CblasRowMajor, p->transposed_a ? CblasTrans : CblasNoTrans,
+                p->transposed_b ? CblasTrans : CblasNoTrans, p->m, p->n, p->k, 1, p->a,
+                p->transposed_a ? p->m : p->k, p->b, p->transposed_b ? p->k : p->n, 0, p->c, p->n);
     return true;
 }
 
@@ -40,9 +40,11 @@ static void run_product(double seconds, int threads, const char *name, product p
     timing time;
     p.a = numbers(p.m, p.k), p.b = numbers(p.k, p.n), p.c = numbers(p.m, p.n);
     if (p.a && p.b && p.c && timing_measure(seconds, product_step, &p, &time))
-        printf("%s\t%d\t%.6g\t%.2f\t%.4f\t-\tOpenBLAS with %s\n", name, threads, time.ms, time.spread,
-               2.0 * p.m * p.n * p.k / time.ms * 1e-6, openblas_get_parallel() == OPENBLAS_OPENMP ? "OpenMP" :
-               "threads of its own, for which OMP_WAIT_POLICY has no meaning");
+        printf("%s\t%d\t%.6g\t%.2f\t%.4f\t-\tOpenBLAS with %s\n", name, threads, time.ms,
+               time.spread, 2.0 * p.m * p.n * p.k / time.ms * 1e-6,
+               openblas_get_parallel() == OPENBLAS_OPENMP
+                   ? "OpenMP"
+                   : "threads of its own, for which OMP_WAIT_POLICY has no meaning");
     fflush(stdout);
     free(p.a);
     free(p.b);
@@ -62,11 +64,13 @@ int main(int argc, char **argv)
         for (int t = 0; t < 4; t++) {
             char name[48];
             snprintf(name, sizeof name, "gemm-%d-%c%c", n, t & 2 ? 't' : 'n', t & 1 ? 't' : 'n');
-            run_product(seconds, threads, name,
-                        (product){.m = n, .n = n, .k = n, .transposed_a = t & 2, .transposed_b = t & 1});
+            run_product(
+                seconds, threads, name,
+                (product){.m = n, .n = n, .k = n, .transposed_a = t & 2, .transposed_b = t & 1});
         }
     }
-    run_product(seconds, threads, "gemm-lstm-y", (product){.m = 32, .k = 128, .n = 512, .transposed_b = true});
+    run_product(seconds, threads, "gemm-lstm-y",
+                (product){.m = 32, .k = 128, .n = 512, .transposed_b = true});
     run_product(seconds, threads, "gemm-lstm-dx", (product){.m = 32, .k = 512, .n = 128});
     const product dw = {.m = 512, .k = 1024, .n = 128, .transposed_a = true};
     run_product(seconds, threads, "gemm-lstm-dw", dw);

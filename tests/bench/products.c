@@ -31,8 +31,9 @@ typedef struct product {
 static bool product_step(void *state)
 {
     const product *p = state;
-    if (p->pack) TG_RUN(tg_k_gemm_once)(p->m, p->n, p->k, p->a, p->b, NULL, p->c, p->n, p->room);
-    else TG_RUN(tg_k_gemm)(p->m, p->n, p->k, p->a, p->packed, 0, NULL, p->c, p->n);
+    if (p->pack)
+        TG_DISPATCH(tg_k_gemm_once, p->m, p->n, p->k, p->a, p->b, NULL, p->c, p->n, p->room);
+    else TG_DISPATCH(tg_k_gemm, p->m, p->n, p->k, p->a, p->packed, 0, NULL, p->c, p->n);
     return true;
 }
 
@@ -43,8 +44,10 @@ static bool product_right(const product *p)
         const int64_t i = trial * 7919 % p->m, j = trial * 104729 % p->n;
         const tg_real *a = p->a.data + i * p->a.row, *column = p->b.data + j * p->b.column;
         double sum = 0;
-        for (int64_t l = 0; l < p->k; l++) sum += (double)a[l * p->a.column] * (double)column[l * p->b.row];
-        if (!(fabs(sum - (double)p->c[i * p->n + j]) <= 1e-5 * sqrt((double)p->k) + 1e-6 * (double)p->k))
+        for (int64_t l = 0; l < p->k; l++)
+            sum += (double)a[l * p->a.column] * (double)column[l * p->b.row];
+        if (!(fabs(sum - (double)p->c[i * p->n + j]) <=
+              1e-5 * sqrt((double)p->k) + 1e-6 * (double)p->k))
             return bench_fail("gemm: element (%lld, %lld) is wrong", (long long)i, (long long)j);
     }
     return true;
@@ -57,11 +60,12 @@ static bool run_product(const bench *b, const char *name, product p, const char 
     p.c = numbers(p.m * p.n, "c");
     p.a = p.transposed_a ? (tg_matrix){a_data, 1, p.m} : (tg_matrix){a_data, p.k, 1};
     p.b = p.transposed_b ? (tg_matrix){b_data, 1, p.k} : (tg_matrix){b_data, p.n, 1};
-    p.room = numbers(tg_gemm_room(p.n, p.k, p.a, p.b) + 1, "room");
+    p.room = numbers(tg_gemm_workspace_size(p.n, p.k, p.a, p.b) + 1, "room");
     bool good = (a_data && b_data && p.packed && p.c && p.room) || bench_fail("out of memory");
     if (good) {
-        TG_RUN(tg_k_gemm_pack)(p.k, p.n, p.b, p.packed);
-        good = bench_row(b, name, 2 * (double)p.m * (double)p.n * (double)p.k, product_step, &p, note);
+        TG_DISPATCH(tg_k_gemm_pack, p.k, p.n, p.b, p.packed);
+        good = bench_row(b, name, 2 * (double)p.m * (double)p.n * (double)p.k, product_step, &p,
+                         note);
         good = good && product_right(&p);
     }
     free(a_data);
@@ -77,14 +81,17 @@ bool run_gemm(const bench *b)
     bool good = true;
     for (int64_t n = 64; n <= 2048; n *= 2) {
         for (int t = 0; t < 4; t++) {
-            const product p = {.m = n, .n = n, .k = n, .transposed_a = t & 2, .transposed_b = t & 1, .pack = true};
+            const product p = {
+                .m = n, .n = n, .k = n, .transposed_a = t & 2, .transposed_b = t & 1, .pack = true};
             char name[48];
-            snprintf(name, sizeof name, "gemm-%lld-%c%c", (long long)n, t & 2 ? 't' : 'n', t & 1 ? 't' : 'n');
+            snprintf(name, sizeof name, "gemm-%lld-%c%c", (long long)n, t & 2 ? 't' : 'n',
+                     t & 1 ? 't' : 'n');
             good = run_product(b, name, p, NULL) && good;
         }
     }
     /* An LSTM of 128 at B 32, T 32: gates = x W^T and dx = dgates W a step; dW = dgates^T x of all steps. */
-    const product y = {.m = 32, .k = 128, .n = 512, .transposed_b = true}, dx = {.m = 32, .k = 512, .n = 128};
+    const product y = {.m = 32, .k = 128, .n = 512, .transposed_b = true},
+                  dx = {.m = 32, .k = 512, .n = 128};
     product dw = {.m = 512, .k = 1024, .n = 128, .transposed_a = true};
     good = run_product(b, "gemm-lstm-y", y, "32 x 128 by 128 x 512, packed before") && good;
     good = run_product(b, "gemm-lstm-dx", dx, "32 x 512 by 512 x 128, packed before") && good;
@@ -130,14 +137,16 @@ bool run_attention(const bench *b)
     bool good = (q && k && v) || bench_fail("out of memory");
     for (int64_t time = 512; good && time <= b->longest; time *= 2) {
         attention a = {tg_tape_new(1), time, q, k, v};
-        const double square = (double)time * (double)time, flops = 12 * square * WIDTH, beyond = memory_beyond(&a);
+        const double square = (double)time * (double)time, flops = 12 * square * WIDTH,
+                     beyond = memory_beyond(&a);
         const double before = bench_peak(b->threads, b->seconds / 16);
         timing t = {0, 0};
         good = beyond >= 0 && timing_measure(b->seconds, attention_step, &a, &t);
         const double peak = (before + bench_peak(b->threads, b->seconds / 16)) / 2;
         char name[48], note[96];
         snprintf(name, sizeof name, "attention-%lld", (long long)time);
-        snprintf(note, sizeof note, "%.2f ns / T^2, %.2f MB beyond the tensors", t.ms * 1e6 / square, beyond);
+        snprintf(note, sizeof note, "%.2f ns / T^2, %.2f MB beyond the tensors",
+                 t.ms * 1e6 / square, beyond);
         if (good) bench_print(b, name, t, flops, peak, note);
         tg_tape_free(a.tape);
     }

@@ -37,8 +37,8 @@ timing timing_of(double *samples, int64_t count)
 
 bool timing_measure(double seconds, timing_step step, void *state, timing *time)
 {
-    enum { MOST_SAMPLES = 50000, LEAST_SAMPLES = 3 };
-    static double samples[MOST_SAMPLES];
+    enum { MAX_SAMPLES = 50000, MIN_SAMPLES = 3 };
+    static double samples[MAX_SAMPLES];
     const double least = 1e-4; /* of a sample: the clock costs some tens of nanoseconds */
     const double warm_up = timing_now();
     double start, last = warm_up;
@@ -52,7 +52,7 @@ bool timing_measure(double seconds, timing_step step, void *state, timing *time)
     } while (last - warm_up < seconds / 5 || (warm < 2 && last - warm_up < seconds));
     const int64_t steps = 1 + (int64_t)(least / (last - start));
     start = last = timing_now();
-    while (count < LEAST_SAMPLES || (count < MOST_SAMPLES && last - start < seconds)) {
+    while (count < MIN_SAMPLES || (count < MAX_SAMPLES && last - start < seconds)) {
         for (int64_t i = 0; i < steps; i++)
             if (!step(state)) return false;
         const double end = timing_now();

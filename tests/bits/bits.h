@@ -17,8 +17,8 @@ typedef struct digest {
 
 digest digest_new(const char *name);
 void digest_numbers(digest *d, int64_t n, const tg_real *x);
-void digest_tensor(digest *d, const tg_tensor *x);   /* its numbers, and its gradient if it has one */
-void digest_params(digest *d, tg_params *params);    /* values, and what optimizers keep beside them */
+void digest_tensor(digest *d, const tg_tensor *x); /* its numbers, and its gradient if it has one */
+void digest_params(digest *d, tg_params *params); /* values, and what optimizers keep beside them */
 void digest_print(const digest *d, const char *what);
 
 /* Ends the program with the error on the tape or the parameters, if there is one. */
@@ -26,7 +26,8 @@ void check_errors(const char *name, const tg_tape *tape, const tg_params *params
 
 /* Uniform over [low, high), from a stream of its own; a variable on the tape; integers from 0 to below `bound`. */
 void fill(tg_real *x, int64_t n, const char *stream, uint64_t seed, double low, double high);
-tg_tensor *filled(tg_tape *tape, const char *stream, uint64_t seed, double low, double high, int ndim, const int64_t *shape);
+tg_tensor *filled(tg_tape *tape, const char *stream, uint64_t seed, double low, double high,
+                  int ndim, const int64_t *shape);
 void fill_ints(int32_t *x, int64_t n, const char *stream, uint64_t seed, uint32_t bound);
 
 /* A training. A model is one block of memory, which starts as zeros. */

@@ -50,7 +50,8 @@ void digest_params(digest *d, tg_params *params)
 
 void digest_print(const digest *d, const char *what)
 {
-    printf("%016llx  %s%s%s\n", (unsigned long long)d->hash, d->name, what ? ", " : "", what ? what : "");
+    printf("%016llx  %s%s%s\n", (unsigned long long)d->hash, d->name, what ? ", " : "",
+           what ? what : "");
 }
 
 void check_errors(const char *name, const tg_tape *tape, const tg_params *params)
@@ -62,10 +63,12 @@ void check_errors(const char *name, const tg_tape *tape, const tg_params *params
 void fill(tg_real *x, int64_t n, const char *stream, uint64_t seed, double low, double high)
 {
     tg_random random = tg_random_new(seed, stream);
-    for (int64_t i = 0; i < n; i++) x[i] = (tg_real)(low + (high - low) * tg_random_uniform(&random));
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (tg_real)(low + (high - low) * tg_random_uniform(&random));
 }
 
-tg_tensor *filled(tg_tape *tape, const char *stream, uint64_t seed, double low, double high, int ndim, const int64_t *shape)
+tg_tensor *filled(tg_tape *tape, const char *stream, uint64_t seed, double low, double high,
+                  int ndim, const int64_t *shape)
 {
     tg_tensor *x = tg_variable(tape, NULL, ndim, shape);
     if (x) fill(x->data, x->size, stream, seed, low, high);
@@ -89,7 +92,8 @@ typedef struct run {
 
 static run run_new(const training *what, uint64_t seed)
 {
-    run r = {what, calloc(1, what->size), tg_params_new(seed), tg_tape_new(seed), digest_new(what->name)};
+    run r = {what, calloc(1, what->size), tg_params_new(seed), tg_tape_new(seed),
+             digest_new(what->name)};
     if (!r.model) fail(what->name, "no memory");
     what->init(r.model, r.params);
     check_errors(what->name, r.tape, r.params);
@@ -109,7 +113,8 @@ static void steps(run *r, int from, int to)
         tg_tensor *loss = r->what->loss(r->tape, r->model, (uint64_t)step, &r->d);
         tg_backward(r->tape, loss);
         digest_tensor(&r->d, loss);
-        for (tg_grad_piece g = {0}; tg_grad_next(r->params, &g);) digest_numbers(&r->d, g.size, g.grad);
+        for (tg_grad_piece g = {0}; tg_grad_next(r->params, &g);)
+            digest_numbers(&r->d, g.size, g.grad);
         r->what->take_step(r->params, step);
         check_errors(r->what->name, r->tape, r->params);
         tg_tape_reset(r->tape);
@@ -123,12 +128,12 @@ static void evaluate(run *r)
     tg_tape_set_training(r->tape, false);
     tg_tape_set_recording(r->tape, false);
     for (int held = 0; held < 2; held++) {
-        tg_params_hold(r->params, held);
+        tg_params_set_inference(r->params, held);
         digest_tensor(&r->d, r->what->loss(r->tape, r->model, STEPS, &r->d));
         check_errors(r->what->name, r->tape, r->params);
         tg_tape_reset(r->tape);
     }
-    tg_params_hold(r->params, false);
+    tg_params_set_inference(r->params, false);
     digest_params(&r->d, r->params);
 }
 
@@ -141,7 +146,7 @@ static void run_training(const training *what, const char *path)
     steps(&stopped, 0, HALF);
     tg_params_save(stopped.params, path, TG_SAVE_STATE);
     tg_params_load(resumed.params, path);
-    tg_params_loaded(resumed.params);
+    tg_params_finish_load(resumed.params);
     check_errors(what->name, stopped.tape, stopped.params);
     *tg_tape_random(resumed.tape) = *tg_tape_random(stopped.tape);
     resumed.d = stopped.d;

@@ -11,7 +11,8 @@ typedef tg_tensor *reduction(tg_tape *tape, tg_tensor *x, tg_axes axes, bool kee
 static void finish(digest *d, tg_tape *tape, tg_tensor *y, int inputs, tg_tensor *const *x)
 {
     tg_tensor *weights = y ? tg_constant(tape, NULL, y->ndim, y->shape) : NULL;
-    for (int64_t i = 0; weights && i < weights->size; i++) weights->data[i] = (tg_real)(i % 37 - 18) / 16;
+    for (int64_t i = 0; weights && i < weights->size; i++)
+        weights->data[i] = (tg_real)(i % 37 - 18) / 16;
     tg_backward(tape, tg_sum(tape, tg_mul(tape, y, weights), TG_ALL_AXES, false));
     digest_tensor(d, y);
     for (int i = 0; i < inputs; i++) digest_tensor(d, x[i]);
@@ -21,18 +22,26 @@ static void finish(digest *d, tg_tape *tape, tg_tensor *y, int inputs, tg_tensor
 
 static void run_unary(tg_tape *tape)
 {
-    static unary *const operators[] = {tg_neg, tg_exp, tg_log, tg_sqrt, tg_square, tg_tanh, tg_sigmoid, tg_relu, tg_gelu,
-                                       tg_softmax, tg_log_softmax, tg_unit};
+    static unary *const operators[] = {tg_neg,    tg_exp,     tg_log,         tg_sqrt,
+                                       tg_square, tg_tanh,    tg_sigmoid,     tg_relu,
+                                       tg_gelu,   tg_softmax, tg_log_softmax, tg_l2_normalize};
     digest d = digest_new("operators of one tensor");
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++)
         for (int wide = 0; wide < 2; wide++) {
             bool positive = operators[i] == tg_log || operators[i] == tg_sqrt;
-            tg_tensor *x = filled(tape, "x", i, positive ? 0.01 : wide ? -20 : -1, wide ? 20 : 1, TG_SHAPE(A, M, N));
+            tg_tensor *x = filled(tape, "x", i,
+                                  positive ? 0.01
+                                  : wide   ? -20
+                                           : -1,
+                                  wide ? 20 : 1, TG_SHAPE(A, M, N));
             finish(&d, tape, operators[i](tape, x), 1, &x);
         }
     for (int i = 0; i < 2; i++) {
         tg_tensor *x = filled(tape, "x", 90, -2, 2, TG_SHAPE(A, M, N));
-        finish(&d, tape, i ? tg_dropout(tape, x, 0.3) : tg_permute(tape, tg_affine(tape, x, 1.7, 0.3), (int[]){2, 0, 1}), 1, &x);
+        finish(&d, tape,
+               i ? tg_dropout(tape, x, 0.3)
+                 : tg_permute(tape, tg_affine(tape, x, 1.7, 0.3), TG_AXES(2, 0, 1)),
+               1, &x);
     }
     digest_print(&d, NULL);
 }
@@ -51,10 +60,13 @@ static void run_binary(tg_tape *tape)
             finish(&d, tape, operators[i](tape, x[0], x[1]), 2, x);
         }
     for (int way = 0; way < 3; way++) {
-        tg_tensor *x[3] = {filled(tape, "a", 9, 0, 1, TG_SHAPE(M, N)), filled(tape, "b", 9, 0, 1, TG_SHAPE(N)), NULL};
-        x[2] = filled(tape, "c", 9, 0, 1, way < 2 ? 1 : 2, way < 2 ? (int64_t[]){N} : (int64_t[]){M, N});
-        tg_tensor *y = way < 2 ? tg_normalize(tape, x[0], x[1], way ? x[2] : NULL, 1e-5)
-                               : tg_binary_cross_entropy(tape, x[0], tg_detach(tape, x[2]));
+        tg_tensor *x[3] = {filled(tape, "a", 9, 0, 1, TG_SHAPE(M, N)),
+                           filled(tape, "b", 9, 0, 1, TG_SHAPE(N)), NULL};
+        x[2] = filled(tape, "c", 9, 0, 1, way < 2 ? 1 : 2,
+                      way < 2 ? (int64_t[]){N} : (int64_t[]){M, N});
+        tg_tensor *y = way < 2
+                           ? tg_layer_norm(tape, x[0], x[1], way ? x[2] : NULL, 1e-5)
+                           : tg_binary_cross_entropy_with_logits(tape, x[0], tg_detach(tape, x[2]));
         finish(&d, tape, y, 3, x);
     }
     digest_print(&d, NULL);
@@ -83,7 +95,8 @@ static void run_choices(tg_tape *tape)
     for (int i = 0; i < M * N; i++) keep[i] = i % 7 != 0;
     for (int way = 0; way < 5; way++) {
         const tg_mask mask = tg_mask_nd(keep, TG_SHAPE(M, N));
-        tg_tensor *x[2] = {filled(tape, "a", 1, -2, 2, TG_SHAPE(M, N)), filled(tape, "b", 1, -2, 2, TG_SHAPE(A, M, LONGEST))};
+        tg_tensor *x[2] = {filled(tape, "a", 1, -2, 2, TG_SHAPE(M, N)),
+                           filled(tape, "b", 1, -2, 2, TG_SHAPE(A, M, LONGEST))};
         tg_tensor *y = way == 0   ? tg_gather(tape, x[0], tg_ints_1d(ids, IDS), 3)
                        : way == 1 ? tg_where(tape, mask, x[0], tg_neg(tape, x[0]))
                        : way == 2 ? tg_softmax_masked(tape, x[0], mask)
@@ -107,7 +120,8 @@ void run_operators(void)
 /* Every transpose; edges of tiles and blocks; sizes that are shared by rows, by columns and by both. */
 void run_products(void)
 {
-    static const int64_t sizes[][3] = {{1, 1, 1}, {1, 300, 70}, {5, 17, 3}, {13, 47, 300}, {200, 100, 130}, {601, 33, 101},
+    static const int64_t sizes[][3] = {{1, 1, 1},      {1, 300, 70},    {5, 17, 3},
+                                       {13, 47, 300},  {200, 100, 130}, {601, 33, 101},
                                        {7, 1030, 400}, {65, 640, 513}};
     tg_tape *tape = tg_tape_new(8);
     digest d = digest_new("products");
@@ -117,9 +131,15 @@ void run_products(void)
             const bool ta = way & 1, tb = way & 2;
             tg_tensor *x[2] = {filled(tape, "a", i, -1, 1, TG_SHAPE(ta ? k : m, ta ? m : k)),
                                filled(tape, "b", i, -1, 1, TG_SHAPE(tb ? n : k, tb ? k : n))};
-            finish(&d, tape, tg_matmul_transposed(tape, x[0], ta, x[1], tb), 2, x);
+            finish(&d, tape,
+                   tg_matmul_transposed(tape, x[0], x[1],
+                                        (ta   ? tb ? TG_TRANSPOSE_BOTH : TG_TRANSPOSE_A
+                                         : tb ? TG_TRANSPOSE_B
+                                              : TG_TRANSPOSE_NONE)),
+                   2, x);
         }
-    for (int shared = 0; shared < 2; shared++) { /* batches, with a matrix for each or one for all */
+    for (int shared = 0; shared < 2;
+         shared++) { /* batches, with a matrix for each or one for all */
         tg_tensor *x[2] = {filled(tape, "a", 90, -1, 1, TG_SHAPE(6, 50, 70)), NULL};
         x[1] = filled(tape, "b", 90, -1, 1, TG_SHAPE(shared ? 1 : 6, 70, 90));
         finish(&d, tape, tg_matmul(tape, x[0], x[1]), 2, x);

@@ -40,11 +40,13 @@ static tg_tensor *classifier_loss(tg_tape *tape, void *model, uint64_t step, dig
     fill(class_weights, C, "class weights", 0, 0.5, 2);
     some_lengths(lengths, B, step, T);
     tg_params_prepare(m->words.weight, tg_ints_2d(ids, B, T));
-    tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &m->words, tg_ints_2d(ids, B, T)), 0.2);
+    tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &m->words, tg_ints_2d(ids, B, T)),
+                              0.2);
     tg_tensor *h = tg_lstm_forward(tape, &m->encoder, x, tg_ints_1d(lengths, B));
-    tg_attention_detail detail;
-    tg_tensor *c = tg_additive_attention_forward(tape, &m->attention, h, tg_ints_1d(lengths, B), &detail);
-    digest_tensor(d, tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS));
+    tg_tensor *attended;
+    tg_tensor *c = tg_additive_attention_forward(tape, &m->attention, h, tg_ints_1d(lengths, B),
+                                                 &attended);
+    digest_tensor(d, tg_attention_weights(tape, attended));
     tg_tensor *logits = tg_linear_forward(tape, &m->classify, tg_dropout(tape, c, 0.5));
     digest_tensor(d, logits);
     return tg_cross_entropy_weighted(tape, logits, tg_ints_1d(labels, B), class_weights, 0.1);
@@ -52,7 +54,7 @@ static tg_tensor *classifier_loss(tg_tape *tape, void *model, uint64_t step, dig
 
 static void clip_and_adam(tg_params *params, int64_t step)
 {
-    const tg_adam adam = tg_adam_default(tg_rate_warmup(0.01, step, 3));
+    const tg_adam adam = tg_adam_default(tg_lr_warmup(0.01, step, 3));
     tg_clip_grad_norm(params, 0.5);
     tg_adam_step(&adam, params);
 }
@@ -89,9 +91,11 @@ static tg_tensor *translator_loss(tg_tape *tape, void *model, uint64_t step, dig
     for (int i = 0; i < B * T; i += 5) labels[i] = -1; /* does not count */
     some_lengths(lengths, B, step, T);
     const tg_attention_mask source = {.lengths = tg_ints_1d(lengths, B)}, target = {.causal = true};
-    tg_tensor *x = tg_add_sinusoids(tape, tg_embedding_forward(tape, &m->source, tg_ints_2d(ids, B, T)));
+    tg_tensor *x = tg_add_sinusoids(tape,
+                                    tg_embedding_forward(tape, &m->source, tg_ints_2d(ids, B, T)));
     tg_tensor *memory = tg_transformer_forward(tape, &m->encoder, x, &source, NULL, NULL, NULL);
-    tg_tensor *y = tg_add_positions(tape, &m->positions, tg_embedding_forward(tape, &m->target, tg_ints_2d(ids, B, T)));
+    tg_tensor *y = tg_add_positions(tape, &m->positions,
+                                    tg_embedding_forward(tape, &m->target, tg_ints_2d(ids, B, T)));
     y = tg_transformer_forward(tape, &m->decoder, y, &target, memory, &source, NULL);
     digest_tensor(d, memory);
     return tg_cross_entropy(tape, tg_linear_forward(tape, &m->out, y), tg_ints_2d(labels, B, T));
@@ -99,7 +103,7 @@ static tg_tensor *translator_loss(tg_tape *tape, void *model, uint64_t step, dig
 
 static void adamw(tg_params *params, int64_t step)
 {
-    const tg_adam adam = tg_adamw_default(tg_rate_cosine(0.01, 1e-4, step, 2, 10));
+    const tg_adam adam = tg_adamw_default(tg_lr_cosine(0.01, 1e-4, step, 2, 10));
     tg_adam_step(&adam, params);
 }
 
@@ -116,7 +120,8 @@ typedef struct attender {
 
 static void attender_init(void *model, tg_params *params)
 {
-    static const char *const names[SCORES] = {"dot", "scaled", "bilinear", "additive", "cosine", "euclidean"};
+    static const char *const names[SCORES] = {"dot",      "scaled", "bilinear",
+                                              "additive", "cosine", "euclidean"};
     attender *m = model;
     tg_multihead_init(&m->heads, params, "heads", WIDTH, 2);
     for (int s = 0; s < SCORES; s++) {
@@ -139,14 +144,19 @@ static tg_tensor *attender_loss(tg_tape *tape, void *model, uint64_t step, diges
     lengths[0] += LONG / 2;
     tg_attention_mask causal = {.causal = true}, by_length = {.lengths = tg_ints_1d(lengths, ROWS)};
     tg_tensor *x = filled(tape, "attended", step, -1, 1, TG_SHAPE(ROWS, LONG, WIDTH));
-    tg_attention_detail detail;
-    tg_tensor *y = tg_multihead_forward(tape, &m->heads, x, x, step % 2 ? &causal : &by_length, &detail);
-    digest_tensor(d, tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS));
+    tg_tensor *attended;
+    tg_tensor *y = tg_multihead_forward(tape, &m->heads, x, x, step % 2 ? &causal : &by_length,
+                                        &attended);
+    digest_tensor(d, tg_attention_weights(tape, attended));
     tg_tensor *q = tg_slice(tape, y, 1, 0, SHORT), *sum = q;
-    for (int s = 0; s < SCORES; s++) sum = tg_add(tape, sum, tg_attention_forward(tape, &m->scores[s], q, y, x, &by_length, NULL));
+    for (int s = 0; s < SCORES; s++)
+        sum = tg_add(tape, sum,
+                     tg_attention_forward(tape, &m->scores[s], q, y, x, &by_length, NULL));
     tg_tensor *pooled = tg_attention_pool_forward(tape, &m->pool, y, by_length.lengths, NULL);
-    tg_tensor *last = tg_sequential_attention_forward(tape, &m->sequential, y, by_length.lengths, NULL);
-    tg_tensor *all = tg_add(tape, tg_mean(tape, sum, TG_AXES(1), false), tg_add(tape, pooled, last));
+    tg_tensor *last = tg_sequential_attention_forward(tape, &m->sequential, y, by_length.lengths,
+                                                      NULL);
+    tg_tensor *all = tg_add(tape, tg_mean(tape, sum, TG_AXES(1), false),
+                            tg_add(tape, pooled, last));
     digest_tensor(d, all);
     return tg_mean(tape, tg_square(tape, all), TG_ALL_AXES, false);
 }
@@ -154,7 +164,7 @@ static tg_tensor *attender_loss(tg_tape *tape, void *model, uint64_t step, diges
 static void momentum(tg_params *params, int64_t step)
 {
     (void)step;
-    const tg_sgd sgd = {.rate = 0.001, .momentum = 0.9, .decay = 0.01, .nesterov = true};
+    const tg_sgd sgd = {.lr = 0.001, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true};
     tg_sgd_step(&sgd, params);
 }
 
@@ -164,7 +174,7 @@ enum { FRAMES = 64, CHANNELS = 24, KERNEL = 5, FILTERS = 64 };
 
 typedef struct convolution {
     tg_linear filters, out;
-    tg_layer_norm norm;
+    tg_layer_norm_layer norm;
 } convolution;
 
 static void convolution_init(void *model, tg_params *params)
@@ -178,7 +188,8 @@ static void convolution_init(void *model, tg_params *params)
 static tg_tensor *convolution_loss(tg_tape *tape, void *model, uint64_t step, digest *d)
 {
     convolution *m = model;
-    tg_tensor *x = filled(tape, "frames", step, -1, 1, TG_SHAPE(B, FRAMES, CHANNELS)), *windows[KERNEL];
+    tg_tensor *x = filled(tape, "frames", step, -1, 1, TG_SHAPE(B, FRAMES, CHANNELS)),
+              *windows[KERNEL];
     for (int k = 0; k < KERNEL; k++) windows[k] = tg_slice(tape, x, 1, k, FRAMES - KERNEL + 1 + k);
     tg_tensor *h = tg_linear_forward(tape, &m->filters, tg_concat(tape, KERNEL, windows, -1));
     h = tg_max(tape, tg_relu(tape, tg_layer_norm_forward(tape, &m->norm, h)), TG_AXES(1), false);
@@ -189,14 +200,16 @@ static tg_tensor *convolution_loss(tg_tape *tape, void *model, uint64_t step, di
 
 static void plain_sgd(tg_params *params, int64_t step)
 {
-    const tg_sgd sgd = {.rate = 0.01 / (double)(step + 1)};
+    const tg_sgd sgd = {.lr = 0.01 / (double)(step + 1)};
     tg_sgd_step(&sgd, params);
 }
 
 const training trainings[] = {
-    {"LSTM and additive attention, Adam", sizeof(classifier), classifier_init, classifier_loss, clip_and_adam},
+    {"LSTM and additive attention, Adam", sizeof(classifier), classifier_init, classifier_loss,
+     clip_and_adam},
     {"transformer, AdamW", sizeof(translator), translator_init, translator_loss, adamw},
-    {"attention of every score, SGD with momentum", sizeof(attender), attender_init, attender_loss, momentum},
+    {"attention of every score, SGD with momentum", sizeof(attender), attender_init, attender_loss,
+     momentum},
     {"convolution, SGD", sizeof(convolution), convolution_init, convolution_loss, plain_sgd},
 };
 const int training_count = sizeof trainings / sizeof trainings[0];

@@ -3,9 +3,9 @@
 #include "../support/support.h"
 
 START_TEST(gradients)
-{
-    test_core_case_run(_i);
-}
+    {
+        test_core_case_run(_i);
+    }
 END_TEST
 
 Suite *gradients_suite(void);

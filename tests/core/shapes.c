@@ -13,63 +13,71 @@ static tg_tensor *counting(tg_tape *tape, int ndim, const int64_t *shape)
 
 static const struct {
     test_shape from, to, result;
-} reshapes[] = {{S(6), S(2, 3), S(2, 3)},       {S(2, 3), S(-1), S(6)},      {S(2, 3, 4), S(4, -1), S(4, 6)},
-                {S(1), S_SCALAR, S_SCALAR},     {S_SCALAR, S(1, 1), S(1, 1)}, {S(0, 3), S(3, 0), S(3, 0)},
-                {S(4), S(2, 2, 1, 1, -1), S(2, 2, 1, 1, 1)}, {S(0, 3), S(-1, 3), S(0, 3)}};
+} reshapes[] = {{S(6), S(2, 3), S(2, 3)},
+                {S(2, 3), S(-1), S(6)},
+                {S(2, 3, 4), S(4, -1), S(4, 6)},
+                {S(1), S_SCALAR, S_SCALAR},
+                {S_SCALAR, S(1, 1), S(1, 1)},
+                {S(0, 3), S(3, 0), S(3, 0)},
+                {S(4), S(2, 2, 1, 1, -1), S(2, 2, 1, 1, 1)},
+                {S(0, 3), S(-1, 3), S(0, 3)}};
 
 START_TEST(reshape_keeps_the_numbers)
-{
-    tg_tape *tape = tg_tape_new(1);
-    tg_tensor *x = counting(tape, reshapes[_i].from.ndim, reshapes[_i].from.size);
-    tg_tensor *y = tg_reshape(tape, x, reshapes[_i].to.ndim, reshapes[_i].to.size);
-    test_assert_clean(tape);
-    test_assert_shape("reshape", y, reshapes[_i].result.ndim, reshapes[_i].result.size);
-    for (int64_t i = 0; i < y->size; i++) ck_assert(y->data[i] == (tg_real)i);
-    if (y->size) ck_assert_ptr_eq(y->data, x->data); /* a view */
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *x = counting(tape, reshapes[_i].from.ndim, reshapes[_i].from.size);
+        tg_tensor *y = tg_reshape(tape, x, reshapes[_i].to.ndim, reshapes[_i].to.size);
+        test_assert_clean(tape);
+        test_assert_shape("reshape", y, reshapes[_i].result.ndim, reshapes[_i].result.size);
+        for (int64_t i = 0; i < y->size; i++) ck_assert(y->data[i] == (tg_real)i);
+        if (y->size) ck_assert_ptr_eq(y->data, x->data); /* a view */
+        test_end(tape, NULL);
+    }
 END_TEST
 
 static const struct {
     test_shape from, to;
-} bad_reshapes[] = {{S(6), S(4)}, {S(6), S(-1, 4)}, {S(6), S(-1, -1)}, {S(6), S(-2, -3)}, {S(0, 3), S(-1, 0)},
-                    {S(6), S_SCALAR}, {S(6), S(0, -1)}, {S(6), S((int64_t)1 << 62, 4, 6)}};
+} bad_reshapes[] = {{S(6), S(4)},        {S(6), S(-1, 4)},
+                    {S(6), S(-1, -1)},   {S(6), S(-2, -3)},
+                    {S(0, 3), S(-1, 0)}, {S(6), S_SCALAR},
+                    {S(6), S(0, -1)},    {S(6), S((int64_t)1 << 62, 4, 6)}};
 
 START_TEST(reshape_refuses)
-{
-    tg_tape *tape = tg_tape_new(1);
-    tg_tensor *x = counting(tape, bad_reshapes[_i].from.ndim, bad_reshapes[_i].from.size);
-    ck_assert_ptr_null(tg_reshape(tape, x, bad_reshapes[_i].to.ndim, bad_reshapes[_i].to.size));
-    test_expect_error(tape, "reshape", bad_reshapes[_i].from.size[0] ? "[6]" : "[0, 3]", NULL);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *x = counting(tape, bad_reshapes[_i].from.ndim, bad_reshapes[_i].from.size);
+        ck_assert_ptr_null(tg_reshape(tape, x, bad_reshapes[_i].to.ndim, bad_reshapes[_i].to.size));
+        test_expect_error(tape, "reshape", bad_reshapes[_i].from.size[0] ? "[6]" : "[0, 3]", NULL);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 START_TEST(reshape_to_too_many_axes)
-{
-    tg_tape *tape = tg_tape_new(1);
-    const int counts[] = {TG_MAX_DIMS + 1, -1};
-    for (size_t c = 0; c < COUNT(counts); c++) {
-        ck_assert_ptr_null(tg_reshape(tape, counting(tape, TG_SHAPE(1)), counts[c], (const int64_t[]){1, 1, 1, 1, 1, 1, 1}));
-        test_expect_error(tape, c ? "reshape: -1 axes" : "reshape: 7 axes", NULL);
+    {
+        tg_tape *tape = tg_tape_new(1);
+        const int counts[] = {TG_MAX_DIMS + 1, -1};
+        for (size_t c = 0; c < COUNT(counts); c++) {
+            ck_assert_ptr_null(tg_reshape(tape, counting(tape, TG_SHAPE(1)), counts[c],
+                                          (const int64_t[]){1, 1, 1, 1, 1, 1, 1}));
+            test_expect_error(tape, c ? "reshape: -1 axes" : "reshape: 7 axes", NULL);
+        }
+        test_end(tape, NULL);
     }
-    test_end(tape, NULL);
-}
 END_TEST
 
 /* A view has a gradient of its own: both readers' gradients arrive, once each. */
 START_TEST(a_view_and_its_source)
-{
-    tg_tape *tape = tg_tape_new(1);
-    tg_tensor *x = counting(tape, TG_SHAPE(4)), *y = tg_reshape(tape, x, TG_SHAPE(2, 2)),
-              *z = tg_reshape(tape, y, TG_SHAPE(4));
-    tg_tensor *sum = tg_add(tape, tg_sum(tape, tg_square(tape, y), TG_ALL_AXES, false),
-                            tg_sum(tape, tg_affine(tape, x, 10, 0), TG_ALL_AXES, false));
-    ck_assert(tg_backward(tape, tg_add(tape, sum, tg_sum(tape, z, TG_ALL_AXES, false))));
-    test_assert_all_near("dx", x->grad, (const double[]){11, 13, 15, 17}, 4, 0);
-    test_assert_all_near("dy", y->grad, (const double[]){1, 3, 5, 7}, 4, 0);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *x = counting(tape, TG_SHAPE(4)), *y = tg_reshape(tape, x, TG_SHAPE(2, 2)),
+                  *z = tg_reshape(tape, y, TG_SHAPE(4));
+        tg_tensor *sum = tg_add(tape, tg_sum(tape, tg_square(tape, y), TG_ALL_AXES, false),
+                                tg_sum(tape, tg_affine(tape, x, 10, 0), TG_ALL_AXES, false));
+        ck_assert(tg_backward(tape, tg_add(tape, sum, tg_sum(tape, z, TG_ALL_AXES, false))));
+        test_assert_all_near("dx", x->grad, (const double[]){11, 13, 15, 17}, 4, 0);
+        test_assert_all_near("dy", y->grad, (const double[]){1, 3, 5, 7}, 4, 0);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 /* ---- permute ---- */
@@ -91,76 +99,89 @@ static const struct {
                 {S(2, 33, 3, 17), {0, 2, 1, 3}}};
 
 START_TEST(permute_moves)
-{
-    test_shape from = permutes[_i].from, to = from;
-    const int *order = permutes[_i].order;
-    int64_t strides[TG_MAX_DIMS] = {0}, stride = 1;
-    for (int d = from.ndim - 1; d >= 0; d--) strides[d] = stride, stride *= from.size[d];
-    for (int d = 0; d < from.ndim; d++) to.size[d] = from.size[order[d]];
-    tg_tape *tape = tg_tape_new(1);
-    tg_tensor *y = tg_permute(tape, counting(tape, from.ndim, from.size), order);
-    test_assert_clean(tape);
-    test_assert_shape("permute", y, to.ndim, to.size);
-    for (int64_t i = 0; i < y->size; i++) {
-        int64_t rest = i, source = 0;
-        for (int d = to.ndim - 1; d >= 0; d--) {
-            source += rest % to.size[d] * strides[order[d]];
-            rest /= to.size[d];
+    {
+        test_shape from = permutes[_i].from, to = from;
+        const int *order = permutes[_i].order;
+        tg_axes axes = {.count = from.ndim};
+        for (int d = 0; d < from.ndim; d++) axes.axis[d] = order[d];
+        int64_t strides[TG_MAX_DIMS] = {0}, stride = 1;
+        for (int d = from.ndim - 1; d >= 0; d--) strides[d] = stride, stride *= from.size[d];
+        for (int d = 0; d < from.ndim; d++) to.size[d] = from.size[order[d]];
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *y = tg_permute(tape, counting(tape, from.ndim, from.size), axes);
+        test_assert_clean(tape);
+        test_assert_shape("permute", y, to.ndim, to.size);
+        for (int64_t i = 0; i < y->size; i++) {
+            int64_t rest = i, source = 0;
+            for (int d = to.ndim - 1; d >= 0; d--) {
+                source += rest % to.size[d] * strides[order[d]];
+                rest /= to.size[d];
+            }
+            ck_assert_msg(y->data[i] == (tg_real)source, "element %d is %g", (int)i,
+                          (double)y->data[i]);
         }
-        ck_assert_msg(y->data[i] == (tg_real)source, "element %d is %g", (int)i, (double)y->data[i]);
+        test_end(tape, NULL);
     }
-    test_end(tape, NULL);
-}
 END_TEST
 
 START_TEST(permute_refuses)
-{
-    const int orders[][3] = {{0, 1, 1}, {0, 1, 3}, {0, 0, 0}, {7, 8, 9}};
-    for (size_t o = 0; o < COUNT(orders); o++) {
-        tg_tape *tape = tg_tape_new(1);
-        ck_assert_ptr_null(tg_permute(tape, counting(tape, TG_SHAPE(2, 3, 4)), orders[o]));
-        test_expect_error(tape, "permute", "[2, 3, 4]", NULL);
-        test_end(tape, NULL);
+    {
+        const tg_axes orders[] = {TG_AXES(0, 1, 1), TG_AXES(0, 1, 3), TG_AXES(0, 0, 0),
+                                  TG_AXES(7, 8, 9), TG_AXES(0, 1),    TG_AXES(0, 1, 2, 3),
+                                  TG_ALL_AXES};
+        for (size_t o = 0; o < COUNT(orders); o++) {
+            tg_tape *tape = tg_tape_new(1);
+            ck_assert_ptr_null(tg_permute(tape, counting(tape, TG_SHAPE(2, 3, 4)), orders[o]));
+            test_expect_error(tape, "permute", "[2, 3, 4]", NULL);
+            test_end(tape, NULL);
+        }
     }
-}
 END_TEST
 
 /* ---- concat and stack ---- */
 
 START_TEST(concat_joins)
-{
-    tg_tape *tape = tg_tape_new(1);
-    tg_tensor *a = counting(tape, TG_SHAPE(2, 2)), *b = tg_affine(tape, counting(tape, TG_SHAPE(2, 1)), 1, 10);
-    tg_tensor *c = tg_affine(tape, counting(tape, TG_SHAPE(1, 2)), 1, 20), *none = counting(tape, TG_SHAPE(0, 2));
-    TEST_TENSOR(tg_concat(tape, 2, (tg_tensor *[]){a, b}, 1), TG_SHAPE(2, 3), 0, 1, 10, 2, 3, 11);
-    TEST_TENSOR(tg_concat(tape, 2, (tg_tensor *[]){a, b}, -1), TG_SHAPE(2, 3), 0, 1, 10, 2, 3, 11);
-    TEST_TENSOR(tg_concat(tape, 3, (tg_tensor *[]){c, none, a}, 0), TG_SHAPE(3, 2), 20, 21, 0, 1, 2, 3);
-    TEST_TENSOR(tg_concat(tape, 1, &a, 0), TG_SHAPE(2, 2), 0, 1, 2, 3);
-    TEST_TENSOR(tg_concat(tape, 2, (tg_tensor *[]){none, none}, 0), TG_SHAPE(0, 2), 0);
-    tg_tensor *many[64];
-    for (int i = 0; i < 64; i++) many[i] = tg_affine(tape, counting(tape, TG_SHAPE(1)), 1, i);
-    tg_tensor *joined = tg_concat(tape, 64, many, 0), *stacked = tg_stack(tape, 64, many, 1);
-    test_assert_shape("stacked", stacked, TG_SHAPE(1, 64));
-    for (int i = 0; i < 64; i++) ck_assert(joined->data[i] == (tg_real)i && stacked->data[i] == (tg_real)i);
-    ck_assert(tg_backward(tape, test_weighted_loss(tape, joined, 1)));
-    for (int i = 0; i < 64; i++) ck_assert(many[i]->grad[0] == joined->grad[i]);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *a = counting(tape, TG_SHAPE(2, 2)),
+                  *b = tg_affine(tape, counting(tape, TG_SHAPE(2, 1)), 1, 10);
+        tg_tensor *c = tg_affine(tape, counting(tape, TG_SHAPE(1, 2)), 1, 20),
+                  *none = counting(tape, TG_SHAPE(0, 2));
+        TEST_TENSOR(tg_concat(tape, 2, (tg_tensor *[]){a, b}, 1), TG_SHAPE(2, 3), 0, 1, 10, 2, 3,
+                    11);
+        TEST_TENSOR(tg_concat(tape, 2, (tg_tensor *[]){a, b}, -1), TG_SHAPE(2, 3), 0, 1, 10, 2, 3,
+                    11);
+        TEST_TENSOR(tg_concat(tape, 3, (tg_tensor *[]){c, none, a}, 0), TG_SHAPE(3, 2), 20, 21, 0,
+                    1, 2, 3);
+        TEST_TENSOR(tg_concat(tape, 1, &a, 0), TG_SHAPE(2, 2), 0, 1, 2, 3);
+        TEST_TENSOR(tg_concat(tape, 2, (tg_tensor *[]){none, none}, 0), TG_SHAPE(0, 2), 0);
+        tg_tensor *many[64];
+        for (int i = 0; i < 64; i++) many[i] = tg_affine(tape, counting(tape, TG_SHAPE(1)), 1, i);
+        tg_tensor *joined = tg_concat(tape, 64, many, 0), *stacked = tg_stack(tape, 64, many, 1);
+        test_assert_shape("stacked", stacked, TG_SHAPE(1, 64));
+        for (int i = 0; i < 64; i++)
+            ck_assert(joined->data[i] == (tg_real)i && stacked->data[i] == (tg_real)i);
+        ck_assert(tg_backward(tape, test_weighted_loss(tape, joined, 1)));
+        for (int i = 0; i < 64; i++) ck_assert(many[i]->grad[0] == joined->grad[i]);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 START_TEST(stack_joins)
-{
-    tg_tape *tape = tg_tape_new(1);
-    tg_tensor *a = counting(tape, TG_SHAPE(2, 2)), *b = tg_affine(tape, counting(tape, TG_SHAPE(2, 2)), 1, 10);
-    tg_tensor *both[] = {a, b}, *points[] = {counting(tape, TG_SCALAR), tg_affine(tape, counting(tape, TG_SCALAR), 1, 5)};
-    TEST_TENSOR(tg_stack(tape, 2, both, 0), TG_SHAPE(2, 2, 2), 0, 1, 2, 3, 10, 11, 12, 13);
-    TEST_TENSOR(tg_stack(tape, 2, both, 1), TG_SHAPE(2, 2, 2), 0, 1, 10, 11, 2, 3, 12, 13);
-    TEST_TENSOR(tg_stack(tape, 2, both, 2), TG_SHAPE(2, 2, 2), 0, 10, 1, 11, 2, 12, 3, 13);
-    TEST_TENSOR(tg_stack(tape, 2, both, -1), TG_SHAPE(2, 2, 2), 0, 10, 1, 11, 2, 12, 3, 13);
-    TEST_TENSOR(tg_stack(tape, 2, points, 0), TG_SHAPE(2), 0, 5);
-    TEST_TENSOR(tg_stack(tape, 1, both, 0), TG_SHAPE(1, 2, 2), 0, 1, 2, 3);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *a = counting(tape, TG_SHAPE(2, 2)),
+                  *b = tg_affine(tape, counting(tape, TG_SHAPE(2, 2)), 1, 10);
+        tg_tensor *both[] = {a, b}, *points[] = {counting(tape, TG_SCALAR),
+                                                 tg_affine(tape, counting(tape, TG_SCALAR), 1, 5)};
+        TEST_TENSOR(tg_stack(tape, 2, both, 0), TG_SHAPE(2, 2, 2), 0, 1, 2, 3, 10, 11, 12, 13);
+        TEST_TENSOR(tg_stack(tape, 2, both, 1), TG_SHAPE(2, 2, 2), 0, 1, 10, 11, 2, 3, 12, 13);
+        TEST_TENSOR(tg_stack(tape, 2, both, 2), TG_SHAPE(2, 2, 2), 0, 10, 1, 11, 2, 12, 3, 13);
+        TEST_TENSOR(tg_stack(tape, 2, both, -1), TG_SHAPE(2, 2, 2), 0, 10, 1, 11, 2, 12, 3, 13);
+        TEST_TENSOR(tg_stack(tape, 2, points, 0), TG_SHAPE(2), 0, 5);
+        TEST_TENSOR(tg_stack(tape, 1, both, 0), TG_SHAPE(1, 2, 2), 0, 1, 2, 3);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 typedef tg_tensor *(*joining)(tg_tape *tape, int count, tg_tensor *const *tensors, int axis);
@@ -184,201 +205,226 @@ static const struct {
 };
 
 START_TEST(joins_refuse)
-{
-    tg_tape *tape = tg_tape_new(1);
-    tg_tensor *both[] = {counting(tape, bad_joins[_i].a.ndim, bad_joins[_i].a.size),
-                         counting(tape, bad_joins[_i].b.ndim, bad_joins[_i].b.size)};
-    ck_assert_ptr_null(bad_joins[_i].run(tape, 2, both, bad_joins[_i].axis));
-    test_expect_error(tape, bad_joins[_i].name, bad_joins[_i].part, NULL);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *both[] = {counting(tape, bad_joins[_i].a.ndim, bad_joins[_i].a.size),
+                             counting(tape, bad_joins[_i].b.ndim, bad_joins[_i].b.size)};
+        ck_assert_ptr_null(bad_joins[_i].run(tape, 2, both, bad_joins[_i].axis));
+        test_expect_error(tape, bad_joins[_i].name, bad_joins[_i].part, NULL);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 START_TEST(joins_of_too_few_or_many)
-{
-    const int64_t large = PTRDIFF_MAX / (int64_t)sizeof(tg_real) / 8; /* allowed beside a size of 0 */
-    tg_tape *tape = tg_tape_new(1);
-    tg_tensor *many[65];
-    for (int i = 0; i < 65; i++) many[i] = tg_constant(tape, NULL, TG_SHAPE(0, large));
-    ck_assert_ptr_null(tg_concat(tape, 64, many, 1)); /* 64 such sizes would overflow */
-    test_expect_error(tape, "concat", "too large", NULL);
-    for (int i = 0; i < 65; i++) many[i] = tg_constant(tape, NULL, TG_SHAPE(1));
-    ck_assert_ptr_null(tg_concat(tape, 50, (tg_tensor *[50]){many[0]}, 0));
-    test_expect_error(tape, "concat", "input 1 is NULL", NULL);
-    many[40] = NULL;
-    ck_assert_ptr_null(tg_concat(tape, 64, many, 0));
-    test_expect_error(tape, "concat", "input 40 is NULL", NULL);
-    ck_assert_ptr_null(tg_stack(tape, 2, (tg_tensor *[2]){tg_constant(tape, NULL, TG_SHAPE(1))}, 0));
-    test_expect_error(tape, "stack", "input 1 is NULL", NULL);
-    for (int i = 0; i < 65; i++) many[i] = tg_constant(tape, NULL, TG_SHAPE(1));
-    const int counts[] = {0, 65, -1};
-    for (size_t c = 0; c < COUNT(counts); c++) {
-        ck_assert_ptr_null(tg_concat(tape, counts[c], many, 0));
-        ck_assert_ptr_nonnull(strstr(tg_tape_take_error(tape), "concat"));
-        ck_assert_ptr_null(tg_stack(tape, counts[c], many, 0));
-        ck_assert_ptr_nonnull(strstr(tg_tape_take_error(tape), "stack"));
+    {
+        const int64_t large = PTRDIFF_MAX / (int64_t)sizeof(tg_real) /
+                              8; /* allowed beside a size of 0 */
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *many[65];
+        for (int i = 0; i < 65; i++) many[i] = tg_constant(tape, NULL, TG_SHAPE(0, large));
+        ck_assert_ptr_null(tg_concat(tape, 64, many, 1)); /* 64 such sizes would overflow */
+        test_expect_error(tape, "concat", "too large", NULL);
+        for (int i = 0; i < 65; i++) many[i] = tg_constant(tape, NULL, TG_SHAPE(1));
+        ck_assert_ptr_null(tg_concat(tape, 50, (tg_tensor *[50]){many[0]}, 0));
+        test_expect_error(tape, "concat", "input 1 is NULL", NULL);
+        many[40] = NULL;
+        ck_assert_ptr_null(tg_concat(tape, 64, many, 0));
+        test_expect_error(tape, "concat", "input 40 is NULL", NULL);
+        ck_assert_ptr_null(
+            tg_stack(tape, 2, (tg_tensor *[2]){tg_constant(tape, NULL, TG_SHAPE(1))}, 0));
+        test_expect_error(tape, "stack", "input 1 is NULL", NULL);
+        for (int i = 0; i < 65; i++) many[i] = tg_constant(tape, NULL, TG_SHAPE(1));
+        const int counts[] = {0, 65, -1};
+        for (size_t c = 0; c < COUNT(counts); c++) {
+            ck_assert_ptr_null(tg_concat(tape, counts[c], many, 0));
+            ck_assert_ptr_nonnull(strstr(tg_tape_take_error(tape), "concat"));
+            ck_assert_ptr_null(tg_stack(tape, counts[c], many, 0));
+            ck_assert_ptr_nonnull(strstr(tg_tape_take_error(tape), "stack"));
+        }
+        test_end(tape, NULL);
     }
-    test_end(tape, NULL);
-}
 END_TEST
 
 /* ---- slice ---- */
 
 START_TEST(slices)
-{
-    tg_tape *tape = tg_tape_new(1);
-    tg_tensor *x = counting(tape, TG_SHAPE(2, 3, 2));
-    TEST_TENSOR(tg_slice(tape, x, 0, 1, 2), TG_SHAPE(1, 3, 2), 6, 7, 8, 9, 10, 11);
-    TEST_TENSOR(tg_slice(tape, x, 1, 1, 3), TG_SHAPE(2, 2, 2), 2, 3, 4, 5, 8, 9, 10, 11);
-    TEST_TENSOR(tg_slice(tape, x, 2, 0, 1), TG_SHAPE(2, 3, 1), 0, 2, 4, 6, 8, 10);
-    TEST_TENSOR(tg_slice(tape, x, -2, -2, -1), TG_SHAPE(2, 1, 2), 2, 3, 8, 9);
-    TEST_TENSOR(tg_slice(tape, x, -1, -1, 2), TG_SHAPE(2, 3, 1), 1, 3, 5, 7, 9, 11);
-    TEST_TENSOR(tg_slice(tape, x, 1, 2, 2), TG_SHAPE(2, 0, 2), 0);
-    TEST_TENSOR(tg_slice(tape, x, 1, 3, 3), TG_SHAPE(2, 0, 2), 0);
-    TEST_TENSOR(tg_slice(tape, x, 0, 0, 2), TG_SHAPE(2, 3, 2), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *x = counting(tape, TG_SHAPE(2, 3, 2));
+        TEST_TENSOR(tg_slice(tape, x, 0, 1, 2), TG_SHAPE(1, 3, 2), 6, 7, 8, 9, 10, 11);
+        TEST_TENSOR(tg_slice(tape, x, 1, 1, 3), TG_SHAPE(2, 2, 2), 2, 3, 4, 5, 8, 9, 10, 11);
+        TEST_TENSOR(tg_slice(tape, x, 2, 0, 1), TG_SHAPE(2, 3, 1), 0, 2, 4, 6, 8, 10);
+        TEST_TENSOR(tg_slice(tape, x, -2, -2, -1), TG_SHAPE(2, 1, 2), 2, 3, 8, 9);
+        TEST_TENSOR(tg_slice(tape, x, -1, -1, 2), TG_SHAPE(2, 3, 1), 1, 3, 5, 7, 9, 11);
+        TEST_TENSOR(tg_slice(tape, x, 1, 2, 2), TG_SHAPE(2, 0, 2), 0);
+        TEST_TENSOR(tg_slice(tape, x, 1, 3, 3), TG_SHAPE(2, 0, 2), 0);
+        TEST_TENSOR(tg_slice(tape, x, 0, 0, 2), TG_SHAPE(2, 3, 2), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+                    11);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 START_TEST(slices_out_of_range)
-{
-    const int64_t bad[][3] = {{1, 0, 4}, {1, -4, 2}, {1, 2, 1},  {1, 4, 4},
-                              {3, 0, 1}, {-4, 0, 1}, {0, -3, 1}, {1, INT64_MIN, INT64_MAX}};
-    for (size_t b = 0; b < COUNT(bad); b++) {
-        tg_tape *tape = tg_tape_new(1);
-        ck_assert_ptr_null(tg_slice(tape, counting(tape, TG_SHAPE(2, 3, 2)), (int)bad[b][0], bad[b][1], bad[b][2]));
-        test_expect_error(tape, "slice", "[2, 3, 2]", NULL);
-        test_end(tape, NULL);
+    {
+        const int64_t bad[][3] = {{1, 0, 4}, {1, -4, 2}, {1, 2, 1},  {1, 4, 4},
+                                  {3, 0, 1}, {-4, 0, 1}, {0, -3, 1}, {1, INT64_MIN, INT64_MAX}};
+        for (size_t b = 0; b < COUNT(bad); b++) {
+            tg_tape *tape = tg_tape_new(1);
+            ck_assert_ptr_null(tg_slice(tape, counting(tape, TG_SHAPE(2, 3, 2)), (int)bad[b][0],
+                                        bad[b][1], bad[b][2]));
+            test_expect_error(tape, "slice", "[2, 3, 2]", NULL);
+            test_end(tape, NULL);
+        }
     }
-}
 END_TEST
 
 /* ---- gather ---- */
 
 START_TEST(gathers)
-{
-    tg_tape *tape = tg_tape_new(1);
-    int32_t ids[] = {2, 0, 2, 1};
-    tg_tensor *table = counting(tape, TG_SHAPE(3, 2));
-    tg_tensor *y = tg_gather(tape, table, tg_ints_2d(ids, 2, 2), -1);
-    TEST_TENSOR(y, TG_SHAPE(2, 2, 2), 4, 5, 0, 1, 4, 5, 2, 3);
-    TEST_TENSOR(tg_gather(tape, table, tg_ints_1d(ids, 4), 2), TG_SHAPE(4, 2), 0, 0, 0, 1, 0, 0, 2, 3);
-    TEST_TENSOR(tg_gather(tape, table, tg_ints_1d(NULL, 0), -1), TG_SHAPE(0, 2), 0);
-    TEST_TENSOR(tg_gather(tape, table, (tg_ints){ids, 0, {0}}, -1), TG_SHAPE(2), 4, 5); /* one id, no axis */
-    ids[0] = ids[1] = ids[2] = ids[3] = 0; /* the caller's again: the tape has its copy */
-    ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false)));
-    test_assert_all_near("dtable", table->grad, (const double[]){1, 1, 1, 1, 2, 2}, 6, 0);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        int32_t ids[] = {2, 0, 2, 1};
+        tg_tensor *table = counting(tape, TG_SHAPE(3, 2));
+        tg_tensor *y = tg_gather(tape, table, tg_ints_2d(ids, 2, 2), -1);
+        TEST_TENSOR(y, TG_SHAPE(2, 2, 2), 4, 5, 0, 1, 4, 5, 2, 3);
+        TEST_TENSOR(tg_gather(tape, table, tg_ints_1d(ids, 4), 2), TG_SHAPE(4, 2), 0, 0, 0, 1, 0, 0,
+                    2, 3);
+        TEST_TENSOR(tg_gather(tape, table, tg_ints_1d(NULL, 0), -1), TG_SHAPE(0, 2), 0);
+        TEST_TENSOR(tg_gather(tape, table, (tg_ints){ids, 0, {0}}, -1), TG_SHAPE(2), 4,
+                    5);                        /* one id, no axis */
+        ids[0] = ids[1] = ids[2] = ids[3] = 0; /* the caller's again: the tape has its copy */
+        ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false)));
+        test_assert_all_near("dtable", table->grad, (const double[]){1, 1, 1, 1, 2, 2}, 6, 0);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 START_TEST(a_padding_row_may_hold_anything)
-{
-    tg_tape *tape = tg_tape_new(1);
-    const int32_t ids[] = {1, 0, 1};
-    tg_tensor *table = tg_variable(tape, (const tg_real[]){5, 6, (tg_real)NAN, (tg_real)INFINITY}, TG_SHAPE(2, 2));
-    tg_tensor *y = tg_gather(tape, table, tg_ints_1d(ids, 3), 1);
-    TEST_TENSOR(y, TG_SHAPE(3, 2), 0, 0, 5, 6, 0, 0);
-    ck_assert(tg_backward(tape, tg_sum(tape, tg_exp(tape, y), TG_ALL_AXES, false)));
-    test_assert_all_near("dtable", table->grad, (const double[]){exp(5), exp(6), 0, 0}, 4, TEST_TOLERANCE);
-    ck_assert(table->grad[2] == 0 && table->grad[3] == 0);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        const int32_t ids[] = {1, 0, 1};
+        tg_tensor *table = tg_variable(tape,
+                                       (const tg_real[]){5, 6, (tg_real)NAN, (tg_real)INFINITY},
+                                       TG_SHAPE(2, 2));
+        tg_tensor *y = tg_gather(tape, table, tg_ints_1d(ids, 3), 1);
+        TEST_TENSOR(y, TG_SHAPE(3, 2), 0, 0, 5, 6, 0, 0);
+        ck_assert(tg_backward(tape, tg_sum(tape, tg_exp(tape, y), TG_ALL_AXES, false)));
+        test_assert_all_near("dtable", table->grad, (const double[]){exp(5), exp(6), 0, 0}, 4,
+                             TEST_TOLERANCE);
+        ck_assert(table->grad[2] == 0 && table->grad[3] == 0);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 START_TEST(ids_out_of_range)
-{
-    static const struct {
-        int32_t ids[4], padding;
-        const char *place, *value;
-    } bad[] = {{{0, 1, 3, 0}, -1, "2", "3"}, {{0, 1, 2, -1}, -1, "3", "-1"}, {{0, 1, 2, -1}, 0, "3", "-1"},
-               {{INT32_MAX, 0, 0, 0}, -1, "0", "2147483647"}, {{0, INT32_MIN, 0, 0}, -1, "1", "-2147483648"}};
-    for (size_t b = 0; b < COUNT(bad); b++) {
+    {
+        static const struct {
+            int32_t ids[4], padding;
+            const char *place, *value;
+        } bad[] = {{{0, 1, 3, 0}, -1, "2", "3"},
+                   {{0, 1, 2, -1}, -1, "3", "-1"},
+                   {{0, 1, 2, -1}, 0, "3", "-1"},
+                   {{INT32_MAX, 0, 0, 0}, -1, "0", "2147483647"},
+                   {{0, INT32_MIN, 0, 0}, -1, "1", "-2147483648"}};
+        for (size_t b = 0; b < COUNT(bad); b++) {
+            tg_tape *tape = tg_tape_new(1);
+            ck_assert_ptr_null(tg_gather(tape, counting(tape, TG_SHAPE(3, 2)),
+                                         tg_ints_1d(bad[b].ids, 4), bad[b].padding));
+            test_expect_error(tape, "gather", bad[b].place, bad[b].value, NULL);
+            test_end(tape, NULL);
+        }
         tg_tape *tape = tg_tape_new(1);
-        ck_assert_ptr_null(tg_gather(tape, counting(tape, TG_SHAPE(3, 2)), tg_ints_1d(bad[b].ids, 4), bad[b].padding));
-        test_expect_error(tape, "gather", bad[b].place, bad[b].value, NULL);
+        const int32_t zero[] = {0};
+        ck_assert_ptr_null(
+            tg_gather(tape, counting(tape, TG_SHAPE(3)), tg_ints_1d(zero, 1), -1)); /* no table */
+        test_expect_error(tape, "gather", "[3]", NULL);
+        ck_assert_ptr_null(
+            tg_gather(tape, counting(tape, TG_SHAPE(0, 2)), tg_ints_1d(zero, 1), -1)); /* no row */
+        test_expect_error(tape, "gather", NULL);
+        ck_assert_ptr_null(tg_gather(tape, counting(tape, TG_SHAPE(3, 2)),
+                                     (tg_ints){zero, 6, {1, 1, 1, 1, 1, 1}}, -1));
+        test_expect_error(tape, "gather", NULL); /* a result of seven axes */
         test_end(tape, NULL);
     }
-    tg_tape *tape = tg_tape_new(1);
-    const int32_t zero[] = {0};
-    ck_assert_ptr_null(tg_gather(tape, counting(tape, TG_SHAPE(3)), tg_ints_1d(zero, 1), -1)); /* no table */
-    test_expect_error(tape, "gather", "[3]", NULL);
-    ck_assert_ptr_null(tg_gather(tape, counting(tape, TG_SHAPE(0, 2)), tg_ints_1d(zero, 1), -1)); /* no row */
-    test_expect_error(tape, "gather", NULL);
-    ck_assert_ptr_null(tg_gather(tape, counting(tape, TG_SHAPE(3, 2)), (tg_ints){zero, 6, {1, 1, 1, 1, 1, 1}}, -1));
-    test_expect_error(tape, "gather", NULL); /* a result of seven axes */
-    test_end(tape, NULL);
-}
 END_TEST
 
 /* ---- where, masked fill, detach ---- */
 
 START_TEST(choices)
-{
-    tg_tape *tape = tg_tape_new(1);
-    uint8_t keep[] = {1, 0, 255};
-    tg_tensor *a = counting(tape, TG_SHAPE(2, 3)), *b = tg_affine(tape, counting(tape, TG_SHAPE(2, 1)), 1, 10);
-    tg_tensor *y = tg_where(tape, tg_mask_nd(keep, TG_SHAPE(3)), a, b);
-    TEST_TENSOR(y, TG_SHAPE(2, 3), 0, 10, 2, 3, 11, 5);
-    tg_tensor *z = tg_masked_fill(tape, a, tg_mask_nd(keep, TG_SHAPE(2, 1)), -INF);
-    TEST_TENSOR(z, TG_SHAPE(2, 3), 0, 1, 2, -INF, -INF, -INF);
-    TEST_TENSOR(tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2, 1, 1)), tg_slice(tape, a, 0, 0, 1), b), TG_SHAPE(2, 2, 3), 0, 1,
-                2, 0, 1, 2, 10, 10, 10, 11, 11, 11); /* the mask may be the largest */
-    TEST_TENSOR(tg_where(tape, tg_mask_nd(keep, TG_SCALAR), a, b), TG_SHAPE(2, 3), 0, 1, 2, 3, 4, 5);
-    memset(keep, 1, sizeof keep); /* the caller's again */
-    ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false)));
-    test_assert_all_near("da", a->grad, (const double[]){1, 0, 1, 1, 0, 1}, 6, 0);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        uint8_t keep[] = {1, 0, 255};
+        tg_tensor *a = counting(tape, TG_SHAPE(2, 3)),
+                  *b = tg_affine(tape, counting(tape, TG_SHAPE(2, 1)), 1, 10);
+        tg_tensor *y = tg_where(tape, tg_mask_nd(keep, TG_SHAPE(3)), a, b);
+        TEST_TENSOR(y, TG_SHAPE(2, 3), 0, 10, 2, 3, 11, 5);
+        tg_tensor *z = tg_where_scalar(tape, tg_mask_nd(keep, TG_SHAPE(2, 1)), a, -INF);
+        TEST_TENSOR(z, TG_SHAPE(2, 3), 0, 1, 2, -INF, -INF, -INF);
+        TEST_TENSOR(tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2, 1, 1)), tg_slice(tape, a, 0, 0, 1),
+                             b),
+                    TG_SHAPE(2, 2, 3), 0, 1, 2, 0, 1, 2, 10, 10, 10, 11, 11,
+                    11); /* the mask may be the largest */
+        TEST_TENSOR(tg_where(tape, tg_mask_nd(keep, TG_SCALAR), a, b), TG_SHAPE(2, 3), 0, 1, 2, 3,
+                    4, 5);
+        memset(keep, 1, sizeof keep); /* the caller's again */
+        ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false)));
+        test_assert_all_near("da", a->grad, (const double[]){1, 0, 1, 1, 0, 1}, 6, 0);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 /* What is not chosen may be NaN: neither it nor its gradient leaks. */
 START_TEST(nan_not_chosen)
-{
-    tg_tape *tape = tg_tape_new(1);
-    const uint8_t keep[] = {1, 0};
-    tg_tensor *a = tg_variable(tape, (const tg_real[]){1, (tg_real)NAN}, TG_SHAPE(2));
-    tg_tensor *b = tg_variable(tape, (const tg_real[]){(tg_real)NAN, 2}, TG_SHAPE(2));
-    tg_tensor *y = tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2)), a, b);
-    tg_tensor *z = tg_masked_fill(tape, a, tg_mask_nd(keep, TG_SHAPE(2)), 7);
-    TEST_TENSOR(y, TG_SHAPE(2), 1, 2);
-    TEST_TENSOR(z, TG_SHAPE(2), 1, 7);
-    ck_assert(tg_backward(tape, tg_sum(tape, tg_mul(tape, tg_square(tape, y), z), TG_ALL_AXES, false)));
-    test_assert_all_near("da", a->grad, (const double[]){3, 0}, 2, 0);
-    test_assert_all_near("db", b->grad, (const double[]){0, 28}, 2, 0);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        const uint8_t keep[] = {1, 0};
+        tg_tensor *a = tg_variable(tape, (const tg_real[]){1, (tg_real)NAN}, TG_SHAPE(2));
+        tg_tensor *b = tg_variable(tape, (const tg_real[]){(tg_real)NAN, 2}, TG_SHAPE(2));
+        tg_tensor *y = tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2)), a, b);
+        tg_tensor *z = tg_where_scalar(tape, tg_mask_nd(keep, TG_SHAPE(2)), a, 7);
+        TEST_TENSOR(y, TG_SHAPE(2), 1, 2);
+        TEST_TENSOR(z, TG_SHAPE(2), 1, 7);
+        ck_assert(tg_backward(tape, tg_sum(tape, tg_mul(tape, tg_square(tape, y), z), TG_ALL_AXES,
+                                           false)));
+        test_assert_all_near("da", a->grad, (const double[]){3, 0}, 2, 0);
+        test_assert_all_near("db", b->grad, (const double[]){0, 28}, 2, 0);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 START_TEST(choices_refuse)
-{
-    tg_tape *tape = tg_tape_new(1);
-    const uint8_t keep[6] = {1};
-    ck_assert_ptr_null(
-        tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2)), counting(tape, TG_SHAPE(2, 3)), counting(tape, TG_SHAPE(3))));
-    test_expect_error(tape, "where", "[2]", "[2, 3]", NULL);
-    ck_assert_ptr_null(
-        tg_where(tape, tg_mask_nd(keep, TG_SHAPE(1)), counting(tape, TG_SHAPE(2, 3)), counting(tape, TG_SHAPE(2))));
-    test_expect_error(tape, "where", "[2, 3]", "[2]", NULL);
-    ck_assert_ptr_null(tg_masked_fill(tape, counting(tape, TG_SHAPE(3)), tg_mask_nd(keep, TG_SHAPE(2, 3)), 0));
-    test_expect_error(tape, "masked_fill", "[3]", "[2, 3]", NULL); /* the mask is broadcast to x, and x is not */
-    ck_assert_ptr_null(tg_masked_fill(tape, counting(tape, TG_SHAPE(3)), tg_mask_nd(keep, TG_SHAPE(2)), 0));
-    test_expect_error(tape, "masked_fill", "[3]", "[2]", NULL);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        const uint8_t keep[6] = {1};
+        ck_assert_ptr_null(tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2)),
+                                    counting(tape, TG_SHAPE(2, 3)), counting(tape, TG_SHAPE(3))));
+        test_expect_error(tape, "where", "[2]", "[2, 3]", NULL);
+        ck_assert_ptr_null(tg_where(tape, tg_mask_nd(keep, TG_SHAPE(1)),
+                                    counting(tape, TG_SHAPE(2, 3)), counting(tape, TG_SHAPE(2))));
+        test_expect_error(tape, "where", "[2, 3]", "[2]", NULL);
+        ck_assert_ptr_null(tg_where_scalar(tape, tg_mask_nd(keep, TG_SHAPE(2, 3)),
+                                           counting(tape, TG_SHAPE(3)), 0));
+        test_expect_error(tape, "where_scalar", "[3]", "[2, 3]",
+                          NULL); /* the mask is broadcast to x, and x is not */
+        ck_assert_ptr_null(
+            tg_where_scalar(tape, tg_mask_nd(keep, TG_SHAPE(2)), counting(tape, TG_SHAPE(3)), 0));
+        test_expect_error(tape, "where_scalar", "[3]", "[2]", NULL);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 START_TEST(detach_stops_gradients)
-{
-    tg_tape *tape = tg_tape_new(1);
-    tg_tensor *x = tg_variable(tape, (const tg_real[]){2, 3}, TG_SHAPE(2)), *d = tg_detach(tape, x);
-    TEST_TENSOR(d, TG_SHAPE(2), 2, 3);
-    ck_assert(!d->requires_grad);
-    ck_assert(tg_backward(tape, tg_sum(tape, tg_mul(tape, x, d), TG_ALL_AXES, false)));
-    test_assert_all_near("dx", x->grad, (const double[]){2, 3}, 2, 0); /* and not 2 x */
-    ck_assert(!d->has_grad);
-    test_end(tape, NULL);
-}
+    {
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *x = tg_variable(tape, (const tg_real[]){2, 3}, TG_SHAPE(2)),
+                  *d = tg_detach(tape, x);
+        TEST_TENSOR(d, TG_SHAPE(2), 2, 3);
+        ck_assert(!d->requires_grad);
+        ck_assert(tg_backward(tape, tg_sum(tape, tg_mul(tape, x, d), TG_ALL_AXES, false)));
+        test_assert_all_near("dx", x->grad, (const double[]){2, 3}, 2, 0); /* and not 2 x */
+        ck_assert(!d->has_grad);
+        test_end(tape, NULL);
+    }
 END_TEST
 
 Suite *shapes_suite(void);

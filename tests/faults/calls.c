@@ -39,27 +39,34 @@ bool fault_end(void)
 /* What this call does. errno is set for what fails. */
 static fault next(const char *function)
 {
-    if (!planned.armed || !planned.function || strcmp(planned.function, function) || ++planned.calls != planned.at) return NO_FAULT;
+    if (!planned.armed || !planned.function || strcmp(planned.function, function) ||
+        ++planned.calls != planned.at)
+        return NO_FAULT;
     if (planned.kind == CTRL_C) raise(SIGINT);
     errno = planned.kind == INTERRUPTED ? EINTR : planned.error;
     return planned.kind == CTRL_C ? NO_FAULT : planned.kind;
 }
 
-ssize_t __real_read(int file, void *bytes, size_t size), __wrap_read(int file, void *bytes, size_t size);
+ssize_t __real_read(int file, void *bytes, size_t size),
+    __wrap_read(int file, void *bytes, size_t size);
 ssize_t __wrap_read(int file, void *bytes, size_t size)
 {
     const fault kind = next("read");
     if (kind == ENDS) return 0;
-    if (kind == NO_FAULT || kind == SHORT) return __real_read(file, bytes, kind == SHORT && size ? 1 : size);
+    if (kind == NO_FAULT || kind == SHORT)
+        return __real_read(file, bytes, kind == SHORT && size ? 1 : size);
     return -1;
 }
 
-ssize_t __real_write(int file, const void *bytes, size_t size), __wrap_write(int file, const void *bytes, size_t size);
+ssize_t __real_write(int file, const void *bytes, size_t size),
+    __wrap_write(int file, const void *bytes, size_t size);
 ssize_t __wrap_write(int file, const void *bytes, size_t size)
 {
     const fault kind = next("write");
-    if (kind == NO_FAULT || kind == SHORT) return __real_write(file, bytes, kind == SHORT && size ? 1 : size);
-    if (kind == FAILS && size > 1 && __real_write(file, bytes, size / 2) < 0) return -1; /* as a disk fills up */
+    if (kind == NO_FAULT || kind == SHORT)
+        return __real_write(file, bytes, kind == SHORT && size ? 1 : size);
+    if (kind == FAILS && size > 1 && __real_write(file, bytes, size / 2) < 0)
+        return -1; /* as a disk fills up */
     return -1;
 }
 
@@ -72,7 +79,8 @@ ssize_t __wrap_write(int file, const void *bytes, size_t size)
 #define FOPEN(part) part##fopen
 #endif
 
-int OPEN(__real_)(const char *path, int flags, ...), OPEN(__wrap_)(const char *path, int flags, ...);
+int OPEN(__real_)(const char *path, int flags, ...),
+    OPEN(__wrap_)(const char *path, int flags, ...);
 int OPEN(__wrap_)(const char *path, int flags, ...)
 {
     va_list arguments;
@@ -82,8 +90,12 @@ int OPEN(__wrap_)(const char *path, int flags, ...)
     return next("open") ? -1 : OPEN(__real_)(path, flags, mode);
 }
 
-FILE *FOPEN(__real_)(const char *path, const char *mode), *FOPEN(__wrap_)(const char *path, const char *mode);
-FILE *FOPEN(__wrap_)(const char *path, const char *mode) { return next("fopen") ? NULL : FOPEN(__real_)(path, mode); }
+FILE *FOPEN(__real_)(const char *path, const char *mode),
+    *FOPEN(__wrap_)(const char *path, const char *mode);
+FILE *FOPEN(__wrap_)(const char *path, const char *mode)
+{
+    return next("fopen") ? NULL : FOPEN(__real_)(path, mode);
+}
 
 int __real_close(int file), __wrap_close(int file);
 int __wrap_close(int file)
@@ -104,10 +116,17 @@ int __wrap_fsync(int file)
 }
 
 int __real_flock(int file, int operation), __wrap_flock(int file, int operation);
-int __wrap_flock(int file, int operation) { return next("flock") ? -1 : __real_flock(file, operation); }
+int __wrap_flock(int file, int operation)
+{
+    return next("flock") ? -1 : __real_flock(file, operation);
+}
 
-int __real_rename(const char *from, const char *to), __wrap_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to) { return next("rename") ? -1 : __real_rename(from, to); }
+int __real_rename(const char *from, const char *to),
+    __wrap_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to)
+{
+    return next("rename") ? -1 : __real_rename(from, to);
+}
 
 int __real_unlink(const char *path), __wrap_unlink(const char *path);
 int __wrap_unlink(const char *path) { return next("unlink") ? -1 : __real_unlink(path); }
@@ -120,14 +139,16 @@ static void spoil(FILE *stream)
     __real_close(folder);
 }
 
-size_t __real_fread(void *bytes, size_t size, size_t count, FILE *stream), __wrap_fread(void *bytes, size_t size, size_t count, FILE *stream);
+size_t __real_fread(void *bytes, size_t size, size_t count, FILE *stream),
+    __wrap_fread(void *bytes, size_t size, size_t count, FILE *stream);
 size_t __wrap_fread(void *bytes, size_t size, size_t count, FILE *stream)
 {
     if (next("fread")) spoil(stream);
     return __real_fread(bytes, size, count, stream);
 }
 
-ssize_t __real_getline(char **line, size_t *room, FILE *stream), __wrap_getline(char **line, size_t *room, FILE *stream);
+ssize_t __real_getline(char **line, size_t *room, FILE *stream),
+    __wrap_getline(char **line, size_t *room, FILE *stream);
 ssize_t __wrap_getline(char **line, size_t *room, FILE *stream)
 {
     const fault kind = next("getline");
@@ -136,5 +157,9 @@ ssize_t __wrap_getline(char **line, size_t *room, FILE *stream)
     return __real_getline(line, room, stream);
 }
 
-FILE *__real_open_memstream(char **bytes, size_t *size), *__wrap_open_memstream(char **bytes, size_t *size);
-FILE *__wrap_open_memstream(char **bytes, size_t *size) { return next("open_memstream") ? NULL : __real_open_memstream(bytes, size); }
+FILE *__real_open_memstream(char **bytes, size_t *size),
+    *__wrap_open_memstream(char **bytes, size_t *size);
+FILE *__wrap_open_memstream(char **bytes, size_t *size)
+{
+    return next("open_memstream") ? NULL : __real_open_memstream(bytes, size);
+}

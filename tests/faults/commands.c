@@ -11,38 +11,67 @@
 int textclf_main(int argc, char **argv);
 
 #define TRAIN(...) "train", "--embedding", "4", "--hidden", "3", "--rate", "0.1", __VA_ARGS__
-#define EVERYTHING                                                                                                          \
-    TRAIN("rows.tsv", "--valid", "few.tsv", "--test", "few.tsv", "--vectors", "vectors.txt", "--stopwords", "stop.txt",       \
-          "--encoder", "none", "--ngrams", "2", "--buckets", "7", "--max-pool", "--average", "16", "--class-weight", "balanced", \
-          "--epochs", "2", "--checkpoint", "run.ck", "-o", "new.st")
+#define EVERYTHING                                                                           \
+    TRAIN("rows.tsv", "--valid", "few.tsv", "--test", "few.tsv", "--vectors", "vectors.txt", \
+          "--stopwords", "stop.txt", "--encoder", "none", "--ngrams", "2", "--buckets", "7", \
+          "--max-pool", "--average", "16", "--class-weight", "balanced", "--epochs", "2",    \
+          "--checkpoint", "run.ck", "-o", "new.st")
 
 const command commands[] = {
-    {.what = "train", .words = {TRAIN("rows.tsv", "--epochs", "2", "--batch", "4", "-o", "new.st")}, .output = {"new.st"}},
-    {.what = "train with everything", .words = {EVERYTHING, "--report", "new.html"}, .output = {"new.st", "new.html"}},
+    {.what = "train",
+     .words = {TRAIN("rows.tsv", "--epochs", "2", "--batch", "4", "-o", "new.st")},
+     .output = {"new.st"}},
+    {.what = "train with everything",
+     .words = {EVERYTHING, "--report", "new.html"},
+     .output = {"new.st", "new.html"}},
     {.what = "train --resume", .words = {EVERYTHING, "--resume"}, .output = {"new.st"}},
-    {.what = "train --checkpoint", .words = {TRAIN("rows.tsv", "--encoder", "none", "--attention", "none", "--epochs", "1", "--checkpoint",
-                                                   "run.ck", "--every", "0", "-o", "new.st")}, .output = {"new.st"}},
-    {.what = "train, another model", .words = {TRAIN("rows.csv", "--encoding", "latin1", "--encoder", "transformer", "--attention", "multihead",
-                                    "--vectors", "vectors.bin", "--frozen", "--epochs", "1", "--seeds", "2", "-o", "new.st")}, .output = {"new.st"}},
-    {.what = "compare", .words = {"compare", "rows.tsv", "--valid", "few.tsv", "--encoder", "none", "--epochs", "1", "--embedding", "4", "--hidden", "3", "--seeds", "1"}},
+    {.what = "train --checkpoint",
+     .words = {TRAIN("rows.tsv", "--encoder", "none", "--attention", "none", "--epochs", "1",
+                     "--checkpoint", "run.ck", "--every", "0", "-o", "new.st")},
+     .output = {"new.st"}},
+    {.what = "train, another model",
+     .words = {TRAIN("rows.csv", "--encoding", "latin1", "--encoder", "transformer", "--attention",
+                     "multihead", "--vectors", "vectors.bin", "--frozen", "--epochs", "1",
+                     "--seeds", "2", "-o", "new.st")},
+     .output = {"new.st"}},
+    {.what = "compare",
+     .words = {"compare", "rows.tsv", "--valid", "few.tsv", "--encoder", "none", "--epochs", "1",
+               "--embedding", "4", "--hidden", "3", "--seeds", "1"}},
     {.what = "check", .words = {"check", "rows.tsv", "few.tsv"}},
     {.what = "eval", .words = {"eval", "model.st", "few.tsv"}},
     {.what = "eval --json", .words = {"eval", "--json", "model.st", "few.tsv"}},
-    {.what = "predict", .words = {"predict", "--top", "2", "model.st", "a good film", "trop mauvais"}},
+    {.what = "predict",
+     .words = {"predict", "--top", "2", "model.st", "a good film", "trop mauvais"}},
     {.what = "predict --json", .words = {"predict", "--json", "model.st", "a good film"}},
-    {.what = "predict, lines", .words = {"predict", "model.st"}, .input = "a good film\n\nunknown words\n"},
-    {.what = "attend, a page", .words = {"attend", "model.st", "a good film", "bad", "-o", "new.html"}, .output = {"new.html"}},
-    {.what = "attend, a picture", .words = {"attend", "model.st", "good film!", "-o", "new.png"}, .output = {"new.png"}, .picture = true},
-    {.what = "explain", .words = {"explain", "model.st", "a good film", "-o", "new.html"}, .output = {"new.html"}},
-    {.what = "step", .words = {"step", "model.st", "good film", "-o", "new.html"}, .output = {"new.html"}},
-    {.what = "tape", .words = {"tape", "model.st", "good film", "-o", "new.dot"}, .output = {"new.dot"}},
+    {.what = "predict, lines",
+     .words = {"predict", "model.st"},
+     .input = "a good film\n\nunknown words\n"},
+    {.what = "attend, a page",
+     .words = {"attend", "model.st", "a good film", "bad", "-o", "new.html"},
+     .output = {"new.html"}},
+    {.what = "attend, a picture",
+     .words = {"attend", "model.st", "good film!", "-o", "new.png"},
+     .output = {"new.png"},
+     .picture = true},
+    {.what = "explain",
+     .words = {"explain", "model.st", "a good film", "-o", "new.html"},
+     .output = {"new.html"}},
+    {.what = "step",
+     .words = {"step", "model.st", "good film", "-o", "new.html"},
+     .output = {"new.html"}},
+    {.what = "tape",
+     .words = {"tape", "model.st", "good film", "-o", "new.dot"},
+     .output = {"new.dot"}},
 };
 
 int command_count(void) { return (int)COUNT(commands); }
 
 /* ---- files ---- */
 
-static void write_text(const char *name, const char *text) { test_write_file(name, text, strlen(text)); }
+static void write_text(const char *name, const char *text)
+{
+    test_write_file(name, text, strlen(text));
+}
 
 static void copy(const char *from, const char *to)
 {
@@ -63,9 +92,12 @@ static bool same(const char *a, const char *b)
     return result;
 }
 
-static const char rows[] = "a good film\tgood\nvery good, caf\xC3\xA9!\tgood\nnot bad\tgood\n\xE5\xBE\x88\xE5\xA5\xBD\xE5\x90\x83\tgood\n"
-                           "a bad film\tbad\nTROP MAUVAIS\tbad\nnot good\tbad\nvery, very bad\tbad\n";
-static const char latin1[] = "text,label\n\"good, tr\xE8s good\",good\ncaf\xE9,good\n\"a \"\"bad\"\" film\",bad\nmauvais,bad\n";
+static const char rows[] =
+    "a good film\tgood\nvery good, caf\xC3\xA9!\tgood\nnot "
+    "bad\tgood\n\xE5\xBE\x88\xE5\xA5\xBD\xE5\x90\x83\tgood\n"
+    "a bad film\tbad\nTROP MAUVAIS\tbad\nnot good\tbad\nvery, very bad\tbad\n";
+static const char latin1[] = "text,label\n\"good, tr\xE8s good\",good\ncaf\xE9,good\n\"a "
+                             "\"\"bad\"\" film\",bad\nmauvais,bad\n";
 
 static void write_binary_vectors(void)
 {
@@ -94,9 +126,13 @@ void world_begin(void)
     write_text("old.html", "<!DOCTYPE html>old\n");
     write_text("old.png", "an older picture");
     write_text("old.dot", "digraph { older }\n");
-    const command model = {.what = "a model", .words = {TRAIN("few.tsv", "--epochs", "1", "--seed", "9", "-o", "old.st")}};
+    const command model = {.what = "a model",
+                           .words = {
+                               TRAIN("few.tsv", "--epochs", "1", "--seed", "9", "-o", "old.st")}};
     ck_assert_int_eq(run(&model).status, 0);
-    const command other = {.what = "another", .words = {TRAIN("rows.tsv", "--epochs", "1", "--attention", "dot", "--max-pool", "-o", "model.st")}};
+    const command other = {.what = "another",
+                           .words = {TRAIN("rows.tsv", "--epochs", "1", "--attention", "dot",
+                                           "--max-pool", "-o", "model.st")}};
     ck_assert_int_eq(run(&other).status, 0);
     /* a checkpoint: Ctrl-C where it is saved for the second time */
     const command stopped = {.what = "stopped", .words = {EVERYTHING, "--every", "0"}};
@@ -150,7 +186,8 @@ outcome run(const command *c)
     if (!strcmp(words[count - 1], "--resume")) copy("under_way.ck", "run.ck");
     write_text("stdin", c->input ? c->input : "");
     fflush(stdout);
-    const int in = redirect(STDIN_FILENO, "stdin", O_RDONLY), out = redirect(STDOUT_FILENO, "stdout", O_CREAT | O_TRUNC | O_WRONLY),
+    const int in = redirect(STDIN_FILENO, "stdin", O_RDONLY),
+              out = redirect(STDOUT_FILENO, "stdout", O_CREAT | O_TRUNC | O_WRONLY),
               err = redirect(STDERR_FILENO, "stderr", O_CREAT | O_TRUNC | O_WRONLY);
     rewind(stdin);
     optind = 0; /* as a program finds things when it starts: getopt, and no failure */
@@ -174,18 +211,21 @@ outcome run(const command *c)
 /* What is printed, but for the seconds that a training took. */
 static bool prints_the_same(const command *c)
 {
-    return !strcmp(c->words[0], "train") || !strcmp(c->words[0], "compare") || same("stdout", "wanted.stdout");
+    return !strcmp(c->words[0], "train") || !strcmp(c->words[0], "compare") ||
+           same("stdout", "wanted.stdout");
 }
 
 /* A font that cannot be opened is like one that is not there: another is taken, so that the picture is whole and looks otherwise, or,
  * where there is none, that is said, and the picture lacks letters. */
-static bool has_other_letters(const command *c, const outcome *o, const char *when, const char *name)
+static bool has_other_letters(const command *c, const outcome *o, const char *when,
+                              const char *name)
 {
     if (!c->picture || o->status || access(name, F_OK)) return false;
     if (strstr(o->errors, "no font found")) return true;
     size_t size;
     char *bytes = test_read_file(name, &size);
-    const bool whole = size > 20 && !memcmp(bytes, "\x89PNG", 4) && !memcmp(bytes + size - 8, "IEND", 4);
+    const bool whole = size > 20 && !memcmp(bytes, "\x89PNG", 4) &&
+                       !memcmp(bytes + size - 8, "IEND", 4);
     free(bytes);
     return whole && (!strncmp(when, "fopen ", 6) || !strncmp(when, "fread ", 6));
 }
@@ -195,12 +235,14 @@ static void check_files(const command *c, const outcome *o, const char *when)
     for (int i = 0; i < 3 && c->output[i]; i++) {
         const char *name = c->output[i];
         const bool new = same(name, beside(name, "wanted")) || has_other_letters(c, o, when, name);
-        ck_assert_msg(new || (o->status && same(name, beside(name, "old"))), "%s: %s: %s is %s: %s", c->what, when, name,
+        ck_assert_msg(new || (o->status && same(name, beside(name, "old"))), "%s: %s: %s is %s: %s",
+                      c->what, when, name,
                       o->status ? "neither the old nor the new one" : "not the new one", o->errors);
     }
     DIR *folder = opendir(".");
     for (struct dirent *entry; (entry = readdir(folder));)
-        ck_assert_msg(!strstr(entry->d_name, ".partial"), "%s: %s: %s is left", c->what, when, entry->d_name);
+        ck_assert_msg(!strstr(entry->d_name, ".partial"), "%s: %s: %s is left", c->what, when,
+                      entry->d_name);
     closedir(folder);
 }
 
@@ -215,10 +257,12 @@ void remove_partial_files(void)
 void check_outcome(const command *c, const outcome *o, const char *when)
 {
     const char *last = o->errors + strlen(o->errors);
-    ck_assert_msg(o->status == 0 || o->status == 1, "%s: %s: the status is %d: %s", c->what, when, o->status, o->errors);
+    ck_assert_msg(o->status == 0 || o->status == 1, "%s: %s: the status is %d: %s", c->what, when,
+                  o->status, o->errors);
     while (last > o->errors && (!*last || last[-1] != '\n')) last--;
-    ck_assert_msg(!o->status || (!strncmp(last, "textclf: ", 9) && strchr(last, '\n')), "%s: %s: it does not say why: %s", c->what,
-                  when, o->errors);
-    ck_assert_msg(o->status || prints_the_same(c), "%s: %s: it prints something else", c->what, when);
+    ck_assert_msg(!o->status || (!strncmp(last, "textclf: ", 9) && strchr(last, '\n')),
+                  "%s: %s: it does not say why: %s", c->what, when, o->errors);
+    ck_assert_msg(o->status || prints_the_same(c), "%s: %s: it prints something else", c->what,
+                  when);
     check_files(c, o, when);
 }

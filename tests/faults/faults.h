@@ -8,11 +8,11 @@
 
 typedef enum fault {
     NO_FAULT,
-    FAILS,      /* with an errno, and nothing done */
-    SHORT,      /* a read or write of one byte */
+    FAILS,       /* with an errno, and nothing done */
+    SHORT,       /* a read or write of one byte */
     INTERRUPTED, /* EINTR, and nothing done */
-    ENDS,       /* a read at the end of the file, which has become shorter */
-    CTRL_C,     /* SIGINT, and then it is done */
+    ENDS,        /* a read at the end of the file, which has become shorter */
+    CTRL_C,      /* SIGINT, and then it is done */
 } fault;
 
 /* What call number `at` (from 1) of `function` does from now on. */

@@ -48,29 +48,31 @@ static void refuse_each(const command *c, bool for_good)
 {
     char when[64];
     for (int64_t n = 1;; n += stride(9)) {
-        snprintf(when, sizeof when, "allocation %lld refused%s", (long long)n, for_good ? ", and all after it" : "");
+        snprintf(when, sizeof when, "allocation %lld refused%s", (long long)n,
+                 for_good ? ", and all after it" : "");
         test_memory_begin(n, for_good);
         const outcome o = run(c);
         const test_memory_counts counts = test_memory_end();
-        ck_assert_msg(counts.blocks == 0, "%s: %s: %lld blocks are lost", c->what, when, (long long)counts.blocks);
+        ck_assert_msg(counts.blocks == 0, "%s: %s: %lld blocks are lost", c->what, when,
+                      (long long)counts.blocks);
         check_outcome(c, &o, when);
         if (!counts.failed) {
             ck_assert_int_eq(o.status, 0);
             return;
         }
         const char *said = strstr(o.errors, "out of memory: ");
-        ck_assert_msg((said && strstr(said, " bytes")) || !o.status, "%s: %s: it does not say how many bytes: %s", c->what, when,
-                      o.errors);
+        ck_assert_msg((said && strstr(said, " bytes")) || !o.status,
+                      "%s: %s: it does not say how many bytes: %s", c->what, when, o.errors);
         tried++;
     }
 }
 
 START_TEST(each_allocation)
-{
-    if (!prepare(&commands[_i])) return;
-    refuse_each(&commands[_i], false);
-    if (long_tests()) refuse_each(&commands[_i], true);
-}
+    {
+        if (!prepare(&commands[_i])) return;
+        refuse_each(&commands[_i], false);
+        if (long_tests()) refuse_each(&commands[_i], true);
+    }
 END_TEST
 
 /* ---- calls ---- */
@@ -81,11 +83,26 @@ static const struct {
     int error;
     bool harmless; /* it must make no difference */
 } plans[] = {
-    {"write", FAILS, ENOSPC, false}, {"write", FAILS, EIO, false}, {"write", SHORT, 0, true}, {"write", INTERRUPTED, 0, true},
-    {"read", FAILS, EIO, false}, {"read", ENDS, 0, false}, {"read", SHORT, 0, true}, {"read", INTERRUPTED, 0, true},
-    {"open", FAILS, EMFILE, false}, {"open", FAILS, EACCES, false}, {"fopen", FAILS, EMFILE, false}, {"close", FAILS, EIO, false},
-    {"fsync", FAILS, EIO, false}, {"fsync", FAILS, ENOSPC, false}, {"flock", FAILS, ENOLCK, true}, {"rename", FAILS, EIO, false},
-    {"unlink", FAILS, EACCES, false}, {"fread", FAILS, EIO, false}, {"getline", FAILS, EIO, false}, {"getline", FAILS, ENOMEM, false},
+    {"write", FAILS, ENOSPC, false},
+    {"write", FAILS, EIO, false},
+    {"write", SHORT, 0, true},
+    {"write", INTERRUPTED, 0, true},
+    {"read", FAILS, EIO, false},
+    {"read", ENDS, 0, false},
+    {"read", SHORT, 0, true},
+    {"read", INTERRUPTED, 0, true},
+    {"open", FAILS, EMFILE, false},
+    {"open", FAILS, EACCES, false},
+    {"fopen", FAILS, EMFILE, false},
+    {"close", FAILS, EIO, false},
+    {"fsync", FAILS, EIO, false},
+    {"fsync", FAILS, ENOSPC, false},
+    {"flock", FAILS, ENOLCK, true},
+    {"rename", FAILS, EIO, false},
+    {"unlink", FAILS, EACCES, false},
+    {"fread", FAILS, EIO, false},
+    {"getline", FAILS, EIO, false},
+    {"getline", FAILS, ENOMEM, false},
     {"open_memstream", FAILS, ENOMEM, false},
 };
 
@@ -96,30 +113,33 @@ static void fail_each(const command *c, int plan)
     char when[64];
     bool came = true;
     for (int64_t n = 1; came; n += stride(3)) {
-        snprintf(when, sizeof when, "%s %lld: fault %d, %s", plans[plan].function, (long long)n, plans[plan].kind, strerror(plans[plan].error));
+        snprintf(when, sizeof when, "%s %lld: fault %d, %s", plans[plan].function, (long long)n,
+                 plans[plan].kind, strerror(plans[plan].error));
         fault_begin(plans[plan].function, plans[plan].kind, plans[plan].error, n);
         const outcome o = run(c);
         came = fault_end();
-        if (!strcmp(plans[plan].function, "unlink")) remove_partial_files(); /* which the command could not */
+        if (!strcmp(plans[plan].function, "unlink"))
+            remove_partial_files(); /* which the command could not */
         check_outcome(c, &o, when);
-        ck_assert_msg(!o.status || (came && !plans[plan].harmless), "%s: %s: %s", c->what, when, o.errors);
+        ck_assert_msg(!o.status || (came && !plans[plan].harmless), "%s: %s: %s", c->what, when,
+                      o.errors);
         calls_failed[plan] += came;
         tried += came;
     }
 }
 
 START_TEST(each_call)
-{
-    if (!prepare(&commands[_i])) return;
-    for (int plan = 0; plan < (int)COUNT(plans); plan++) fail_each(&commands[_i], plan);
-}
+    {
+        if (!prepare(&commands[_i])) return;
+        for (int plan = 0; plan < (int)COUNT(plans); plan++) fail_each(&commands[_i], plan);
+    }
 END_TEST
 
 START_TEST(no_call_was_left_out)
-{
-    for (size_t plan = 0; plan < COUNT(plans); plan++)
-        ck_assert_msg(calls_failed[plan] > 0, "%s was never called", plans[plan].function);
-}
+    {
+        for (size_t plan = 0; plan < COUNT(plans); plan++)
+            ck_assert_msg(calls_failed[plan] > 0, "%s was never called", plans[plan].function);
+    }
 END_TEST
 
 int main(void)

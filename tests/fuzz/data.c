@@ -10,13 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const delimiters[] = {NULL, ",", ";", "|", "tab", "\\t", " ", "x", "\"", "ab", "\v", "1"};
-static const char *const texts[] = {NULL, "text", "1", "2", "1,2", "text,title", "3,1,2", "no", "99999999999999999999", ",",
-                                    "0", "2,text"};
+static const char *const delimiters[] = {NULL, ",", ";",  "|",  "tab", "\\t",
+                                         " ",  "x", "\"", "ab", "\v",  "1"};
+static const char *const texts[] = {NULL,    "text", "1",
+                                    "2",     "1,2",  "text,title",
+                                    "3,1,2", "no",   "99999999999999999999",
+                                    ",",     "0",    "2,text"};
 static const char *const labels[] = {NULL, "label", "1", "2", "3", "text", "no", "-1", "0", " "};
-static const char *const encodings[] = {
-    NULL, "utf-8", "latin1", "utf-16", "utf-16le", "utf-32", "gb18030", "gbk", "big5", "big5-hkscs", "shift_jis", "euc-jp",
-    "iso-2022-jp", "euc-kr", "utf-7", "cp1252", "cp1255", "cp1258", "tcvn", "ucs-2", "none such"};
+static const char *const encodings[] = {NULL,          "utf-8",      "latin1",    "utf-16",
+                                        "utf-16le",    "utf-32",     "gb18030",   "gbk",
+                                        "big5",        "big5-hkscs", "shift_jis", "euc-jp",
+                                        "iso-2022-jp", "euc-kr",     "utf-7",     "cp1252",
+                                        "cp1255",      "cp1258",     "tcvn",      "ucs-2",
+                                        "none such"};
 #define CHOOSE(list) (list)[fuzz_choose(input, sizeof list / sizeof *list)]
 
 static tc_reading choose_reading(fuzz_input *input)
@@ -38,11 +44,14 @@ static void check_rows(const tc_data *data)
     for (int32_t i = 0; i < data->count; i++) {
         const tc_row *row = &data->rows[i];
         FUZZ_CHECK(row->label_name && row->label_name[0], "row %d has no label", i);
-        FUZZ_CHECK(tc_text_valid(row->text, strlen(row->text), &bad), "row %d has a text that is no UTF-8", i);
-        FUZZ_CHECK(tc_text_valid(row->label_name, strlen(row->label_name), &bad), "row %d has a label that is no UTF-8", i);
+        FUZZ_CHECK(tc_text_valid(row->text, strlen(row->text), &bad),
+                   "row %d has a text that is no UTF-8", i);
+        FUZZ_CHECK(tc_text_valid(row->label_name, strlen(row->label_name), &bad),
+                   "row %d has a label that is no UTF-8", i);
         FUZZ_CHECK(row->line > (i ? row[-1].line : 0), "row %d starts in line %d", i, row->line);
     }
-    FUZZ_CHECK(tc_text_valid(data->layout.about, strlen(data->layout.about), &bad), "the layout in words is no UTF-8");
+    FUZZ_CHECK(tc_text_valid(data->layout.about, strlen(data->layout.about), &bad),
+               "the layout in words is no UTF-8");
 }
 
 /* ---- what is read comes back from a file that is written as RFC 4180 has it ---- */
@@ -59,8 +68,12 @@ static void put_quoted(FILE *file, const char *text)
 
 static void check_csv(const tc_data *data)
 {
-    const tc_reading csv = {
-        .format = TC_CSV, .header = TC_HEADER_YES, .text = "text", .label = "label", .delimiter = ",", .quiet = true};
+    const tc_reading csv = {.format = TC_CSV,
+                            .header = TC_HEADER_YES,
+                            .text = "text",
+                            .label = "label",
+                            .delimiter = ",",
+                            .quiet = true};
     FILE *file = fopen(fuzz_path("again.csv"), "wb");
     FUZZ_CHECK(file, "no file to write to");
     fprintf(file, "text,label\n");
@@ -74,13 +87,16 @@ static void check_csv(const tc_data *data)
     tc_data again;
     char path[1024];
     snprintf(path, sizeof path, "%s", fuzz_path("again.csv"));
-    FUZZ_CHECK(tc_data_read(&again, path, &csv), "what was read does not come back: %s", tc_failure());
+    FUZZ_CHECK(tc_data_read(&again, path, &csv), "what was read does not come back: %s",
+               tc_failure());
     FUZZ_CHECK(again.count == data->count, "%d rows come back as %d", data->count, again.count);
     for (int32_t i = 0; i < data->count; i++) {
         const tc_row *was = &data->rows[i], *is = &again.rows[i];
-        FUZZ_CHECK(!strcmp(was->text, is->text), "row %d: the text \"%s\" comes back as \"%s\"", i, was->text, is->text);
-        FUZZ_CHECK(!strcmp(was->label_name, is->label_name), "row %d: the label \"%s\" comes back as \"%s\"", i,
-                   was->label_name, is->label_name);
+        FUZZ_CHECK(!strcmp(was->text, is->text), "row %d: the text \"%s\" comes back as \"%s\"", i,
+                   was->text, is->text);
+        FUZZ_CHECK(!strcmp(was->label_name, is->label_name),
+                   "row %d: the label \"%s\" comes back as \"%s\"", i, was->label_name,
+                   is->label_name);
     }
     tc_data_free(&again);
 }
@@ -93,7 +109,8 @@ static bool words_of(tc_names *words, const tc_data *data)
     tc_tokens tokens = {0};
     int32_t rare;
     bool good = true;
-    for (int32_t i = 0; good && i < data->count; i++) good = tc_tokenize(&tokenizer, &tokens, data->rows[i].text);
+    for (int32_t i = 0; good && i < data->count; i++)
+        good = tc_tokenize(&tokenizer, &tokens, data->rows[i].text);
     good = good && tc_vocabulary_build(words, &tokens, 1, 0, &rare);
     tc_tokens_free(&tokens);
     return good;
@@ -103,7 +120,8 @@ static void check_batches(const tc_data *data)
 {
     tc_batches batches;
     int32_t rows = 0;
-    FUZZ_CHECK(tc_batches_init(&batches, (tc_part){data->rows, data->count}, 3), "%s", tc_failure());
+    FUZZ_CHECK(tc_batches_init(&batches, (tc_part){data->rows, data->count}, 3), "%s",
+               tc_failure());
     for (int32_t i = 0; i < batches.count; i++) rows += tc_batches_get(&batches, i)->rows;
     FUZZ_CHECK(rows == data->count, "%d rows are %d in batches", data->count, rows);
     tc_batches_free(&batches);
@@ -115,10 +133,13 @@ static void prepare(tc_data *data)
     tc_names names = {0}, words = {0};
     int32_t held_out;
     if (tc_data_labels(&names, data)) {
-        FUZZ_CHECK(tc_data_number_labels(data, &names) && words_of(&words, data), "%s", tc_failure());
-        FUZZ_CHECK(tc_data_encode(data, &tokenizer, &words, 5) && tc_data_split(data, &names, 1, &held_out), "%s",
+        FUZZ_CHECK(tc_data_number_labels(data, &names) && words_of(&words, data), "%s",
                    tc_failure());
-        FUZZ_CHECK(!data->unknown, "of the rows' own words %lld are unknown", (long long)data->unknown);
+        FUZZ_CHECK(tc_data_encode(data, &tokenizer, &words, 5) &&
+                       tc_data_split(data, &names, 1, &held_out),
+                   "%s", tc_failure());
+        FUZZ_CHECK(!data->unknown, "of the rows' own words %lld are unknown",
+                   (long long)data->unknown);
         check_batches(data);
     }
     tc_names_free(&words);
@@ -144,7 +165,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         tc_data_free(&data);
     }
     const tc_options options = {.reading = reading, .arguments = arguments, .argument_count = 1};
-    FUZZ_CHECK(tc_check(&options) == (good ? TC_DONE : TC_FAILED), "check and reading do not agree");
+    FUZZ_CHECK(tc_check(&options) == (good ? TC_DONE : TC_FAILED),
+               "check and reading do not agree");
     tc_failure_clear();
     return 0;
 }

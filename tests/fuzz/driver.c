@@ -31,8 +31,9 @@ static void add_file(const char *path)
     snprintf(file->path, sizeof file->path, "%s", path);
     file->size = (size_t)status.st_size;
     file->bytes = malloc(file->size); /* of its size, so that reading past the end is found */
-    FUZZ_CHECK((file->bytes || !file->size) && fread(file->bytes, 1, file->size, stream) == file->size, "%s cannot be read",
-               path);
+    FUZZ_CHECK((file->bytes || !file->size) &&
+                   fread(file->bytes, 1, file->size, stream) == file->size,
+               "%s cannot be read", path);
     fclose(stream);
 }
 

@@ -32,10 +32,7 @@ uint8_t fuzz_byte(fuzz_input *input)
     return *input->bytes++;
 }
 
-int fuzz_choose(fuzz_input *input, int count)
-{
-    return (uint8_t)(fuzz_byte(input) - 'a') % count;
-}
+int fuzz_choose(fuzz_input *input, int count) { return (uint8_t)(fuzz_byte(input) - 'a') % count; }
 
 /* ---- files ---- */
 
@@ -66,7 +63,8 @@ const char *fuzz_path(const char *name)
 void fuzz_write(const char *name, const void *bytes, size_t size)
 {
     FILE *file = fopen(fuzz_path(name), "wb");
-    FUZZ_CHECK(file && fwrite(bytes, 1, size, file) == size, "%s cannot be written", fuzz_path(name));
+    FUZZ_CHECK(file && fwrite(bytes, 1, size, file) == size, "%s cannot be written",
+               fuzz_path(name));
     FUZZ_CHECK(!fclose(file), "%s cannot be written", fuzz_path(name));
 }
 
@@ -83,7 +81,7 @@ void fuzz_clear_folder(const char *const *kept)
 
 /* ---- parameters in a file ---- */
 
-enum { MOST_DATA = 1 << 20 };
+enum { MAX_DATA = 1 << 20 };
 
 /* The largest end of a tensor's data that a header names, as far as that is a size that one would write. */
 static size_t data_size(const char *header, size_t length)
@@ -91,9 +89,11 @@ static size_t data_size(const char *header, size_t length)
     json_t *object = json_loadb(header, length, 0, NULL), *entry;
     const char *name;
     json_int_t most = 0;
-    json_object_foreach(object, name, entry) {
-        const json_int_t end = json_integer_value(json_array_get(json_object_get(entry, "data_offsets"), 1));
-        if (end > most && end <= MOST_DATA) most = end;
+    json_object_foreach(object, name, entry)
+    {
+        const json_int_t end = json_integer_value(
+            json_array_get(json_object_get(entry, "data_offsets"), 1));
+        if (end > most && end <= MAX_DATA) most = end;
     }
     json_decref(object);
     return (size_t)most;
@@ -108,7 +108,8 @@ void fuzz_write_safetensors(const char *name, fuzz_input *input)
     const uint8_t *end = input->size ? memchr(input->bytes, 0, input->size) : NULL;
     const size_t length = end ? (size_t)(end - input->bytes) : input->size;
     const uint64_t stored = length; /* as the file has it, wherever this runs */
-    const size_t size = data_size((const char *)input->bytes, length), given = end ? input->size - length - 1 : 0;
+    const size_t size = data_size((const char *)input->bytes, length),
+                 given = end ? input->size - length - 1 : 0;
     char *file = malloc(8 + length + size);
     FUZZ_CHECK(file, "no memory for a file");
     memcpy(file, &stored, 8);

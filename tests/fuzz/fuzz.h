@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 extern bool fuzz_random;
 
 /* What is true whatever the input: else the message goes to standard error, and the process is aborted. */
-#define FUZZ_CHECK(condition, ...) \
-    do                             \
+#define FUZZ_CHECK(condition, ...)                                                \
+    do                                                                            \
         if (!(condition)) fuzz_fail(__FILE__, __LINE__, #condition, __VA_ARGS__); \
     while (0)
 _Noreturn void fuzz_fail(const char *file, int line, const char *condition, const char *format, ...)

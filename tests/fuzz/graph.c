@@ -8,14 +8,14 @@
 #include <omp.h>
 #endif
 
-enum { MOST_STEPS = 8 };
+enum { MAX_STEPS = 8 };
 
 /* ---- building ---- */
 
 /* Everything that nobody has read, weighed and added up. */
 static tg_tensor *loss_of(graph *g)
 {
-    tg_tensor *ends[MOST_VALUES];
+    tg_tensor *ends[MAX_VALUES];
     int count = 0;
     for (int i = 0; i < g->count; i++) {
         if (!g->read[i]) ends[count++] = tg_reshape(g->tape, g->values[i].tensor, TG_SHAPE(-1));
@@ -33,18 +33,19 @@ static tg_tensor *build(tg_tape *tape, void *context)
     memset(g->read, 0, sizeof g->read);
     g->wild = fuzz_choose(&g->input, 8) == 7;
     g->values[g->count++] = graph_fresh(g, graph_shape(g));
-    const int steps = 1 + fuzz_choose(&g->input, MOST_STEPS);
-    for (int i = 0; i < steps && !tg_tape_error(tape) && !tg_params_error(g->params); i++) graph_step(g);
+    const int steps = 1 + fuzz_choose(&g->input, MAX_STEPS);
+    for (int i = 0; i < steps && !tg_tape_error(tape) && !tg_params_error(g->params); i++)
+        graph_step(g);
     return loss_of(g);
 }
 
 /* ---- what has been done ---- */
 
-enum { MOST_OPERATORS = 100, ENOUGH = 300 };
+enum { MAX_OPERATORS = 100, ENOUGH = 300 };
 
 static struct {
     long long graphs, checked, unclear;
-    const tg_op *operators[MOST_OPERATORS]; /* that were in a graph */
+    const tg_op *operators[MAX_OPERATORS]; /* that were in a graph */
     int operator_count;
 } done;
 
@@ -53,7 +54,7 @@ static void note_operators(const tg_node *node)
     for (; node; node = node->previous) {
         int i = 0;
         while (i < done.operator_count && done.operators[i] != node->op) i++;
-        FUZZ_CHECK(i < MOST_OPERATORS, "%d operators", i);
+        FUZZ_CHECK(i < MAX_OPERATORS, "%d operators", i);
         done.operators[i] = node->op;
         done.operator_count += i == done.operator_count;
     }
@@ -63,7 +64,9 @@ static void note_operators(const tg_node *node)
  * */
 static void at_end(void)
 {
-    fprintf(stderr, "graph: %lld graphs of %d operators, %lld with gradients checked, %lld of them at a kink or too steep\n",
+    fprintf(stderr,
+            "graph: %lld graphs of %d operators, %lld with gradients checked, %lld of them at a "
+            "kink or too steep\n",
             done.graphs, done.operator_count, done.checked, done.unclear);
     if (!fuzz_random || done.graphs < ENOUGH) return;
     FUZZ_CHECK(done.unclear <= done.checked / 20, "too much is left unchecked");
@@ -105,7 +108,8 @@ static void check_gradients(graph *g)
     if (tg_gradcheck(g->params, build, g, &report)) return;
     tg_tensor *p = tg_params_find(g->params, report.parameter);
     FUZZ_CHECK(p && report.index >= 0, "%s", report.message);
-    const double coarse = difference(g, p, report.index, 1e-3), fine = difference(g, p, report.index, 0.5e-3);
+    const double coarse = difference(g, p, report.index, 1e-3),
+                 fine = difference(g, p, report.index, 0.5e-3);
     const bool clear = fabs(coarse - fine) <= 0.1 * fabs(report.analytic - fine);
     FUZZ_CHECK(!clear, "%s; with half the step the difference is %.9g", report.message, fine);
     done.unclear++;
@@ -132,18 +136,20 @@ static tg_real *run(graph *g, int threads, size_t *count)
     tg_tensor *loss = build(tape, g);
     const bool good = tg_backward(tape, loss);
     FUZZ_CHECK(good == !tg_tape_error(tape), "a backward pass fails and does not say why");
-    const char *error = tg_params_error(g->params) ? tg_params_error(g->params) : tg_tape_error(tape);
+    const char *error = tg_params_error(g->params) ? tg_params_error(g->params)
+                                                   : tg_tape_error(tape);
     FUZZ_CHECK(!error || g->wild, "%s", error);
     FUZZ_CHECK(g->wild || isfinite(tg_item(loss)), "the loss is %g", tg_item(loss));
     if (loss) note_operators(loss->node);
     *count = 0;
-    tg_real *numbers = good ? malloc(((size_t)tg_params_size(g->params) + 1) * sizeof *numbers) : NULL;
+    tg_real *numbers = good ? malloc(((size_t)tg_params_size(g->params) + 1) * sizeof *numbers)
+                            : NULL;
     for (int64_t i = 0; numbers && i < tg_params_count(g->params); i++) {
         const tg_tensor *p = tg_params_at(g->params, i);
         for (int64_t k = 0; k < p->size; k++) numbers[(*count)++] = p->has_grad ? p->grad[k] : 0;
     }
     if (numbers) numbers[(*count)++] = loss->data[0];
-    tg_params_clear_grads(g->params);
+    tg_params_zero_grad(g->params);
     tg_tape_free(tape);
     return numbers;
 }

@@ -6,7 +6,7 @@
 
 #include "../support/support.h"
 
-enum { MOST_VALUES = 40, MOST_FRESH = 40, MOST_LAYERS = 4, MOST_NUMBERS = 400, MOST_LEARNED = 150 };
+enum { MAX_VALUES = 40, MAX_FRESH = 40, MAX_LAYERS = 4, MAX_NUMBERS = 400, MAX_LEARNED = 150 };
 
 /* A tensor of the graph, and what no number of it exceeds: worked out from the operators, so that it is the same whatever
  * the parameters hold. */
@@ -32,13 +32,13 @@ typedef struct graph {
     bool wild;               /* arguments may be wrong: errors are fine, crashes are not */
     tg_tape *tape;
     tg_params *params;
-    tg_tensor *fresh[MOST_FRESH]; /* what was made new, in its order; NULL for a constant */
+    tg_tensor *fresh[MAX_FRESH]; /* what was made new, in its order; NULL for a constant */
     int next_fresh, fresh_made;
-    layer layers[MOST_LAYERS];
+    layer layers[MAX_LAYERS];
     int next_layer, layers_made;
     int64_t spread; /* parameters of layers up to this one have the graph's own numbers */
-    value values[MOST_VALUES];
-    bool read[MOST_VALUES]; /* by an operator of the graph */
+    value values[MAX_VALUES];
+    bool read[MAX_VALUES]; /* by an operator of the graph */
     int count;
 } graph;
 
@@ -64,7 +64,7 @@ value graph_bounded(graph *g, value x, double most);
 void graph_lengths(graph *g, int32_t *lengths, int64_t count, int64_t time);
 
 /* A mask that broadcasts to a shape. */
-tg_mask graph_mask(graph *g, uint8_t bytes[MOST_NUMBERS], const test_shape *to);
+tg_mask graph_mask(graph *g, uint8_t bytes[MAX_NUMBERS], const test_shape *to);
 
 static inline test_shape shape_of(const tg_tensor *x)
 {

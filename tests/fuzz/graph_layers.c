@@ -1,12 +1,13 @@
 /* The layers of random graphs, fused operators among them. */
 #include "graph.h"
 
-enum { MOST_B = 4 };
+enum { MAX_B = 4 };
 
 /* A sequence [B, T, E]: x in another shape where it is small, else something new. */
 static value sequence(graph *g, value x)
 {
-    const int64_t size = x.tensor->size, B = 1 + fuzz_choose(&g->input, 3), T = 1 + fuzz_choose(&g->input, 4);
+    const int64_t size = x.tensor->size, B = 1 + fuzz_choose(&g->input, 3),
+                  T = 1 + fuzz_choose(&g->input, 4);
     if (size && size <= 60 && size % B == 0 && size / B % T == 0)
         return (value){tg_reshape(g->tape, x.tensor, TG_SHAPE(B, T, size / B / T)), x.most};
     const test_shape shape = S(B, fuzz_choose(&g->input, 5), 1 + fuzz_choose(&g->input, 4));
@@ -26,13 +27,13 @@ static void spread(graph *g)
 typedef value (*run_layer)(graph *g, value x, layer *l, const char *name);
 
 typedef struct masks {
-    int32_t lengths[MOST_B], query_lengths[MOST_B];
-    uint8_t bytes[MOST_NUMBERS];
+    int32_t lengths[MAX_B], query_lengths[MAX_B];
+    uint8_t bytes[MAX_NUMBERS];
 } masks;
 
-static tg_ints lengths_or_full(graph *g, int32_t lengths[MOST_B], int64_t B, int64_t T)
+static tg_ints lengths_or_full(graph *g, int32_t lengths[MAX_B], int64_t B, int64_t T)
 {
-    if (B > MOST_B || fuzz_choose(&g->input, 2)) return tg_full_length();
+    if (B > MAX_B || fuzz_choose(&g->input, 2)) return tg_full_length();
     graph_lengths(g, lengths, B, T);
     return tg_ints_1d(lengths, B);
 }
@@ -42,7 +43,7 @@ static tg_attention_mask any_mask(graph *g, masks *memory, int64_t B, int64_t Tq
     const test_shape shape = S(B, Tq, Tk);
     tg_attention_mask mask = {.lengths = lengths_or_full(g, memory->lengths, B, Tk),
                               .query_lengths = lengths_or_full(g, memory->query_lengths, B, Tq)};
-    if (fuzz_choose(&g->input, 2)) mask.keep = graph_mask(g, memory->bytes, &shape);
+    if (fuzz_choose(&g->input, 2)) mask.mask = graph_mask(g, memory->bytes, &shape);
     mask.causal = fuzz_choose(&g->input, 3) == 2;
     return mask;
 }
@@ -60,21 +61,24 @@ static value attend(graph *g, value x, layer *l, const char *name)
 {
     masks memory;
     const int score = fuzz_choose(&g->input, 6), modes = fuzz_choose(&g->input, 8);
-    const int64_t B = x.tensor->shape[0], T = x.tensor->shape[1], E = x.tensor->shape[2], Tk = fuzz_choose(&g->input, 5);
+    const int64_t B = x.tensor->shape[0], T = x.tensor->shape[1], E = x.tensor->shape[2],
+                  Tk = fuzz_choose(&g->input, 5);
     if (name) tg_attention_init(&l->attention, g->params, name, (tg_score)score, E, E, 2);
     spread(g);
-    l->attention.raw = modes & 1, l->attention.times_score = modes & 2, l->attention.dropout = modes & 4 ? 0.25 : 0;
+    l->attention.raw = modes & 1, l->attention.times_score = modes & 2,
+    l->attention.dropout = modes & 4 ? 0.25 : 0;
     const test_shape shape = S(B, Tk, E), of_values = S(B, Tk, 2);
     const bool self = fuzz_choose(&g->input, 2) && score != TG_SCORE_EUCLIDEAN;
     const value k = self ? x : graph_fresh(g, shape), v = self ? x : graph_fresh(g, of_values);
     const tg_attention_mask mask = any_mask(g, &memory, B, T, self ? T : Tk);
-    return (value){tg_attention_forward(g->tape, &l->attention, x.tensor, k.tensor, v.tensor, &mask, NULL),
+    return (value){tg_attention_forward(g->tape, &l->attention, x.tensor, k.tensor, v.tensor, &mask,
+                                        NULL),
                    attention_most(&l->attention, fmax(x.most, 1.5), self ? T : Tk, E)};
 }
 
 static value pool(graph *g, value x, layer *l, const char *name)
 {
-    int32_t lengths[MOST_B];
+    int32_t lengths[MAX_B];
     const int score = fuzz_choose(&g->input, 6);
     const int64_t E = x.tensor->shape[2];
     if (name) tg_attention_pool_init(&l->pool, g->params, name, (tg_score)score, E, 2);
@@ -85,18 +89,22 @@ static value pool(graph *g, value x, layer *l, const char *name)
 
 static value recur(graph *g, value x, layer *l, const char *name)
 {
-    int32_t lengths[MOST_B];
+    int32_t lengths[MAX_B];
     tg_lstm_state initial = {NULL, NULL}, final;
     const int layers = 1 + fuzz_choose(&g->input, 2), sides = 1 + fuzz_choose(&g->input, 2),
               what = fuzz_choose(&g->input, 3);
-    const int64_t B = x.tensor->shape[0], T = x.tensor->shape[1], E = x.tensor->shape[2], H = 1 + fuzz_choose(&g->input, 2);
+    const int64_t B = x.tensor->shape[0], T = x.tensor->shape[1], E = x.tensor->shape[2],
+                  H = 1 + fuzz_choose(&g->input, 2);
     if (name) tg_lstm_init(&l->lstm, g->params, name, E, H, layers, sides == 2);
     spread(g);
     const test_shape state = S(layers * sides, B, H);
-    if (fuzz_choose(&g->input, 2)) initial = (tg_lstm_state){graph_fresh(g, state).tensor, graph_fresh(g, state).tensor};
+    if (fuzz_choose(&g->input, 2))
+        initial = (tg_lstm_state){graph_fresh(g, state).tensor, graph_fresh(g, state).tensor};
     const tg_ints view = lengths_or_full(g, lengths, B, T);
     tg_tensor *y = tg_lstm_forward_state(g->tape, &l->lstm, x.tensor, view, &initial, &final);
-    return what == 0 ? (value){y, 1} : what == 1 ? (value){final.h, 1.5} : (value){final.c, 1.5 + (double)T};
+    return what == 0   ? (value){y, 1}
+           : what == 1 ? (value){final.h, 1.5}
+                       : (value){final.c, 1.5 + (double)T};
 }
 
 static value heads(graph *g, value x, layer *l, const char *name)
@@ -112,14 +120,17 @@ static value heads(graph *g, value x, layer *l, const char *name)
     const tg_attention_mask mask = any_mask(g, &memory, B, T, T);
     l->block.pre_norm = pre_norm, l->block.gelu = true, l->multihead.tanh = tanh;
     if (block)
-        return (value){tg_transformer_forward(g->tape, &l->block, x.tensor, &mask, NULL, NULL, NULL), 10 + 10 * x.most};
-    return (value){tg_multihead_forward(g->tape, &l->multihead, x.tensor, x.tensor, &mask, NULL), 10 + 10 * x.most};
+        return (
+            value){tg_transformer_forward(g->tape, &l->block, x.tensor, &mask, NULL, NULL, NULL),
+                   10 + 10 * x.most};
+    return (value){tg_multihead_forward(g->tape, &l->multihead, x.tensor, x.tensor, &mask, NULL),
+                   10 + 10 * x.most};
 }
 
 /* The documents' attention, a Linear, or positions. */
 static value others(graph *g, value x, layer *l, const char *name)
 {
-    int32_t lengths[MOST_B];
+    int32_t lengths[MAX_B];
     const int64_t B = x.tensor->shape[0], T = x.tensor->shape[1], E = x.tensor->shape[2];
     const int kind = fuzz_choose(&g->input, 3);
     if (name && kind == 0) tg_sequential_attention_init(&l->sequential, g->params, name, E, 2, 2);
@@ -127,9 +138,13 @@ static value others(graph *g, value x, layer *l, const char *name)
     spread(g);
     if (kind == 0) {
         const tg_ints view = lengths_or_full(g, lengths, B, T);
-        return (value){tg_sequential_attention_forward(g->tape, &l->sequential, x.tensor, view, NULL), 3};
+        return (
+            value){tg_sequential_attention_forward(g->tape, &l->sequential, x.tensor, view, NULL),
+                   3};
     }
-    if (kind == 1) return (value){tg_linear_forward(g->tape, &l->linear, x.tensor), sqrt((double)E) * x.most + 1};
+    if (kind == 1)
+        return (value){tg_linear_forward(g->tape, &l->linear, x.tensor),
+                       sqrt((double)E) * x.most + 1};
     return (value){tg_add_sinusoids(g->tape, x.tensor), x.most + 1};
 }
 
@@ -140,7 +155,9 @@ value graph_layer(graph *g, value x)
     const int kind = fuzz_choose(&g->input, (int)COUNT(kinds));
     const bool made = g->next_layer < g->layers_made;
     x = graph_bounded(g, sequence(g, x), 2);
-    if (!x.tensor || g->next_layer == MOST_LAYERS || (!made && tg_params_size(g->params) > MOST_LEARNED)) return x;
+    if (!x.tensor || g->next_layer == MAX_LAYERS ||
+        (!made && tg_params_size(g->params) > MAX_LEARNED))
+        return x;
     snprintf(name, sizeof name, "l%d", g->next_layer);
     g->layers_made += !made;
     g->spread = tg_params_count(g->params);

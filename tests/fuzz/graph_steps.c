@@ -5,10 +5,7 @@
 
 bool graph_odd(graph *g) { return g->wild && fuzz_choose(&g->input, 4) == 3; }
 
-static int64_t product(test_shape shape)
-{
-    return test_shape_size(shape);
-}
+static int64_t product(test_shape shape) { return test_shape_size(shape); }
 
 /* Small sizes, now and then 0 or one that fills a vector and has some left. */
 static int64_t any_size(graph *g)
@@ -39,8 +36,10 @@ static void make_fresh(graph *g, test_shape shape)
 {
     char name[32];
     snprintf(name, sizeof name, "p%d", g->fresh_made);
-    const bool room = tg_params_size(g->params) + product(shape) <= MOST_LEARNED;
-    tg_tensor *x = room ? tg_param(g->params, NULL, name, shape.ndim, shape.size, tg_init_constant(0)) : NULL;
+    const bool room = tg_params_size(g->params) + product(shape) <= MAX_LEARNED;
+    tg_tensor *x = room ? tg_param(g->params, NULL, name, shape.ndim, shape.size,
+                                   tg_init_constant(0))
+                        : NULL;
     fill(x, fuzz_byte(&g->input) + 256u * (uint64_t)g->fresh_made);
     g->fresh[g->fresh_made++] = x;
 }
@@ -48,7 +47,7 @@ static void make_fresh(graph *g, test_shape shape)
 value graph_fresh(graph *g, test_shape shape)
 {
     const uint8_t seed = g->input.size ? *g->input.bytes : 0;
-    if (g->next_fresh == MOST_FRESH) return (value){NULL, 0};
+    if (g->next_fresh == MAX_FRESH) return (value){NULL, 0};
     if (g->next_fresh == g->fresh_made) make_fresh(g, shape);
     else fuzz_byte(&g->input);
     tg_tensor *x = g->fresh[g->next_fresh++];
@@ -63,12 +62,16 @@ value graph_bounded(graph *g, value x, double most)
 }
 
 /* Between 0.25 and 1.25, from whatever it was. */
-static tg_tensor *positive(graph *g, tg_tensor *x) { return tg_affine(g->tape, tg_sigmoid(g->tape, x), 1, 0.25); }
+static tg_tensor *positive(graph *g, tg_tensor *x)
+{
+    return tg_affine(g->tape, tg_sigmoid(g->tape, x), 1, 0.25);
+}
 
 void graph_lengths(graph *g, int32_t *lengths, int64_t count, int64_t time)
 {
     const uint64_t seed = fuzz_byte(&g->input);
-    for (int64_t i = 0; i < count; i++) lengths[i] = (int32_t)test_number(seed, i, 0, (double)time + 0.999);
+    for (int64_t i = 0; i < count; i++)
+        lengths[i] = (int32_t)test_number(seed, i, 0, (double)time + 0.999);
     if (count && graph_odd(g)) lengths[0] = (int32_t)time + 1;
     if (count && graph_odd(g)) lengths[0] = -1;
 }
@@ -86,12 +89,12 @@ static test_shape smaller(graph *g, const test_shape *to)
     return shape;
 }
 
-tg_mask graph_mask(graph *g, uint8_t bytes[MOST_NUMBERS], const test_shape *to)
+tg_mask graph_mask(graph *g, uint8_t bytes[MAX_NUMBERS], const test_shape *to)
 {
     const test_shape shape = smaller(g, to);
     const uint64_t seed = fuzz_byte(&g->input);
-    for (int i = 0; i < MOST_NUMBERS; i++) bytes[i] = test_number(seed, i, 0, 1) < 0.6;
-    return tg_mask_nd(bytes, product(shape) <= MOST_NUMBERS ? shape.ndim : 0, shape.size);
+    for (int i = 0; i < MAX_NUMBERS; i++) bytes[i] = test_number(seed, i, 0, 1) < 0.6;
+    return tg_mask_nd(bytes, product(shape) <= MAX_NUMBERS ? shape.ndim : 0, shape.size);
 }
 
 /* ---- two operands ---- */
@@ -99,7 +102,8 @@ tg_mask graph_mask(graph *g, uint8_t bytes[MOST_NUMBERS], const test_shape *to)
 static value take(graph *g)
 {
     const int i = fuzz_choose(&g->input, g->count);
-    g->read[i] = i > 0; /* the first parameter is always part of the loss, so that there is a gradient */
+    g->read[i] =
+        i > 0; /* the first parameter is always part of the loss, so that there is a gradient */
     return g->values[i];
 }
 
@@ -113,7 +117,7 @@ static bool broadcast(const test_shape *a, const test_shape *b, test_shape *shap
         if (of_a != of_b && of_a != 1 && of_b != 1) return false;
         shape->size[d] = of_a == 1 ? of_b : of_a;
     }
-    return product(*shape) <= MOST_NUMBERS;
+    return product(*shape) <= MAX_NUMBERS;
 }
 
 /* What goes with x: x itself, another value, or something new of x's shape or a smaller one. */
@@ -136,7 +140,7 @@ static value partner(graph *g, value x)
 static value binary(graph *g, value x)
 {
     value y = partner(g, x);
-    uint8_t bytes[MOST_NUMBERS];
+    uint8_t bytes[MAX_NUMBERS];
     const bool turned = fuzz_choose(&g->input, 2);
     const int kind = fuzz_choose(&g->input, 6);
     if (turned) {
@@ -163,18 +167,22 @@ static value binary(graph *g, value x)
 static value multiply(graph *g, value x)
 {
     const tg_tensor *a = x.tensor;
-    if (a->ndim < 2 && !g->wild) return (value){tg_matmul(g->tape, tg_reshape(g->tape, x.tensor, TG_SHAPE(-1, 1)),
-                                                          graph_fresh(g, (test_shape)S(1, 2)).tensor), 1.5 * x.most};
+    if (a->ndim < 2 && !g->wild)
+        return (value){tg_matmul(g->tape, tg_reshape(g->tape, x.tensor, TG_SHAPE(-1, 1)),
+                                 graph_fresh(g, (test_shape)S(1, 2)).tensor),
+                       1.5 * x.most};
     const bool ta = fuzz_choose(&g->input, 2), tb = fuzz_choose(&g->input, 2);
     test_shape lead = shape_of(a), shape;
     const int64_t K = a->ndim < 2 ? 1 : lead.size[lead.ndim - (ta ? 2 : 1)], N = any_size(g);
     lead.ndim = a->ndim < 2 ? 0 : a->ndim - 2;
     shape = smaller(g, &lead);
-    if (product(lead) * a->shape[a->ndim < 2 ? 0 : a->ndim - (ta ? 1 : 2)] * N > MOST_NUMBERS) return x;
+    if (product(lead) * a->shape[a->ndim < 2 ? 0 : a->ndim - (ta ? 1 : 2)] * N > MAX_NUMBERS)
+        return x;
     shape.size[shape.ndim++] = tb ? N : K;
     shape.size[shape.ndim++] = tb ? K : N;
     const value y = graph_fresh(g, shape);
-    return (value){tg_matmul_transposed(g->tape, x.tensor, ta, y.tensor, tb), (double)K * x.most * y.most};
+    return (value){tg_matmul_transposed(g->tape, x.tensor, y.tensor, test_transposed(ta, tb)),
+                   (double)K * x.most * y.most};
 }
 
 /* ---- one operand ---- */
@@ -195,7 +203,8 @@ static value unary(graph *g, value x)
     case 8: return (value){tg_gelu(t, x.tensor), x.most};
     case 9: return (value){tg_affine(t, x.tensor, -1.5, 0.25), 1.5 * x.most + 0.25};
     case 10: return (value){tg_dropout(t, x.tensor, graph_odd(g) ? 1 : 0.3), x.most / 0.7};
-    default: return (value){tg_mul(t, x.tensor, tg_detach(t, tg_affine(t, x.tensor, 0, 3))), 3 * x.most};
+    default:
+        return (value){tg_mul(t, x.tensor, tg_detach(t, tg_affine(t, x.tensor, 0, 3))), 3 * x.most};
     }
 }
 
@@ -203,8 +212,8 @@ static value unary(graph *g, value x)
 static value normalised(graph *g, value x)
 {
     tg_tape *t = g->tape;
-    uint8_t bytes[MOST_NUMBERS];
-    int32_t lengths[MOST_NUMBERS];
+    uint8_t bytes[MAX_NUMBERS];
+    int32_t lengths[MAX_NUMBERS];
     const tg_tensor *in = x.tensor;
     if (in->ndim == 0 && !g->wild) return x;
     const int64_t n = in->ndim ? in->shape[in->ndim - 1] : 1;
@@ -218,17 +227,18 @@ static value normalised(graph *g, value x)
     case 2: return (value){tg_softmax_masked(t, x.tensor, graph_mask(g, bytes, &shape)), 1};
     case 3: /* -infinity is what a loss cannot add up */
         mask = graph_mask(g, bytes, &shape);
-        return (value){tg_masked_fill(t, tg_log_softmax_masked(t, x.tensor, mask), mask, 0), log_most};
+        return (value){tg_where_scalar(t, mask, tg_log_softmax_masked(t, x.tensor, mask), 0),
+                       log_most};
     case 4:
         if (in->ndim < 2) return x;
         graph_lengths(g, lengths, in->shape[0], n);
         return (value){tg_softmax_lengths(t, x.tensor, tg_ints_1d(lengths, in->shape[0])), 1};
-    case 5: return (value){tg_unit(t, x.tensor), 1};
+    case 5: return (value){tg_l2_normalize(t, x.tensor), 1};
     default:
         if (n == 0) return x;
         if (fuzz_choose(&g->input, 2)) weight = graph_fresh(g, row);
         if (fuzz_choose(&g->input, 2)) bias = graph_fresh(g, row);
-        return (value){tg_normalize(t, x.tensor, weight.tensor, bias.tensor, 0.1),
+        return (value){tg_layer_norm(t, x.tensor, weight.tensor, bias.tensor, 0.1),
                        sqrt((double)n) * weight.most + bias.most};
     }
 }
@@ -288,14 +298,15 @@ static tg_tensor *reshaped(graph *g, tg_tensor *x)
 
 static tg_tensor *permuted(graph *g, tg_tensor *x)
 {
-    int order[TG_MAX_DIMS], left = x->ndim, from[TG_MAX_DIMS];
+    tg_axes order = {.count = x->ndim};
+    int left = x->ndim, from[TG_MAX_DIMS];
     for (int d = 0; d < x->ndim; d++) from[d] = d;
     for (int d = 0; d < x->ndim; d++) {
         const int i = fuzz_choose(&g->input, left--);
-        order[d] = from[i];
+        order.axis[d] = from[i];
         from[i] = from[left];
     }
-    if (graph_odd(g)) order[0] = fuzz_choose(&g->input, 16) - 8;
+    if (graph_odd(g)) order.axis[0] = fuzz_choose(&g->input, 16) - 8;
     return tg_permute(g->tape, x, order);
 }
 
@@ -309,14 +320,18 @@ static value joined(graph *g, value x)
 {
     const bool stack = fuzz_choose(&g->input, 2);
     test_shape shape = shape_of(x.tensor);
-    if (4 * product(shape) > MOST_NUMBERS || (!shape.ndim && !stack && !g->wild) || shape.ndim == TG_MAX_DIMS) return x;
+    if (4 * product(shape) > MAX_NUMBERS || (!shape.ndim && !stack && !g->wild) ||
+        shape.ndim == TG_MAX_DIMS)
+        return x;
     const int axis = any_axis(g, shape.ndim + stack), count = 1 + fuzz_choose(&g->input, 3);
     tg_tensor *parts[3] = {x.tensor, x.tensor, x.tensor};
     if (!stack && shape.ndim && axis >= -shape.ndim && axis < shape.ndim)
         shape.size[axis < 0 ? axis + shape.ndim : axis] = any_size(g);
     if (count > 1 && product(shape) <= 60) parts[1] = graph_fresh(g, shape).tensor;
     const double most = fmax(x.most, 1.5);
-    return (value){stack ? tg_stack(g->tape, count, parts, axis) : tg_concat(g->tape, count, parts, axis), most};
+    return (value){stack ? tg_stack(g->tape, count, parts, axis)
+                         : tg_concat(g->tape, count, parts, axis),
+                   most};
 }
 
 static tg_tensor *sliced(graph *g, tg_tensor *x)
@@ -324,8 +339,10 @@ static tg_tensor *sliced(graph *g, tg_tensor *x)
     if (!x->ndim && !g->wild) return x;
     const int axis = any_axis(g, x->ndim), at = axis < 0 ? axis + x->ndim : axis;
     const int64_t size = at >= 0 && at < x->ndim ? x->shape[at] : 3;
-    int64_t start = fuzz_choose(&g->input, (int)size + 1), stop = start + fuzz_choose(&g->input, (int)(size - start) + 1);
-    if (size && stop < size && fuzz_choose(&g->input, 2)) start -= start < size ? size : 0, stop -= size;
+    int64_t start = fuzz_choose(&g->input, (int)size + 1),
+            stop = start + fuzz_choose(&g->input, (int)(size - start) + 1);
+    if (size && stop < size && fuzz_choose(&g->input, 2))
+        start -= start < size ? size : 0, stop -= size;
     if (graph_odd(g)) stop += 2 * size;
     return tg_slice(g->tape, x, axis, start, stop);
 }
@@ -339,14 +356,14 @@ static tg_tensor *gathered(graph *g, tg_tensor *x)
     for (int i = 0; i < 6; i++) ids[i] = rows ? fuzz_choose(&g->input, (int)rows) : 0;
     if (graph_odd(g)) ids[0] = (int32_t)rows;
     const tg_ints view = count == 6 ? tg_ints_2d(ids, 2, 3) : tg_ints_1d(ids, count);
-    if (count * (rows ? x->size / rows : 1) > MOST_NUMBERS) return x;
+    if (count * (rows ? x->size / rows : 1) > MAX_NUMBERS) return x;
     return tg_gather(g->tape, table, view, fuzz_choose(&g->input, 4) - 1);
 }
 
 static value moved(graph *g, value x)
 {
-    uint8_t bytes[MOST_NUMBERS];
-    int32_t lengths[MOST_NUMBERS];
+    uint8_t bytes[MAX_NUMBERS];
+    int32_t lengths[MAX_NUMBERS];
     tg_tensor *y = x.tensor;
     const test_shape shape = shape_of(y);
     switch (fuzz_choose(&g->input, 7)) {
@@ -355,7 +372,9 @@ static value moved(graph *g, value x)
     case 2: return joined(g, x);
     case 3: y = sliced(g, y); break;
     case 4: y = gathered(g, y); break;
-    case 5: return (value){tg_masked_fill(g->tape, y, graph_mask(g, bytes, &shape), -0.5), fmax(x.most, 0.5)};
+    case 5:
+        return (value){tg_where_scalar(g->tape, graph_mask(g, bytes, &shape), y, -0.5),
+                       fmax(x.most, 0.5)};
     default:
         if (shape.ndim < 2) return x;
         graph_lengths(g, lengths, shape.size[0], shape.size[1]);
@@ -368,8 +387,8 @@ static value moved(graph *g, value x)
 
 static value loss(graph *g, value x)
 {
-    int32_t labels[MOST_NUMBERS];
-    tg_real weights[MOST_NUMBERS];
+    int32_t labels[MAX_NUMBERS];
+    tg_real weights[MAX_NUMBERS];
     const test_shape shape = shape_of(x.tensor);
     const int kind = fuzz_choose(&g->input, 3);
     if (x.tensor->size == 0 && !g->wild) return x;
@@ -379,12 +398,14 @@ static value loss(graph *g, value x)
     if (kind == 1) {
         tg_tensor *targets = tg_constant(g->tape, NULL, shape.ndim, shape.size);
         if (targets) test_fill(targets->data, targets->size, fuzz_byte(&g->input), 0, 1);
-        return (value){tg_binary_cross_entropy(g->tape, x.tensor, targets), 1 + 2 * x.most};
+        return (value){tg_binary_cross_entropy_with_logits(g->tape, x.tensor, targets),
+                       1 + 2 * x.most};
     }
     if (shape.ndim == 0) return x;
     const int64_t C = shape.size[shape.ndim - 1], rows = C ? x.tensor->size / C : 0;
     const uint64_t seed = fuzz_byte(&g->input);
-    for (int64_t r = 0; r < rows; r++) labels[r] = (int32_t)test_number(seed, r, r ? -1 : 0, (double)C - 0.001);
+    for (int64_t r = 0; r < rows; r++)
+        labels[r] = (int32_t)test_number(seed, r, r ? -1 : 0, (double)C - 0.001);
     for (int64_t r = 0; r < rows; r++) labels[r] = labels[r] < C ? labels[r] : (int32_t)C - 1;
     for (int64_t c = 0; c < C; c++) weights[c] = (tg_real)test_number(seed, c, 0.1, 2);
     if (rows && graph_odd(g)) labels[0] = fuzz_choose(&g->input, 2) ? (int32_t)C : -2;
@@ -401,7 +422,7 @@ static value loss(graph *g, value x)
 void graph_step(graph *g)
 {
     value x = take(g), y = x;
-    if (!x.tensor || g->count == MOST_VALUES) return;
+    if (!x.tensor || g->count == MAX_VALUES) return;
     switch (fuzz_choose(&g->input, 9)) {
     case 0:
     case 1: y = binary(g, x); break;

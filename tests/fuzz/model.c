@@ -20,15 +20,21 @@ static char good_text[] = "good, bad \u5F88 don't", other_text[] = "GOOD";
  * weights. */
 static void ask(tc_model *model)
 {
-    static bool (*const commands[])(tc_model *, const tc_options *) = {tc_predict, tc_predict, tc_predict, tc_attend,
-                                                                       tc_explain, tc_tape,    tc_step};
+    static bool (*const commands[])(tc_model *, const tc_options *) = {tc_predict, tc_predict,
+                                                                       tc_predict, tc_attend,
+                                                                       tc_explain, tc_tape,
+                                                                       tc_step};
     enum { COMMANDS = sizeof commands / sizeof *commands, ONE_TEXT = COMMANDS - 2 };
     for (int i = 0; i < COMMANDS; i++) {
         char *arguments[] = {path, good_text, i < ONE_TEXT ? other_text : NULL, NULL};
-        const tc_options options = {.arguments = arguments, .argument_count = i < ONE_TEXT ? 3 : 2, .top = i == 1 ? 2 : 0,
-                                    .json = i == 2, .output = i > 2 ? page : NULL};
+        const tc_options options = {.arguments = arguments,
+                                    .argument_count = i < ONE_TEXT ? 3 : 2,
+                                    .top = i == 1 ? 2 : 0,
+                                    .json = i == 2,
+                                    .output = i > 2 ? page : NULL};
         const bool good = commands[i](model, &options);
-        FUZZ_CHECK(good == !tc_failure(), "command %d, and \"%s\"", i, tc_failure() ? tc_failure() : "");
+        FUZZ_CHECK(good == !tc_failure(), "command %d, and \"%s\"", i,
+                   tc_failure() ? tc_failure() : "");
         tc_failure_clear();
     }
     remove(page);
@@ -39,7 +45,8 @@ static void ask(tc_model *model)
 static float *answers(const tc_model *model)
 {
     tc_data data = {.name = "text"};
-    FUZZ_CHECK(tc_data_add_text(&data, good_text) && tc_model_encode(model, &data), "%s", tc_failure());
+    FUZZ_CHECK(tc_data_add_text(&data, good_text) && tc_model_encode(model, &data), "%s",
+               tc_failure());
     float *result = tc_log_probabilities(model, (tc_part){data.rows, 1});
     tc_data_free(&data);
     return result;
@@ -51,11 +58,14 @@ static void try_model(void)
     const bool good = tc_model_load(&model, path);
     FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
     if (good) {
-        FUZZ_CHECK(tc_model_save(&model, again) && tc_model_load(&second, again), "%s", tc_failure());
+        FUZZ_CHECK(tc_model_save(&model, again) && tc_model_load(&second, again), "%s",
+                   tc_failure());
         float *one = answers(&model), *other = answers(&second);
-        FUZZ_CHECK(one ? other && !memcmp(one, other, (size_t)model.labels.count * sizeof *one) : !other,
+        FUZZ_CHECK(one ? other && !memcmp(one, other, (size_t)model.labels.count * sizeof *one)
+                       : !other,
                    "a saved model answers otherwise");
-        FUZZ_CHECK(!one == !!tc_failure(), "%s", one ? tc_failure() : "it has no answer and did not say why");
+        FUZZ_CHECK(!one == !!tc_failure(), "%s",
+                   one ? tc_failure() : "it has no answer and did not say why");
         tc_failure_clear();
         free(one);
         free(other);
@@ -73,12 +83,26 @@ static void try_checkpoint(void)
 {
     static const char *const words[] = {"<padding>", "<unknown>", "good", "bad"};
     static const int32_t ids[] = {2, 3, 1, 3};
-    static const tc_row rows[] = {{.label = 1, .length = 2, .ids = ids}, {.label = 0, .length = 1, .ids = ids + 3},
-                                  {.label = 1, .length = 3, .ids = ids}, {.label = 0, .length = 0, .ids = ids}};
-    tc_model model = {
-        .settings = {.embedding = 2, .hidden = 2, .encoder = TC_NO_ENCODER, .attention = TC_ADDITIVE, .longest = 9}};
-    const tc_schedule schedule = {.seed = 1, .epochs = 3, .batch = 2, .rate = 0.01, .rare = 4, .quiet = true, .average = 1,
-                                  .norms = true, .checkpoint = path, .every = 1e6, .resume = true,
+    static const tc_row rows[] = {{.label = 1, .length = 2, .ids = ids},
+                                  {.label = 0, .length = 1, .ids = ids + 3},
+                                  {.label = 1, .length = 3, .ids = ids},
+                                  {.label = 0, .length = 0, .ids = ids}};
+    tc_model model = {.settings = {.embedding = 2,
+                                   .hidden = 2,
+                                   .encoder = TC_NO_ENCODER,
+                                   .attention = TC_ADDITIVE,
+                                   .longest = 9}};
+    const tc_schedule schedule = {.seed = 1,
+                                  .epochs = 3,
+                                  .batch = 2,
+                                  .rate = 0.01,
+                                  .rare = 4,
+                                  .quiet = true,
+                                  .average = 1,
+                                  .norms = true,
+                                  .checkpoint = path,
+                                  .every = 1e6,
+                                  .resume = true,
                                   .plan = "{\"seed\": \"1\"}"};
     tc_outcome outcome = {0};
     fuzz_build_model(&model, words, 4);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_ARGUMENTS = 24 };
+enum { MAX_ARGUMENTS = 24 };
 
 static const char *const kept[] = {"model", "data", "lines", NULL};
 
@@ -56,7 +56,8 @@ static void run(const tc_options *options)
         good = tc_model_load(&model, options->arguments[0]) && command->ask(&model, options);
         tc_model_free(&model);
     }
-    FUZZ_CHECK(good == !tc_failure(), "%s ends with \"%s\"", command->name, tc_failure() ? tc_failure() : "");
+    FUZZ_CHECK(good == !tc_failure(), "%s ends with \"%s\"", command->name,
+               tc_failure() ? tc_failure() : "");
 }
 
 /* Cuts a copy of the input into argv, which ends with NULL as main's does. Returns argc. */
@@ -65,7 +66,7 @@ static int cut(char *text, char **argv)
     static char name[] = "textclf";
     int argc = 0;
     argv[argc++] = name;
-    for (char *next = text; next && argc <= MOST_ARGUMENTS;) {
+    for (char *next = text; next && argc <= MAX_ARGUMENTS;) {
         argv[argc++] = next;
         next = strchr(next, '\n');
         if (next) *next++ = 0;
@@ -86,14 +87,15 @@ static void check_plan(const tc_options *options)
     tc_failure_clear();
     if (!plan) return;
     if (!names) names = json_object_size(plan);
-    FUZZ_CHECK(json_object_size(plan) == names, "%zu options shape a training, and %zu are in its plan", names,
+    FUZZ_CHECK(json_object_size(plan) == names,
+               "%zu options shape a training, and %zu are in its plan", names,
                json_object_size(plan));
     json_decref(plan);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    char *argv[MOST_ARGUMENTS + 2], *text = malloc(size + 1);
+    char *argv[MAX_ARGUMENTS + 2], *text = malloc(size + 1);
     tc_options options;
     set_up();
     FUZZ_CHECK(text, "no memory");
@@ -102,8 +104,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     const int argc = cut(text, argv);
     optind = 0; /* glibc's way to start again */
     const tc_parsed parsed = tc_options_parse(&options, argc, argv);
-    FUZZ_CHECK((parsed == TC_WRONG) == (tc_failure() != NULL), "%d and \"%s\"", parsed, tc_failure() ? tc_failure() : "");
-    if (parsed == TC_RUN) {
+    FUZZ_CHECK((parsed == EX_WRONG) == (tc_failure() != NULL), "%d and \"%s\"", parsed,
+               tc_failure() ? tc_failure() : "");
+    if (parsed == EX_RUN) {
         FUZZ_CHECK(options.argument_count >= 0 && options.argument_count < argc &&
                        !options.arguments[options.argument_count],
                    "%d arguments of %d", options.argument_count, argc);

@@ -19,7 +19,8 @@ static const struct {
 static void add_parameters(tg_params *params)
 {
     for (int i = 0; i < COUNT; i++)
-        tg_param(params, NULL, parameters[i].name, parameters[i].ndim, parameters[i].shape, tg_init_normal(1));
+        tg_param(params, NULL, parameters[i].name, parameters[i].ndim, parameters[i].shape,
+                 tg_init_normal(1));
 }
 
 /* All numbers of all parameters, one behind the other. */
@@ -43,7 +44,8 @@ static void check_again(tg_params *params)
     snprintf(path, sizeof path, "%s", fuzz_path("again"));
     FUZZ_CHECK(tg_params_save(params, path, TG_SAVE_STATE), "%s", tg_params_error(params));
     add_parameters(again);
-    FUZZ_CHECK(tg_params_load(again, path) && tg_params_loaded(again), "%s", tg_params_error(again));
+    FUZZ_CHECK(tg_params_load(again, path) && tg_params_finish_load(again), "%s",
+               tg_params_error(again));
     const size_t size = numbers_of(params, before);
     FUZZ_CHECK(size == numbers_of(again, after) && !memcmp(before, after, size),
                "the numbers that were saved are not those that are loaded");
@@ -72,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     FUZZ_CHECK(loaded || (numbers_of(params, after) == kept && !memcmp(before, after, kept)),
                "a load failed and changed numbers");
     if (!early) add_parameters(params);
-    if (loaded && tg_params_loaded(params)) check_again(params);
+    if (loaded && tg_params_finish_load(params)) check_again(params);
     tg_params_free(params);
     return 0;
 }

@@ -4,7 +4,7 @@
 
 #include "../support/attention.h"
 
-enum { MOST_INPUTS = 40, MOST_B = 6, MOST_T = 140 };
+enum { MAX_INPUTS = 40, MAX_B = 6, MAX_T = 140 };
 
 /* A pair of passes: twin 0 is the fused one. Numbers are compared with the largest of their kind; gradients, which may be
  * small by cancellation, with the largest of all. */
@@ -13,7 +13,7 @@ typedef struct pair {
     tg_params *params;
     tg_tape *tapes[2];
     tg_tensor *results[2];
-    tg_real *gradients[2][MOST_INPUTS]; /* of the parameters */
+    tg_real *gradients[2][MAX_INPUTS]; /* of the parameters */
 } pair;
 
 static pair begin(void)
@@ -29,20 +29,21 @@ static tg_tensor *parameter(pair *p, const char *name, uint64_t seed, test_shape
     return x;
 }
 
-static void check_near(const pair *p, const char *which, const tg_real *got, const tg_real *want, int64_t count,
-                       double most)
+static void check_near(const pair *p, const char *which, const tg_real *got, const tg_real *want,
+                       int64_t count, double most)
 {
     for (int64_t i = 0; i < count; i++)
         FUZZ_CHECK(test_near((double)got[i], (double)want[i], TEST_TOLERANCE * most),
-                   "%s: %s, element %lld is %.12g, twin %.12g", p->what, which, (long long)i, (double)got[i],
-                   (double)want[i]);
+                   "%s: %s, element %lld is %.12g, twin %.12g", p->what, which, (long long)i,
+                   (double)got[i], (double)want[i]);
 }
 
 static double largest(const tg_real *numbers, int64_t count)
 {
     double most = 0;
     for (int64_t i = 0; i < count; i++)
-        if (fabs((double)numbers[i]) > most) most = fabs((double)numbers[i]); /* gcc 12 for Arm breaks off at loops of fmax here */
+        if (fabs((double)numbers[i]) > most)
+            most = fabs((double)numbers[i]); /* gcc 12 for Arm breaks off at loops of fmax here */
     return most;
 }
 
@@ -51,20 +52,22 @@ static void go_back(pair *p, int t, tg_tensor *y)
 {
     p->results[t] = y;
     tg_tensor *loss = y && y->ndim == 0 ? y : test_weighted_loss(p->tapes[t], y, 6);
-    FUZZ_CHECK(tg_backward(p->tapes[t], loss), "%s, twin %d: %s", p->what, t, tg_tape_error(p->tapes[t]));
+    FUZZ_CHECK(tg_backward(p->tapes[t], loss), "%s, twin %d: %s", p->what, t,
+               tg_tape_error(p->tapes[t]));
     for (int64_t i = 0; i < tg_params_count(p->params); i++) {
         const tg_tensor *x = tg_params_at(p->params, i);
         tg_real *kept = p->gradients[t][i] = calloc((size_t)x->size + 1, sizeof *kept);
         if (x->has_grad && x->size) memcpy(kept, x->grad, (size_t)x->size * sizeof *kept);
     }
-    tg_params_clear_grads(p->params);
+    tg_params_zero_grad(p->params);
 }
 
 static void end(pair *p)
 {
     const tg_tensor *y = p->results[0], *twin = p->results[1];
     double most = 0;
-    FUZZ_CHECK(y->ndim == twin->ndim && !memcmp(y->shape, twin->shape, (size_t)y->ndim * sizeof *y->shape),
+    FUZZ_CHECK(y->ndim == twin->ndim &&
+                   !memcmp(y->shape, twin->shape, (size_t)y->ndim * sizeof *y->shape),
                "%s: other shapes", p->what);
     check_near(p, "the result", y->data, twin->data, y->size, largest(twin->data, twin->size));
     for (int64_t i = 0; i < tg_params_count(p->params); i++)
@@ -85,7 +88,7 @@ static void end(pair *p)
 static int64_t size_to(fuzz_input *in, int most) { return 1 + fuzz_byte(in) % most; }
 
 /* Lengths, 0 and the whole time among them; NULL of the view where all are full. */
-static tg_ints any_lengths(fuzz_input *in, int32_t lengths[MOST_B], int64_t B, int64_t T)
+static tg_ints any_lengths(fuzz_input *in, int32_t lengths[MAX_B], int64_t B, int64_t T)
 {
     if (fuzz_choose(in, 3) == 0) return tg_full_length();
     for (int64_t b = 0; b < B; b++) lengths[b] = (int32_t)(fuzz_byte(in) % (T + 1));
@@ -93,8 +96,8 @@ static tg_ints any_lengths(fuzz_input *in, int32_t lengths[MOST_B], int64_t B, i
 }
 
 /* A sequence whose padding holds garbage. */
-static tg_tensor *sequence(pair *p, fuzz_input *in, const char *name, int64_t B, int64_t T, int64_t E,
-                           const int32_t *lengths)
+static tg_tensor *sequence(pair *p, fuzz_input *in, const char *name, int64_t B, int64_t T,
+                           int64_t E, const int32_t *lengths)
 {
     const test_shape shape = S(B, T, E);
     tg_tensor *x = parameter(p, name, fuzz_byte(in), shape);
@@ -110,21 +113,26 @@ static void lstm(fuzz_input *in)
     pair p = begin();
     tg_lstm layer;
     tg_lstm_state initial = {NULL, NULL}, final[2];
-    int32_t lengths[MOST_B];
-    const int64_t B = size_to(in, MOST_B), T = size_to(in, 9), E = size_to(in, 20), H = size_to(in, 20);
+    int32_t lengths[MAX_B];
+    const int64_t B = size_to(in, MAX_B), T = size_to(in, 9), E = size_to(in, 20),
+                  H = size_to(in, 20);
     const int layers = 1 + fuzz_choose(in, 2), sides = 1 + fuzz_choose(in, 2);
     const tg_ints view = any_lengths(in, lengths, B, T);
     const test_shape state = S(layers * sides, B, H);
     tg_lstm_init(&layer, p.params, "lstm", E, H, layers, sides == 2);
     tg_tensor *x = sequence(&p, in, "x", B, T, E, view.data);
-    if (fuzz_choose(in, 2)) initial = (tg_lstm_state){parameter(&p, "h0", 2, state), parameter(&p, "c0", 3, state)};
-    snprintf(p.what, sizeof p.what, "lstm, B %d, T %d, E %d, H %d, %d layers, %d sides%s%s", (int)B, (int)T, (int)E, (int)H,
-             layers, sides, view.data ? ", lengths" : "", initial.h ? ", a state" : "");
+    if (fuzz_choose(in, 2))
+        initial = (tg_lstm_state){parameter(&p, "h0", 2, state), parameter(&p, "c0", 3, state)};
+    snprintf(p.what, sizeof p.what, "lstm, B %d, T %d, E %d, H %d, %d layers, %d sides%s%s", (int)B,
+             (int)T, (int)E, (int)H, layers, sides, view.data ? ", lengths" : "",
+             initial.h ? ", a state" : "");
     for (int t = 0; t < 2; t++) {
         tg_tape *tape = p.tapes[t];
-        tg_tensor *y = t ? test_twin_lstm(tape, &layer, x, view.data, initial.h ? &initial : NULL, &final[1])
+        tg_tensor *y = t ? test_twin_lstm(tape, &layer, x, view.data, initial.h ? &initial : NULL,
+                                          &final[1])
                          : tg_lstm_forward_state(tape, &layer, x, view, &initial, &final[0]);
-        tg_tensor *ends[] = {tg_reshape(tape, y, TG_SHAPE(-1)), tg_reshape(tape, final[t].h, TG_SHAPE(-1)),
+        tg_tensor *ends[] = {tg_reshape(tape, y, TG_SHAPE(-1)),
+                             tg_reshape(tape, final[t].h, TG_SHAPE(-1)),
                              tg_reshape(tape, final[t].c, TG_SHAPE(-1))};
         go_back(&p, t, tg_concat(tape, 3, ends, 0));
     }
@@ -134,8 +142,8 @@ static void lstm(fuzz_input *in)
 /* ---- attention ---- */
 
 typedef struct masks {
-    int32_t lengths[MOST_B], query_lengths[MOST_B];
-    uint8_t keep[2 * MOST_T * MOST_T];
+    int32_t lengths[MAX_B], query_lengths[MAX_B];
+    uint8_t keep[2 * MAX_T * MAX_T];
 } masks;
 
 static tg_attention_mask any_mask(fuzz_input *in, masks *memory, int64_t B, int64_t Tq, int64_t Tk)
@@ -145,22 +153,23 @@ static tg_attention_mask any_mask(fuzz_input *in, masks *memory, int64_t B, int6
     tg_attention_mask mask = {.lengths = any_lengths(in, memory->lengths, B, Tk),
                               .query_lengths = any_lengths(in, memory->query_lengths, B, Tq),
                               .causal = fuzz_choose(in, 3) == 2};
-    for (size_t i = 0; kind && i < sizeof memory->keep; i++) memory->keep[i] = test_number(seed, (int64_t)i, 0, 1) < 0.5;
-    if (kind == 1) mask.keep = tg_mask_nd(memory->keep, TG_SHAPE(B, 1, Tk));
-    if (kind == 2) mask.keep = tg_mask_nd(memory->keep, TG_SHAPE(Tq, 1));
-    if (kind == 3) mask.keep = tg_mask_nd(memory->keep, TG_SHAPE(1, Tq, Tk));
-    if (kind == 4) mask.keep = tg_mask_nd(memory->keep, TG_SHAPE(Tk));
+    for (size_t i = 0; kind && i < sizeof memory->keep; i++)
+        memory->keep[i] = test_number(seed, (int64_t)i, 0, 1) < 0.5;
+    if (kind == 1) mask.mask = tg_mask_nd(memory->keep, TG_SHAPE(B, 1, Tk));
+    if (kind == 2) mask.mask = tg_mask_nd(memory->keep, TG_SHAPE(Tq, 1));
+    if (kind == 3) mask.mask = tg_mask_nd(memory->keep, TG_SHAPE(1, Tq, Tk));
+    if (kind == 4) mask.mask = tg_mask_nd(memory->keep, TG_SHAPE(Tk));
     return mask;
 }
 
-static tg_attention_how any_how(fuzz_input *in, tg_score score)
+static tg_attention_config any_how(fuzz_input *in, tg_score score)
 {
     const int modes = fuzz_choose(in, 8);
-    return (tg_attention_how){.score = score,
-                              .raw = modes & 1,
-                              .times_score = modes & 2,
-                              .scale = score == TG_SCORE_DOT ? 0.5 : 1,
-                              .dropout = modes & 4 ? 0.3 : 0};
+    return (tg_attention_config){.score = score,
+                                 .raw = modes & 1,
+                                 .times_score = modes & 2,
+                                 .scale = score == TG_SCORE_DOT ? 0.5 : 1,
+                                 .dropout = modes & 4 ? 0.3 : 0};
 }
 
 /* The operator in tiles, for products and for scores of pairs; times to where several tiles meet. */
@@ -169,22 +178,25 @@ static void tiled(fuzz_input *in)
     static const tg_score scores[] = {TG_SCORE_DOT, TG_SCORE_ADDITIVE, TG_SCORE_EUCLIDEAN};
     static masks memory;
     pair p = begin();
-    tg_attention_how how = any_how(in, scores[fuzz_choose(in, 3)]);
+    tg_attention_config how = any_how(in, scores[fuzz_choose(in, 3)]);
     const bool pairs = how.score != TG_SCORE_DOT;
-    const int most = pairs ? 40 : MOST_T;
-    const int64_t B = size_to(in, 2), heads = size_to(in, 3), Tq = size_to(in, most), Tk = size_to(in, most),
-                  d = size_to(in, pairs ? 5 : 20), dv = size_to(in, 20);
+    const int most = pairs ? 40 : MAX_T;
+    const int64_t B = size_to(in, 2), heads = size_to(in, 3), Tq = size_to(in, most),
+                  Tk = size_to(in, most), d = size_to(in, pairs ? 5 : 20), dv = size_to(in, 20);
     const test_shape weight = S(heads * d);
     how.one_query = Tq == 1 && fuzz_choose(in, 2);
     const tg_attention_mask mask = any_mask(in, &memory, B, Tq, Tk);
-    tg_tensor *q = sequence(&p, in, "q", B, Tq, heads * d, NULL), *k = sequence(&p, in, "k", B, Tk, heads * d, NULL),
+    tg_tensor *q = sequence(&p, in, "q", B, Tq, heads * d, NULL),
+              *k = sequence(&p, in, "k", B, Tk, heads * d, NULL),
               *v = sequence(&p, in, "v", B, Tk, heads * dv, NULL);
     tg_tensor *w = how.score == TG_SCORE_ADDITIVE ? parameter(&p, "w", 9, weight) : NULL;
     for (int64_t i = 0; how.score == TG_SCORE_EUCLIDEAN && i < k->size; i++)
         k->data[i] += (tg_real)2.5; /* the twin has no slope at 0 */
-    snprintf(p.what, sizeof p.what, "attention, score %d%s%s, dropout %g, B %d, heads %d, Tq %d, Tk %d, d %d, dv %d%s%s",
-             how.score, how.raw ? ", raw" : "", how.times_score ? ", times the score" : "", how.dropout, (int)B, (int)heads,
-             (int)Tq, (int)Tk, (int)d, (int)dv, mask.causal ? ", causal" : "", mask.keep.keep ? ", a mask" : "");
+    snprintf(p.what, sizeof p.what,
+             "attention, score %d%s%s, dropout %g, B %d, heads %d, Tq %d, Tk %d, d %d, dv %d%s%s",
+             how.score, how.raw ? ", raw" : "", how.times_score ? ", times the score" : "",
+             how.dropout, (int)B, (int)heads, (int)Tq, (int)Tk, (int)d, (int)dv,
+             mask.causal ? ", causal" : "", mask.mask.data ? ", a mask" : "");
     go_back(&p, 0, tg_attend(p.tapes[0], q, k, v, w, heads, how, &mask));
     go_back(&p, 1, test_twin_attend(p.tapes[1], q, k, v, w, heads, how, &mask, NULL));
     end(&p);
@@ -197,20 +209,25 @@ static void layers(fuzz_input *in)
     pair p = begin();
     tg_attention layer;
     const tg_score score = (tg_score)fuzz_choose(in, 6);
-    const tg_attention_how how = any_how(in, score);
+    const tg_attention_config how = any_how(in, score);
     const bool square = score != TG_SCORE_BILINEAR && score != TG_SCORE_ADDITIVE;
-    const int64_t B = size_to(in, MOST_B), Tq = size_to(in, 20), Tk = size_to(in, 20), Dq = size_to(in, 9),
-                  Dk = square ? Dq : size_to(in, 9);
-    FUZZ_CHECK(tg_attention_init(&layer, p.params, "attention", score, Dq, Dk, 1 + fuzz_choose(in, 9)), "%s",
-               tg_params_error(p.params));
+    const int64_t B = size_to(in, MAX_B), Tq = size_to(in, 20), Tk = size_to(in, 20),
+                  Dq = size_to(in, 9), Dk = square ? Dq : size_to(in, 9);
+    FUZZ_CHECK(tg_attention_init(&layer, p.params, "attention", score, Dq, Dk,
+                                 1 + fuzz_choose(in, 9)),
+               "%s", tg_params_error(p.params));
     layer.raw = how.raw, layer.times_score = how.times_score, layer.dropout = how.dropout;
     const tg_attention_mask mask = any_mask(in, &memory, B, Tq, Tk);
-    tg_tensor *q = sequence(&p, in, "q", B, Tq, Dq, NULL), *k = sequence(&p, in, "k", B, Tk, Dk, NULL),
+    tg_tensor *q = sequence(&p, in, "q", B, Tq, Dq, NULL),
+              *k = sequence(&p, in, "k", B, Tk, Dk, NULL),
               *v = sequence(&p, in, "v", B, Tk, 3, NULL);
-    for (int64_t i = 0; i < k->size; i++) k->data[i] += (tg_real)2.5; /* a zero vector has no cosine in the twin */
+    for (int64_t i = 0; i < k->size; i++)
+        k->data[i] += (tg_real)2.5; /* a zero vector has no cosine in the twin */
     for (int64_t i = 0; score == TG_SCORE_COSINE && i < q->size; i++) q->data[i] += (tg_real)2.5;
-    snprintf(p.what, sizeof p.what, "attention layer, score %d, mode %d%d, dropout %g, B %d, Tq %d, Tk %d, Dq %d, Dk %d",
-             score, how.raw, how.times_score, how.dropout, (int)B, (int)Tq, (int)Tk, (int)Dq, (int)Dk);
+    snprintf(p.what, sizeof p.what,
+             "attention layer, score %d, mode %d%d, dropout %g, B %d, Tq %d, Tk %d, Dq %d, Dk %d",
+             score, how.raw, how.times_score, how.dropout, (int)B, (int)Tq, (int)Tk, (int)Dq,
+             (int)Dk);
     go_back(&p, 0, tg_attention_forward(p.tapes[0], &layer, q, k, v, &mask, NULL));
     go_back(&p, 1, test_twin_attention_forward(p.tapes[1], &layer, q, k, v, &mask, NULL));
     end(&p);
@@ -220,13 +237,14 @@ static void pooling(fuzz_input *in)
 {
     pair p = begin();
     tg_additive_attention layer;
-    int32_t lengths[MOST_B];
-    const int64_t B = size_to(in, MOST_B), T = size_to(in, MOST_T), H = size_to(in, 20), A = size_to(in, 20);
+    int32_t lengths[MAX_B];
+    const int64_t B = size_to(in, MAX_B), T = size_to(in, MAX_T), H = size_to(in, 20),
+                  A = size_to(in, 20);
     const tg_ints view = any_lengths(in, lengths, B, T);
     tg_additive_attention_init(&layer, p.params, "pool", H, A);
     tg_tensor *x = sequence(&p, in, "x", B, T, H, view.data);
-    snprintf(p.what, sizeof p.what, "pooling, B %d, T %d, H %d, A %d%s", (int)B, (int)T, (int)H, (int)A,
-             view.data ? ", lengths" : "");
+    snprintf(p.what, sizeof p.what, "pooling, B %d, T %d, H %d, A %d%s", (int)B, (int)T, (int)H,
+             (int)A, view.data ? ", lengths" : "");
     go_back(&p, 0, tg_additive_attention_forward(p.tapes[0], &layer, x, view, NULL));
     go_back(&p, 1, test_twin_attention(p.tapes[1], &layer, x, view.data, NULL));
     end(&p);
@@ -236,27 +254,30 @@ static void pooling(fuzz_input *in)
 
 /* sum of K log_softmax(x), with K_rc = -w_c ((1 - s) [c = label] + s / C) / sum_r w_label, and 0 in a row that does not
  * count. */
-static tg_tensor *twin_cross_entropy(tg_tape *tape, tg_tensor *x, const int32_t *labels, const tg_real *weights,
-                                     double smoothing)
+static tg_tensor *twin_cross_entropy(tg_tape *tape, tg_tensor *x, const int32_t *labels,
+                                     const tg_real *weights, double smoothing)
 {
     const int64_t rows = x->shape[0], C = x->shape[1];
     tg_tensor *factors = tg_constant(tape, NULL, TG_SHAPE(rows, C));
     double sum = 0;
-    for (int64_t r = 0; r < rows; r++) sum += labels[r] < 0 ? 0 : weights ? (double)weights[labels[r]] : 1;
+    for (int64_t r = 0; r < rows; r++)
+        sum += labels[r] < 0 ? 0 : weights ? (double)weights[labels[r]] : 1;
     for (int64_t i = 0; i < rows * C; i++) {
         const double share = smoothing / (double)C + (i % C == labels[i / C] ? 1 - smoothing : 0);
-        factors->data[i] = labels[i / C] < 0 ? 0 : (tg_real)(-share * (weights ? (double)weights[i % C] : 1) / sum);
+        factors->data[i] = labels[i / C] < 0
+                               ? 0
+                               : (tg_real)(-share * (weights ? (double)weights[i % C] : 1) / sum);
     }
     return tg_sum(tape, tg_mul(tape, factors, tg_log_softmax(tape, x)), TG_ALL_AXES, false);
 }
 
 static void cross_entropy(fuzz_input *in)
 {
-    enum { MOST_ROWS = 30, MOST_C = 40 };
+    enum { MAX_ROWS = 30, MAX_C = 40 };
     pair p = begin();
-    int32_t labels[MOST_ROWS];
-    tg_real weights[MOST_C];
-    const int64_t rows = size_to(in, MOST_ROWS), C = size_to(in, MOST_C);
+    int32_t labels[MAX_ROWS];
+    tg_real weights[MAX_C];
+    const int64_t rows = size_to(in, MAX_ROWS), C = size_to(in, MAX_C);
     const test_shape shape = S(rows, C);
     const double smoothing = fuzz_choose(in, 5) / 4.0;
     const bool weighed = fuzz_choose(in, 2);
@@ -264,9 +285,11 @@ static void cross_entropy(fuzz_input *in)
     for (int64_t r = 0; r < rows; r++) labels[r] = (int32_t)(fuzz_byte(in) % (C + 1)) - (r > 0);
     labels[0] = labels[0] < C ? labels[0] : 0; /* one row counts */
     test_fill(weights, C, 4, 0.1, 2);
-    snprintf(p.what, sizeof p.what, "cross-entropy, %d rows, C %d, smoothing %g%s", (int)rows, (int)C, smoothing,
-             weighed ? ", weights" : "");
-    go_back(&p, 0, tg_cross_entropy_weighted(p.tapes[0], x, tg_ints_1d(labels, rows), weighed ? weights : NULL, smoothing));
+    snprintf(p.what, sizeof p.what, "cross-entropy, %d rows, C %d, smoothing %g%s", (int)rows,
+             (int)C, smoothing, weighed ? ", weights" : "");
+    go_back(&p, 0,
+            tg_cross_entropy_weighted(p.tapes[0], x, tg_ints_1d(labels, rows),
+                                      weighed ? weights : NULL, smoothing));
     go_back(&p, 1, twin_cross_entropy(p.tapes[1], x, labels, weighed ? weights : NULL, smoothing));
     end(&p);
 }
@@ -276,24 +299,30 @@ static void linear(fuzz_input *in)
 {
     pair p = begin();
     tg_linear layer;
-    const int64_t B = size_to(in, MOST_B), T = size_to(in, 9), E = size_to(in, 40), H = size_to(in, 40);
+    const int64_t B = size_to(in, MAX_B), T = size_to(in, 9), E = size_to(in, 40),
+                  H = size_to(in, 40);
     const test_shape wide = S(H);
     tg_linear_init(&layer, p.params, "linear", E, H);
     tg_tensor *x = sequence(&p, in, "x", B, T, E, NULL), *weight = parameter(&p, "weight", 5, wide),
               *bias = parameter(&p, "bias", 6, wide);
-    snprintf(p.what, sizeof p.what, "linear and layer norm, B %d, T %d, E %d, H %d", (int)B, (int)T, (int)E, (int)H);
-    go_back(&p, 0, tg_normalize(p.tapes[0], tg_linear_forward(p.tapes[0], &layer, x), weight, bias, 0.1));
+    snprintf(p.what, sizeof p.what, "linear and layer norm, B %d, T %d, E %d, H %d", (int)B, (int)T,
+             (int)E, (int)H);
+    go_back(&p, 0,
+            tg_layer_norm(p.tapes[0], tg_linear_forward(p.tapes[0], &layer, x), weight, bias, 0.1));
     tg_tape *tape = p.tapes[1];
-    tg_tensor *y = tg_add(tape, tg_matmul_transposed(tape, x, false, layer.weight, true), layer.bias);
+    tg_tensor *y = tg_add(tape, tg_matmul_transposed(tape, x, layer.weight, TG_TRANSPOSE_B),
+                          layer.bias);
     y = tg_sub(tape, y, tg_mean(tape, y, TG_AXES(-1), true));
-    tg_tensor *deviation = tg_sqrt(tape, tg_affine(tape, tg_mean(tape, tg_square(tape, y), TG_AXES(-1), true), 1, 0.1));
+    tg_tensor *deviation = tg_sqrt(
+        tape, tg_affine(tape, tg_mean(tape, tg_square(tape, y), TG_AXES(-1), true), 1, 0.1));
     go_back(&p, 1, tg_add(tape, tg_mul(tape, tg_div(tape, y, deviation), weight), bias));
     end(&p);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static void (*const kinds[])(fuzz_input *) = {lstm, tiled, layers, pooling, cross_entropy, linear};
+    static void (*const kinds[])(fuzz_input *) = {lstm,    tiled,         layers,
+                                                  pooling, cross_entropy, linear};
     fuzz_input input = {bytes, size};
     fuzz_memory_limit(1 << 20, 127);
     kinds[fuzz_choose(&input, (int)COUNT(kinds))](&input);

@@ -18,7 +18,7 @@ void cube_forward(tg_node *node)
 void cube_backward(tg_node *node)
 {
     const tg_tensor *x = node->inputs[0];
-    tg_real *dx = tg_grad(node, 0);
+    tg_real *dx = tg_input_grad(node, 0);
     for (int64_t i = 0; dx && i < x->size; i++) dx[i] += node->outputs[0]->grad[i] * 3 * x->data[i] * x->data[i];
 }
 TG_OP(cube, "cube", .shape = cube_shape, .forward = cube_forward, .backward = cube_backward);

@@ -9,8 +9,8 @@
 enum { MOST = 70 };
 
 /* ck_assert talks to the runner at every call, which these millions of comparisons cannot afford. */
-#define expect(condition, ...)                     \
-    do {                                           \
+#define expect(condition, ...)                       \
+    do {                                             \
         if (!(condition)) ck_abort_msg(__VA_ARGS__); \
     } while (0)
 
@@ -22,7 +22,8 @@ typedef struct kernel_set {
     void (*tanh)(int64_t, const tg_real *, tg_real *);
     void (*sigmoid)(int64_t, const tg_real *, tg_real *);
     void (*exp_shifted)(int64_t, const tg_real *, tg_real, tg_real, tg_real *);
-    void (*softmax_backward)(int64_t, int64_t, int64_t, const tg_real *, const tg_real *, tg_real, tg_real *);
+    void (*softmax_backward)(int64_t, int64_t, int64_t, const tg_real *, const tg_real *, tg_real,
+                             tg_real *);
     tg_real (*sum)(int64_t, const tg_real *);
     tg_real (*dot)(int64_t, const tg_real *, const tg_real *);
     tg_real (*max)(int64_t, const tg_real *);
@@ -30,37 +31,51 @@ typedef struct kernel_set {
     void (*add_rows)(int64_t, int64_t, const tg_real *, int64_t, tg_real *);
     void (*dropout_mask)(int64_t, uint64_t, uint64_t, uint32_t, tg_real, tg_real *);
     void (*gemm_pack)(int64_t, int64_t, tg_matrix, tg_real *);
-    void (*gemm)(int64_t, int64_t, int64_t, tg_matrix, const tg_real *, int64_t, const tg_real *, tg_real *, int64_t);
-    void (*gemm_once)(int64_t, int64_t, int64_t, tg_matrix, tg_matrix, const tg_real *, tg_real *, int64_t, tg_real *);
+    void (*gemm)(int64_t, int64_t, int64_t, tg_matrix, const tg_real *, int64_t, const tg_real *,
+                 tg_real *, int64_t);
+    void (*gemm_once)(int64_t, int64_t, int64_t, tg_matrix, tg_matrix, const tg_real *, tg_real *,
+                      int64_t, tg_real *);
     void (*lstm_gates)(int64_t, tg_real *, const tg_real *, const tg_real *, tg_real *, tg_real *);
-    void (*lstm_gates_backward)(int64_t, tg_real *, const tg_real *, const tg_real *, const tg_real *, tg_real *);
+    void (*lstm_gates_backward)(int64_t, tg_real *, const tg_real *, const tg_real *,
+                                const tg_real *, tg_real *);
     tg_real (*additive_score)(int64_t, const tg_real *, const tg_real *, const tg_real *);
-    void (*additive_score_backward)(int64_t, tg_real, const tg_real *, const tg_real *, const tg_real *, tg_real *, tg_real *,
-                                    tg_real *);
+    void (*additive_score_backward)(int64_t, tg_real, const tg_real *, const tg_real *,
+                                    const tg_real *, tg_real *, tg_real *, tg_real *);
     tg_real (*distance)(int64_t, const tg_real *, const tg_real *);
-    void (*distance_backward)(int64_t, tg_real, const tg_real *, const tg_real *, tg_real *, tg_real *);
-    void (*fold)(int64_t, int64_t, int64_t, const tg_real *, tg_real *, tg_real *, tg_real *, int64_t, int64_t, tg_real *);
+    void (*distance_backward)(int64_t, tg_real, const tg_real *, const tg_real *, tg_real *,
+                              tg_real *);
+    void (*online_softmax)(int64_t, int64_t, int64_t, const tg_real *, tg_real *, tg_real *,
+                           tg_real *, int64_t, int64_t, tg_real *);
     void (*weights)(int64_t, int64_t, int64_t, const tg_real *, const tg_real *, tg_real *);
-    void (*adam_catch_up)(int64_t, int64_t, const tg_adam_constants *, const tg_adam_bounds *, tg_real *, tg_real *, tg_real *);
-    void (*adam)(int64_t, const tg_adam_constants *, const tg_real *, tg_real *, tg_real *, tg_real *);
+    void (*adam_catch_up)(int64_t, int64_t, const tg_adam_constants *, const tg_adam_bounds *,
+                          tg_real *, tg_real *, tg_real *);
+    void (*adam)(int64_t, const tg_adam_constants *, const tg_real *, tg_real *, tg_real *,
+                 tg_real *);
 } kernel_set;
 
 /* e^x itself, by the kernel that shifts and scales it. */
-#define EXP(suffix) static void exp_##suffix(int64_t n, const tg_real *x, tg_real *y) { tg_k_exp_shifted_##suffix(n, x, 0, 1, y); }
+#define EXP(suffix)                                                   \
+    static void exp_##suffix(int64_t n, const tg_real *x, tg_real *y) \
+    {                                                                 \
+        tg_k_exp_shifted_##suffix(n, x, 0, 1, y);                     \
+    }
 EXP(baseline)
 #ifdef TG_HAS_ISA_LEVELS
 EXP(avx2)
 EXP(avx512)
 #endif
 
-#define SET(suffix, level)                                                                                            \
-    {#suffix, level, exp_##suffix, tg_k_tanh_##suffix, tg_k_sigmoid_##suffix, tg_k_exp_shifted_##suffix,         \
-     tg_k_softmax_backward_##suffix, tg_k_sum_##suffix, tg_k_dot_##suffix, tg_k_max_##suffix, tg_k_axpy_##suffix, tg_k_add_rows_##suffix,             \
-     tg_k_dropout_mask_##suffix, tg_k_gemm_pack_##suffix, tg_k_gemm_##suffix, tg_k_gemm_once_##suffix,               \
-     tg_k_lstm_gates_##suffix,  \
-     tg_k_lstm_gates_backward_##suffix, tg_k_additive_score_##suffix, tg_k_additive_score_backward_##suffix,           \
-     tg_k_distance_##suffix, tg_k_distance_backward_##suffix, tg_k_fold_##suffix,  \
-     tg_k_weights_##suffix, tg_k_adam_catch_up_##suffix, tg_k_adam_##suffix}
+#define SET(suffix, level)                                                                         \
+    {                                                                                              \
+#suffix, level, exp_##suffix, tg_k_tanh_##suffix, tg_k_sigmoid_##suffix,                   \
+            tg_k_exp_shifted_##suffix, tg_k_softmax_backward_##suffix, tg_k_sum_##suffix,          \
+            tg_k_dot_##suffix, tg_k_max_##suffix, tg_k_axpy_##suffix, tg_k_add_rows_##suffix,      \
+            tg_k_dropout_mask_##suffix, tg_k_gemm_pack_##suffix, tg_k_gemm_##suffix,               \
+            tg_k_gemm_once_##suffix, tg_k_lstm_gates_##suffix, tg_k_lstm_gates_backward_##suffix,  \
+            tg_k_additive_score_##suffix, tg_k_additive_score_backward_##suffix,                   \
+            tg_k_distance_##suffix, tg_k_distance_backward_##suffix, tg_k_online_softmax_##suffix, \
+            tg_k_softmax_from_stats_##suffix, tg_k_adam_catch_up_##suffix, tg_k_adam_##suffix      \
+    }
 
 static const kernel_set sets[] = {
     SET(baseline, TG_ISA_BASELINE),
@@ -73,7 +88,8 @@ static const kernel_set sets[] = {
 /* Unless TG_ISA holds it down, the level in use is the best that the processor has. */
 static bool runs(const kernel_set *set) { return set->level <= tg_isa_level(); }
 
-#define EACH_SET(set) for (const kernel_set *set = sets; set < sets + COUNT(sets) && runs(set); set++)
+#define EACH_SET(set) \
+    for (const kernel_set *set = sets; set < sets + COUNT(sets) && runs(set); set++)
 
 /* ---- transcendentals ---- */
 
@@ -99,7 +115,8 @@ static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
 /* Sweeps floats of all exponents and signs, NaN and infinity among them: every 64th block of 4,096, or all with
  * TG_FULL_SWEEP=1. Returns the largest error. */
-static double sweep(void (*kernel)(int64_t, const tg_real *, tg_real *), double (*reference)(double))
+static double sweep(void (*kernel)(int64_t, const tg_real *, tg_real *),
+                    double (*reference)(double))
 {
     enum { BLOCK = 4096 };
     static tg_real x[BLOCK], y[BLOCK];
@@ -118,16 +135,18 @@ static double sweep(void (*kernel)(int64_t, const tg_real *, tg_real *), double 
 
 /* The bounds are those that core/kernels.h states. */
 START_TEST(transcendentals)
-{
-    EACH_SET(set)
     {
-        double e = sweep(set->exp, exp), t = sweep(set->tanh, tanh), s = sweep(set->sigmoid, sigmoid);
-        printf("%s: largest errors in ulp: exp %.2f, tanh %.2f, sigmoid %.2f\n", set->name, e, t, s);
-        ck_assert_msg(e <= 1.1, "%s: exp %g ulp", set->name, e);
-        ck_assert_msg(t <= 6.5, "%s: tanh %g ulp", set->name, t);
-        ck_assert_msg(s <= 2.5, "%s: sigmoid %g ulp", set->name, s);
+        EACH_SET(set)
+        {
+            double e = sweep(set->exp, exp), t = sweep(set->tanh, tanh),
+                   s = sweep(set->sigmoid, sigmoid);
+            printf("%s: largest errors in ulp: exp %.2f, tanh %.2f, sigmoid %.2f\n", set->name, e,
+                   t, s);
+            ck_assert_msg(e <= 1.1, "%s: exp %g ulp", set->name, e);
+            ck_assert_msg(t <= 6.5, "%s: tanh %g ulp", set->name, t);
+            ck_assert_msg(s <= 2.5, "%s: sigmoid %g ulp", set->name, s);
+        }
     }
-}
 END_TEST
 
 /* ---- rows ---- */
@@ -144,74 +163,86 @@ static void fill_all(void)
 static double allowed(int64_t n) { return 1e-7 * (double)(n + 4); }
 
 START_TEST(row_kernels)
-{
-    fill_all();
-    EACH_SET(set)
-    for (int64_t n = 1; n <= MOST; n++) {
-        double sum = 0, dot = 0, max = -(double)INFINITY;
-        for (int64_t i = 0; i < n; i++) {
-            sum += (double)a[i], dot += (double)a[i] * (double)b[i];
-            max = fmax(max, (double)a[i]);
-        }
-        expect(test_near((double)set->sum(n, a), sum, allowed(n)), "%s, size %d", set->name, (int)n);
-        expect(test_near((double)set->dot(n, a, b), dot, allowed(n)), "%s, size %d", set->name, (int)n);
-        expect((double)set->max(n, a) == max, "%s, size %d", set->name, (int)n);
-        memcpy(c, b, sizeof b);
-        set->axpy(n, 0.5f, a, c);
-        for (int64_t i = 0; i < n; i++)
-            expect(test_near((double)c[i], 0.5 * (double)a[i] + (double)b[i], allowed(1)), "%s, size %d", set->name, (int)n);
-        expect(c[n] == b[n], "%s, size %d", set->name, (int)n);
-        memcpy(c, b, sizeof b);
-        set->add_rows(3, n, a, MOST, c);
-        for (int64_t i = 0; i < n; i++)
-            expect(test_near((double)c[i], (double)b[i] + (double)a[i] + (double)a[MOST + i] + (double)a[2 * MOST + i],
-                                allowed(4)), "%s, size %d", set->name, (int)n);
-        expect(c[n] == b[n], "%s, size %d", set->name, (int)n);
-        set->exp_shifted(n, a, 0.25f, 0.5f, c);
-        for (int64_t i = 0; i < n; i++)
-            expect(test_near((double)c[i], 0.5 * exp((double)a[i] - 0.25), allowed(1)), "%s, size %d", set->name, (int)n);
-        memcpy(c, b, sizeof b);
-        set->softmax_backward(1, n, n, a, &(tg_real){0.25f}, 0.5f, c);
-        for (int64_t i = 0; i < n; i++)
-            expect(test_near((double)c[i], 0.5 * (double)a[i] * ((double)b[i] - 0.25), allowed(2)), "%s, size %d", set->name,
+    {
+        fill_all();
+        EACH_SET(set)
+        for (int64_t n = 1; n <= MOST; n++) {
+            double sum = 0, dot = 0, max = -(double)INFINITY;
+            for (int64_t i = 0; i < n; i++) {
+                sum += (double)a[i], dot += (double)a[i] * (double)b[i];
+                max = fmax(max, (double)a[i]);
+            }
+            expect(test_near((double)set->sum(n, a), sum, allowed(n)), "%s, size %d", set->name,
                    (int)n);
-        expect(c[n] == b[n], "%s, size %d", set->name, (int)n);
+            expect(test_near((double)set->dot(n, a, b), dot, allowed(n)), "%s, size %d", set->name,
+                   (int)n);
+            expect((double)set->max(n, a) == max, "%s, size %d", set->name, (int)n);
+            memcpy(c, b, sizeof b);
+            set->axpy(n, 0.5f, a, c);
+            for (int64_t i = 0; i < n; i++)
+                expect(test_near((double)c[i], 0.5 * (double)a[i] + (double)b[i], allowed(1)),
+                       "%s, size %d", set->name, (int)n);
+            expect(c[n] == b[n], "%s, size %d", set->name, (int)n);
+            memcpy(c, b, sizeof b);
+            set->add_rows(3, n, a, MOST, c);
+            for (int64_t i = 0; i < n; i++)
+                expect(test_near((double)c[i],
+                                 (double)b[i] + (double)a[i] + (double)a[MOST + i] +
+                                     (double)a[2 * MOST + i],
+                                 allowed(4)),
+                       "%s, size %d", set->name, (int)n);
+            expect(c[n] == b[n], "%s, size %d", set->name, (int)n);
+            set->exp_shifted(n, a, 0.25f, 0.5f, c);
+            for (int64_t i = 0; i < n; i++)
+                expect(test_near((double)c[i], 0.5 * exp((double)a[i] - 0.25), allowed(1)),
+                       "%s, size %d", set->name, (int)n);
+            memcpy(c, b, sizeof b);
+            set->softmax_backward(1, n, n, a, &(tg_real){0.25f}, 0.5f, c);
+            for (int64_t i = 0; i < n; i++)
+                expect(test_near((double)c[i], 0.5 * (double)a[i] * ((double)b[i] - 0.25),
+                                 allowed(2)),
+                       "%s, size %d", set->name, (int)n);
+            expect(c[n] == b[n], "%s, size %d", set->name, (int)n);
+        }
     }
-}
 END_TEST
 
 START_TEST(largest_keeps_nan)
-{
-    EACH_SET(set)
-    for (int64_t n = 1; n <= MOST; n++)
-        for (int64_t at = 0; at < n; at++) {
-            fill_all();
-            a[at] = NAN;
-            expect(isnan(set->max(n, a)), "%s loses a NaN at %d of %d", set->name, (int)at, (int)n);
-        }
-}
+    {
+        EACH_SET(set)
+        for (int64_t n = 1; n <= MOST; n++)
+            for (int64_t at = 0; at < n; at++) {
+                fill_all();
+                a[at] = NAN;
+                expect(isnan(set->max(n, a)), "%s loses a NaN at %d of %d", set->name, (int)at,
+                       (int)n);
+            }
+    }
 END_TEST
 
 START_TEST(dropout_words)
-{
-    tg_random random = tg_random_new(7, "kernels");
-    EACH_SET(set)
-    for (int64_t n = 1; n <= MOST; n++) {
-        tg_random at = {random.key, (uint64_t)(3 * n)};
-        set->dropout_mask(n, at.key, at.counter, 1u << 31, 2, c);
-        for (int64_t i = 0; i < n; i++) expect(c[i] == (tg_random_bits(&at) >= 1u << 31 ? 2 : 0), "%s, size %d", set->name, (int)n);
+    {
+        tg_random random = tg_random_new(7, "kernels");
+        EACH_SET(set)
+        for (int64_t n = 1; n <= MOST; n++) {
+            tg_random at = {random.key, (uint64_t)(3 * n)};
+            set->dropout_mask(n, at.key, at.counter, 1u << 31, 2, c);
+            for (int64_t i = 0; i < n; i++)
+                expect(c[i] == (tg_random_bits(&at) >= 1u << 31 ? 2 : 0), "%s, size %d", set->name,
+                       (int)n);
+        }
     }
-}
 END_TEST
 
 /* ---- matrix products ---- */
 
 /* `from`: 0 to start at 0, 1 to add to C, 2 to start at a row. */
-static void check_gemm(const kernel_set *set, int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, int from,
-                       bool in_place)
+static void check_gemm(const kernel_set *set, int64_t m, int64_t n, int64_t k, bool transpose_a,
+                       bool transpose_b, int from, bool in_place)
 {
     const tg_real *const starts[] = {NULL, c, b + 7}, *start = starts[from];
-    tg_matrix left = {a, transpose_a ? 1 : k, transpose_a ? m : 1}, right = {b, transpose_b ? 1 : n, transpose_b ? k : 1};
+    tg_matrix left = {a, transpose_a ? 1 : k, transpose_a ? m : 1},
+              right = {b, transpose_b ? 1 : n, transpose_b ? k : 1};
     expect(tg_gemm_pack_size(k, n) <= (int64_t)COUNT(packed), "%s, size %d", set->name, (int)n);
     set->gemm_pack(k, n, right, packed);
     for (int64_t i = 0; i < m * n; i++) c[i] = 1;
@@ -223,176 +254,219 @@ static void check_gemm(const kernel_set *set, int64_t m, int64_t n, int64_t k, b
         for (int64_t j = 0; j < n; j++) {
             double want = from == 2 ? (double)start[j] : from;
             for (int64_t p = 0; p < k; p++)
-                want += (double)left.data[i * left.row + p * left.column] * (double)right.data[p * right.row + j * right.column];
-            expect(test_near((double)c[i * n + j], want, allowed(k)), "%s %dx%dx%d: [%d, %d] is %g, not %g", set->name,
-                          (int)m, (int)n, (int)k, (int)i, (int)j, (double)c[i * n + j], want);
+                want += (double)left.data[i * left.row + p * left.column] *
+                        (double)right.data[p * right.row + j * right.column];
+            expect(test_near((double)c[i * n + j], want, allowed(k)),
+                   "%s %dx%dx%d: [%d, %d] is %g, not %g", set->name, (int)m, (int)n, (int)k, (int)i,
+                   (int)j, (double)c[i * n + j], want);
         }
     expect(c[m * n] == 42, "%s, size %d", set->name, (int)n);
 }
 
 START_TEST(products)
-{
-    static const int64_t some[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 47, 48, 49, 64, 65, 70};
-    fill_all();
-    EACH_SET(set)
-    for (int64_t n = 1; n <= MOST; n++)
-        for (size_t i = 0; i < COUNT(some); i++)
-            for (int way = 0; way < 12; way++) {
-                check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, way & 2, way / 4, false);
-                check_gemm(set, some[i], n, some[(i * 7 + 1) % COUNT(some)], way & 1, way & 2, way / 4, false);
-                if (some[i] % 16 == 0 && !(way & 2))
-                    check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, false, way / 4, true);
-            }
-}
+    {
+        static const int64_t some[] = {1,  2,  3,  5,  7,  8,  9,  15, 16,
+                                       17, 31, 33, 47, 48, 49, 64, 65, 70};
+        fill_all();
+        EACH_SET(set)
+        for (int64_t n = 1; n <= MOST; n++)
+            for (size_t i = 0; i < COUNT(some); i++)
+                for (int way = 0; way < 12; way++) {
+                    check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, way & 2,
+                               way / 4, false);
+                    check_gemm(set, some[i], n, some[(i * 7 + 1) % COUNT(some)], way & 1, way & 2,
+                               way / 4, false);
+                    if (some[i] % 16 == 0 && !(way & 2))
+                        check_gemm(set, n, some[i], some[(i * 5 + 3) % COUNT(some)], way & 1, false,
+                                   way / 4, true);
+                }
+    }
 END_TEST
 
 /* A^T that is gathered first gives the bits of A^T that is read where it stands, for any share of threads, and writes nothing
  * beyond its room. */
 START_TEST(gathered_products)
-{
-    enum { M = 531, N = 700, K = 520, GUARD = 16 };
-    static tg_real left[K * M], right[K * N], plain[M * N], gathered[M * N];
-    static const int64_t rows[] = {9, 300, 512, M}, columns[] = {128, 150, 592, N}, depths[] = {1, 17, 512, K};
-    test_fill(left, COUNT(left), 3, -1, 1);
-    test_fill(right, COUNT(right), 4, -1, 1);
-    EACH_SET(set)
-    for (size_t i = 0; i < COUNT(rows) * COUNT(columns); i++) {
-        const int64_t m = rows[i % 4], n = columns[i / 4], k = depths[(i + i / 4) % 4];
-        const tg_matrix at = {left, 1, M}, b_of = {right, i % 2 ? n : 1, i % 2 ? 1 : k};
-        const int64_t size = tg_gemm_room(n, k, at, b_of), pack = tg_gemm_pack_size(k, n);
-        tg_real *room = malloc(sizeof *room * (size_t)(size + pack + GUARD)), *to_pack = room + size + GUARD;
-        ck_assert(size >= tg_gather_size(n));
-        for (int64_t j = 0; j < GUARD; j++) room[size + j] = 42;
-        set->gemm_pack(k, n, b_of, to_pack);
-        set->gemm(m, n, k, at, to_pack, 0, NULL, plain, n);
-        set->gemm_once(m, n, k, at, b_of, NULL, gathered, n, room);
-        expect(memcmp(plain, gathered, sizeof *plain * (size_t)(m * n)) == 0, "%s, case %d", set->name, (int)i);
-        for (int64_t j = 0; j < GUARD; j++) expect(room[size + j] == 42, "%s, case %d wrote beyond its room", set->name, (int)i);
-        free(room);
+    {
+        enum { M = 531, N = 700, K = 520, GUARD = 16 };
+        static tg_real left[K * M], right[K * N], plain[M * N], gathered[M * N];
+        static const int64_t rows[] = {9, 300, 512, M}, columns[] = {128, 150, 592, N},
+                             depths[] = {1, 17, 512, K};
+        test_fill(left, COUNT(left), 3, -1, 1);
+        test_fill(right, COUNT(right), 4, -1, 1);
+        EACH_SET(set)
+        for (size_t i = 0; i < COUNT(rows) * COUNT(columns); i++) {
+            const int64_t m = rows[i % 4], n = columns[i / 4], k = depths[(i + i / 4) % 4];
+            const tg_matrix at = {left, 1, M}, b_of = {right, i % 2 ? n : 1, i % 2 ? 1 : k};
+            const int64_t size = tg_gemm_workspace_size(n, k, at, b_of),
+                          pack = tg_gemm_pack_size(k, n);
+            tg_real *room = malloc(sizeof *room * (size_t)(size + pack + GUARD)),
+                    *to_pack = room + size + GUARD;
+            ck_assert(size >= tg_gather_size(n));
+            for (int64_t j = 0; j < GUARD; j++) room[size + j] = 42;
+            set->gemm_pack(k, n, b_of, to_pack);
+            set->gemm(m, n, k, at, to_pack, 0, NULL, plain, n);
+            set->gemm_once(m, n, k, at, b_of, NULL, gathered, n, room);
+            expect(memcmp(plain, gathered, sizeof *plain * (size_t)(m * n)) == 0, "%s, case %d",
+                   set->name, (int)i);
+            for (int64_t j = 0; j < GUARD; j++)
+                expect(room[size + j] == 42, "%s, case %d wrote beyond its room", set->name,
+                       (int)i);
+            free(room);
+        }
     }
-}
 END_TEST
 
 /* ---- layers and optimizers ---- */
 
 START_TEST(lstm_rows)
-{
-    tg_real gates[4 * MOST], bias[4 * MOST], activations[4 * MOST], cell[MOST], h[MOST], dc[MOST];
-    fill_all();
-    test_fill(bias, 4 * MOST, 9, -1, 1);
-    EACH_SET(set)
-    for (int64_t n = 1; n <= MOST; n++) {
-        memcpy(gates, a, sizeof gates);
-        set->lstm_gates(n, gates, bias, b, cell, h);
-        memcpy(activations, gates, sizeof gates);
-        memcpy(dc, b + MOST, sizeof dc);
-        set->lstm_gates_backward(n, gates, b, cell, h, dc);
-        for (int64_t j = 0; j < n; j++) {
-            double z[4]; /* the sums of the gates */
-            for (int64_t k = 0; k < 4; k++) z[k] = (double)a[k * n + j] + (double)bias[k * n + j];
-            double i = sigmoid(z[0]), f = sigmoid(z[1]), g = tanh(z[2]), o = sigmoid(z[3]), now = f * (double)b[j] + i * g, t = tanh(now);
-            double dh = (double)h[j], d = (double)b[MOST + j] + dh * o * (1 - t * t), few = 1e-6;
-            expect(test_near((double)cell[j], now, few) && test_near((double)h[j], o * t, few), "%s, size %d", set->name, (int)n);
-            expect(test_near((double)activations[3 * n + j], o, few), "%s, size %d", set->name, (int)n);
-            expect(test_near((double)gates[j], d * g * i * (1 - i), few), "%s, size %d", set->name, (int)n);
-            expect(test_near((double)gates[n + j], d * (double)b[j] * f * (1 - f), few), "%s, size %d", set->name, (int)n);
-            expect(test_near((double)gates[2 * n + j], d * i * (1 - g * g), few), "%s, size %d", set->name, (int)n);
-            expect(test_near((double)gates[3 * n + j], dh * t * o * (1 - o), few), "%s, size %d", set->name, (int)n);
-            expect(test_near((double)dc[j], d * f, few), "%s, size %d", set->name, (int)n);
+    {
+        tg_real gates[4 * MOST], bias[4 * MOST], activations[4 * MOST], cell[MOST], h[MOST],
+            dc[MOST];
+        fill_all();
+        test_fill(bias, 4 * MOST, 9, -1, 1);
+        EACH_SET(set)
+        for (int64_t n = 1; n <= MOST; n++) {
+            memcpy(gates, a, sizeof gates);
+            set->lstm_gates(n, gates, bias, b, cell, h);
+            memcpy(activations, gates, sizeof gates);
+            memcpy(dc, b + MOST, sizeof dc);
+            set->lstm_gates_backward(n, gates, b, cell, h, dc);
+            for (int64_t j = 0; j < n; j++) {
+                double z[4]; /* the sums of the gates */
+                for (int64_t k = 0; k < 4; k++)
+                    z[k] = (double)a[k * n + j] + (double)bias[k * n + j];
+                double i = sigmoid(z[0]), f = sigmoid(z[1]), g = tanh(z[2]), o = sigmoid(z[3]),
+                       now = f * (double)b[j] + i * g, t = tanh(now);
+                double dh = (double)h[j], d = (double)b[MOST + j] + dh * o * (1 - t * t),
+                       few = 1e-6;
+                expect(test_near((double)cell[j], now, few) && test_near((double)h[j], o * t, few),
+                       "%s, size %d", set->name, (int)n);
+                expect(test_near((double)activations[3 * n + j], o, few), "%s, size %d", set->name,
+                       (int)n);
+                expect(test_near((double)gates[j], d * g * i * (1 - i), few), "%s, size %d",
+                       set->name, (int)n);
+                expect(test_near((double)gates[n + j], d * (double)b[j] * f * (1 - f), few),
+                       "%s, size %d", set->name, (int)n);
+                expect(test_near((double)gates[2 * n + j], d * i * (1 - g * g), few), "%s, size %d",
+                       set->name, (int)n);
+                expect(test_near((double)gates[3 * n + j], dh * t * o * (1 - o), few),
+                       "%s, size %d", set->name, (int)n);
+                expect(test_near((double)dc[j], d * f, few), "%s, size %d", set->name, (int)n);
+            }
         }
     }
-}
 END_TEST
 
 START_TEST(pairs)
-{
-    tg_real dq[MOST], dk[MOST], dv[MOST];
-    fill_all();
-    EACH_SET(set)
-    for (int64_t n = 1; n <= MOST; n++) {
-        const tg_real *v = a + MOST;
-        double score = 0, squares = 0;
-        memcpy(dq, b, sizeof dq), memcpy(dk, b, sizeof dk), memcpy(dv, b, sizeof dv);
-        set->additive_score_backward(n, 0.5f, a, b, v, dq, dk, dv);
-        for (int64_t j = 0; j < n; j++) {
-            double t = tanh((double)a[j] + (double)b[j]), du = 0.5 * (double)v[j] * (1 - t * t);
-            score += (double)v[j] * t, squares += ((double)a[j] - (double)b[j]) * ((double)a[j] - (double)b[j]);
-            expect(test_near((double)dq[j], (double)b[j] + du, 1e-6) && test_near((double)dk[j], (double)b[j] + du, 1e-6) &&
-                       test_near((double)dv[j], (double)b[j] + 0.5 * t, 1e-6), "%s, size %d", set->name, (int)n);
-        }
-        expect(test_near((double)set->additive_score(n, a, b, v), score, 5 * allowed(n)), "%s, size %d", set->name, (int)n);
-        expect(test_near((double)set->distance(n, a, b), sqrt(squares), 5 * allowed(n)), "%s, size %d", set->name, (int)n);
-        memcpy(dq, b, sizeof dq), memcpy(dk, b, sizeof dk);
-        set->distance_backward(n, 0.5f, a, b, dq, dk);
-        for (int64_t j = 0; j < n; j++) {
-            double d = 0.5 * ((double)a[j] - (double)b[j]);
-            expect(test_near((double)dq[j], (double)b[j] + d, 1e-6) && test_near((double)dk[j], (double)b[j] - d, 1e-6),
+    {
+        tg_real dq[MOST], dk[MOST], dv[MOST];
+        fill_all();
+        EACH_SET(set)
+        for (int64_t n = 1; n <= MOST; n++) {
+            const tg_real *v = a + MOST;
+            double score = 0, squares = 0;
+            memcpy(dq, b, sizeof dq), memcpy(dk, b, sizeof dk), memcpy(dv, b, sizeof dv);
+            set->additive_score_backward(n, 0.5f, a, b, v, dq, dk, dv);
+            for (int64_t j = 0; j < n; j++) {
+                double t = tanh((double)a[j] + (double)b[j]), du = 0.5 * (double)v[j] * (1 - t * t);
+                score += (double)v[j] * t,
+                    squares += ((double)a[j] - (double)b[j]) * ((double)a[j] - (double)b[j]);
+                expect(test_near((double)dq[j], (double)b[j] + du, 1e-6) &&
+                           test_near((double)dk[j], (double)b[j] + du, 1e-6) &&
+                           test_near((double)dv[j], (double)b[j] + 0.5 * t, 1e-6),
+                       "%s, size %d", set->name, (int)n);
+            }
+            expect(test_near((double)set->additive_score(n, a, b, v), score, 5 * allowed(n)),
                    "%s, size %d", set->name, (int)n);
+            expect(test_near((double)set->distance(n, a, b), sqrt(squares), 5 * allowed(n)),
+                   "%s, size %d", set->name, (int)n);
+            memcpy(dq, b, sizeof dq), memcpy(dk, b, sizeof dk);
+            set->distance_backward(n, 0.5f, a, b, dq, dk);
+            for (int64_t j = 0; j < n; j++) {
+                double d = 0.5 * ((double)a[j] - (double)b[j]);
+                expect(test_near((double)dq[j], (double)b[j] + d, 1e-6) &&
+                           test_near((double)dk[j], (double)b[j] - d, 1e-6),
+                       "%s, size %d", set->name, (int)n);
+            }
         }
     }
-}
 END_TEST
 
 /* Scores in two parts, folded one after the other, are a softmax over both; a row that holds nothing yet stays so. */
 START_TEST(online_softmax)
-{
-    enum { ROWS = 3, WIDTH = 5, Y_ROW = 7 };
-    EACH_SET(set)
-    for (int64_t n = 1; n <= MOST; n++) {
-        tg_real m[ROWS], l[ROWS] = {0}, y[ROWS * Y_ROW], *p = c;
-        fill_all();
-        for (int64_t i = 0; i < ROWS; i++) m[i] = -(tg_real)INFINITY;
-        for (int64_t i = 0; i < ROWS * Y_ROW; i++) y[i] = i % Y_ROW < WIDTH ? 0 : 42;
-        for (int64_t j = 0; j < n; j++) a[MOST + j] = -(tg_real)INFINITY; /* row 1: nothing in the first part */
-        for (int part = 0; part < 2; part++) {
-            const tg_real *s = part ? b : a;
-            set->fold(ROWS, n, MOST, s, p, m, l, WIDTH, Y_ROW, y);
-            expect(part || (m[1] == -(tg_real)INFINITY && l[1] == 0 && p[MOST] == 0), "%s, size %d", set->name, (int)n);
-            for (int64_t i = 0; i < ROWS * WIDTH; i++) /* y += sum of p, five times over */
-                for (int64_t j = 0; j < n; j++) y[i / WIDTH * Y_ROW + i % WIDTH] += p[i / WIDTH * MOST + j];
-        }
-        for (int64_t i = 0; i < ROWS; i++) {
-            double sum = 0;
-            const tg_real kept[2] = {m[i], 1 / l[i]};
-            for (int64_t j = 0; j < n; j++) sum += exp((double)a[i * MOST + j]) + exp((double)b[i * MOST + j]);
-            expect(test_near(log((double)l[i]) + (double)m[i], log(sum), allowed(n)), "%s, size %d", set->name, (int)n);
-            expect(test_near((double)y[i * Y_ROW + 4], (double)l[i], 4 * allowed(n) * (double)n), "%s, size %d", set->name, (int)n);
-            expect(y[i * Y_ROW + WIDTH] == 42, "%s, size %d", set->name, (int)n);
-            set->weights(1, n, MOST, b + i * MOST, kept, p);
+    {
+        enum { ROWS = 3, WIDTH = 5, Y_ROW = 7 };
+        EACH_SET(set)
+        for (int64_t n = 1; n <= MOST; n++) {
+            tg_real m[ROWS], l[ROWS] = {0}, y[ROWS * Y_ROW], *p = c;
+            fill_all();
+            for (int64_t i = 0; i < ROWS; i++) m[i] = -(tg_real)INFINITY;
+            for (int64_t i = 0; i < ROWS * Y_ROW; i++) y[i] = i % Y_ROW < WIDTH ? 0 : 42;
             for (int64_t j = 0; j < n; j++)
-                expect(test_near((double)p[j], exp((double)b[i * MOST + j]) / sum, allowed(n)), "%s, size %d", set->name, (int)n);
+                a[MOST + j] = -(tg_real)INFINITY; /* row 1: nothing in the first part */
+            for (int part = 0; part < 2; part++) {
+                const tg_real *s = part ? b : a;
+                set->online_softmax(ROWS, n, MOST, s, p, m, l, WIDTH, Y_ROW, y);
+                expect(part || (m[1] == -(tg_real)INFINITY && l[1] == 0 && p[MOST] == 0),
+                       "%s, size %d", set->name, (int)n);
+                for (int64_t i = 0; i < ROWS * WIDTH; i++) /* y += sum of p, five times over */
+                    for (int64_t j = 0; j < n; j++)
+                        y[i / WIDTH * Y_ROW + i % WIDTH] += p[i / WIDTH * MOST + j];
+            }
+            for (int64_t i = 0; i < ROWS; i++) {
+                double sum = 0;
+                const tg_real kept[2] = {m[i], 1 / l[i]};
+                for (int64_t j = 0; j < n; j++)
+                    sum += exp((double)a[i * MOST + j]) + exp((double)b[i * MOST + j]);
+                expect(test_near(log((double)l[i]) + (double)m[i], log(sum), allowed(n)),
+                       "%s, size %d", set->name, (int)n);
+                expect(test_near((double)y[i * Y_ROW + 4], (double)l[i],
+                                 4 * allowed(n) * (double)n),
+                       "%s, size %d", set->name, (int)n);
+                expect(y[i * Y_ROW + WIDTH] == 42, "%s, size %d", set->name, (int)n);
+                set->weights(1, n, MOST, b + i * MOST, kept, p);
+                for (int64_t j = 0; j < n; j++)
+                    expect(test_near((double)p[j], exp((double)b[i * MOST + j]) / sum, allowed(n)),
+                           "%s, size %d", set->name, (int)n);
+            }
         }
     }
-}
 END_TEST
 
 /* Steps without a gradient are Adam's own to the bit, few or many, small numbers and large, those that never move among them. */
 START_TEST(steps_without_a_gradient)
-{
-    enum { STEPS = 400 };
-    static const int64_t counts[] = {1, 16, 17, 90, STEPS};
-    const tg_real zeros[MOST] = {0};
-    tg_adam_constants k[STEPS];
-    for (int s = 0; s < STEPS; s++) k[s] = (tg_adam_constants){0.1f, 0.999f, 0.001f, 0.01f - (tg_real)s * 1e-5f, 1e-8f, 0, 0};
-    EACH_SET(set)
-    for (int64_t n = 1; n <= MOST; n++)
-        for (size_t way = 0; way < 2 * COUNT(counts); way++) {
-            tg_real p[2][MOST], m[2][MOST], v[2][MOST];
-            const int64_t steps = counts[way / 2];
-            const tg_adam_bounds bounds = {way % 2 == 0, k[0].step, k[0].epsilon};
-            fill_all();
-            for (int i = 0; i < MOST; i++) {
-                const tg_real size = (tg_real)pow(10, -(double)((i * 7 + n) % 9));
-                p[0][i] = b[i] * size, m[0][i] = i % 5 ? a[i] * 0.01f : 0, v[0][i] = i % 7 ? a[i] * a[i] * size + 1e-30f : 0;
+    {
+        enum { STEPS = 400 };
+        static const int64_t counts[] = {1, 16, 17, 90, STEPS};
+        const tg_real zeros[MOST] = {0};
+        tg_adam_constants k[STEPS];
+        for (int s = 0; s < STEPS; s++)
+            k[s] = (tg_adam_constants){0.1f,  0.999f, 0.001f, 0.01f - (tg_real)s * 1e-5f,
+                                       1e-8f, 0,      0};
+        EACH_SET(set)
+        for (int64_t n = 1; n <= MOST; n++)
+            for (size_t way = 0; way < 2 * COUNT(counts); way++) {
+                tg_real p[2][MOST], m[2][MOST], v[2][MOST];
+                const int64_t steps = counts[way / 2];
+                const tg_adam_bounds bounds = {way % 2 == 0, k[0].step, k[0].epsilon};
+                fill_all();
+                for (int i = 0; i < MOST; i++) {
+                    const tg_real size = (tg_real)pow(10, -(double)((i * 7 + n) % 9));
+                    p[0][i] = b[i] * size, m[0][i] = i % 5 ? a[i] * 0.01f : 0,
+                    v[0][i] = i % 7 ? a[i] * a[i] * size + 1e-30f : 0;
+                }
+                memcpy(p[1], p[0], sizeof p[0]), memcpy(m[1], m[0], sizeof m[0]),
+                    memcpy(v[1], v[0], sizeof v[0]);
+                for (int64_t s = 0; s < steps; s++) set->adam(n, &k[s], zeros, p[0], m[0], v[0]);
+                set->adam_catch_up(n, steps, k, &bounds, p[1], m[1], v[1]);
+                expect(!memcmp(p[0], p[1], sizeof p[0]), "%s: p, size %d, %d steps", set->name,
+                       (int)n, (int)steps);
+                expect(!memcmp(m[0], m[1], sizeof m[0]), "%s: m, size %d, %d steps", set->name,
+                       (int)n, (int)steps);
+                expect(!memcmp(v[0], v[1], sizeof v[0]), "%s: v, size %d, %d steps", set->name,
+                       (int)n, (int)steps);
             }
-            memcpy(p[1], p[0], sizeof p[0]), memcpy(m[1], m[0], sizeof m[0]), memcpy(v[1], v[0], sizeof v[0]);
-            for (int64_t s = 0; s < steps; s++) set->adam(n, &k[s], zeros, p[0], m[0], v[0]);
-            set->adam_catch_up(n, steps, k, &bounds, p[1], m[1], v[1]);
-            expect(!memcmp(p[0], p[1], sizeof p[0]), "%s: p, size %d, %d steps", set->name, (int)n, (int)steps);
-            expect(!memcmp(m[0], m[1], sizeof m[0]), "%s: m, size %d, %d steps", set->name, (int)n, (int)steps);
-            expect(!memcmp(v[0], v[1], sizeof v[0]), "%s: v, size %d, %d steps", set->name, (int)n, (int)steps);
-        }
-}
+    }
 END_TEST
 
 /* ---- the same bits ---- */
@@ -400,7 +474,8 @@ END_TEST
 /* A hash of everything that a set computes from fixed numbers (FNV-1a). */
 static uint64_t hash(uint64_t h, const void *data, size_t bytes)
 {
-    for (const unsigned char *p = data, *end = p + bytes; p < end; p++) h = (h ^ *p) * 0x100000001B3u;
+    for (const unsigned char *p = data, *end = p + bytes; p < end; p++)
+        h = (h ^ *p) * 0x100000001B3u;
     return h;
 }
 
@@ -418,7 +493,8 @@ static uint64_t fingerprint(const kernel_set *set, int64_t n)
     set->gemm(MOST, MOST, n, (tg_matrix){a, MOST, 1}, packed, 0, NULL, c, MOST);
     h = hash(h, c, sizeof(tg_real) * MOST * MOST);
     memcpy(p, b, sizeof p);
-    set->lstm_gates(n, a, b, b, c, c + MOST), h = hash(hash(h, a, sizeof a), c, (size_t)n * sizeof *c);
+    set->lstm_gates(n, a, b, b, c, c + MOST),
+        h = hash(hash(h, a, sizeof a), c, (size_t)n * sizeof *c);
     set->lstm_gates_backward(n, a, b, c, c + MOST, p), h = hash(h, a, sizeof a);
     memcpy(p, b, sizeof p), memcpy(m, b + MOST, sizeof m);
     for (int i = 0; i < MOST; i++) v[i] = b[i] * b[i];
@@ -428,19 +504,20 @@ static uint64_t fingerprint(const kernel_set *set, int64_t n)
 }
 
 START_TEST(instruction_sets_agree)
-{
-    if (tg_isa_level() < TG_ISA_AVX512) {
-        printf("skipped: no two instruction sets with a fused multiply-add here\n");
-        return;
-    }
-    for (size_t s = TG_ISA_AVX2; s + 1 < COUNT(sets); s++)
-        for (int64_t n = 1; n <= MOST; n++) {
-            memset(c, 0, sizeof c);
-            uint64_t lower = fingerprint(&sets[s], n);
-            memset(c, 0, sizeof c);
-            ck_assert_msg(lower == fingerprint(&sets[s + 1], n), "size %d: sets %d and %d differ", (int)n, (int)s, (int)s + 1);
+    {
+        if (tg_isa_level() < TG_ISA_AVX512) {
+            printf("skipped: no two instruction sets with a fused multiply-add here\n");
+            return;
         }
-}
+        for (size_t s = TG_ISA_AVX2; s + 1 < COUNT(sets); s++)
+            for (int64_t n = 1; n <= MOST; n++) {
+                memset(c, 0, sizeof c);
+                uint64_t lower = fingerprint(&sets[s], n);
+                memset(c, 0, sizeof c);
+                ck_assert_msg(lower == fingerprint(&sets[s + 1], n),
+                              "size %d: sets %d and %d differ", (int)n, (int)s, (int)s + 1);
+            }
+    }
 END_TEST
 
 static Suite *kernels_suite(void)

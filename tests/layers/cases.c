@@ -37,7 +37,7 @@ typedef struct model {
     tg_tensor *query, *values;
     tg_linear linear;
     tg_embedding embedding;
-    tg_layer_norm norm;
+    tg_layer_norm_layer norm;
 } model;
 
 typedef tg_tensor *(*model_function)(tg_tape *tape, model *m);
@@ -49,8 +49,10 @@ static tg_tensor *run_lstm(tg_tape *tape, model *m)
 {
     tg_lstm_state final;
     const tg_lstm_state *initial = m->initial.h ? &m->initial : NULL;
-    tg_tensor *y = tg_lstm_forward_state(tape, &m->lstm, m->x, batch_lengths(m->shape), initial, &final);
-    return tg_concat(tape, 3, (tg_tensor *[]){flat(tape, y), flat(tape, final.h), flat(tape, final.c)}, 0);
+    tg_tensor *y = tg_lstm_forward_state(tape, &m->lstm, m->x, batch_lengths(m->shape), initial,
+                                         &final);
+    return tg_concat(tape, 3,
+                     (tg_tensor *[]){flat(tape, y), flat(tape, final.h), flat(tape, final.c)}, 0);
 }
 
 static tg_tensor *run_lstm_output(tg_tape *tape, model *m)
@@ -73,19 +75,28 @@ static tg_tensor *run_attention(tg_tape *tape, model *m)
 /* Queries of their own over the sequence. */
 static tg_tensor *run_scores(tg_tape *tape, model *m)
 {
-    tg_attention_mask mask = {.lengths = batch_lengths(m->shape), .query_lengths = tg_full_length()};
+    tg_attention_mask mask = {.lengths = batch_lengths(m->shape),
+                              .query_lengths = tg_full_length()};
     return tg_attention_forward(tape, &m->scores, m->query, m->x, m->values, &mask, NULL);
 }
 
 static tg_tensor *run_heads(tg_tape *tape, model *m)
 {
-    tg_attention_mask mask = {.lengths = batch_lengths(m->shape), .query_lengths = tg_full_length(), .causal = true};
+    tg_attention_mask mask = {.lengths = batch_lengths(m->shape),
+                              .query_lengths = tg_full_length(),
+                              .causal = true};
     return tg_dot_attention(tape, m->query, m->x, m->values, m->shape->E, 0.7, 0.2,
                             &mask); /* as many heads as there are numbers */
 }
 
-static tg_tensor *run_linear(tg_tape *tape, model *m) { return tg_linear_forward(tape, &m->linear, m->x); }
-static tg_tensor *run_norm(tg_tape *tape, model *m) { return tg_layer_norm_forward(tape, &m->norm, m->x); }
+static tg_tensor *run_linear(tg_tape *tape, model *m)
+{
+    return tg_linear_forward(tape, &m->linear, m->x);
+}
+static tg_tensor *run_norm(tg_tape *tape, model *m)
+{
+    return tg_layer_norm_forward(tape, &m->norm, m->x);
+}
 
 static tg_tensor *run_embedding(tg_tape *tape, model *m)
 {
@@ -99,7 +110,8 @@ static tg_tensor *run_stack(tg_tape *tape, model *m)
     tg_dropout_layer dropout = {0.3};
     tg_tensor *h = tg_lstm_forward(tape, &m->lstm, m->x, batch_lengths(m->shape));
     h = tg_dropout_forward(tape, &dropout, h);
-    tg_tensor *c = tg_additive_attention_forward(tape, &m->attention, h, batch_lengths(m->shape), NULL);
+    tg_tensor *c = tg_additive_attention_forward(tape, &m->attention, h, batch_lengths(m->shape),
+                                                 NULL);
     return tg_linear_forward(tape, &m->linear, c);
 }
 
@@ -148,7 +160,8 @@ static void build_scores(model *m, tg_score score)
     const batch_shape *s = m->shape;
     build_x(m);
     m->query = tg_param(m->params, NULL, "query", TG_SHAPE(s->B, 3, s->E), tg_init_constant(0));
-    m->values = tg_param(m->params, NULL, "values", TG_SHAPE(s->B, s->T, s->E), tg_init_constant(0));
+    m->values = tg_param(m->params, NULL, "values", TG_SHAPE(s->B, s->T, s->E),
+                         tg_init_constant(0));
     tg_attention_init(&m->scores, m->params, "scores", score, s->E, s->E, s->H);
 }
 
@@ -189,7 +202,10 @@ static void build_norm(model *m)
     tg_layer_norm_init(&m->norm, m->params, "norm", m->shape->E);
 }
 
-static void build_embedding(model *m) { tg_embedding_init(&m->embedding, m->params, "embedding", 5, m->shape->E, -1); }
+static void build_embedding(model *m)
+{
+    tg_embedding_init(&m->embedding, m->params, "embedding", 5, m->shape->E, -1);
+}
 static void build_embedding_padding(model *m)
 {
     tg_embedding_init(&m->embedding, m->params, "embedding", 5, m->shape->E, 4);
@@ -249,9 +265,11 @@ void layer_case_run(int index)
 {
     size_t layer = (size_t)(index / batch_shape_count());
     const batch_shape *shape = &batch_shapes[index % batch_shape_count()];
-    if (layers[layer].run == run_norm && shape->E == 2) return; /* two numbers normalise to +-1: no slope worth comparing */
-    if (layers[layer].build == build_cosine && shape->E == 1) return;                         /* +-1 likewise */
-    if (layers[layer].run == run_stack && shape->H == 1) return; /* two numbers attended to: gradients near 1e-8 */
+    if (layers[layer].run == run_norm && shape->E == 2)
+        return; /* two numbers normalise to +-1: no slope worth comparing */
+    if (layers[layer].build == build_cosine && shape->E == 1) return; /* +-1 likewise */
+    if (layers[layer].run == run_stack && shape->H == 1)
+        return; /* two numbers attended to: gradients near 1e-8 */
     case_context c = {.m = {.shape = shape, .params = tg_params_new(1)}, .run = layers[layer].run};
     layers[layer].build(&c.m);
     test_assert_params_clean(c.m.params);

@@ -3,23 +3,24 @@
 #include "layers.h"
 
 START_TEST(gradients)
-{
-    layer_case_run(_i);
-}
+    {
+        layer_case_run(_i);
+    }
 END_TEST
 
 /* All checks once more in one process, where coverage.c sees what they went through. */
 START_TEST(every_operator_is_checked)
-{
-    test_forget_coverage();
-    test_gradients_alone(true);
-    for (int i = 0; i < test_core_case_count(); i++) test_core_case_run(i);
-    for (int i = 0; i < layer_case_count(); i++) layer_case_run(i);
-    test_gradients_alone(false);
-    char missing[4096];
-    int count = test_unchecked_operators(missing, sizeof missing);
-    ck_assert_msg(count == 0, "%d operators have no gradient check, or not of every input:%s", count, missing);
-}
+    {
+        test_forget_coverage();
+        test_gradients_alone(true);
+        for (int i = 0; i < test_core_case_count(); i++) test_core_case_run(i);
+        for (int i = 0; i < layer_case_count(); i++) layer_case_run(i);
+        test_gradients_alone(false);
+        char missing[4096];
+        int count = test_unchecked_operators(missing, sizeof missing);
+        ck_assert_msg(count == 0, "%d operators have no gradient check, or not of every input:%s",
+                      count, missing);
+    }
 END_TEST
 
 /* ---- that test can fail ---- */
@@ -33,17 +34,21 @@ static void planted_forward(tg_node *node)
 static void planted_backward(tg_node *node)
 {
     for (int k = 0; k < 2; k++) {
-        tg_real *dx = tg_grad(node, k);
-        for (int64_t i = 0; dx && i < node->outputs[0]->size; i++) dx[i] += node->outputs[0]->grad[i];
+        tg_real *dx = tg_input_grad(node, k);
+        for (int64_t i = 0; dx && i < node->outputs[0]->size; i++)
+            dx[i] += node->outputs[0]->grad[i];
     }
 }
-static const tg_op planted = {
-    .name = "planted", .shape = planted_shape, .forward = planted_forward, .backward = planted_backward};
+static const tg_op planted = {.name = "planted",
+                              .shape = planted_shape,
+                              .forward = planted_forward,
+                              .backward = planted_backward};
 
 static tg_tensor *with_a_constant(tg_tape *tape, void *context)
 {
     tg_tensor *const *p = context;
-    return tg_apply(tape, &planted, NULL, 2, (tg_tensor *[]){p[0], tg_constant(tape, NULL, TG_SHAPE(2))}, NULL);
+    return tg_apply(tape, &planted, NULL, 2,
+                    (tg_tensor *[]){p[0], tg_constant(tape, NULL, TG_SHAPE(2))}, NULL);
 }
 
 static tg_tensor *with_both(tg_tape *tape, void *context)
@@ -59,24 +64,24 @@ static void assert_planted(bool missing)
 }
 
 START_TEST(an_unchecked_operator_is_found)
-{
-    static tg_op_entry entry = {&planted, NULL};
-    static bool registered; /* once in a process, also where tests are not forked */
-    test_forget_coverage();
-    if (!registered) tg_op_register(&entry);
-    registered = true;
-    assert_planted(true);
-    tg_params *params = tg_params_new(1);
-    tg_tensor *p[] = {tg_param(params, NULL, "a", TG_SHAPE(2), tg_init_constant(1)),
-                      tg_param(params, NULL, "b", TG_SHAPE(2), tg_init_constant(1))};
-    tg_params_freeze(params, "b", true);
-    test_gradients("planted", params, with_a_constant, p);
-    assert_planted(true); /* its second input has never been checked */
-    tg_params_freeze(params, "b", false);
-    test_gradients("planted", params, with_both, p);
-    assert_planted(false);
-    test_end(NULL, params);
-}
+    {
+        static tg_op_entry entry = {&planted, NULL};
+        static bool registered; /* once in a process, also where tests are not forked */
+        test_forget_coverage();
+        if (!registered) tg_op_register(&entry);
+        registered = true;
+        assert_planted(true);
+        tg_params *params = tg_params_new(1);
+        tg_tensor *p[] = {tg_param(params, NULL, "a", TG_SHAPE(2), tg_init_constant(1)),
+                          tg_param(params, NULL, "b", TG_SHAPE(2), tg_init_constant(1))};
+        tg_params_freeze(params, "b", true);
+        test_gradients("planted", params, with_a_constant, p);
+        assert_planted(true); /* its second input has never been checked */
+        tg_params_freeze(params, "b", false);
+        test_gradients("planted", params, with_both, p);
+        assert_planted(false);
+        test_end(NULL, params);
+    }
 END_TEST
 
 Suite *gradients_suite(void);

@@ -15,7 +15,7 @@ static const struct {
     int64_t B, T;
 } batches[] = {{3, 6}, {5, 7}, {1, 1}};
 
-enum { MOST_ROWS = 5, MOST_TIME = 7 };
+enum { MAX_ROWS = 5, MAX_TIME = 7 };
 
 typedef struct network {
     tg_params *params;
@@ -32,9 +32,10 @@ static network open_network(int m)
     network net = {.params = test_golden_open(models[m].name)};
     tg_embedding_init(&net.embedding, net.params, "embedding", models[m].V, models[m].E, 0);
     tg_lstm_init(&net.encoder, net.params, "encoder", models[m].E, H, 1, true);
-    if (models[m].attention) tg_additive_attention_init(&net.attention, net.params, "attention", 2 * H, 2 * H);
+    if (models[m].attention)
+        tg_additive_attention_init(&net.attention, net.params, "attention", 2 * H, 2 * H);
     tg_linear_init(&net.classify, net.params, "classify", 2 * H, models[m].C);
-    tg_params_loaded(net.params);
+    tg_params_finish_load(net.params);
     test_assert_params_clean(net.params);
     return net;
 }
@@ -44,17 +45,18 @@ static tg_tensor *last_state(tg_tape *tape, const network *net, tg_tensor *x, tg
 {
     tg_lstm_state final = {NULL, NULL};
     tg_lstm_forward_state(tape, &net->encoder, x, lengths, NULL, &final);
-    tg_tensor *by_row = tg_permute(tape, final.h, (const int[]){1, 0, 2});
+    tg_tensor *by_row = tg_permute(tape, final.h, TG_AXES(1, 0, 2));
     return tg_reshape(tape, by_row, TG_SHAPE(lengths.shape[0], 2 * net->encoder.hidden));
 }
 
-static tg_tensor *logits_of(tg_tape *tape, const network *net, tg_ints ids, tg_ints lengths, tg_attention_detail *detail)
+static tg_tensor *logits_of(tg_tape *tape, const network *net, tg_ints ids, tg_ints lengths,
+                            tg_tensor **attended)
 {
     const double p = 0.5; /* of dropout, which does nothing in evaluation mode */
     tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &net->embedding, ids), p), *c;
     if (net->attention.proj_weight) {
         tg_tensor *h = tg_lstm_forward(tape, &net->encoder, x, lengths);
-        c = tg_additive_attention_forward(tape, &net->attention, h, lengths, detail);
+        c = tg_additive_attention_forward(tape, &net->attention, h, lengths, attended);
     } else {
         c = last_state(tape, net, x, lengths);
     }
@@ -69,7 +71,8 @@ static const char *numbered(const char *name, int batch)
     return text;
 }
 
-static void compare(tg_params *golden, const char *what, const tg_tensor *got, int64_t rows, int64_t columns)
+static void compare(tg_params *golden, const char *what, const tg_tensor *got, int64_t rows,
+                    int64_t columns)
 {
     const tg_tensor *want = test_golden(golden, what, TG_SHAPE(rows, columns));
     test_assert_shape(what, got, TG_SHAPE(rows, columns));
@@ -79,57 +82,59 @@ static void compare(tg_params *golden, const char *what, const tg_tensor *got, i
 static void compare_batch(tg_tape *tape, const network *net, tg_params *golden, int batch)
 {
     const int64_t B = batches[batch].B, T = batches[batch].T;
-    int32_t id_numbers[MOST_ROWS * MOST_TIME], length_numbers[MOST_ROWS];
+    int32_t id_numbers[MAX_ROWS * MAX_TIME], length_numbers[MAX_ROWS];
     tg_tensor *in = test_golden(golden, numbered("in.ids", batch), TG_SHAPE(B, T));
     for (int64_t i = 0; i < B * T; i++) id_numbers[i] = (int32_t)lrint((double)in->data[i]);
     test_golden_ints(golden, numbered("in.lengths", batch), length_numbers, B);
-    tg_attention_detail detail = {NULL};
-    tg_tensor *logits = logits_of(tape, net, tg_ints_2d(id_numbers, B, T), tg_ints_1d(length_numbers, B), &detail);
+    tg_tensor *attended = {NULL};
+    tg_tensor *logits = logits_of(tape, net, tg_ints_2d(id_numbers, B, T),
+                                  tg_ints_1d(length_numbers, B), &attended);
     test_assert_clean(tape);
     compare(golden, numbered("out.logits", batch), logits, B, net->classify.weight->shape[0]);
     if (net->attention.proj_weight) {
-        tg_tensor *weights = tg_reshape(tape, tg_attention_look(tape, &detail, TG_LOOK_WEIGHTS), TG_SHAPE(B, T));
+        tg_tensor *weights = tg_reshape(tape, tg_attention_weights(tape, attended), TG_SHAPE(B, T));
         compare(golden, numbered("out.weights", batch), weights, B, T);
     }
     tg_tape_reset(tape);
 }
 
 START_TEST(equal_outputs)
-{
-    char name[64];
-    snprintf(name, sizeof name, "%s_outputs", models[_i].name);
-    network net = open_network(_i);
-    tg_params *golden = test_golden_open(name);
-    tg_tape *tape = tg_tape_new(1);
-    tg_tape_set_training(tape, false);
-    for (int batch = 0; batch < (int)COUNT(batches); batch++) compare_batch(tape, &net, golden, batch);
-    tg_params_loaded(golden); /* every tensor was asked for */
-    test_end(tape, golden);
-    test_end(NULL, net.params);
-}
+    {
+        char name[64];
+        snprintf(name, sizeof name, "%s_outputs", models[_i].name);
+        network net = open_network(_i);
+        tg_params *golden = test_golden_open(name);
+        tg_tape *tape = tg_tape_new(1);
+        tg_tape_set_training(tape, false);
+        for (int batch = 0; batch < (int)COUNT(batches); batch++)
+            compare_batch(tape, &net, golden, batch);
+        tg_params_finish_load(golden); /* every tensor was asked for */
+        test_end(tape, golden);
+        test_end(NULL, net.params);
+    }
 END_TEST
 
 /* A model is not taken for one of other widths, nor for one with other parts. */
 START_TEST(another_network_is_refused)
-{
-    tg_linear layer;
-    tg_params *params = test_golden_open("made_in_pytorch");
-    tg_linear_init(&layer, params, "classify", 8, 2);
-    test_expect_params_error(params, "classify.weight", "[2, 8]", "[3, 8]", NULL);
-    tg_params_free(params);
+    {
+        tg_linear layer;
+        tg_params *params = test_golden_open("made_in_pytorch");
+        tg_linear_init(&layer, params, "classify", 8, 2);
+        test_expect_params_error(params, "classify.weight", "[2, 8]", "[3, 8]", NULL);
+        tg_params_free(params);
 
-    params = test_golden_open("made_in_pytorch_none");
-    tg_additive_attention attention;
-    tg_additive_attention_init(&attention, params, "attention", 6, 6);
-    test_expect_params_error(params, "attention.proj.weight", NULL);
-    tg_params_free(params);
+        params = test_golden_open("made_in_pytorch_none");
+        tg_additive_attention attention;
+        tg_additive_attention_init(&attention, params, "attention", 6, 6);
+        test_expect_params_error(params, "attention.proj.weight", NULL);
+        tg_params_free(params);
 
-    params = test_golden_open("made_in_pytorch_none");
-    tg_linear_init(&layer, params, "classify", 6, 2);
-    ck_assert(!tg_params_loaded(params));
-    tg_params_take_error(params);
-    tg_params_free(params);
-}
+        params = test_golden_open("made_in_pytorch_none");
+        tg_linear_init(&layer, params, "classify", 6, 2);
+        ck_assert(!tg_params_finish_load(params));
+        tg_params_take_error(params);
+        tg_params_free(params);
+    }
 END_TEST
 
 Suite *interop_suite(void)

@@ -4,14 +4,14 @@
 
 #include "../support/support.h"
 
-enum { MOST_ROWS = 8 };
+enum { MAX_ROWS = 8 };
 
 /* A batch: sizes, and lengths unless every row is full. */
 typedef struct batch_shape {
     const char *what;
     int64_t B, T, E, H;
     bool ragged;
-    int32_t lengths[MOST_ROWS];
+    int32_t lengths[MAX_ROWS];
 } batch_shape;
 
 extern const batch_shape batch_shapes[];

@@ -6,7 +6,7 @@ enum { VOCABULARY = 30, E = 6, H = 5, B = 4, T = 7, CLASSES = 3 };
 typedef struct classifier {
     tg_embedding words;
     tg_lstm encoder;
-    tg_layer_norm norm;
+    tg_layer_norm_layer norm;
     tg_additive_attention attention;
     tg_linear classify;
 } classifier;
@@ -26,11 +26,16 @@ static bool train_step(tg_tape *tape, tg_params *params, const classifier *m, in
     int32_t ids[B * T], lengths[B], labels[B];
     for (int i = 0; i < B * T; i++) ids[i] = (int32_t)test_number((uint64_t)step, i, 0, VOCABULARY);
     for (int i = 0; i < B; i++) lengths[i] = (i + step) % (T + 1), labels[i] = (i + step) % CLASSES;
-    tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &m->words, tg_ints_2d(ids, B, T)), 0.3);
-    tg_tensor *h = tg_layer_norm_forward(tape, &m->norm, tg_lstm_forward(tape, &m->encoder, x, tg_ints_1d(lengths, B)));
-    tg_attention_detail detail;
-    tg_tensor *c = tg_additive_attention_forward(tape, &m->attention, h, tg_ints_1d(lengths, B), &detail);
-    tg_tensor *loss = tg_cross_entropy(tape, tg_linear_forward(tape, &m->classify, c), tg_ints_1d(labels, B));
+    tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &m->words, tg_ints_2d(ids, B, T)),
+                              0.3);
+    tg_tensor *h = tg_layer_norm_forward(tape, &m->norm,
+                                         tg_lstm_forward(tape, &m->encoder, x,
+                                                         tg_ints_1d(lengths, B)));
+    tg_tensor *attended;
+    tg_tensor *c = tg_additive_attention_forward(tape, &m->attention, h, tg_ints_1d(lengths, B),
+                                                 &attended);
+    tg_tensor *loss = tg_cross_entropy(tape, tg_linear_forward(tape, &m->classify, c),
+                                       tg_ints_1d(labels, B));
     tg_adam adam = tg_adam_default(1e-2);
     tg_backward(tape, loss);
     tg_clip_grad_norm(params, 1);
@@ -41,25 +46,29 @@ static bool train_step(tg_tape *tape, tg_params *params, const classifier *m, in
 }
 
 START_TEST(a_steady_training_step_allocates_nothing)
-{
-    test_memory_begin(0, false);
-    tg_params *params = tg_params_new(1);
-    tg_tape *tape = tg_tape_new(1);
-    classifier m;
-    ck_assert(build(&m, params));
-    for (int i = 0; i < 10; i++) ck_assert(train_step(tape, params, &m, i)); /* every length has come up */
-    int64_t before = test_memory_now().asked;
-    ck_assert_int_gt(before, 0);
-    for (int i = 0; i < 50; i++) ck_assert(train_step(tape, params, &m, i));
-    ck_assert_int_eq(test_memory_now().asked, before);
-    test_end(tape, params);
-    ck_assert_int_eq(test_memory_end().blocks, 0);
-}
+    {
+        test_memory_begin(0, false);
+        tg_params *params = tg_params_new(1);
+        tg_tape *tape = tg_tape_new(1);
+        classifier m;
+        ck_assert(build(&m, params));
+        for (int i = 0; i < 10; i++)
+            ck_assert(train_step(tape, params, &m, i)); /* every length has come up */
+        int64_t before = test_memory_now().asked;
+        ck_assert_int_gt(before, 0);
+        for (int i = 0; i < 50; i++) ck_assert(train_step(tape, params, &m, i));
+        ck_assert_int_eq(test_memory_now().asked, before);
+        test_end(tape, params);
+        ck_assert_int_eq(test_memory_end().blocks, 0);
+    }
 END_TEST
 
 /* ---- each call for memory fails in turn ---- */
 
-static bool has_error(tg_tape *tape, tg_params *params) { return tg_tape_error(tape) || tg_params_error(params); }
+static bool has_error(tg_tape *tape, tg_params *params)
+{
+    return tg_tape_error(tape) || tg_params_error(params);
+}
 
 /* Builds, trains, saves; then loads, builds, and trains on. True when all of it went well. */
 static bool whole_cycle(const char *path)
@@ -80,7 +89,7 @@ static bool whole_cycle(const char *path)
     tape = tg_tape_new(2);
     good = tg_params_load(params, path);
     good = build(&m, params) && good;
-    good = tg_params_loaded(params) && good;
+    good = tg_params_finish_load(params) && good;
     good = train_step(tape, params, &m, 3) && good;
     ck_assert_msg(good || has_error(tape, params), "it failed without an error");
     tg_tape_free(tape);
@@ -89,76 +98,84 @@ static bool whole_cycle(const char *path)
 }
 
 START_TEST(memory_that_runs_out_anywhere)
-{
-    bool for_good = _i;
-    test_folder_begin();
-    for (int n = 1;; n++) {
-        test_memory_begin(n, for_good);
-        bool good = whole_cycle(test_path("model"));
-        test_memory_counts counts = test_memory_end();
-        ck_assert_msg(counts.blocks == 0, "failing call %d leaked %lld blocks", n, (long long)counts.blocks);
-        ck_assert_int_le(test_folder_count(), 1); /* the model, or nothing: never a part */
-        ck_assert_msg(good == (counts.failed == 0), "call %d failed, and the cycle says %d", n, good);
-        if (counts.failed == 0) break;
-        ck_assert_int_lt(n, 5000);
+    {
+        bool for_good = _i;
+        test_folder_begin();
+        for (int n = 1;; n++) {
+            test_memory_begin(n, for_good);
+            bool good = whole_cycle(test_path("model"));
+            test_memory_counts counts = test_memory_end();
+            ck_assert_msg(counts.blocks == 0, "failing call %d leaked %lld blocks", n,
+                          (long long)counts.blocks);
+            ck_assert_int_le(test_folder_count(), 1); /* the model, or nothing: never a part */
+            ck_assert_msg(good == (counts.failed == 0), "call %d failed, and the cycle says %d", n,
+                          good);
+            if (counts.failed == 0) break;
+            ck_assert_int_lt(n, 5000);
+        }
+        test_folder_end();
     }
-    test_folder_end();
-}
 END_TEST
 
 /* The tape's memory is exhausted at every place of a step in turn, by filling it up to there. */
 START_TEST(a_step_that_runs_out_anywhere)
-{
-    test_memory_begin(0, false);
-    tg_params *params = tg_params_new(1);
-    classifier m;
-    ck_assert(build(&m, params));
-    tg_tape *tape = tg_tape_new(1);
-    for (int i = 0; i < 3; i++) ck_assert(train_step(tape, params, &m, 1)); /* scratch, gradients and state have theirs */
-    int64_t asked = test_memory_now().asked;
-    int capacity = 0;
-    while (test_memory_now().asked == asked) tg_constant(tape, NULL, TG_SHAPE(1)), capacity++;
-    tg_tape_free(tape);
-    int failures = 0;
-    bool good = false;
-    for (int spare = 0; spare < capacity && !good; spare += 3) {
-        tape = tg_tape_new(1);
-        for (int i = 0; i < 3; i++) ck_assert(train_step(tape, params, &m, 1));
-        for (int i = 0; i < capacity - 1 - spare; i++) tg_constant(tape, NULL, TG_SHAPE(1));
-        test_memory_refuse(1, true);
-        good = train_step(tape, params, &m, 1);
-        failures += !good;
-        ck_assert_msg(good || strstr(tg_tape_error(tape), "out of memory"), "%s", tg_tape_error(tape));
-        test_memory_refuse(0, false);
-        tg_params_take_error(params);
-        tg_params_clear_grads(params);
+    {
+        test_memory_begin(0, false);
+        tg_params *params = tg_params_new(1);
+        classifier m;
+        ck_assert(build(&m, params));
+        tg_tape *tape = tg_tape_new(1);
+        for (int i = 0; i < 3; i++)
+            ck_assert(
+                train_step(tape, params, &m, 1)); /* scratch, gradients and state have theirs */
+        int64_t asked = test_memory_now().asked;
+        int capacity = 0;
+        while (test_memory_now().asked == asked) tg_constant(tape, NULL, TG_SHAPE(1)), capacity++;
         tg_tape_free(tape);
+        int failures = 0;
+        bool good = false;
+        for (int spare = 0; spare < capacity && !good; spare += 3) {
+            tape = tg_tape_new(1);
+            for (int i = 0; i < 3; i++) ck_assert(train_step(tape, params, &m, 1));
+            for (int i = 0; i < capacity - 1 - spare; i++) tg_constant(tape, NULL, TG_SHAPE(1));
+            test_memory_refuse(1, true);
+            good = train_step(tape, params, &m, 1);
+            failures += !good;
+            ck_assert_msg(good || strstr(tg_tape_error(tape), "out of memory"), "%s",
+                          tg_tape_error(tape));
+            test_memory_refuse(0, false);
+            tg_params_take_error(params);
+            tg_params_zero_grad(params);
+            tg_tape_free(tape);
+        }
+        ck_assert(good && failures > 20);
+        tg_params_free(params);
+        ck_assert_int_eq(test_memory_end().blocks, 0);
     }
-    ck_assert(good && failures > 20);
-    tg_params_free(params);
-    ck_assert_int_eq(test_memory_end().blocks, 0);
-}
 END_TEST
 
 /* ---- one model, many tapes ---- */
 
 START_TEST(two_tapes_read_one_model)
-{
-    tg_params *params = tg_params_new(1);
-    classifier m;
-    ck_assert(build(&m, params));
-    tg_tape *tapes[] = {tg_tape_new(1), tg_tape_new(1)};
-    const int32_t ids[] = {3, 4, 5, 6, 7, 8};
-    tg_tensor *x[2], *y[2];
-    for (int k = 0; k < 2; k++)
-        x[k] = tg_embedding_forward(tapes[k], &m.words, tg_ints_2d(ids, 2, 3)); /* step by step in turn */
-    for (int k = 0; k < 2; k++) y[k] = tg_lstm_forward(tapes[k], &m.encoder, x[k], tg_full_length());
-    test_assert_same_bits("y", y[1]->data, y[0]->data, y[0]->size);
-    for (int k = 0; k < 2; k++) ck_assert(tg_backward(tapes[k], test_weighted_loss(tapes[k], y[k], 1)));
-    test_assert_same_bits("dx", x[1]->grad, x[0]->grad, x[0]->size);
-    test_end(tapes[0], NULL);
-    test_end(tapes[1], params);
-}
+    {
+        tg_params *params = tg_params_new(1);
+        classifier m;
+        ck_assert(build(&m, params));
+        tg_tape *tapes[] = {tg_tape_new(1), tg_tape_new(1)};
+        const int32_t ids[] = {3, 4, 5, 6, 7, 8};
+        tg_tensor *x[2], *y[2];
+        for (int k = 0; k < 2; k++)
+            x[k] = tg_embedding_forward(tapes[k], &m.words,
+                                        tg_ints_2d(ids, 2, 3)); /* step by step in turn */
+        for (int k = 0; k < 2; k++)
+            y[k] = tg_lstm_forward(tapes[k], &m.encoder, x[k], tg_full_length());
+        test_assert_same_bits("y", y[1]->data, y[0]->data, y[0]->size);
+        for (int k = 0; k < 2; k++)
+            ck_assert(tg_backward(tapes[k], test_weighted_loss(tapes[k], y[k], 1)));
+        test_assert_same_bits("dx", x[1]->grad, x[0]->grad, x[0]->size);
+        test_end(tapes[0], NULL);
+        test_end(tapes[1], params);
+    }
 END_TEST
 
 Suite *model_suite(void);

@@ -6,7 +6,7 @@
 
 #include "layers.h"
 
-enum { B = 5, MOST_T = 60 };
+enum { B = 5, MAX_T = 60 };
 static const int32_t lengths[B] = {6, 0, 3, 9, 1};
 enum { SHORTEST_T = 9 };
 
@@ -27,7 +27,8 @@ static void build(model *m)
     m->params = tg_params_new(5);
     if (m->kind != 1) tg_lstm_init(&m->lstm, m->params, "lstm", m->E, m->H, 2, true);
     int64_t width = m->kind == 1 ? m->E : 2 * m->H;
-    if (m->kind != 0) tg_additive_attention_init(&m->attention, m->params, "attention", width, m->H);
+    if (m->kind != 0)
+        tg_additive_attention_init(&m->attention, m->params, "attention", width, m->H);
     test_assert_params_clean(m->params);
 }
 
@@ -46,7 +47,7 @@ static tg_tensor *weights_of_loss(tg_tape *tape, const tg_tensor *y, const int *
     int64_t width = y->shape[y->ndim - 1], T = y->ndim == 3 ? y->shape[1] : 1;
     for (int64_t i = 0; i < y->size; i++) {
         int64_t row = rows[i / width / T], t = i / width % T;
-        r->data[i] = (tg_real)test_number(77, (row * MOST_T + t) * width + i % width, -1, 1);
+        r->data[i] = (tg_real)test_number(77, (row * MAX_T + t) * width + i % width, -1, 1);
     }
     return r;
 }
@@ -59,14 +60,19 @@ static run run_model(model *m, int64_t n, const int *rows, int64_t T, dirt what)
     for (int64_t i = 0; i < n; i++) own[i] = lengths[rows[i]];
     for (int64_t i = 0; i < r.x->size; i++) {
         int64_t row = i / m->E / T, t = i / m->E % T;
-        r.x->data[i] =
-            (tg_real)(t < own[row] ? test_number(7, (rows[row] * MOST_T + t) * m->E + i % m->E, -1, 1) : filth[what]);
+        r.x->data[i] = (tg_real)(t < own[row]
+                                     ? test_number(7, (rows[row] * MAX_T + t) * m->E + i % m->E, -1,
+                                                   1)
+                                     : filth[what]);
     }
     tg_tensor *h = m->kind == 1 ? r.x : tg_lstm_forward(r.tape, &m->lstm, r.x, tg_ints_1d(own, n));
-    r.y = m->kind == 0 ? h : tg_additive_attention_forward(r.tape, &m->attention, h, tg_ints_1d(own, n), NULL);
+    r.y = m->kind == 0
+              ? h
+              : tg_additive_attention_forward(r.tape, &m->attention, h, tg_ints_1d(own, n), NULL);
     test_assert_clean(r.tape);
     r.width = r.y->shape[r.y->ndim - 1];
-    tg_tensor *loss = tg_sum(r.tape, tg_mul(r.tape, r.y, weights_of_loss(r.tape, r.y, rows)), TG_ALL_AXES, false);
+    tg_tensor *loss = tg_sum(r.tape, tg_mul(r.tape, r.y, weights_of_loss(r.tape, r.y, rows)),
+                             TG_ALL_AXES, false);
     ck_assert_msg(tg_backward(r.tape, loss), "%s", tg_tape_error(r.tape));
     r.gradients = malloc((size_t)tg_params_size(m->params) * sizeof *r.gradients);
     int64_t used = 0;
@@ -76,7 +82,7 @@ static run run_model(model *m, int64_t n, const int *rows, int64_t T, dirt what)
         memcpy(r.gradients + used, p->grad, (size_t)p->size * sizeof *p->grad);
         used += p->size;
     }
-    tg_params_clear_grads(m->params);
+    tg_params_zero_grad(m->params);
     return r;
 }
 
@@ -88,18 +94,22 @@ static void end_run(run *r)
 
 /* Row i of one run and row k of another: output and gradient of the input, as far as the sequence goes, and zeros
  * beyond. */
-static void assert_same_row(const char *what, const model *m, const run *a, int64_t i, const run *b, int64_t k,
-                            int64_t length)
+static void assert_same_row(const char *what, const model *m, const run *a, int64_t i, const run *b,
+                            int64_t k, int64_t length)
 {
-    if (a->y->ndim == 2) test_assert_same_bits(what, a->y->data + i * a->width, b->y->data + k * b->width, a->width);
+    if (a->y->ndim == 2)
+        test_assert_same_bits(what, a->y->data + i * a->width, b->y->data + k * b->width, a->width);
     else {
-        test_assert_same_bits(what, a->y->data + i * a->T * a->width, b->y->data + k * b->T * b->width, length * a->width);
+        test_assert_same_bits(what, a->y->data + i * a->T * a->width,
+                              b->y->data + k * b->T * b->width, length * a->width);
         for (int64_t j = length * a->width; j < a->T * a->width; j++)
-            TEST_CHECK(a->y->data[i * a->T * a->width + j] == 0, "%s: the padding has an output", what);
+            TEST_CHECK(a->y->data[i * a->T * a->width + j] == 0, "%s: the padding has an output",
+                       what);
     }
     const tg_real *dx = a->x->grad + i * a->T * m->E;
     test_assert_same_bits(what, dx, b->x->grad + k * b->T * m->E, length * m->E);
-    for (int64_t j = length * m->E; j < a->T * m->E; j++) TEST_CHECK(dx[j] == 0, "%s: the padding has a gradient", what);
+    for (int64_t j = length * m->E; j < a->T * m->E; j++)
+        TEST_CHECK(dx[j] == 0, "%s: the padding has a gradient", what);
 }
 
 static const int all[B] = {0, 1, 2, 3, 4};
@@ -114,87 +124,94 @@ static model model_of(int index)
 }
 
 START_TEST(what_stands_in_the_padding)
-{
-    model m = model_of(_i);
-    run clean = run_model(&m, B, all, SHORTEST_T, CLEAN);
-    for (dirt d = HUGE_NUMBERS; d <= NANS; d++) {
-        run dirty = run_model(&m, B, all, SHORTEST_T, d);
-        for (int b = 0; b < B; b++) assert_same_row("padding", &m, &dirty, b, &clean, b, lengths[b]);
-        test_assert_same_bits("gradients", dirty.gradients, clean.gradients, tg_params_size(m.params));
-        end_run(&dirty);
+    {
+        model m = model_of(_i);
+        run clean = run_model(&m, B, all, SHORTEST_T, CLEAN);
+        for (dirt d = HUGE_NUMBERS; d <= NANS; d++) {
+            run dirty = run_model(&m, B, all, SHORTEST_T, d);
+            for (int b = 0; b < B; b++)
+                assert_same_row("padding", &m, &dirty, b, &clean, b, lengths[b]);
+            test_assert_same_bits("gradients", dirty.gradients, clean.gradients,
+                                  tg_params_size(m.params));
+            end_run(&dirty);
+        }
+        end_run(&clean);
+        test_end(NULL, m.params);
     }
-    end_run(&clean);
-    test_end(NULL, m.params);
-}
 END_TEST
 
 START_TEST(how_long_the_padding_is)
-{
-    model m = model_of(_i);
-    const int64_t times[] = {SHORTEST_T + 1, SHORTEST_T + 4, SHORTEST_T + 16, MOST_T};
-    run shortest = run_model(&m, B, all, SHORTEST_T, NANS);
-    for (size_t k = 0; k < COUNT(times); k++) {
-        run longer = run_model(&m, B, all, times[k], NANS);
-        for (int b = 0; b < B; b++) assert_same_row("longer", &m, &longer, b, &shortest, b, lengths[b]);
-        test_assert_same_bits("gradients", longer.gradients, shortest.gradients, tg_params_size(m.params));
-        end_run(&longer);
+    {
+        model m = model_of(_i);
+        const int64_t times[] = {SHORTEST_T + 1, SHORTEST_T + 4, SHORTEST_T + 16, MAX_T};
+        run shortest = run_model(&m, B, all, SHORTEST_T, NANS);
+        for (size_t k = 0; k < COUNT(times); k++) {
+            run longer = run_model(&m, B, all, times[k], NANS);
+            for (int b = 0; b < B; b++)
+                assert_same_row("longer", &m, &longer, b, &shortest, b, lengths[b]);
+            test_assert_same_bits("gradients", longer.gradients, shortest.gradients,
+                                  tg_params_size(m.params));
+            end_run(&longer);
+        }
+        end_run(&shortest);
+        test_end(NULL, m.params);
     }
-    end_run(&shortest);
-    test_end(NULL, m.params);
-}
 END_TEST
 
 START_TEST(in_what_order)
-{
-    model m = model_of(_i);
-    const int orders[][B] = {{4, 3, 2, 1, 0}, {3, 0, 4, 2, 1}, {1, 2, 3, 4, 0}};
-    run straight = run_model(&m, B, all, SHORTEST_T, CLEAN);
-    for (size_t k = 0; k < COUNT(orders); k++) {
-        run permuted = run_model(&m, B, orders[k], SHORTEST_T, CLEAN);
-        for (int b = 0; b < B; b++)
-            assert_same_row("order", &m, &permuted, b, &straight, orders[k][b], lengths[orders[k][b]]);
-        test_assert_reals_near("gradients", permuted.gradients, straight.gradients, tg_params_size(m.params),
-                               TEST_TOLERANCE);
-        end_run(&permuted);
+    {
+        model m = model_of(_i);
+        const int orders[][B] = {{4, 3, 2, 1, 0}, {3, 0, 4, 2, 1}, {1, 2, 3, 4, 0}};
+        run straight = run_model(&m, B, all, SHORTEST_T, CLEAN);
+        for (size_t k = 0; k < COUNT(orders); k++) {
+            run permuted = run_model(&m, B, orders[k], SHORTEST_T, CLEAN);
+            for (int b = 0; b < B; b++)
+                assert_same_row("order", &m, &permuted, b, &straight, orders[k][b],
+                                lengths[orders[k][b]]);
+            test_assert_reals_near("gradients", permuted.gradients, straight.gradients,
+                                   tg_params_size(m.params), TEST_TOLERANCE);
+            end_run(&permuted);
+        }
+        end_run(&straight);
+        test_end(NULL, m.params);
     }
-    end_run(&straight);
-    test_end(NULL, m.params);
-}
 END_TEST
 
 START_TEST(in_what_company)
-{
-    model m = model_of(_i);
-    run together = run_model(&m, B, all, SHORTEST_T, CLEAN);
-    for (int b = 0; b < B; b++) {
-        run alone = run_model(&m, 1, &b, SHORTEST_T, CLEAN), tight;
-        assert_same_row("alone", &m, &alone, 0, &together, b, lengths[b]);
-        if (lengths[b]) {
-            tight = run_model(&m, 1, &b, lengths[b], CLEAN); /* alone, and without padding */
-            assert_same_row("alone, unpadded", &m, &tight, 0, &together, b, lengths[b]);
-            end_run(&tight);
+    {
+        model m = model_of(_i);
+        run together = run_model(&m, B, all, SHORTEST_T, CLEAN);
+        for (int b = 0; b < B; b++) {
+            run alone = run_model(&m, 1, &b, SHORTEST_T, CLEAN), tight;
+            assert_same_row("alone", &m, &alone, 0, &together, b, lengths[b]);
+            if (lengths[b]) {
+                tight = run_model(&m, 1, &b, lengths[b], CLEAN); /* alone, and without padding */
+                assert_same_row("alone, unpadded", &m, &tight, 0, &together, b, lengths[b]);
+                end_run(&tight);
+            }
+            const int pair[2] = {3, b};
+            run two = run_model(&m, 2, pair, SHORTEST_T, CLEAN);
+            assert_same_row("in a pair", &m, &two, 1, &together, b, lengths[b]);
+            end_run(&two);
+            end_run(&alone);
         }
-        const int pair[2] = {3, b};
-        run two = run_model(&m, 2, pair, SHORTEST_T, CLEAN);
-        assert_same_row("in a pair", &m, &two, 1, &together, b, lengths[b]);
-        end_run(&two);
-        end_run(&alone);
+        end_run(&together);
+        test_end(NULL, m.params);
     }
-    end_run(&together);
-    test_end(NULL, m.params);
-}
 END_TEST
 
 START_TEST(once_more)
-{
-    model m = model_of(_i);
-    run first = run_model(&m, B, all, SHORTEST_T, CLEAN), second = run_model(&m, B, all, SHORTEST_T, CLEAN);
-    for (int b = 0; b < B; b++) assert_same_row("again", &m, &second, b, &first, b, lengths[b]);
-    test_assert_same_bits("gradients", second.gradients, first.gradients, tg_params_size(m.params));
-    end_run(&first);
-    end_run(&second);
-    test_end(NULL, m.params);
-}
+    {
+        model m = model_of(_i);
+        run first = run_model(&m, B, all, SHORTEST_T, CLEAN),
+            second = run_model(&m, B, all, SHORTEST_T, CLEAN);
+        for (int b = 0; b < B; b++) assert_same_row("again", &m, &second, b, &first, b, lengths[b]);
+        test_assert_same_bits("gradients", second.gradients, first.gradients,
+                              tg_params_size(m.params));
+        end_run(&first);
+        end_run(&second);
+        test_end(NULL, m.params);
+    }
 END_TEST
 
 /* ---- threads ---- */
@@ -224,12 +241,17 @@ static classifier train(int threads)
     tg_adam adam = tg_adam_default(1e-2);
     int32_t ids[BATCH * TIME], sizes[BATCH], labels[BATCH];
     for (int step = 0; step <= STEPS; step++) {
-        for (int i = 0; i < BATCH * TIME; i++) ids[i] = (int32_t)test_number((uint64_t)step, i, 0, VOCABULARY);
-        for (int i = 0; i < BATCH; i++) sizes[i] = (int32_t)test_number(50, i + step, 0, TIME + 1), labels[i] = i % CLASSES;
+        for (int i = 0; i < BATCH * TIME; i++)
+            ids[i] = (int32_t)test_number((uint64_t)step, i, 0, VOCABULARY);
+        for (int i = 0; i < BATCH; i++)
+            sizes[i] = (int32_t)test_number(50, i + step, 0, TIME + 1), labels[i] = i % CLASSES;
         tg_tensor *x = tg_embedding_forward(tape, &m.words, tg_ints_2d(ids, BATCH, TIME));
-        tg_tensor *h = tg_lstm_forward(tape, &m.encoder, tg_dropout(tape, x, 0.2), tg_ints_1d(sizes, BATCH));
-        tg_tensor *c = tg_additive_attention_forward(tape, &m.attention, h, tg_ints_1d(sizes, BATCH), NULL);
-        tg_backward(tape, tg_cross_entropy(tape, tg_linear_forward(tape, &m.classify, c), tg_ints_1d(labels, BATCH)));
+        tg_tensor *h = tg_lstm_forward(tape, &m.encoder, tg_dropout(tape, x, 0.2),
+                                       tg_ints_1d(sizes, BATCH));
+        tg_tensor *c = tg_additive_attention_forward(tape, &m.attention, h,
+                                                     tg_ints_1d(sizes, BATCH), NULL);
+        tg_backward(tape, tg_cross_entropy(tape, tg_linear_forward(tape, &m.classify, c),
+                                           tg_ints_1d(labels, BATCH)));
         test_assert_clean(tape);
         if (step == STEPS) break;
         tg_clip_grad_norm(m.params, 1);
@@ -242,22 +264,22 @@ static classifier train(int threads)
 }
 
 START_TEST(with_how_many_threads)
-{
-    const int counts[] = {2, 3, 7};
-    int before = omp_get_max_threads();
-    classifier one = train(1);
-    for (size_t k = 0; k < COUNT(counts); k++) {
-        classifier more = train(counts[k]);
-        for (int64_t i = 0; i < tg_params_count(one.params); i++) {
-            tg_tensor *p = tg_params_at(one.params, i), *q = tg_params_at(more.params, i);
-            test_assert_same_bits(p->name, q->data, p->data, p->size);
-            test_assert_same_bits(p->name, q->grad, p->grad, p->size);
+    {
+        const int counts[] = {2, 3, 7};
+        int before = omp_get_max_threads();
+        classifier one = train(1);
+        for (size_t k = 0; k < COUNT(counts); k++) {
+            classifier more = train(counts[k]);
+            for (int64_t i = 0; i < tg_params_count(one.params); i++) {
+                tg_tensor *p = tg_params_at(one.params, i), *q = tg_params_at(more.params, i);
+                test_assert_same_bits(p->name, q->data, p->data, p->size);
+                test_assert_same_bits(p->name, q->grad, p->grad, p->size);
+            }
+            tg_params_free(more.params);
         }
-        tg_params_free(more.params);
+        omp_set_num_threads(before);
+        tg_params_free(one.params);
     }
-    omp_set_num_threads(before);
-    tg_params_free(one.params);
-}
 END_TEST
 
 /* The operators whose loops may be shared out, on tensors large enough that they are. */
@@ -265,14 +287,16 @@ static tg_real *large_operators(int threads, int64_t *size)
 {
     omp_set_num_threads(threads);
     tg_tape *tape = tg_tape_new(4);
-    tg_tensor *a = test_variable(tape, 1, -1, 1, TG_SHAPE(300, 400)), *b = test_variable(tape, 2, -1, 1, TG_SHAPE(400, 300));
+    tg_tensor *a = test_variable(tape, 1, -1, 1, TG_SHAPE(300, 400)),
+              *b = test_variable(tape, 2, -1, 1, TG_SHAPE(400, 300));
     tg_tensor *c = tg_matmul(tape, a, b), *w = test_variable(tape, 3, -1, 1, TG_SHAPE(300));
-    tg_tensor *d = tg_normalize(tape, tg_gelu(tape, tg_add(tape, c, w)), w, w, 1e-5);
+    tg_tensor *d = tg_layer_norm(tape, tg_gelu(tape, tg_add(tape, c, w)), w, w, 1e-5);
     tg_tensor *e = tg_softmax(tape, tg_dropout(tape, d, 0.3)),
-              *f = tg_permute(tape, tg_mul(tape, e, c), (const int[]){1, 0});
-    tg_tensor *g = tg_concat(
-        tape, 2, (tg_tensor *[]){tg_logsumexp(tape, f, TG_AXES(0), true), tg_mean(tape, tg_tanh(tape, f), TG_AXES(0), true)},
-        1);
+              *f = tg_permute(tape, tg_mul(tape, e, c), TG_AXES(1, 0));
+    tg_tensor *g = tg_concat(tape, 2,
+                             (tg_tensor *[]){tg_logsumexp(tape, f, TG_AXES(0), true),
+                                             tg_mean(tape, tg_tanh(tape, f), TG_AXES(0), true)},
+                             1);
     ck_assert(tg_backward(tape, test_weighted_loss(tape, g, 1)));
     const tg_tensor *kept[] = {a, b, w};
     *size = a->size + b->size + w->size + g->size;
@@ -287,18 +311,18 @@ static tg_real *large_operators(int threads, int64_t *size)
 }
 
 START_TEST(operators_with_threads)
-{
-    int before = omp_get_max_threads();
-    int64_t size;
-    tg_real *one = large_operators(1, &size);
-    for (int threads = 2; threads <= 5; threads++) {
-        tg_real *more = large_operators(threads, &size);
-        test_assert_same_bits("threads", more, one, size);
-        free(more);
+    {
+        int before = omp_get_max_threads();
+        int64_t size;
+        tg_real *one = large_operators(1, &size);
+        for (int threads = 2; threads <= 5; threads++) {
+            tg_real *more = large_operators(threads, &size);
+            test_assert_same_bits("threads", more, one, size);
+            free(more);
+        }
+        omp_set_num_threads(before);
+        free(one);
     }
-    omp_set_num_threads(before);
-    free(one);
-}
 END_TEST
 
 #endif

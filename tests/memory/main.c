@@ -40,7 +40,10 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static double tensor_bytes(int64_t T, int64_t d) { return (double)TENSORS * (double)(T * HEADS * d) * sizeof(tg_real); }
+static double tensor_bytes(int64_t T, int64_t d)
+{
+    return (double)TENSORS * (double)(T * HEADS * d) * sizeof(tg_real);
+}
 
 /* Forward and backward, on a new tape. `room`: its arena is first made as large as the tensors and 2 MB, in one chunk, so
  * that what the arena leaves unused as it grows is not counted as attention's. */
@@ -50,15 +53,18 @@ static cost run(int64_t T, int64_t d, bool causal, bool room)
     tg_set_allocator(measuring_allocator);
     tg_tape *tape = tg_tape_new(1);
     if (room) {
-        tg_constant(tape, NULL, TG_SHAPE(TENSORS * T * HEADS * d + (2 << 20) / (int64_t)sizeof(tg_real)));
+        tg_constant(tape, NULL,
+                    TG_SHAPE(TENSORS * T * HEADS * d + (2 << 20) / (int64_t)sizeof(tg_real)));
         tg_tape_reset(tape);
     }
     tg_tensor *x[3];
-    for (int i = 0; i < 3; i++) x[i] = test_variable(tape, (uint64_t)i + 1, -1, 1, TG_SHAPE(1, T, HEADS * d));
+    for (int i = 0; i < 3; i++)
+        x[i] = test_variable(tape, (uint64_t)i + 1, -1, 1, TG_SHAPE(1, T, HEADS * d));
     const double start = now();
-    tg_tensor *y = tg_dot_attention(tape, x[0], x[1], x[2], HEADS, 1 / sqrt((double)d), 0, &(tg_attention_mask){.causal = causal});
-    tg_backward(tape,
-                tg_sum(tape, tg_slice(tape, y, 1, T - 16, T), TG_ALL_AXES, false)); /* sum takes as much again as it reads */
+    tg_tensor *y = tg_dot_attention(tape, x[0], x[1], x[2], HEADS, 1 / sqrt((double)d), 0,
+                                    &(tg_attention_mask){.causal = causal});
+    tg_backward(tape, tg_sum(tape, tg_slice(tape, y, 1, T - 16, T), TG_ALL_AXES,
+                             false)); /* sum takes as much again as it reads */
     const cost c = {((double)most - tensor_bytes(T, d)) / 0x1p20, now() - start};
     ck_assert(x[0]->has_grad && x[1]->has_grad && x[2]->has_grad);
     test_end(tape, NULL);
@@ -70,42 +76,48 @@ static cost run(int64_t T, int64_t d, bool causal, bool room)
 /* 2 MB of the room are the arena's own; the rest are tiles, packed keys, and a few numbers a row: nothing with T^2, which
  * would be 64 MB and 256 MB here. */
 START_TEST(grows_with_time)
-{
-    const cost small = run(1024, D, _i, true), large = run(2048, D, _i, true);
-    printf("T = 1,024: %.2f MB beyond the tensors, %.2f s; T = 2,048: %.2f MB, %.2f s\n", small.beyond, small.seconds,
-           large.beyond, large.seconds);
-    const double allowed = 1.5 * sizeof(tg_real);
-    ck_assert_msg(small.beyond < allowed && large.beyond < allowed, "%.2f MB and %.2f MB", small.beyond, large.beyond);
-    ck_assert_msg(large.beyond - small.beyond < 0.03 * sizeof(tg_real), "it grew from %.2f MB to %.2f MB", small.beyond,
-                  large.beyond);
-}
+    {
+        const cost small = run(1024, D, _i, true), large = run(2048, D, _i, true);
+        printf("T = 1,024: %.2f MB beyond the tensors, %.2f s; T = 2,048: %.2f MB, %.2f s\n",
+               small.beyond, small.seconds, large.beyond, large.seconds);
+        const double allowed = 1.5 * sizeof(tg_real);
+        ck_assert_msg(small.beyond < allowed && large.beyond < allowed, "%.2f MB and %.2f MB",
+                      small.beyond, large.beyond);
+        ck_assert_msg(large.beyond - small.beyond < 0.03 * sizeof(tg_real),
+                      "it grew from %.2f MB to %.2f MB", small.beyond, large.beyond);
+    }
 END_TEST
 
 /* Packed keys are as wide as a head: they grow with that, and not with its square, which would be four times as much. */
 START_TEST(grows_with_width)
-{
-    const cost small = run(192, 1024, false, true), large = run(192, 2048, false, true);
-    printf("d = 1,024: %.2f MB beyond the tensors; d = 2,048: %.2f MB\n", small.beyond, large.beyond);
-    ck_assert_msg(large.beyond < 2 * small.beyond, "it grew from %.2f MB to %.2f MB", small.beyond, large.beyond);
-}
+    {
+        const cost small = run(192, 1024, false, true), large = run(192, 2048, false, true);
+        printf("d = 1,024: %.2f MB beyond the tensors; d = 2,048: %.2f MB\n", small.beyond,
+               large.beyond);
+        ck_assert_msg(large.beyond < 2 * small.beyond, "it grew from %.2f MB to %.2f MB",
+                      small.beyond, large.beyond);
+    }
 END_TEST
 
 #ifndef TG_DOUBLE
 static const char long_tests[] = "TG_LONG_TESTS";
 
 START_TEST(sixteen_thousand)
-{
-    enum { T = 16384 };
-    const char *asked = getenv(long_tests);
-    const double expected = run(2048, D, false, true).seconds * (T / 2048) * (T / 2048);
-    if (expected > 20 && !(asked && *asked && strcmp(asked, "0") != 0)) {
-        printf("SKIPPED: T = 16,384, which would take about %.0f s here; %s=1 runs it\n", expected, long_tests);
-        return;
+    {
+        enum { T = 16384 };
+        const char *asked = getenv(long_tests);
+        const double expected = run(2048, D, false, true).seconds * (T / 2048) * (T / 2048);
+        if (expected > 20 && !(asked && *asked && strcmp(asked, "0") != 0)) {
+            printf("SKIPPED: T = 16,384, which would take about %.0f s here; %s=1 runs it\n",
+                   expected, long_tests);
+            return;
+        }
+        const cost c = run(T, D, false, false);
+        printf("T = 16,384: %.1f MB beyond the tensors' %.0f MB, %.1f s\n", c.beyond,
+               tensor_bytes(T, D) / 0x1p20, c.seconds);
+        ck_assert_msg(c.beyond < 64, "%.1f MB beyond the tensors' %.0f MB", c.beyond,
+                      tensor_bytes(T, D) / 0x1p20);
     }
-    const cost c = run(T, D, false, false);
-    printf("T = 16,384: %.1f MB beyond the tensors' %.0f MB, %.1f s\n", c.beyond, tensor_bytes(T, D) / 0x1p20, c.seconds);
-    ck_assert_msg(c.beyond < 64, "%.1f MB beyond the tensors' %.0f MB", c.beyond, tensor_bytes(T, D) / 0x1p20);
-}
 END_TEST
 #endif
 
@@ -126,7 +138,8 @@ static Suite *memory_suite(void)
 int main(void)
 {
 #ifdef _OPENMP
-    if (omp_get_max_threads() > 2) omp_set_num_threads(2); /* each has tiles of its own: 0.5 MB in float */
+    if (omp_get_max_threads() > 2)
+        omp_set_num_threads(2); /* each has tiles of its own: 0.5 MB in float */
 #endif
     Suite *(*const suites[])(void) = {memory_suite};
     return test_main((int)COUNT(suites), suites);

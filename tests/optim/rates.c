@@ -6,14 +6,17 @@ static const struct {
     int64_t step, warmup;
     double want;
 } warmups[] = {
-    {1, 0, 4, 0.25}, {1, 1, 4, 0.5}, {1, 2, 4, 0.75}, {1, 3, 4, 1}, {1, 4, 4, 1}, {1, 1000000, 4, 1},
-    {0.008, 0, 1, 0.008}, {0.008, 0, 0, 0.008}, {0.008, 7, 0, 0.008}, {2, 499, 1000, 1},
+    {1, 0, 4, 0.25},      {1, 1, 4, 0.5},     {1, 2, 4, 0.75},      {1, 3, 4, 1},
+    {1, 4, 4, 1},         {1, 1000000, 4, 1}, {0.008, 0, 1, 0.008}, {0.008, 0, 0, 0.008},
+    {0.008, 7, 0, 0.008}, {2, 499, 1000, 1},
 };
 
 START_TEST(warmup)
-{
-    test_assert_number("rate", tg_rate_warmup(warmups[_i].peak, warmups[_i].step, warmups[_i].warmup), warmups[_i].want);
-}
+    {
+        test_assert_number("rate",
+                           tg_lr_warmup(warmups[_i].peak, warmups[_i].step, warmups[_i].warmup),
+                           warmups[_i].want);
+    }
 END_TEST
 
 static const struct {
@@ -42,24 +45,25 @@ static const struct {
 };
 
 START_TEST(cosine)
-{
-    double got =
-        tg_rate_cosine(cosines[_i].peak, cosines[_i].floor, cosines[_i].step, cosines[_i].warmup, cosines[_i].total);
-    ck_assert_msg(test_near(got, cosines[_i].want, 1e-14), "%.17g, wanted %.17g", got, cosines[_i].want);
-}
+    {
+        double got = tg_lr_cosine(cosines[_i].peak, cosines[_i].floor, cosines[_i].step,
+                                  cosines[_i].warmup, cosines[_i].total);
+        ck_assert_msg(test_near(got, cosines[_i].want, 1e-14), "%.17g, wanted %.17g", got,
+                      cosines[_i].want);
+    }
 END_TEST
 
 START_TEST(up_and_then_down)
-{
-    double before = 0;
-    for (int64_t step = 0; step < 120; step++) {
-        double rate = tg_rate_cosine(1, 0.1, step, 20, 100);
-        ck_assert(rate > 0 && rate <= 1);
-        if (step < 20) ck_assert(test_near(rate - before, 0.05, 1e-14)); /* in equal steps */
-        else ck_assert(rate <= before && rate >= 0.1);
-        before = rate;
+    {
+        double before = 0;
+        for (int64_t step = 0; step < 120; step++) {
+            double rate = tg_lr_cosine(1, 0.1, step, 20, 100);
+            ck_assert(rate > 0 && rate <= 1);
+            if (step < 20) ck_assert(test_near(rate - before, 0.05, 1e-14)); /* in equal steps */
+            else ck_assert(rate <= before && rate >= 0.1);
+            before = rate;
+        }
     }
-}
 END_TEST
 
 Suite *rates_suite(void);

@@ -15,11 +15,13 @@ typedef struct test_twin_matrices {
 } test_twin_matrices;
 
 /* What tg_attend computes. Dropout draws the same words. A distance of zero has no derivative here (it is inf 0). */
-tg_tensor *test_twin_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, tg_tensor *score_weight, int64_t heads,
-                            tg_attention_how how, const tg_attention_mask *mask, test_twin_matrices *matrices);
+tg_tensor *test_twin_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v,
+                            tg_tensor *score_weight, int64_t heads, tg_attention_config how,
+                            const tg_attention_mask *mask, test_twin_matrices *matrices);
 
 /* What tg_attention_forward computes. A zero vector has no cosine here (it is 0 / 0). */
-tg_tensor *test_twin_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q, tg_tensor *k, tg_tensor *v,
-                                       const tg_attention_mask *mask, test_twin_matrices *matrices);
+tg_tensor *test_twin_attention_forward(tg_tape *tape, const tg_attention *layer, tg_tensor *q,
+                                       tg_tensor *k, tg_tensor *v, const tg_attention_mask *mask,
+                                       test_twin_matrices *matrices);
 
 #endif

@@ -14,17 +14,20 @@ static double largest(const double *want, int64_t count)
     return magnitude;
 }
 
-void test_assert_all_near(const char *what, const tg_real *got, const double *want, int64_t count, double tolerance)
+void test_assert_all_near(const char *what, const tg_real *got, const double *want, int64_t count,
+                          double tolerance)
 {
     double allowed = tolerance * largest(want, count);
     for (int64_t i = 0; i < count; i++) {
-        bool good = isnan(want[i]) ? isnan((double)got[i]) : test_near((double)got[i], want[i], allowed);
-        TEST_CHECK(good, "%s: element %lld is %.17g, wanted %.17g +- %.3g", what, (long long)i, (double)got[i], want[i],
-                      allowed);
+        bool good = isnan(want[i]) ? isnan((double)got[i])
+                                   : test_near((double)got[i], want[i], allowed);
+        TEST_CHECK(good, "%s: element %lld is %.17g, wanted %.17g +- %.3g", what, (long long)i,
+                   (double)got[i], want[i], allowed);
     }
 }
 
-void test_assert_reals_near(const char *what, const tg_real *got, const tg_real *want, int64_t count, double tolerance)
+void test_assert_reals_near(const char *what, const tg_real *got, const tg_real *want,
+                            int64_t count, double tolerance)
 {
     ck_assert_msg(got != NULL && want != NULL, "%s: no numbers", what);
     double *wanted = malloc((size_t)(count + 1) * sizeof *wanted);
@@ -35,15 +38,17 @@ void test_assert_reals_near(const char *what, const tg_real *got, const tg_real 
 
 void test_assert_number(const char *what, double got, double want)
 {
-    ck_assert_msg(test_near(got, want, TEST_TOLERANCE * fabs(want)), "%s is %.17g, wanted %.17g", what, got, want);
+    ck_assert_msg(test_near(got, want, TEST_TOLERANCE * fabs(want)), "%s is %.17g, wanted %.17g",
+                  what, got, want);
 }
 
 void test_assert_same_bits(const char *what, const tg_real *got, const tg_real *want, int64_t count)
 {
     ck_assert_msg(count == 0 || (got != NULL && want != NULL), "%s: no numbers", what);
     for (int64_t i = 0; i < count; i++)
-        TEST_CHECK(memcmp(got + i, want + i, sizeof *got) == 0, "%s: element %lld of %lld is %.17g, not %.17g to the bit",
-                      what, (long long)i, (long long)count, (double)got[i], (double)want[i]);
+        TEST_CHECK(memcmp(got + i, want + i, sizeof *got) == 0,
+                   "%s: element %lld of %lld is %.17g, not %.17g to the bit", what, (long long)i,
+                   (long long)count, (double)got[i], (double)want[i]);
 }
 
 void test_assert_shape(const char *what, const tg_tensor *got, int ndim, const int64_t *shape)
@@ -56,10 +61,12 @@ void test_assert_shape(const char *what, const tg_tensor *got, int ndim, const i
                       (long long)got->shape[d], (long long)shape[d]);
         size *= shape[d];
     }
-    ck_assert_msg(got->size == size, "%s: size %lld, wanted %lld", what, (long long)got->size, (long long)size);
+    ck_assert_msg(got->size == size, "%s: size %lld, wanted %lld", what, (long long)got->size,
+                  (long long)size);
 }
 
-void test_assert_tensor(const char *what, const tg_tensor *got, int ndim, const int64_t *shape, const double *want)
+void test_assert_tensor(const char *what, const tg_tensor *got, int ndim, const int64_t *shape,
+                        const double *want)
 {
     test_assert_shape(what, got, ndim, shape);
     test_assert_all_near(what, got->data, want, got->size, TEST_TOLERANCE);
@@ -80,7 +87,8 @@ void test_fill(tg_real *data, int64_t count, uint64_t seed, double low, double h
     for (int64_t i = 0; i < count; i++) data[i] = (tg_real)test_number(seed, i, low, high);
 }
 
-int64_t test_broadcast(int64_t flat, int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape)
+int64_t test_broadcast(int64_t flat, int ndim, const int64_t *shape, int small_ndim,
+                       const int64_t *small_shape)
 {
     int64_t position = 0, stride = 1;
     for (int d = ndim - 1; d >= 0; d--) {

@@ -71,7 +71,8 @@ tg_params *test_golden_open(const char *name)
 {
     const char *golden = getenv("TG_GOLDEN");
     char path[1024];
-    snprintf(path, sizeof path, "%s/%s.safetensors", golden && *golden ? golden : "tests/golden", name);
+    snprintf(path, sizeof path, "%s/%s.safetensors", golden && *golden ? golden : "tests/golden",
+             name);
     tg_params *params = tg_params_new(0);
     tg_params_load(params, path);
     test_assert_params_clean(params);
@@ -93,7 +94,8 @@ void test_golden_ints(tg_params *golden, const char *name, int32_t *ints, int64_
     for (int64_t i = 0; i < count; i++) ints[i] = (int32_t)lrint((double)tensor->data[i]);
 }
 
-void test_golden_near(tg_params *golden, const char *name, const tg_real *got, const tg_tensor *like)
+void test_golden_near(tg_params *golden, const char *name, const tg_real *got,
+                      const tg_tensor *like)
 {
     tg_tensor *want = test_golden(golden, name, like->ndim, like->shape);
     test_assert_reals_near(name, got, want->data, want->size, TEST_TOLERANCE);
@@ -114,7 +116,8 @@ void test_golden_gradients(tg_params *golden)
     ck_assert_int_gt(count, 2);
 }
 
-tg_tensor *test_golden_input(tg_tape *tape, tg_params *golden, const char *name, int ndim, const int64_t *shape)
+tg_tensor *test_golden_input(tg_tape *tape, tg_params *golden, const char *name, int ndim,
+                             const int64_t *shape)
 {
     return tg_variable(tape, test_golden(golden, name, ndim, shape)->data, ndim, shape);
 }
@@ -122,6 +125,7 @@ tg_tensor *test_golden_input(tg_tape *tape, tg_params *golden, const char *name,
 tg_tensor *test_golden_loss(tg_tape *tape, tg_params *golden, const char *name, tg_tensor *y)
 {
     if (!y) return NULL;
-    tg_tensor *r = tg_constant(tape, test_golden(golden, name, y->ndim, y->shape)->data, y->ndim, y->shape);
+    tg_tensor *r = tg_constant(tape, test_golden(golden, name, y->ndim, y->shape)->data, y->ndim,
+                               y->shape);
     return tg_sum(tape, tg_mul(tape, y, r), TG_ALL_AXES, false);
 }

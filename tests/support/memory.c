@@ -4,7 +4,8 @@
 #include "support.h"
 
 enum { HEADER = 16, TAIL = 8 }; /* the header keeps the alignment of malloc */
-static const uint64_t no_machine_has = (uint64_t)1 << 46; /* and the sanitizers' malloc would abort, not refuse */
+static const uint64_t no_machine_has =
+    (uint64_t)1 << 46; /* and the sanitizers' malloc would abort, not refuse */
 static const uint64_t guard = 0x7A9E6A2DF00DFACEu;
 
 static atomic_llong asked, blocks, failed, refuse_at;
@@ -26,7 +27,10 @@ static void check_guards(unsigned char *block)
     memcpy(&size, block, sizeof size);
     memcpy(&tail, block + HEADER + size, sizeof tail);
     if (memcmp(block + 8, &guard, 8) != 0 || tail != guard) {
-        fprintf(stderr, "a block of %zu bytes was not one of this allocator's, or was written past its end\n", size);
+        fprintf(
+            stderr,
+            "a block of %zu bytes was not one of this allocator's, or was written past its end\n",
+            size);
         abort();
     }
 }
@@ -75,7 +79,8 @@ void test_memory_refuse(int64_t fail_at, bool for_good)
 
 test_memory_counts test_memory_now(void)
 {
-    return (test_memory_counts){atomic_load(&asked), atomic_load(&blocks), atomic_load(&failed), atomic_load(&largest)};
+    return (test_memory_counts){atomic_load(&asked), atomic_load(&blocks), atomic_load(&failed),
+                                atomic_load(&largest)};
 }
 
 test_memory_counts test_memory_end(void)

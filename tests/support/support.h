@@ -15,6 +15,17 @@
 #define QNAN ((double)NAN)
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* ---- attention (attention.c) ---- */
+
+/* tg_attention_weights, tg_attention_weight_grads and tg_attention_score_grads, for loops over all three. */
+extern tg_tensor *(*const test_attention_matrix[3])(tg_tape *tape, const tg_tensor *attended);
+
+/* The sides that are transposed, as one value. */
+static inline tg_transpose test_transposed(bool a, bool b)
+{
+    return (tg_transpose)((a ? TG_TRANSPOSE_A : 0) | (b ? TG_TRANSPOSE_B : 0));
+}
+
 /* ---- numbers (compare.c) ---- */
 
 /* What a result may differ from its reference by, as a part of the largest magnitude of the reference tensor. In double,
@@ -31,46 +42,59 @@ bool test_near(double got, double want, double allowed);
 
 /* ck_assert sends a message at every call, which in a loop over numbers takes longer than the numbers: this one only when
  * it fails. */
-#define TEST_CHECK(condition, ...) \
-    do                             \
+#define TEST_CHECK(condition, ...)                   \
+    do                                               \
         if (!(condition)) ck_abort_msg(__VA_ARGS__); \
     while (0)
 
 /* Each number is within `tolerance` times the largest finite magnitude of `want`; where want is NaN, so is got. */
-void test_assert_all_near(const char *what, const tg_real *got, const double *want, int64_t count, double tolerance);
+void test_assert_all_near(const char *what, const tg_real *got, const double *want, int64_t count,
+                          double tolerance);
 
 /* The same with an expected tensor's numbers, and for one number. */
-void test_assert_reals_near(const char *what, const tg_real *got, const tg_real *want, int64_t count, double tolerance);
+void test_assert_reals_near(const char *what, const tg_real *got, const tg_real *want,
+                            int64_t count, double tolerance);
 void test_assert_number(const char *what, double got, double want);
 
 /* The same bits, so that -0 is not 0 and NaN is itself. */
-void test_assert_same_bits(const char *what, const tg_real *got, const tg_real *want, int64_t count);
+void test_assert_same_bits(const char *what, const tg_real *got, const tg_real *want,
+                           int64_t count);
 
 /* The tensor is there, has the shape, and is near `want`. TEST_TENSOR(y, TG_SHAPE(2), 1, 2) writes the numbers out. */
-void test_assert_tensor(const char *what, const tg_tensor *got, int ndim, const int64_t *shape, const double *want);
+void test_assert_tensor(const char *what, const tg_tensor *got, int ndim, const int64_t *shape,
+                        const double *want);
 void test_assert_shape(const char *what, const tg_tensor *got, int ndim, const int64_t *shape);
-#define TEST_TENSOR(tensor, shape, ...) test_assert_tensor(#tensor, tensor, shape, (const double[]){__VA_ARGS__})
+#define TEST_TENSOR(tensor, shape, ...) \
+    test_assert_tensor(#tensor, tensor, shape, (const double[]){__VA_ARGS__})
 
 /* Number i of a sequence that a seed names, uniform over [low, high): independent of the library's own generator. */
 double test_number(uint64_t seed, int64_t i, double low, double high);
 void test_fill(tg_real *data, int64_t count, uint64_t seed, double low, double high);
 
 /* The position, in a tensor that is broadcast, of element `flat` of the result. */
-int64_t test_broadcast(int64_t flat, int ndim, const int64_t *shape, int small_ndim, const int64_t *small_shape);
+int64_t test_broadcast(int64_t flat, int ndim, const int64_t *shape, int small_ndim,
+                       const int64_t *small_shape);
 
 typedef struct test_shape {
     int ndim;
     int64_t size[TG_MAX_DIMS];
 } test_shape;
-#define S(...) {(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}}
-#define S_SCALAR {0, {0}}
+#define S(...)                                                                     \
+    {                                                                              \
+        (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), { __VA_ARGS__ } \
+    }
+#define S_SCALAR \
+    {            \
+        0, { 0 } \
+    }
 
 int64_t test_shape_size(test_shape shape);
 
 /* ---- tapes and errors (tapes.c) ---- */
 
 /* A variable of numbers between low and high. */
-tg_tensor *test_variable(tg_tape *tape, uint64_t seed, double low, double high, int ndim, const int64_t *shape);
+tg_tensor *test_variable(tg_tape *tape, uint64_t seed, double low, double high, int ndim,
+                         const int64_t *shape);
 
 /* sum(y r) with fixed random r: a loss in which every element of y counts differently. */
 tg_tensor *test_weighted_loss(tg_tape *tape, tg_tensor *y, uint64_t seed);
@@ -101,7 +125,8 @@ void test_memory_begin(int64_t fail_at, bool for_good);
 void test_memory_refuse(int64_t fail_at, bool for_good); /* counted from now; the counts go on */
 test_memory_counts test_memory_now(void);
 test_memory_counts test_memory_end(void);
-void test_memory_leave(void); /* for a fixture: the C library's again, also after a test that failed */
+void test_memory_leave(
+    void); /* for a fixture: the C library's again, also after a test that failed */
 
 /* ---- files (files.c) ---- */
 
@@ -120,17 +145,20 @@ tg_tensor *test_golden(tg_params *golden, const char *name, int ndim, const int6
 /* A tensor of small whole numbers as int32, into `ints`. */
 void test_golden_ints(tg_params *golden, const char *name, int32_t *ints, int64_t count);
 /* Numbers against the file's tensor of the same shape; and every "param.x" that a layer has claimed against "grad.x". */
-void test_golden_near(tg_params *golden, const char *name, const tg_real *got, const tg_tensor *like);
+void test_golden_near(tg_params *golden, const char *name, const tg_real *got,
+                      const tg_tensor *like);
 void test_golden_gradients(tg_params *golden);
 /* An input of the file as a variable; and sum(y r), r a tensor of the file. */
-tg_tensor *test_golden_input(tg_tape *tape, tg_params *golden, const char *name, int ndim, const int64_t *shape);
+tg_tensor *test_golden_input(tg_tape *tape, tg_params *golden, const char *name, int ndim,
+                             const int64_t *shape);
 tg_tensor *test_golden_loss(tg_tape *tape, tg_params *golden, const char *name, tg_tensor *y);
 
 /* ---- gradient checks (coverage.c) ---- */
 
 /* tg_gradcheck must pass, also where another operator reads each parameter; then one more pass notes which operators, and
  * which of their inputs, a gradient went through. */
-void test_gradients(const char *what, tg_params *params, tg_gradcheck_function function, void *context);
+void test_gradients(const char *what, tg_params *params, tg_gradcheck_function function,
+                    void *context);
 
 /* Whether to leave out the check in company, which takes the most time. */
 void test_gradients_alone(bool yes);
@@ -162,8 +190,8 @@ tg_tensor *test_twin_lstm(tg_tape *tape, const tg_lstm *layer, tg_tensor *x, con
 typedef struct test_attention_parts {
     tg_tensor *weights, *scores; /* [B, T] */
 } test_attention_parts;
-tg_tensor *test_twin_attention(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x, const int32_t *lengths,
-                               test_attention_parts *parts);
+tg_tensor *test_twin_attention(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
+                               const int32_t *lengths, test_attention_parts *parts);
 
 /* Runs the suites of an executable: what main returns. */
 int test_main(int count, Suite *(*const suites[])(void));

@@ -3,7 +3,8 @@
 
 #include "support.h"
 
-tg_tensor *test_variable(tg_tape *tape, uint64_t seed, double low, double high, int ndim, const int64_t *shape)
+tg_tensor *test_variable(tg_tape *tape, uint64_t seed, double low, double high, int ndim,
+                         const int64_t *shape)
 {
     tg_tensor *x = tg_variable(tape, NULL, ndim, shape);
     if (x) test_fill(x->data, x->size, seed, low, high); /* nothing has read it yet */

@@ -25,10 +25,12 @@ typedef struct cell_state {
 } cell_state;
 
 /* (i, f, g, o) = x W_ih^T + b_ih + h W_hh^T + b_hh;  c' = sigmoid(f) c + sigmoid(i) tanh(g);  h' = sigmoid(o) tanh(c') */
-static cell_state lstm_cell(tg_tape *tape, const tg_lstm_weights *w, tg_tensor *x, cell_state s, int64_t H)
+static cell_state lstm_cell(tg_tape *tape, const tg_lstm_weights *w, tg_tensor *x, cell_state s,
+                            int64_t H)
 {
-    tg_tensor *z = tg_add(tape, tg_add(tape, tg_matmul_transposed(tape, x, false, w->weight_ih, true), w->bias_ih),
-                          tg_add(tape, tg_matmul_transposed(tape, s.h, false, w->weight_hh, true), w->bias_hh));
+    tg_tensor *z = tg_add(
+        tape, tg_add(tape, tg_matmul_transposed(tape, x, w->weight_ih, TG_TRANSPOSE_B), w->bias_ih),
+        tg_add(tape, tg_matmul_transposed(tape, s.h, w->weight_hh, TG_TRANSPOSE_B), w->bias_hh));
     tg_tensor *i = tg_sigmoid(tape, tg_slice(tape, z, 1, 0, H));
     tg_tensor *f = tg_sigmoid(tape, tg_slice(tape, z, 1, H, 2 * H));
     tg_tensor *g = tg_tanh(tape, tg_slice(tape, z, 1, 2 * H, 3 * H));
@@ -39,8 +41,9 @@ static cell_state lstm_cell(tg_tape *tape, const tg_lstm_weights *w, tg_tensor *
 
 /* One layer in one direction over x [B, T, I]; writes the output of each time [B, H] to `at` and returns the last state. A
  * sequence that has ended, or whose reverse has not begun, keeps its state. */
-static cell_state lstm_direction(tg_tape *tape, const tg_lstm_weights *w, tg_tensor *x, const int32_t *lengths,
-                                 cell_state s, int64_t H, bool reverse, tg_tensor **at)
+static cell_state lstm_direction(tg_tape *tape, const tg_lstm_weights *w, tg_tensor *x,
+                                 const int32_t *lengths, cell_state s, int64_t H, bool reverse,
+                                 tg_tensor **at)
 {
     int64_t B = x->shape[0], T = x->shape[1], I = x->shape[2];
     uint8_t keep[MAX_MASK];
@@ -49,7 +52,7 @@ static cell_state lstm_direction(tg_tape *tape, const tg_lstm_weights *w, tg_ten
         tg_tensor *x_t = tg_reshape(tape, tg_slice(tape, x, 1, t, t + 1), TG_SHAPE(B, I));
         cell_state next = lstm_cell(tape, w, x_t, s, H);
         tg_mask running = mask_at(keep, lengths, B, t);
-        at[t] = tg_masked_fill(tape, next.h, running, 0);
+        at[t] = tg_where_scalar(tape, running, next.h, 0);
         s.h = tg_where(tape, running, next.h, s.h);
         s.c = tg_where(tape, running, next.c, s.c);
     }
@@ -75,13 +78,15 @@ tg_tensor *test_twin_lstm(tg_tape *tape, const tg_lstm *layer, tg_tensor *x, con
     tg_tensor *finals_h[2 * TG_LSTM_MAX_LAYERS], *finals_c[2 * TG_LSTM_MAX_LAYERS];
     int n = 0;
     for (int l = 0; l < layer->layers; l++) {
-        x = tg_masked_fill(tape, x, tokens, 0); /* or NaN in the padding times 0 would be NaN in the gradients */
+        x = tg_where_scalar(tape, tokens, x,
+                            0); /* or NaN in the padding times 0 would be NaN in the gradients */
         tg_tensor *sides[2];
         for (int d = 0; d < layer->directions; d++, n++) {
             tg_tensor *at[MAX_TIME];
             cell_state start = {state_slice(tape, initial ? initial->h : NULL, n, B, H),
                                 state_slice(tape, initial ? initial->c : NULL, n, B, H)};
-            cell_state end = lstm_direction(tape, &layer->weights[l][d], x, lengths, start, H, d == 1, at);
+            cell_state end = lstm_direction(tape, &layer->weights[l][d], x, lengths, start, H,
+                                            d == 1, at);
             sides[d] = tg_stack(tape, (int)T, at, 1);
             finals_h[n] = end.h;
             finals_c[n] = end.c;
@@ -95,16 +100,18 @@ tg_tensor *test_twin_lstm(tg_tape *tape, const tg_lstm *layer, tg_tensor *x, con
     return x;
 }
 
-tg_tensor *test_twin_attention(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x, const int32_t *lengths,
-                               test_attention_parts *parts)
+tg_tensor *test_twin_attention(tg_tape *tape, const tg_additive_attention *layer, tg_tensor *x,
+                               const int32_t *lengths, test_attention_parts *parts)
 {
     if (!x) return NULL;
     int64_t B = x->shape[0], T = x->shape[1];
     uint8_t keep[MAX_MASK] = {0}; /* gcc for Arm cannot see that without a position none is read */
-    x = tg_masked_fill(tape, x, mask_of(keep, lengths, B, T), 0);
-    tg_tensor *u = tg_matmul_transposed(tape, x, false, layer->proj_weight, true);
+    x = tg_where_scalar(tape, mask_of(keep, lengths, B, T), x, 0);
+    tg_tensor *u = tg_matmul_transposed(tape, x, layer->proj_weight, TG_TRANSPOSE_B);
     u = tg_tanh(tape, tg_add(tape, u, layer->proj_bias));
-    tg_tensor *s = tg_reshape(tape, tg_matmul_transposed(tape, u, false, layer->score_weight, true), TG_SHAPE(B, T));
+    tg_tensor *s = tg_reshape(tape,
+                              tg_matmul_transposed(tape, u, layer->score_weight, TG_TRANSPOSE_B),
+                              TG_SHAPE(B, T));
     int32_t full[MAX_MASK];
     for (int64_t b = 0; b < B && !lengths; b++) full[b] = (int32_t)T;
     tg_tensor *a = tg_softmax_lengths(tape, s, tg_ints_1d(lengths ? lengths : full, B));

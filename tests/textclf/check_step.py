@@ -127,10 +127,10 @@ def result(n, r, c):
         return max(terms) if op == "max" else sum(terms) / (count if op == "mean" else 1), sum(map(abs, terms))
     if op == "permute" and x[0]["R"] == y["C"]: return at(x[0], c, r), 0
     if op == "cross_entropy": return -math.log(chances(row_of(x[0], 0))[D["label"]]), 1
-    if op == "unit":
+    if op == "l2_normalize":
         row = row_of(x[0], r)
         return row[c] / math.hypot(*row), 1
-    if op == "normalize":
+    if op == "layer_norm":
         row = row_of(x[0], r)
         mean = sum(row) / len(row)
         deviation = math.sqrt(sum((v - mean) ** 2 for v in row) / len(row) + 1e-5)
@@ -183,7 +183,7 @@ def sent(n, k, r, c):
         return [y["g"][i // count] / (count if op == "mean" else run.count(max(run)) if op == "max" else 1)]
     if op == "permute" and t["R"] == y["C"]: return [dy(c, r)]
     if op == "cross_entropy": return [chances(row_of(t, 0))[c], -float(c == D["label"])]
-    if op == "unit":
+    if op == "l2_normalize":
         v, g, u = row_of(t, r), row_of(y, r, "g"), row_of(y, r)
         return [(p / math.hypot(*v)) for p in [g[c]] + [-u[c] * a * b for a, b in zip(u, g)]]
     return None

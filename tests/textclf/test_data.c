@@ -24,27 +24,33 @@ static void write_data(const char *bytes, size_t size)
 #define WRITE(text) write_data(text, sizeof text - 1)
 
 START_TEST(rows)
-{
-    tc_data data;
-    WRITE("\xEF\xBB\xBFgood\tpos\r\n\n   \r\n\tneg\na\tb\tneg\nbad\t pos \nlast\tneg");
-    ck_assert_msg(tc_data_read(&data, path, NULL), "%s", tc_failure());
-    static const struct { const char *text, *label; int line; } expected[] = {
-        {"good", "pos", 1}, {"", "neg", 4}, {"a\tb", "neg", 5}, {"bad", "pos", 6}, {"last", "neg", 7}};
-    ck_assert_int_eq(data.count, 5);
-    for (int i = 0; i < 5; i++) {
-        ck_assert_str_eq(data.rows[i].text, expected[i].text);
-        ck_assert_str_eq(data.rows[i].label_name, expected[i].label);
-        ck_assert_int_eq(data.rows[i].line, expected[i].line);
+    {
+        tc_data data;
+        WRITE("\xEF\xBB\xBFgood\tpos\r\n\n   \r\n\tneg\na\tb\tneg\nbad\t pos \nlast\tneg");
+        ck_assert_msg(tc_data_read(&data, path, NULL), "%s", tc_failure());
+        static const struct {
+            const char *text, *label;
+            int line;
+        } expected[] = {{"good", "pos", 1},
+                        {"", "neg", 4},
+                        {"a\tb", "neg", 5},
+                        {"bad", "pos", 6},
+                        {"last", "neg", 7}};
+        ck_assert_int_eq(data.count, 5);
+        for (int i = 0; i < 5; i++) {
+            ck_assert_str_eq(data.rows[i].text, expected[i].text);
+            ck_assert_str_eq(data.rows[i].label_name, expected[i].label);
+            ck_assert_int_eq(data.rows[i].line, expected[i].line);
+        }
+        tc_names labels;
+        ck_assert(tc_data_labels(&labels, &data));
+        ck_assert_int_eq(labels.count, 2);
+        ck_assert_str_eq(labels.items[0], "neg");
+        ck_assert(tc_data_number_labels(&data, &labels));
+        ck_assert_int_eq(data.rows[0].label, 1);
+        tc_names_free(&labels);
+        tc_data_free(&data);
     }
-    tc_names labels;
-    ck_assert(tc_data_labels(&labels, &data));
-    ck_assert_int_eq(labels.count, 2);
-    ck_assert_str_eq(labels.items[0], "neg");
-    ck_assert(tc_data_number_labels(&data, &labels));
-    ck_assert_int_eq(data.rows[0].label, 1);
-    tc_names_free(&labels);
-    tc_data_free(&data);
-}
 END_TEST
 
 /* `expected` follows the file's name in the failure. */
@@ -58,7 +64,8 @@ static void check_refused(const char *bytes, size_t size, const char *expected)
     ck_assert_msg(!good, "accepted: %s", expected);
     ck_assert_ptr_nonnull(tc_failure());
     ck_assert_msg(!strncmp(tc_failure(), path, strlen(path)), "%s", tc_failure());
-    ck_assert_msg(!strncmp(tc_failure() + strlen(path), expected, strlen(expected)), "%s", tc_failure());
+    ck_assert_msg(!strncmp(tc_failure() + strlen(path), expected, strlen(expected)), "%s",
+                  tc_failure());
     tc_data_free(&data);
     tc_failure_clear();
 }
@@ -66,38 +73,40 @@ static void check_refused(const char *bytes, size_t size, const char *expected)
 #define REFUSED(bytes, expected) check_refused(bytes, sizeof bytes - 1, expected)
 
 START_TEST(refused)
-{
-    REFUSED("", ":1: no rows");
-    REFUSED("\n\r\n  \n", ":1: no rows");
-    REFUSED("\xEF\xBB\xBF", ":1: no rows");
-    REFUSED("good\tpos\nno tab here\n", ":2: no tab");
-    REFUSED("good\t\nbad\t  \r\n", ":1: no usable row, none of 2 has a label");
-    REFUSED("good\tpos\nca\xE9\tneg\n", ":2: byte 3 of the line, 0xE9, is not UTF-8");
-    REFUSED("good\tpos\nbad\tn\xFFg\n", ":2: byte 6 of the line, 0xFF, is not UTF-8");
-    REFUSED("good\tpos\nb\0d\tneg\n", ":2: byte 2 of the line, 0x00, is not UTF-8");
-    REFUSED("\xFF\xFEg\0", ":1: byte 1 of the line, 0xFF, is not UTF-8");
-    REFUSED("good\tpos\nbad\tpos\n", ":1: every row has the label \"pos\"");
-    REFUSED("1\ta\n2\tb\n3\tc\n4\td\n5\te\n6\tf\n7\tg\n8\th\n9\ti\n0\tj\n", ":1: 10 labels for 10 rows");
-}
+    {
+        REFUSED("", ":1: no rows");
+        REFUSED("\n\r\n  \n", ":1: no rows");
+        REFUSED("\xEF\xBB\xBF", ":1: no rows");
+        REFUSED("good\tpos\nno tab here\n", ":2: no tab");
+        REFUSED("good\t\nbad\t  \r\n", ":1: no usable row, none of 2 has a label");
+        REFUSED("good\tpos\nca\xE9\tneg\n", ":2: byte 3 of the line, 0xE9, is not UTF-8");
+        REFUSED("good\tpos\nbad\tn\xFFg\n", ":2: byte 6 of the line, 0xFF, is not UTF-8");
+        REFUSED("good\tpos\nb\0d\tneg\n", ":2: byte 2 of the line, 0x00, is not UTF-8");
+        REFUSED("\xFF\xFEg\0", ":1: byte 1 of the line, 0xFF, is not UTF-8");
+        REFUSED("good\tpos\nbad\tpos\n", ":1: every row has the label \"pos\"");
+        REFUSED("1\ta\n2\tb\n3\tc\n4\td\n5\te\n6\tf\n7\tg\n8\th\n9\ti\n0\tj\n",
+                ":1: 10 labels for 10 rows");
+    }
 END_TEST
 
 START_TEST(unreadable)
-{
-    tc_data data;
-    static const char *const names[] = {"/no/such/file.tsv", "/tmp", "builtin:nothing"};
-    for (size_t i = 0; i < 3; i++) {
+    {
+        tc_data data;
+        static const char *const names[] = {"/no/such/file.tsv", "/tmp", "builtin:nothing"};
+        for (size_t i = 0; i < 3; i++) {
+            tc_failure_clear();
+            ck_assert(!tc_data_read(&data, names[i], NULL));
+            ck_assert_msg(!strncmp(tc_failure(), names[i], strlen(names[i])), "%s", tc_failure());
+        }
         tc_failure_clear();
-        ck_assert(!tc_data_read(&data, names[i], NULL));
-        ck_assert_msg(!strncmp(tc_failure(), names[i], strlen(names[i])), "%s", tc_failure());
     }
-    tc_failure_clear();
-}
 END_TEST
 
 /* ---- data as people have it ---- */
 
 /* The rows have to be `expected`, each as "line label|text;", read as the layout's words, which start with `about`. */
-static void check_read(const char *bytes, size_t size, const tc_reading *reading, const char *about, const char *expected)
+static void check_read(const char *bytes, size_t size, const tc_reading *reading, const char *about,
+                       const char *expected)
 {
     tc_data data;
     char found[1024] = "";
@@ -105,7 +114,8 @@ static void check_read(const char *bytes, size_t size, const tc_reading *reading
     tc_failure_clear();
     ck_assert_msg(tc_data_read(&data, path, reading), "%s", tc_failure());
     for (int32_t i = 0; i < data.count; i++) {
-        tc_append(found, sizeof found, "%d %s|%s;", data.rows[i].line, data.rows[i].label_name, data.rows[i].text);
+        tc_append(found, sizeof found, "%d %s|%s;", data.rows[i].line, data.rows[i].label_name,
+                  data.rows[i].text);
     }
     ck_assert_str_eq(found, expected);
     ck_assert_msg(!strncmp(data.layout.about, about, strlen(about)), "%s", data.layout.about);
@@ -113,10 +123,12 @@ static void check_read(const char *bytes, size_t size, const tc_reading *reading
 }
 
 #define READ(bytes, about, expected) check_read(bytes, sizeof bytes - 1, NULL, about, expected)
-#define READ_AS(bytes, about, expected, ...) check_read(bytes, sizeof bytes - 1, &(tc_reading){__VA_ARGS__}, about, expected)
+#define READ_AS(bytes, about, expected, ...) \
+    check_read(bytes, sizeof bytes - 1, &(tc_reading){__VA_ARGS__}, about, expected)
 
 /* `expected` is in the failure, behind the file's name. */
-static void check_refused_as(const char *bytes, size_t size, const tc_reading *reading, const char *expected)
+static void check_refused_as(const char *bytes, size_t size, const tc_reading *reading,
+                             const char *expected)
 {
     tc_data data;
     write_data(bytes, size);
@@ -126,217 +138,287 @@ static void check_refused_as(const char *bytes, size_t size, const tc_reading *r
     tc_failure_clear();
 }
 
-#define REFUSED_AS(bytes, expected, ...) check_refused_as(bytes, sizeof bytes - 1, &(tc_reading){__VA_ARGS__}, expected)
+#define REFUSED_AS(bytes, expected, ...) \
+    check_refused_as(bytes, sizeof bytes - 1, &(tc_reading){__VA_ARGS__}, expected)
 
 /* RFC 4180, section 2, rule by rule, and what people write beside it. */
 START_TEST(csv)
-{
-    static const char with[] = "CSV with a header, text is column \"text\", label is column \"label\"";
-    READ("text,label\r\ngood,p\r\nbad,n\r\n", with, "2 p|good;3 n|bad;");                        /* 1: CRLF */
-    READ("text,label\ngood,p\nbad,n", with, "2 p|good;3 n|bad;");                                /* 2: no end of the last line */
-    READ("a b,p\nc,n\nd,p\n", "CSV without a header, text is column 1, label is column 2", "1 p|a b;2 n|c;3 p|d;"); /* 3 */
-    READ("text,label\n go od ,p\n", with, "2 p| go od ;");                                       /* 4: blanks are kept */
-    READ("text,label\n\"good\",\"p\"\n", with, "2 p|good;");                                     /* 5 */
-    READ("text,label\n\"a, b\",p\n\"c\nd\r\n\ne\",n\nf,p\n", with, "2 p|a, b;3 n|c\nd\r\n\ne;7 p|f;"); /* 6 */
-    READ("text,label\n\"a \"\"b\"\" \"\"\",p\n\"\"\"\",n\n", with, "2 p|a \"b\" \";3 n|\";");    /* 7 */
-    READ("text,label\n\"\",p\n,n\nx,p\n", with, "2 p|;3 n|;4 p|x;");
-    READ("text,label\r\"a\rb\",p\rc,n\r", with, "2 p|a\nb;4 n|c;");                              /* lines that end in CR alone */
-    REFUSED_AS("text,label\n\"\",p\n ,n\n", ":2: no usable row, each of 2 texts is empty", .format = TC_AUTO);
-    REFUSED_AS("{\"text\": \"a\", \"label\": \"p\"}\n", "; it looks like JSON", .format = TC_AUTO);
-    READ("text,label\na, \"b\" \n \"c\" , d \r\n", with, "2 b|a;3 d|c;");                        /* blanks outside of quotes */
-    READ("text,label\na \"b\" c,p\n5\" tv,n\n", with, "2 p|a \"b\" c;3 n|5\" tv;");              /* a quote in the middle */
-    READ("\xEF\xBB\xBF\"text\",label\n\n \r\na,p\n", with, "4 p|a;");                            /* mark, empty lines */
-    READ("text,label\n\"a\",\"p\"", with, "2 p|a;");                                             /* a quote is the last byte */
-    REFUSED_AS("text,label\na,p\n\"b\n,n\nc,p\n", ":3: the quote that opens", .format = TC_AUTO);
-    REFUSED_AS("text,label\na,p\n\"b\nc\"d,n\n", ":4: text follows a closing quote", .format = TC_AUTO);
-    REFUSED_AS("\"a,p", ":1: the quote that opens", .format = TC_AUTO);
-    REFUSED_AS("text,label\na,p\n\nb\n", ":4: 1 column, and the first row has 2", .format = TC_AUTO);
-    REFUSED_AS("label,text\np,a\nn,b, c\np,d\n", ":3: 3 columns, and the first row has 2: a text that holds the delimiter has", .format = TC_AUTO);
-    char many[10001];
-    memset(many, ',', sizeof many);
-    check_refused_as(many, sizeof many, NULL, ":1: there are more than 10000 columns");
-    REFUSED_AS("text,label\n", ":1: no rows", .format = TC_AUTO);
-    REFUSED_AS("text,label\na,\n", ":2: no usable row", .format = TC_AUTO);
-}
+    {
+        static const char with[] =
+            "CSV with a header, text is column \"text\", label is column \"label\"";
+        READ("text,label\r\ngood,p\r\nbad,n\r\n", with, "2 p|good;3 n|bad;"); /* 1: CRLF */
+        READ("text,label\ngood,p\nbad,n", with,
+             "2 p|good;3 n|bad;"); /* 2: no end of the last line */
+        READ("a b,p\nc,n\nd,p\n", "CSV without a header, text is column 1, label is column 2",
+             "1 p|a b;2 n|c;3 p|d;");                            /* 3 */
+        READ("text,label\n go od ,p\n", with, "2 p| go od ;");   /* 4: blanks are kept */
+        READ("text,label\n\"good\",\"p\"\n", with, "2 p|good;"); /* 5 */
+        READ("text,label\n\"a, b\",p\n\"c\nd\r\n\ne\",n\nf,p\n", with,
+             "2 p|a, b;3 n|c\nd\r\n\ne;7 p|f;"); /* 6 */
+        READ("text,label\n\"a \"\"b\"\" \"\"\",p\n\"\"\"\",n\n", with,
+             "2 p|a \"b\" \";3 n|\";"); /* 7 */
+        READ("text,label\n\"\",p\n,n\nx,p\n", with, "2 p|;3 n|;4 p|x;");
+        READ("text,label\r\"a\rb\",p\rc,n\r", with,
+             "2 p|a\nb;4 n|c;"); /* lines that end in CR alone */
+        REFUSED_AS("text,label\n\"\",p\n ,n\n", ":2: no usable row, each of 2 texts is empty",
+                   .format = TC_AUTO);
+        REFUSED_AS("{\"text\": \"a\", \"label\": \"p\"}\n", "; it looks like JSON",
+                   .format = TC_AUTO);
+        READ("text,label\na, \"b\" \n \"c\" , d \r\n", with,
+             "2 b|a;3 d|c;"); /* blanks outside of quotes */
+        READ("text,label\na \"b\" c,p\n5\" tv,n\n", with,
+             "2 p|a \"b\" c;3 n|5\" tv;"); /* a quote in the middle */
+        READ("\xEF\xBB\xBF\"text\",label\n\n \r\na,p\n", with, "4 p|a;"); /* mark, empty lines */
+        READ("text,label\n\"a\",\"p\"", with, "2 p|a;"); /* a quote is the last byte */
+        REFUSED_AS("text,label\na,p\n\"b\n,n\nc,p\n", ":3: the quote that opens",
+                   .format = TC_AUTO);
+        REFUSED_AS("text,label\na,p\n\"b\nc\"d,n\n", ":4: text follows a closing quote",
+                   .format = TC_AUTO);
+        REFUSED_AS("\"a,p", ":1: the quote that opens", .format = TC_AUTO);
+        REFUSED_AS("text,label\na,p\n\nb\n", ":4: 1 column, and the first row has 2",
+                   .format = TC_AUTO);
+        REFUSED_AS("label,text\np,a\nn,b, c\np,d\n",
+                   ":3: 3 columns, and the first row has 2: a text that holds the delimiter has",
+                   .format = TC_AUTO);
+        char many[10001];
+        memset(many, ',', sizeof many);
+        check_refused_as(many, sizeof many, NULL, ":1: there are more than 10000 columns");
+        REFUSED_AS("text,label\n", ":1: no rows", .format = TC_AUTO);
+        REFUSED_AS("text,label\na,\n", ":2: no usable row", .format = TC_AUTO);
+    }
 END_TEST
 
 START_TEST(delimiters)
-{
-    READ("text;label\na, b;p\n\"c;d\";n\n", "CSV split by \";\" with a header", "2 p|a, b;3 n|c;d;");
-    READ("text|label\na, b|p\nc|n\n", "CSV split by \"|\" with a header", "2 p|a, b;3 n|c;");
-    READ("a, b; c\tp\nd, e; f\tn\n", "TSV without a header", "1 p|a, b; c;2 n|d, e; f;"); /* a tab comes first */
-    READ("a\tb, c\tp\nd, e\tn\nf, g\tp\n", "TSV without a header", "1 p|a\tb, c;2 n|d, e;3 p|f, g;"); /* several tabs, too */
-    READ("\"a\" b\tp\n\"c\tn\n", "TSV without a header", "1 p|\"a\" b;2 n|\"c;");         /* quotes are plain marks */
-    READ("text\tlabel\n\"a\nb\"\tp\nc\tn\n", "CSV split by tabs with", "2 p|a\nb;4 n|c;"); /* unless only they help */
-    READ("text\tlabel\na\tp\n", "TSV with a header, text is column \"text\"", "2 p|a;");
-    READ_AS("\"a\tb\"\tp\nc\tn\n", "CSV split by tabs without", "1 p|a\tb;2 n|c;", .format = TC_CSV);
-    READ_AS("a:p\n\"b:\":n\n", "CSV split by \":\"", "1 p|a;2 n|b:;", .delimiter = ":");
-    READ_AS("\"a:p\nb:n\n", "TSV split by \":\"", "1 p|\"a;2 n|b;", .delimiter = ":", .format = TC_TSV);
-    READ_AS("a,b\tp\n", "TSV without", "1 p|a,b;", .delimiter = "tab");
-    REFUSED_AS("a,p\n", "--delimiter ab: it takes one", .delimiter = "ab");
-    REFUSED_AS("a,p\n", "--delimiter \": it takes one", .delimiter = "\"");
-    REFUSED_AS("a,p\n", "--delimiter: --format fasttext has none", .delimiter = ",", .format = TC_FASTTEXT);
-    REFUSED_AS("a,p\n", ":1: there is one column", .delimiter = ";");
-    REFUSED_AS("text\tlabel\na\tb\tp\n", ":2: 3 columns, and the first row has 2: a text must hold no tab", .format = TC_AUTO);
-}
+    {
+        READ("text;label\na, b;p\n\"c;d\";n\n", "CSV split by \";\" with a header",
+             "2 p|a, b;3 n|c;d;");
+        READ("text|label\na, b|p\nc|n\n", "CSV split by \"|\" with a header", "2 p|a, b;3 n|c;");
+        READ("a, b; c\tp\nd, e; f\tn\n", "TSV without a header",
+             "1 p|a, b; c;2 n|d, e; f;"); /* a tab comes first */
+        READ("a\tb, c\tp\nd, e\tn\nf, g\tp\n", "TSV without a header",
+             "1 p|a\tb, c;2 n|d, e;3 p|f, g;"); /* several tabs, too */
+        READ("\"a\" b\tp\n\"c\tn\n", "TSV without a header",
+             "1 p|\"a\" b;2 n|\"c;"); /* quotes are plain marks */
+        READ("text\tlabel\n\"a\nb\"\tp\nc\tn\n", "CSV split by tabs with",
+             "2 p|a\nb;4 n|c;"); /* unless only they help */
+        READ("text\tlabel\na\tp\n", "TSV with a header, text is column \"text\"", "2 p|a;");
+        READ_AS("\"a\tb\"\tp\nc\tn\n", "CSV split by tabs without", "1 p|a\tb;2 n|c;",
+                .format = TC_CSV);
+        READ_AS("a:p\n\"b:\":n\n", "CSV split by \":\"", "1 p|a;2 n|b:;", .delimiter = ":");
+        READ_AS("\"a:p\nb:n\n", "TSV split by \":\"", "1 p|\"a;2 n|b;", .delimiter = ":",
+                .format = TC_TSV);
+        READ_AS("a,b\tp\n", "TSV without", "1 p|a,b;", .delimiter = "tab");
+        REFUSED_AS("a,p\n", "--delimiter ab: it takes one", .delimiter = "ab");
+        REFUSED_AS("a,p\n", "--delimiter \": it takes one", .delimiter = "\"");
+        REFUSED_AS("a,p\n", "--delimiter: --format fasttext has none", .delimiter = ",",
+                   .format = TC_FASTTEXT);
+        REFUSED_AS("a,p\n", ":1: there is one column", .delimiter = ";");
+        REFUSED_AS("text\tlabel\na\tb\tp\n",
+                   ":2: 3 columns, and the first row has 2: a text must hold no tab",
+                   .format = TC_AUTO);
+    }
 END_TEST
 
 START_TEST(columns)
-{
-    static const char four[] = "id,title,body,kind\n1,T,\"b, c\",p\n2,,d,n\n";
-    READ(four, "CSV with a header, text is columns \"title\" and \"body\", label is column \"kind\"", "2 p|T b, c;3 n|d;");
-    READ_AS(four, "CSV with a header, text is column \"body\", label is column \"id\"", "2 1|b, c;3 2|d;", .text = "BODY", .label = "1");
-    READ_AS(four, "CSV with a header, text is columns \"body\" and \"title\"", "2 p|b, c T;3 n|d ;", .text = "body,2");
-    READ("3,\"Head one\",\"text a\"\n4,\"Head two\",\"text b\"\n3,\"Head\",\"text c\"\n",
-         "CSV without a header, text is columns 2 and 3, label is column 1", "1 3|Head one text a;2 4|Head two text b;3 3|Head text c;");
-    READ("v1,v2,,\np,a b,,\nn,c d,,\np,e f,,\np,e g,,\nn,e h,,\nn,e i,,\np,j,,\nn,k,,\nn,l,,\n",
-         "CSV with a header, text is column \"v2\", label is column \"v1\"",
-         "2 p|a b;3 n|c d;4 p|e f;5 p|e g;6 n|e h;7 n|e i;8 p|j;9 n|k;10 n|l;");
-    READ("1,p,a,z\n2,n,b,y\n3,p,c,x\n4,n,d,w\n", "CSV without a header, text is column 1, label is column 2",
-         "1 p|1;2 n|2;3 p|3;4 n|4;");
-    READ("Review , SENTIMENT\na,p\n", "CSV with a header", "2 p|a;");
-    READ("label,a\ntext,b\nlabel,c\n", "CSV without a header, text is column 2, label is column 1", "1 label|a;2 text|b;3 label|c;");
-    READ("\xE6\xA0\x87\xE7\xAD\xBE,\xE8\xAF\x84\xE8\xAE\xBA\n1,a\n", "CSV with a header", "2 1|a;"); /* in Chinese */
+    {
+        static const char four[] = "id,title,body,kind\n1,T,\"b, c\",p\n2,,d,n\n";
+        READ(four,
+             "CSV with a header, text is columns \"title\" and \"body\", label is column \"kind\"",
+             "2 p|T b, c;3 n|d;");
+        READ_AS(four, "CSV with a header, text is column \"body\", label is column \"id\"",
+                "2 1|b, c;3 2|d;", .text = "BODY", .label = "1");
+        READ_AS(four, "CSV with a header, text is columns \"body\" and \"title\"",
+                "2 p|b, c T;3 n|d ;", .text = "body,2");
+        READ("3,\"Head one\",\"text a\"\n4,\"Head two\",\"text b\"\n3,\"Head\",\"text c\"\n",
+             "CSV without a header, text is columns 2 and 3, label is column 1",
+             "1 3|Head one text a;2 4|Head two text b;3 3|Head text c;");
+        READ("v1,v2,,\np,a b,,\nn,c d,,\np,e f,,\np,e g,,\nn,e h,,\nn,e i,,\np,j,,\nn,k,,\nn,l,,\n",
+             "CSV with a header, text is column \"v2\", label is column \"v1\"",
+             "2 p|a b;3 n|c d;4 p|e f;5 p|e g;6 n|e h;7 n|e i;8 p|j;9 n|k;10 n|l;");
+        READ("1,p,a,z\n2,n,b,y\n3,p,c,x\n4,n,d,w\n",
+             "CSV without a header, text is column 1, label is column 2",
+             "1 p|1;2 n|2;3 p|3;4 n|4;");
+        READ("Review , SENTIMENT\na,p\n", "CSV with a header", "2 p|a;");
+        READ("label,a\ntext,b\nlabel,c\n",
+             "CSV without a header, text is column 2, label is column 1",
+             "1 label|a;2 text|b;3 label|c;");
+        READ("\xE6\xA0\x87\xE7\xAD\xBE,\xE8\xAF\x84\xE8\xAE\xBA\n1,a\n", "CSV with a header",
+             "2 1|a;"); /* in Chinese */
 #define FIVE "\u6D4B\u6D4B\u6D4B\u6D4B\u6D4B"
-    READ(FIVE FIVE FIVE ",label\na,p\n", "CSV with a header, text is column \"" FIVE FIVE "\u6D4B\u6D4B\u6D4B..\",", "2 p|a;");
-    READ_AS("x,y\na,p\n", "CSV with a header", "2 p|a;", .header = TC_HEADER_YES);
-    READ_AS("text,label\na,p\n", "CSV without a header", "1 label|text;2 p|a;", .header = TC_HEADER_NO);
-    READ_AS("x\ty\na\tp\n", "TSV with a header", "2 a|p;", .label = "x");
-    READ_AS("p\ta\tb\n", "TSV without a header, text is column 3, label is column 1", "1 p|b;", .label = "1", .text = "3");
-    REFUSED_AS(four, "--text tilte: there is no such column; the first row has 1 \"id\", 2 \"title\", 3 \"body\", 4 \"kind\"", .text = "tilte");
-    REFUSED_AS(four, "--label 5: there is no such column", .label = "5");
-    REFUSED_AS(four, "--label 0: there is no such column", .label = "0");
-    REFUSED_AS(four, "--text : there is no such column", .text = "title,,body");
-    REFUSED_AS(four, "--label kind: with --header no columns have no names", .label = "kind", .header = TC_HEADER_NO);
-    REFUSED_AS(four, "names column 2 twice", .text = "title,2");
-    REFUSED_AS(four, "column 3 is asked for as text and is the label too", .text = "body", .label = "body");
-    REFUSED_AS("__label__a b\n", "--text and --label choose columns", .text = "1");
-}
+        READ(FIVE FIVE FIVE ",label\na,p\n",
+             "CSV with a header, text is column \"" FIVE FIVE "\u6D4B\u6D4B\u6D4B..\",", "2 p|a;");
+        READ_AS("x,y\na,p\n", "CSV with a header", "2 p|a;", .header = TC_HEADER_YES);
+        READ_AS("text,label\na,p\n", "CSV without a header", "1 label|text;2 p|a;",
+                .header = TC_HEADER_NO);
+        READ_AS("x\ty\na\tp\n", "TSV with a header", "2 a|p;", .label = "x");
+        READ_AS("p\ta\tb\n", "TSV without a header, text is column 3, label is column 1", "1 p|b;",
+                .label = "1", .text = "3");
+        REFUSED_AS(four,
+                   "--text tilte: there is no such column; the first row has 1 \"id\", 2 "
+                   "\"title\", 3 \"body\", 4 \"kind\"",
+                   .text = "tilte");
+        REFUSED_AS(four, "--label 5: there is no such column", .label = "5");
+        REFUSED_AS(four, "--label 0: there is no such column", .label = "0");
+        REFUSED_AS(four, "--text : there is no such column", .text = "title,,body");
+        REFUSED_AS(four, "--label kind: with --header no columns have no names", .label = "kind",
+                   .header = TC_HEADER_NO);
+        REFUSED_AS(four, "names column 2 twice", .text = "title,2");
+        REFUSED_AS(four, "column 3 is asked for as text and is the label too", .text = "body",
+                   .label = "body");
+        REFUSED_AS("__label__a b\n", "--text and --label choose columns", .text = "1");
+    }
 END_TEST
 
 /* Nothing is taken for a header that is as good a row. */
 START_TEST(headers)
-{
-    READ("good\tpos\nbad\tneg\n", "TSV without a header, the label is what follows the last tab", "1 pos|good;2 neg|bad;");
-    READ("good\tpos\ngood\tneg\n", "TSV without", "1 pos|good;2 neg|good;"); /* nor is the first column the label for that */
-    READ("x\todd\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\n", "TSV without", /* too few rows to tell */
-         "1 odd|x;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;");
-    READ("x\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\tp\n", "TSV with a header, text is column \"x\"",
-         "2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 p|i;");
-    READ("x y\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\tp\n", "TSV without", /* more than a name */
-         "1 kind|x y;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 p|i;");
-    READ("x\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\trare\n", "TSV without", /* another label that is rare */
-         "1 kind|x;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 rare|i;");
-    /* the label first: seen in ten rows, of which the last column is another each time */
-    READ("p\ta\nn\tb\np\tc\nn\td\np\te\nn\tf\np\tg\nn\th\np\ti\nn\tj\np\tk\n", "TSV without a header, text is column 2",
-         "1 p|a;2 n|b;3 p|c;4 n|d;5 p|e;6 n|f;7 p|g;8 n|h;9 p|i;10 n|j;11 p|k;");
-}
+    {
+        READ("good\tpos\nbad\tneg\n",
+             "TSV without a header, the label is what follows the last tab",
+             "1 pos|good;2 neg|bad;");
+        READ("good\tpos\ngood\tneg\n", "TSV without",
+             "1 pos|good;2 neg|good;"); /* nor is the first column the label for that */
+        READ("x\todd\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\n",
+             "TSV without", /* too few rows to tell */
+             "1 odd|x;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;");
+        READ("x\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\tp\n",
+             "TSV with a header, text is column \"x\"",
+             "2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 p|i;");
+        READ("x y\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\tp\n",
+             "TSV without", /* more than a name */
+             "1 kind|x y;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 p|i;");
+        READ("x\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\trare\n",
+             "TSV without", /* another label that is rare */
+             "1 kind|x;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 rare|i;");
+        /* the label first: seen in ten rows, of which the last column is another each time */
+        READ("p\ta\nn\tb\np\tc\nn\td\np\te\nn\tf\np\tg\nn\th\np\ti\nn\tj\np\tk\n",
+             "TSV without a header, text is column 2",
+             "1 p|a;2 n|b;3 p|c;4 n|d;5 p|e;6 n|f;7 p|g;8 n|h;9 p|i;10 n|j;11 p|k;");
+    }
 END_TEST
 
 START_TEST(lines)
-{
-    static const char about[] = "fastText's lines";
-    READ("__label__p good, film\r\n\n __label__n\tbad __label__\n", about, "1 p|good, film;3 n|bad;");
-    READ("a b __label__p\nc __label__ d __label__n \n__label__p", about, "1 p|a b;2 n|c __label__ d;3 p|;");
-    READ("__label__p __label__n a\n__label__n b __label__p\nc __label__n __label__p\nd __label__p\n", about, "1 p|a;2 n|b;3 n|c;4 p|d;");
-    READ("__label__p a\nb c\n__label__ d\n__label__n e\n", about, "1 p|a;4 n|e;"); /* rows without a label */
-    READ_AS("p good film\nn\tbad\r\np\n", "lines of a label and a text", "1 p|good film;2 n|bad;3 p|;", .format = TC_LABEL_TEXT);
-    REFUSED_AS("a b\nc d\n", "no usable row, none of 2 has a label (fastText's lines, the label follows __label__): name another --format",
-               .format = TC_FASTTEXT);
-    READ_AS("good film p\nbad\tn\r\np\n", "lines of a text and a label", "1 p|good film;2 n|bad;3 p|;", .format = TC_TEXT_LABEL);
-    READ_AS("text label\ngood p\n", "lines of a text and a label, below a header", "2 p|good;", .format = TC_TEXT_LABEL,
-            .header = TC_HEADER_YES);
-    REFUSED_AS("p good film\nn bad\n", ":1: no tab", .format = TC_AUTO);
-    tc_data data;
-    WRITE("__label__p __label__n a\n__label__p b\nc\nd\n__label__p\n");
-    ck_assert(tc_data_read(&data, path, NULL));
-    ck_assert_int_eq(data.several, 1);
-    ck_assert_int_eq(data.no_label, 2);
-    ck_assert_int_eq(data.no_label_line, 3);
-    ck_assert_int_eq(data.no_text, 1);
-    ck_assert_int_eq(data.no_text_line, 5);
-    tc_data_free(&data);
-}
+    {
+        static const char about[] = "fastText's lines";
+        READ("__label__p good, film\r\n\n __label__n\tbad __label__\n", about,
+             "1 p|good, film;3 n|bad;");
+        READ("a b __label__p\nc __label__ d __label__n \n__label__p", about,
+             "1 p|a b;2 n|c __label__ d;3 p|;");
+        READ("__label__p __label__n a\n__label__n b __label__p\nc __label__n __label__p\nd "
+             "__label__p\n",
+             about, "1 p|a;2 n|b;3 n|c;4 p|d;");
+        READ("__label__p a\nb c\n__label__ d\n__label__n e\n", about,
+             "1 p|a;4 n|e;"); /* rows without a label */
+        READ_AS("p good film\nn\tbad\r\np\n", "lines of a label and a text",
+                "1 p|good film;2 n|bad;3 p|;", .format = TC_LABEL_TEXT);
+        REFUSED_AS("a b\nc d\n",
+                   "no usable row, none of 2 has a label (fastText's lines, the label follows "
+                   "__label__): name another --format",
+                   .format = TC_FASTTEXT);
+        READ_AS("good film p\nbad\tn\r\np\n", "lines of a text and a label",
+                "1 p|good film;2 n|bad;3 p|;", .format = TC_TEXT_LABEL);
+        READ_AS("text label\ngood p\n", "lines of a text and a label, below a header", "2 p|good;",
+                .format = TC_TEXT_LABEL, .header = TC_HEADER_YES);
+        REFUSED_AS("p good film\nn bad\n", ":1: no tab", .format = TC_AUTO);
+        tc_data data;
+        WRITE("__label__p __label__n a\n__label__p b\nc\nd\n__label__p\n");
+        ck_assert(tc_data_read(&data, path, NULL));
+        ck_assert_int_eq(data.several, 1);
+        ck_assert_int_eq(data.no_label, 2);
+        ck_assert_int_eq(data.no_label_line, 3);
+        ck_assert_int_eq(data.no_text, 1);
+        ck_assert_int_eq(data.no_text_line, 5);
+        tc_data_free(&data);
+    }
 END_TEST
 
 START_TEST(encodings)
-{
-    READ_AS("caf\xE9\tp\n", "TSV", "1 p|caf\u00E9;", .encoding = "latin1");
-    READ_AS("\xBA\xC3,p\n\xBB\xB5,n\n", "CSV", "1 p|\u597D;2 n|\u574F;", .encoding = "gb18030");
-    READ_AS("\xFF\xFE" "a\0\t\0p\0\n\0", "TSV", "1 p|a;", .encoding = "utf-16");
-    READ_AS("\xEF\xBB\xBF\u00E9\tp\n", "TSV", "1 p|\u00E9;", .encoding = "utf-8");
-    char many[9001]; /* each byte becomes two */
-    memset(many, 0xE9, sizeof many);
-    memcpy(many + sizeof many - 3, "\tp\n", 3);
-    write_data(many, sizeof many);
-    tc_data data;
-    ck_assert(tc_data_read(&data, path, &(tc_reading){.encoding = "latin1"}));
-    ck_assert_int_eq((int)strlen(data.rows[0].text), 2 * 8998);
-    tc_data_free(&data);
-    REFUSED_AS("a\tp\n", "--encoding latin: no such encoding", .encoding = "latin");
-    REFUSED_AS("a\tp\nb\xFFg\tn\n", ":2: byte 2 of the line, 0xFF, is not gb18030", .encoding = "gb18030");
-    REFUSED_AS("a\tp\nb\xBA", ":2: byte 2 of the line, 0xBA, is not gb18030", .encoding = "gb18030"); /* half a character */
-    REFUSED_AS("\xFF\xFE" "a\0", "add --encoding utf-16", .format = TC_AUTO);
-    REFUSED_AS("\x1F\x8B\x08", "gunzip", .format = TC_AUTO);
-}
+    {
+        READ_AS("caf\xE9\tp\n", "TSV", "1 p|caf\u00E9;", .encoding = "latin1");
+        READ_AS("\xBA\xC3,p\n\xBB\xB5,n\n", "CSV", "1 p|\u597D;2 n|\u574F;", .encoding = "gb18030");
+        READ_AS("\xFF\xFE"
+                "a\0\t\0p\0\n\0",
+                "TSV", "1 p|a;", .encoding = "utf-16");
+        READ_AS("\xEF\xBB\xBF\u00E9\tp\n", "TSV", "1 p|\u00E9;", .encoding = "utf-8");
+        char many[9001]; /* each byte becomes two */
+        memset(many, 0xE9, sizeof many);
+        memcpy(many + sizeof many - 3, "\tp\n", 3);
+        write_data(many, sizeof many);
+        tc_data data;
+        ck_assert(tc_data_read(&data, path, &(tc_reading){.encoding = "latin1"}));
+        ck_assert_int_eq((int)strlen(data.rows[0].text), 2 * 8998);
+        tc_data_free(&data);
+        REFUSED_AS("a\tp\n", "--encoding latin: no such encoding", .encoding = "latin");
+        REFUSED_AS("a\tp\nb\xFFg\tn\n", ":2: byte 2 of the line, 0xFF, is not gb18030",
+                   .encoding = "gb18030");
+        REFUSED_AS("a\tp\nb\xBA", ":2: byte 2 of the line, 0xBA, is not gb18030",
+                   .encoding = "gb18030"); /* half a character */
+        REFUSED_AS("\xFF\xFE"
+                   "a\0",
+                   "add --encoding utf-16", .format = TC_AUTO);
+        REFUSED_AS("\x1F\x8B\x08", "gunzip", .format = TC_AUTO);
+    }
 END_TEST
 
 START_TEST(unseen_label)
-{
-    tc_data data;
-    tc_names labels;
-    static const char *const known[] = {"neg", "pos"};
-    ck_assert(tc_names_set(&labels, "labels", known, 2));
-    WRITE("a\tpos\n\nb\tneutral\n");
-    ck_assert(tc_data_read(&data, path, NULL));
-    ck_assert(!tc_data_number_labels(&data, &labels));
-    ck_assert_ptr_nonnull(strstr(tc_failure(), ":3: the label \"neutral\" does not occur"));
-    tc_failure_clear();
-    tc_data_free(&data);
-    tc_names_free(&labels);
-}
+    {
+        tc_data data;
+        tc_names labels;
+        static const char *const known[] = {"neg", "pos"};
+        ck_assert(tc_names_set(&labels, "labels", known, 2));
+        WRITE("a\tpos\n\nb\tneutral\n");
+        ck_assert(tc_data_read(&data, path, NULL));
+        ck_assert(!tc_data_number_labels(&data, &labels));
+        ck_assert_ptr_nonnull(strstr(tc_failure(), ":3: the label \"neutral\" does not occur"));
+        tc_failure_clear();
+        tc_data_free(&data);
+        tc_names_free(&labels);
+    }
 END_TEST
 
 START_TEST(encoding)
-{
-    tc_data data;
-    tc_names words;
-    int32_t rare;
-    build_vocabulary(&words, "a b a", 1, &rare);
-    WRITE("a x b\tp\n\tn\nb b b b\tp\n");
-    ck_assert(tc_data_read(&data, path, NULL));
-    ck_assert(tc_data_encode(&data, &(tc_tokenizer){0}, &words, 3));
-    ck_assert_int_eq(data.rows[0].length, 3);
-    ck_assert_int_eq(data.rows[0].ids[0], 2);
-    ck_assert_int_eq(data.rows[0].ids[1], TC_UNKNOWN);
-    ck_assert_int_eq(data.rows[0].ids[2], 3);
-    ck_assert_int_eq(data.rows[1].length, 0);
-    ck_assert_int_eq(data.rows[2].length, 3);
-    for (int i = 0; i < 3; i++) ck_assert_int_eq(data.rows[2].ids[i], 3);
-    ck_assert_int_eq(data.cut, 1);
-    ck_assert_int_eq(data.tokens, 6);
-    ck_assert_int_eq(data.unknown, 1);
-    tc_data_free(&data);
-    tc_names_free(&words);
-}
+    {
+        tc_data data;
+        tc_names words;
+        int32_t rare;
+        build_vocabulary(&words, "a b a", 1, &rare);
+        WRITE("a x b\tp\n\tn\nb b b b\tp\n");
+        ck_assert(tc_data_read(&data, path, NULL));
+        ck_assert(tc_data_encode(&data, &(tc_tokenizer){0}, &words, 3));
+        ck_assert_int_eq(data.rows[0].length, 3);
+        ck_assert_int_eq(data.rows[0].ids[0], 2);
+        ck_assert_int_eq(data.rows[0].ids[1], EX_UNKNOWN);
+        ck_assert_int_eq(data.rows[0].ids[2], 3);
+        ck_assert_int_eq(data.rows[1].length, 0);
+        ck_assert_int_eq(data.rows[2].length, 3);
+        for (int i = 0; i < 3; i++) ck_assert_int_eq(data.rows[2].ids[i], 3);
+        ck_assert_int_eq(data.cut, 1);
+        ck_assert_int_eq(data.tokens, 6);
+        ck_assert_int_eq(data.unknown, 1);
+        tc_data_free(&data);
+        tc_names_free(&words);
+    }
 END_TEST
 
 START_TEST(builtins)
-{
-    static const struct { const char *name; int least; } known[] = {
-        {"builtin:documents", 4}, {"builtin:english", 400}, {"builtin:chinese", 200}, {"builtin:reviews", 600},
-        {"builtin:english-test", 50}, {"builtin:chinese-test", 20}, {"builtin:reviews-test", 70}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        tc_data data;
-        tc_names labels;
-        ck_assert_msg(tc_data_read(&data, known[i].name, NULL), "%s", tc_failure());
-        ck_assert_int_ge(data.count, known[i].least);
-        ck_assert(tc_data_labels(&labels, &data));
-        ck_assert_int_eq(labels.count, 2);
-        tc_names_free(&labels);
-        tc_data_free(&data);
+    {
+        static const struct {
+            const char *name;
+            int least;
+        } known[] = {{"builtin:documents", 4},     {"builtin:english", 400},
+                     {"builtin:chinese", 200},     {"builtin:reviews", 600},
+                     {"builtin:english-test", 50}, {"builtin:chinese-test", 20},
+                     {"builtin:reviews-test", 70}};
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+            tc_data data;
+            tc_names labels;
+            ck_assert_msg(tc_data_read(&data, known[i].name, NULL), "%s", tc_failure());
+            ck_assert_int_ge(data.count, known[i].least);
+            ck_assert(tc_data_labels(&labels, &data));
+            ck_assert_int_eq(labels.count, 2);
+            tc_names_free(&labels);
+            tc_data_free(&data);
+        }
     }
-}
 END_TEST
 
 /* ---- splitting and batches ---- */
@@ -344,60 +426,67 @@ END_TEST
 static void read_builtin(tc_data *data, tc_names *labels, tc_names *words)
 {
     int32_t rare;
-    ck_assert(tc_data_read(data, "builtin:reviews", NULL) && tc_data_labels(labels, data) && tc_data_number_labels(data, labels));
+    ck_assert(tc_data_read(data, "builtin:reviews", NULL) && tc_data_labels(labels, data) &&
+              tc_data_number_labels(data, labels));
     build_vocabulary(words, "the a \u4E86", 1, &rare);
     ck_assert(tc_data_encode(data, &(tc_tokenizer){0}, words, 1000));
 }
 
 START_TEST(split)
-{
-    tc_data data, again;
-    tc_names labels;
-    int32_t held_out, held_out_again;
-    ck_assert(tc_data_read(&data, "builtin:reviews", NULL) && tc_data_read(&again, "builtin:reviews", NULL));
-    ck_assert(tc_data_labels(&labels, &data) && tc_data_number_labels(&data, &labels));
-    ck_assert(tc_data_number_labels(&again, &labels));
-    ck_assert(tc_data_split(&data, &labels, 1, &held_out) && tc_data_split(&again, &labels, 1, &held_out_again));
-    ck_assert_int_eq(held_out, data.count / 10);
-    char *seen = calloc((size_t)data.count + 2, 1);
-    int different = 0, kinds[2] = {0, 0};
-    for (int32_t i = 0; i < data.count; i++) {
-        ck_assert_int_eq(data.rows[i].line, again.rows[i].line); /* the same seed, the same order */
-        ck_assert(!seen[data.rows[i].line]++);                   /* each row once */
-        different += data.rows[i].line != i + 1;
-        if (i >= data.count - held_out) kinds[data.rows[i].label]++;
+    {
+        tc_data data, again;
+        tc_names labels;
+        int32_t held_out, held_out_again;
+        ck_assert(tc_data_read(&data, "builtin:reviews", NULL) &&
+                  tc_data_read(&again, "builtin:reviews", NULL));
+        ck_assert(tc_data_labels(&labels, &data) && tc_data_number_labels(&data, &labels));
+        ck_assert(tc_data_number_labels(&again, &labels));
+        ck_assert(tc_data_split(&data, &labels, 1, &held_out) &&
+                  tc_data_split(&again, &labels, 1, &held_out_again));
+        ck_assert_int_eq(held_out, data.count / 10);
+        char *seen = calloc((size_t)data.count + 2, 1);
+        int different = 0, kinds[2] = {0, 0};
+        for (int32_t i = 0; i < data.count; i++) {
+            ck_assert_int_eq(data.rows[i].line,
+                             again.rows[i].line);  /* the same seed, the same order */
+            ck_assert(!seen[data.rows[i].line]++); /* each row once */
+            different += data.rows[i].line != i + 1;
+            if (i >= data.count - held_out) kinds[data.rows[i].label]++;
+        }
+        ck_assert_int_gt(different, data.count / 2);
+        ck_assert(kinds[0] > 0 && kinds[1] > 0);
+        free(seen);
+        tc_data_free(&data);
+        tc_data_free(&again);
+        tc_names_free(&labels);
     }
-    ck_assert_int_gt(different, data.count / 2);
-    ck_assert(kinds[0] > 0 && kinds[1] > 0);
-    free(seen);
-    tc_data_free(&data);
-    tc_data_free(&again);
-    tc_names_free(&labels);
-}
 END_TEST
 
 START_TEST(split_keeps_labels)
-{
-    tc_data data;
-    tc_names labels;
-    int32_t held_out;
-    WRITE("a\tx\nb\ty\nc\tz\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n"
-          "d\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n");
-    for (uint64_t seed = 0; seed < 50; seed++) { /* the one y and the one z are never held out */
-        ck_assert(tc_data_read(&data, path, NULL) && tc_data_labels(&labels, &data) && tc_data_number_labels(&data, &labels));
-        ck_assert(tc_data_split(&data, &labels, seed, &held_out));
-        ck_assert_int_eq(held_out, 2);
-        for (int i = 18; i < 20; i++) ck_assert_str_eq(data.rows[i].label_name, "x");
+    {
+        tc_data data;
+        tc_names labels;
+        int32_t held_out;
+        WRITE("a\tx\nb\ty\nc\tz\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n"
+              "d\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n");
+        for (uint64_t seed = 0; seed < 50;
+             seed++) { /* the one y and the one z are never held out */
+            ck_assert(tc_data_read(&data, path, NULL) && tc_data_labels(&labels, &data) &&
+                      tc_data_number_labels(&data, &labels));
+            ck_assert(tc_data_split(&data, &labels, seed, &held_out));
+            ck_assert_int_eq(held_out, 2);
+            for (int i = 18; i < 20; i++) ck_assert_str_eq(data.rows[i].label_name, "x");
+            tc_names_free(&labels);
+            tc_data_free(&data);
+        }
+        WRITE("a\tx\nb\ty\n");
+        ck_assert(tc_data_read(&data, path, NULL) && tc_data_labels(&labels, &data) &&
+                  tc_data_number_labels(&data, &labels));
+        ck_assert(tc_data_split(&data, &labels, 1, &held_out));
+        ck_assert_int_eq(held_out, 0); /* too few to hold any out */
         tc_names_free(&labels);
         tc_data_free(&data);
     }
-    WRITE("a\tx\nb\ty\n");
-    ck_assert(tc_data_read(&data, path, NULL) && tc_data_labels(&labels, &data) && tc_data_number_labels(&data, &labels));
-    ck_assert(tc_data_split(&data, &labels, 1, &held_out));
-    ck_assert_int_eq(held_out, 0); /* too few to hold any out */
-    tc_names_free(&labels);
-    tc_data_free(&data);
-}
 END_TEST
 
 /* Every row comes once, with its ids, length and label, in batches padded to their longest; returns how often the length
@@ -416,7 +505,8 @@ static int check_batches(tc_batches *batches, const tc_data *data)
             ck_assert_int_eq(batch->lengths[b], row->length);
             ck_assert_int_eq(batch->labels[b], row->label);
             for (int32_t t = 0; t < batch->time; t++) {
-                ck_assert_int_eq(batch->tokens[b * batch->time + t], t < row->length ? row->ids[t] : TC_PADDING);
+                ck_assert_int_eq(batch->tokens[b * batch->time + t],
+                                 t < row->length ? row->ids[t] : EX_PADDING);
             }
             if (row->length > longest) longest = row->length;
             falls += row->length < before;
@@ -431,44 +521,46 @@ static int check_batches(tc_batches *batches, const tc_data *data)
 }
 
 START_TEST(batching)
-{
-    static const int32_t sizes[] = {1, 7, 32, 10000};
-    tc_data data;
-    tc_names labels, words;
-    read_builtin(&data, &labels, &words);
-    for (size_t s = 0; s < 4; s++) {
-        tc_batches batches;
-        ck_assert(tc_batches_init(&batches, (tc_part){data.rows, data.count}, sizes[s]));
-        ck_assert_int_eq(check_batches(&batches, &data), 0); /* by length at first */
-        tg_random random = tg_random_new(1, "test");
-        int32_t first = tc_batches_get(&batches, 0)->index[0], changes = 0;
-        for (int epoch = 0; epoch < 4; epoch++) {
-            tc_batches_shuffle(&batches, &random);
-            int falls = check_batches(&batches, &data);
-            if (sizes[s] == 32) ck_assert(falls > 0 && falls < batches.count); /* between batches, never within */
-            changes += tc_batches_get(&batches, 0)->index[0] != first;
+    {
+        static const int32_t sizes[] = {1, 7, 32, 10000};
+        tc_data data;
+        tc_names labels, words;
+        read_builtin(&data, &labels, &words);
+        for (size_t s = 0; s < 4; s++) {
+            tc_batches batches;
+            ck_assert(tc_batches_init(&batches, (tc_part){data.rows, data.count}, sizes[s]));
+            ck_assert_int_eq(check_batches(&batches, &data), 0); /* by length at first */
+            tg_random random = tg_random_new(1, "test");
+            int32_t first = tc_batches_get(&batches, 0)->index[0], changes = 0;
+            for (int epoch = 0; epoch < 4; epoch++) {
+                tc_batches_shuffle(&batches, &random);
+                int falls = check_batches(&batches, &data);
+                if (sizes[s] == 32)
+                    ck_assert(falls > 0 &&
+                              falls < batches.count); /* between batches, never within */
+                changes += tc_batches_get(&batches, 0)->index[0] != first;
+            }
+            if (sizes[s] < 100) ck_assert_int_gt(changes, 0);
+            tc_batches_free(&batches);
         }
-        if (sizes[s] < 100) ck_assert_int_gt(changes, 0);
-        tc_batches_free(&batches);
+        tc_names_free(&labels);
+        tc_names_free(&words);
+        tc_data_free(&data);
     }
-    tc_names_free(&labels);
-    tc_names_free(&words);
-    tc_data_free(&data);
-}
 END_TEST
 
 START_TEST(batch_of_nothing)
-{
-    tc_row two[2] = {{.text = "", .label = 0}, {.text = "", .label = 1}};
-    tc_batches batches;
-    ck_assert(tc_batches_init(&batches, (tc_part){two, 2}, 2));
-    const tc_batch *batch = tc_batches_get(&batches, 0);
-    ck_assert_int_eq(batch->rows, 2);
-    ck_assert_int_eq(batch->time, 1);
-    ck_assert_int_eq(batch->lengths[0] + batch->lengths[1], 0);
-    ck_assert_int_eq(batch->tokens[0] + batch->tokens[1], TC_PADDING);
-    tc_batches_free(&batches);
-}
+    {
+        tc_row two[2] = {{.text = "", .label = 0}, {.text = "", .label = 1}};
+        tc_batches batches;
+        ck_assert(tc_batches_init(&batches, (tc_part){two, 2}, 2));
+        const tc_batch *batch = tc_batches_get(&batches, 0);
+        ck_assert_int_eq(batch->rows, 2);
+        ck_assert_int_eq(batch->time, 1);
+        ck_assert_int_eq(batch->lengths[0] + batch->lengths[1], 0);
+        ck_assert_int_eq(batch->tokens[0] + batch->tokens[1], EX_PADDING);
+        tc_batches_free(&batches);
+    }
 END_TEST
 
 static void make_file(void)

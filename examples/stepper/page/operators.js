@@ -238,7 +238,7 @@ OPS.softmax = {
       value: a[c] * (g[c] - mean)};
   },
 };
-OPS.normalize = {
+OPS.layer_norm = {
   form(n) {
     const scale = n.x[1] ? ` ⊙ ${name(n.x[1])}` : "", shift = n.x[2] ? ` + ${name(n.x[2])}` : "";
     return `${name(n.y)} = (${name(n.x[0])} − mean) / deviation${scale}${shift}`;
@@ -267,7 +267,7 @@ OPS.normalize = {
       value: (g[c] - mean - q.hat[c] * along) / q.deviation};
   },
 };
-OPS.unit = {
+OPS.l2_normalize = {
   form: n => `${name(n.y)} = ${name(n.x[0])} / |${name(n.x[0])}|`,
   why: ["Each row gets the length 1: only its direction counts.", "What would only change its length is taken out."],
   rules: n => [`${d(n.x[0])} += (${d(n.y)} − ${name(n.y)} (${name(n.y)}·${d(n.y)})) / |${name(n.x[0])}|`],

@@ -66,7 +66,7 @@ function room() {
 
 /* A tensor as a table of numbers where it is small, else as a picture. */
 function heat(t, key, chosen) {
-  const MOST_NUMBERS = 64, WIDTH_OF_ONE = 66;
+  const MAX_NUMBERS = 64, WIDTH_OF_ONE = 66;
   const data = t[key], all = data || t[key + "r"].concat(t[key + "c"] || []), scale = largest(all);
   const from = t.param && t.param !== t.name ? ` · ${esc(t.param)}` : "";
   const top = html(`<span>${m((key === "g" ? d : name)(t))} <span class="quiet">${shape(t)}${from}</span></span>${legend(all, key)}`);
@@ -82,7 +82,7 @@ function heat(t, key, chosen) {
     return box;
   }
   const down = t.R === 1 && t.C > 1 && (t.axes & (COLUMNS_ARE_WORDS | COLUMNS_ARE_LABELS)); /* words or labels stand upright */
-  box.append(t.size <= MOST_NUMBERS && (down || t.C * WIDTH_OF_ONE <= room()) ? numbers(t, key, scale, chosen, down)
+  box.append(t.size <= MAX_NUMBERS && (down || t.C * WIDTH_OF_ONE <= room()) ? numbers(t, key, scale, chosen, down)
     : picture(t, key, data, t.R, scale, chosen, i => i));
   return box;
 }

@@ -285,7 +285,7 @@ function backCard(n, k, shown) { /* shown: the numbers stand in a table above */
 }
 /* Operators whose slope is made of the result, and of the operands; that of the rest needs no numbers. */
 const KEEPS_RESULT = ["sigmoid", "tanh", "exp", "sqrt"];
-const KEEPS_OPERANDS = ["mul", "div", "maximum", "linear", "matmul", "relu", "square", "log", "max", "normalize", "unit", "gelu",
+const KEEPS_OPERANDS = ["mul", "div", "maximum", "linear", "matmul", "relu", "square", "log", "max", "layer_norm", "l2_normalize", "gelu",
   "mean_squared_error"];
 function showBackward(n, main) {
   const i = looked(n.y, n), kind = TABLES[n.op], table = kind && kind.backward(n), all = table && kind.whole && n.y.R === 1;

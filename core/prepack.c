@@ -2,7 +2,7 @@
 #include "internal.h"
 #include "kernels.h"
 
-void tg_params_hold(tg_params *params, bool held)
+void tg_params_set_inference(tg_params *params, bool held)
 {
     if (!params) return;
     tg_params_catch_up(params);
@@ -18,15 +18,19 @@ static const tg_real *pack(tg_param_entry *entry)
     tg_params *params = w->params;
     while (atomic_flag_test_and_set(&params->packing)) {}
     if (!atomic_load(&entry->packed)) {
-        tg_real *packed = tg_arena_alloc(&params->packed, tg_bytes_of(tg_gemm_pack_size(w->shape[1], w->shape[0])));
-        if (packed) TG_RUN(tg_k_gemm_pack)(w->shape[1], w->shape[0], (tg_matrix){w->data, 1, w->shape[1]}, packed);
+        tg_real *packed = tg_arena_alloc(&params->packed,
+                                         tg_real_bytes(
+                                             tg_gemm_pack_size(w->shape[1], w->shape[0])));
+        if (packed)
+            TG_DISPATCH(tg_k_gemm_pack, w->shape[1], w->shape[0],
+                        (tg_matrix){w->data, 1, w->shape[1]}, packed);
         atomic_store(&entry->packed, packed);
     }
     atomic_flag_clear(&params->packing);
     return atomic_load(&entry->packed);
 }
 
-const tg_real *tg_held(const tg_tensor *weight)
+const tg_real *tg_prepacked(const tg_tensor *weight)
 {
     if (!weight->params || !weight->params->held || weight->ndim != 2) return NULL;
     tg_param_entry *entry = (tg_param_entry *)weight;
