@@ -1,5 +1,6 @@
-/* Files of data: six letters choose what the command line says of them (a: nothing), the rest is the file. Whatever is read
- * has to hold what data.h says, comes back from a CSV file that it is written to, and goes all the way to batches. */
+/* Data files. Six letters choose the options (a: none), the rest is the file. Data that can be read
+ * must have the properties that data.h promises, be the same after they were written to a CSV file
+ * and read again, and be usable up to batches. */
 #include "fuzz.h"
 
 #include "../../examples/support/failure.h"
@@ -45,16 +46,16 @@ static void check_rows(const tc_data *data)
         const tc_row *row = &data->rows[i];
         FUZZ_CHECK(row->label_name && row->label_name[0], "row %d has no label", i);
         FUZZ_CHECK(tc_text_valid(row->text, strlen(row->text), &bad),
-                   "row %d has a text that is no UTF-8", i);
+                   "the text of row %d is not UTF-8", i);
         FUZZ_CHECK(tc_text_valid(row->label_name, strlen(row->label_name), &bad),
-                   "row %d has a label that is no UTF-8", i);
+                   "the label of row %d is not UTF-8", i);
         FUZZ_CHECK(row->line > (i ? row[-1].line : 0), "row %d starts in line %d", i, row->line);
     }
     FUZZ_CHECK(tc_text_valid(data->layout.about, strlen(data->layout.about), &bad),
-               "the layout in words is no UTF-8");
+               "the description of the layout is not UTF-8");
 }
 
-/* ---- what is read comes back from a file that is written as RFC 4180 has it ---- */
+/* ---- written as RFC 4180 defines CSV and read again ---- */
 
 static void put_quoted(FILE *file, const char *text)
 {
@@ -75,7 +76,7 @@ static void check_csv(const tc_data *data)
                             .delimiter = ",",
                             .quiet = true};
     FILE *file = fopen(fuzz_path("again.csv"), "wb");
-    FUZZ_CHECK(file, "no file to write to");
+    FUZZ_CHECK(file, "cannot write again.csv");
     fprintf(file, "text,label\n");
     for (int32_t i = 0; i < data->count; i++) {
         put_quoted(file, data->rows[i].text);
@@ -87,16 +88,14 @@ static void check_csv(const tc_data *data)
     tc_data again;
     char path[1024];
     snprintf(path, sizeof path, "%s", fuzz_path("again.csv"));
-    FUZZ_CHECK(tc_data_read(&again, path, &csv), "what was read does not come back: %s",
-               tc_failure());
-    FUZZ_CHECK(again.count == data->count, "%d rows come back as %d", data->count, again.count);
+    FUZZ_CHECK(tc_data_read(&again, path, &csv), "cannot read the CSV file: %s", tc_failure());
+    FUZZ_CHECK(again.count == data->count, "%d rows became %d", data->count, again.count);
     for (int32_t i = 0; i < data->count; i++) {
         const tc_row *was = &data->rows[i], *is = &again.rows[i];
-        FUZZ_CHECK(!strcmp(was->text, is->text), "row %d: the text \"%s\" comes back as \"%s\"", i,
+        FUZZ_CHECK(!strcmp(was->text, is->text), "row %d: the text \"%s\" became \"%s\"", i,
                    was->text, is->text);
         FUZZ_CHECK(!strcmp(was->label_name, is->label_name),
-                   "row %d: the label \"%s\" comes back as \"%s\"", i, was->label_name,
-                   is->label_name);
+                   "row %d: the label \"%s\" became \"%s\"", i, was->label_name, is->label_name);
     }
     tc_data_free(&again);
 }
@@ -123,7 +122,7 @@ static void check_batches(const tc_data *data)
     FUZZ_CHECK(tc_batches_init(&batches, (tc_part){data->rows, data->count}, 3), "%s",
                tc_failure());
     for (int32_t i = 0; i < batches.count; i++) rows += tc_batches_get(&batches, i)->rows;
-    FUZZ_CHECK(rows == data->count, "%d rows are %d in batches", data->count, rows);
+    FUZZ_CHECK(rows == data->count, "the batches of %d rows have %d", data->count, rows);
     tc_batches_free(&batches);
 }
 
@@ -138,8 +137,7 @@ static void prepare(tc_data *data)
         FUZZ_CHECK(tc_data_encode(data, &tokenizer, &words, 5) &&
                        tc_data_split(data, &names, 1, &held_out),
                    "%s", tc_failure());
-        FUZZ_CHECK(!data->unknown, "of the rows' own words %lld are unknown",
-                   (long long)data->unknown);
+        FUZZ_CHECK(!data->unknown, "%lld words of the rows are unknown", (long long)data->unknown);
         check_batches(data);
     }
     tc_names_free(&words);
@@ -156,7 +154,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     fuzz_write("data", input.bytes, input.size);
     snprintf(path, sizeof path, "%s", fuzz_path("data"));
     const bool good = tc_data_read(&data, path, &reading);
-    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    FUZZ_CHECK(good == !tc_failure(), "%s",
+               good ? tc_failure() : "it failed without an error message");
     tc_failure_clear();
     if (good) {
         check_rows(&data);
@@ -166,7 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     }
     const tc_options options = {.reading = reading, .arguments = arguments, .argument_count = 1};
     FUZZ_CHECK(tc_check(&options) == (good ? TC_DONE : TC_FAILED),
-               "check and reading do not agree");
+               "the command check and tc_data_read do not agree");
     tc_failure_clear();
     return 0;
 }

@@ -1,6 +1,7 @@
-/* Models and checkpoints of textclf: a letter chooses which, the rest is the file (fuzz_write_safetensors). A model that
- * opens answers, shows itself, and answers the same when it was saved and opened once more. A checkpoint that is taken is
- * trained to its end. */
+/* Models and checkpoints of textclf. A letter chooses which, the rest is the file
+ * (fuzz_write_safetensors). A model that loads must work with every command, and give the same
+ * answers after it was saved and loaded again. Training must run to its end from a checkpoint that
+ * loads. */
 #include "textclf.h"
 
 #include "../../examples/text_classifier/commands.h"
@@ -16,8 +17,8 @@ static char path[1024], again[1024], page[1024];
 
 static char good_text[] = "good, bad \u5F88 don't", other_text[] = "GOOD";
 
-/* Every command that asks a model; what it answers is not looked at, only that it can tell. The last one changes the
- * weights. */
+/* Every command that uses a model. Only success or failure is checked, not the answers. The last
+ * command changes the weights. */
 static void ask(tc_model *model)
 {
     static bool (*const commands[])(tc_model *, const tc_options *) = {tc_predict, tc_predict,
@@ -33,15 +34,15 @@ static void ask(tc_model *model)
                                     .json = i == 2,
                                     .output = i > 2 ? page : NULL};
         const bool good = commands[i](model, &options);
-        FUZZ_CHECK(good == !tc_failure(), "command %d, and \"%s\"", i,
+        FUZZ_CHECK(good == !tc_failure(), "command %d returned %d with the message \"%s\"", i, good,
                    tc_failure() ? tc_failure() : "");
         tc_failure_clear();
     }
     remove(page);
 }
 
-/* The logarithms of the probabilities of a text, [C]; NULL after tc_fail, where the numbers in the model overflow what is
- * computed. */
+/* The logarithms of the probabilities of a text, [C]; NULL after tc_fail, if the numbers of the
+ * model overflow. */
 static float *answers(const tc_model *model)
 {
     tc_data data = {.name = "text"};
@@ -56,16 +57,17 @@ static void try_model(void)
 {
     tc_model model = {0}, second = {0};
     const bool good = tc_model_load(&model, path);
-    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    FUZZ_CHECK(good == !tc_failure(), "%s",
+               good ? tc_failure() : "it failed without an error message");
     if (good) {
         FUZZ_CHECK(tc_model_save(&model, again) && tc_model_load(&second, again), "%s",
                    tc_failure());
         float *one = answers(&model), *other = answers(&second);
-        FUZZ_CHECK(one ? other && !memcmp(one, other, (size_t)model.labels.count * sizeof *one)
-                       : !other,
-                   "a saved model answers otherwise");
+        FUZZ_CHECK(!one == !other, "only one of a model and its copy has an answer");
+        FUZZ_CHECK(!one || !memcmp(one, other, (size_t)model.labels.count * sizeof *one),
+                   "a model and its copy have different answers");
         FUZZ_CHECK(!one == !!tc_failure(), "%s",
-                   one ? tc_failure() : "it has no answer and did not say why");
+                   one ? tc_failure() : "it has no answer and no error message");
         tc_failure_clear();
         free(one);
         free(other);
@@ -107,7 +109,8 @@ static void try_checkpoint(void)
     tc_outcome outcome = {0};
     fuzz_build_model(&model, words, 4);
     const bool good = tc_fit(&model, (tc_part){rows, 4}, (tc_part){rows, 2}, &schedule, &outcome);
-    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    FUZZ_CHECK(good == !tc_failure(), "%s",
+               good ? tc_failure() : "it failed without an error message");
     tc_outcome_free(&outcome);
     tc_failure_clear();
     tc_model_free(&model);

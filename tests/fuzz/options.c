@@ -1,6 +1,6 @@
-/* Command lines: arguments with a newline between them. What can be parsed and is no training is done, in a folder of the
- * target's own, where a model, a file of data and one of texts lie. No file elsewhere can be named: a slash becomes a
- * comma. */
+/* Command lines: arguments separated by newlines. A command that can be parsed is run, unless it is
+ * a training, in a temporary folder with a model, a data file and a file of texts. It cannot name
+ * files elsewhere: each slash is replaced by a comma. */
 #include "textclf.h"
 
 #include "../../examples/text_classifier/commands.h"
@@ -14,7 +14,7 @@
 
 enum { MAX_ARGUMENTS = 24 };
 
-static const char *const kept[] = {"model", "data", "lines", NULL};
+static const char *const inputs[] = {"model", "data", "lines", NULL};
 
 static void make_model(void)
 {
@@ -32,7 +32,7 @@ static void make_model(void)
     tc_model_free(&model);
 }
 
-/* Once for the process: the folder, what lies in it, and standard input, which holds texts. */
+/* Once per process: makes the folder and its files; standard input reads the texts. */
 static void set_up(void)
 {
     static const char data[] = "good\tyes\nbad, bad\tno\n\u5F88\tyes\n\tno\ngood\tyes\n",
@@ -42,7 +42,7 @@ static void set_up(void)
     done = true;
     fuzz_write("data", data, sizeof data - 1);
     fuzz_write("lines", lines, sizeof lines - 1);
-    FUZZ_CHECK(!chdir(fuzz_folder()) && freopen("lines", "rb", stdin), "no folder to work in");
+    FUZZ_CHECK(!chdir(fuzz_folder()) && freopen("lines", "rb", stdin), "cannot enter the folder");
     make_model();
 }
 
@@ -56,12 +56,12 @@ static void run(const tc_options *options)
         good = tc_model_load(&model, options->arguments[0]) && command->ask(&model, options);
         tc_model_free(&model);
     }
-    FUZZ_CHECK(good == !tc_failure(), "%s ends with \"%s\"", command->name,
+    FUZZ_CHECK(good == !tc_failure(), "%s returned %d with the message \"%s\"", command->name, good,
                tc_failure() ? tc_failure() : "");
 }
 
-/* Cuts a copy of the input into argv, which ends with NULL as main's does. Returns argc. */
-static int cut(char *text, char **argv)
+/* Splits a copy of the input into argv, which ends with NULL as in main. Returns argc. */
+static int split(char *text, char **argv)
 {
     static char name[] = "textclf";
     int argc = 0;
@@ -78,7 +78,8 @@ static int cut(char *text, char **argv)
     return argc;
 }
 
-/* All that a training's result depends on is in its plan, or it is said why there is none. */
+/* The plan names every option that a training's result depends on; without a plan there is an error
+ * message. */
 static void check_plan(const tc_options *options)
 {
     static size_t names;
@@ -87,9 +88,8 @@ static void check_plan(const tc_options *options)
     tc_failure_clear();
     if (!plan) return;
     if (!names) names = json_object_size(plan);
-    FUZZ_CHECK(json_object_size(plan) == names,
-               "%zu options shape a training, and %zu are in its plan", names,
-               json_object_size(plan));
+    FUZZ_CHECK(json_object_size(plan) == names, "the plan has %zu options, an earlier one %zu",
+               json_object_size(plan), names);
     json_decref(plan);
 }
 
@@ -98,11 +98,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     char *argv[MAX_ARGUMENTS + 2], *text = malloc(size + 1);
     tc_options options;
     set_up();
-    FUZZ_CHECK(text, "no memory");
+    FUZZ_CHECK(text, "out of memory");
     if (size) memcpy(text, bytes, size);
     text[size] = 0;
-    const int argc = cut(text, argv);
-    optind = 0; /* glibc's way to start again */
+    const int argc = split(text, argv);
+    optind = 0; /* glibc: start again */
     const tc_parsed parsed = tc_options_parse(&options, argc, argv);
     FUZZ_CHECK((parsed == EX_WRONG) == (tc_failure() != NULL), "%d and \"%s\"", parsed,
                tc_failure() ? tc_failure() : "");
@@ -113,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         check_plan(&options);
         rewind(stdin);
         run(&options);
-        fuzz_clear_folder(kept);
+        fuzz_clear_folder(inputs);
     }
     tc_failure_clear();
     free(text);

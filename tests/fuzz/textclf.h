@@ -1,4 +1,4 @@
-/* A small model of textclf, for the targets that need one. */
+/* A small model of textclf for the targets that need one. */
 #ifndef TEST_FUZZ_TEXTCLF_H
 #define TEST_FUZZ_TEXTCLF_H
 
@@ -7,7 +7,8 @@
 #include "../../examples/support/failure.h"
 #include "../../examples/text_classifier/model.h"
 
-/* Of two labels and `count` words; the first two are a vocabulary's. Its settings are there. */
+/* Builds a model with two labels and `count` words, of which the first two are the vocabulary's
+ * special words. The caller has set model->settings. */
 static inline void fuzz_build_model(tc_model *model, const char *const *words, size_t count)
 {
     static const char *const labels[] = {"no", "yes"};

@@ -1,4 +1,5 @@
-/* Texts into tokens, words and ids: five letters choose how, the rest is the text, a row a line. */
+/* Tokens, words and ids of a text. Five letters choose the options, the rest is the text, one row
+ * per line. */
 #include "fuzz.h"
 
 #include "../../examples/support/failure.h"
@@ -8,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 5, MAX_RUN = 5, SHORTEST_CUT = 7 };
+enum { BUCKETS = 5, MAX_NGRAMS = 5, SHORTEST_CUT = 7 };
 
-/* UTF-8 by the table of the Unicode Standard (3-7, well-formed byte sequences), and without NUL: the offset of the first
- * character that is none, or `size`. */
+/* The offset of the first byte that does not start a well-formed UTF-8 sequence (table 3-7 of the
+ * Unicode Standard) or is NUL; `size` if there is none. */
 static size_t first_bad(const uint8_t *text, size_t size)
 {
     static const struct {
-        uint8_t first, last, least, most; /* of the first byte, and of the second */
+        uint8_t first, last, low, high; /* ranges of the first and of the second byte */
         size_t length;
     } forms[] = {{0x01, 0x7F, 0, 0, 1},       {0xC2, 0xDF, 0x80, 0xBF, 2},
                  {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
@@ -27,17 +28,19 @@ static size_t first_bad(const uint8_t *text, size_t size)
         while (f < sizeof forms / sizeof *forms &&
                (text[at] < forms[f].first || text[at] > forms[f].last))
             f++;
-        if (f == sizeof forms / sizeof *forms || at + (length = forms[f].length) > size) return at;
+        if (f == sizeof forms / sizeof *forms) return at;
+        length = forms[f].length;
+        if (at + length > size) return at;
         for (size_t i = 1; i < length; i++) {
-            const uint8_t least = i == 1 ? forms[f].least : 0x80,
-                          most = i == 1 ? forms[f].most : 0xBF;
-            if (text[at + i] < least || text[at + i] > most) return at;
+            const uint8_t low = i == 1 ? forms[f].low : 0x80, high = i == 1 ? forms[f].high : 0xBF;
+            if (text[at + i] < low || text[at + i] > high) return at;
         }
     }
     return size;
 }
 
-/* Places rise and lie in the text; words are UTF-8, are not empty and hold no blank. */
+/* The tokens are in order and within the text; words are UTF-8, not empty, and without white
+ * space. */
 static void check_tokens(const tc_tokens *tokens, const char *text)
 {
     size_t end = 0, bad;
@@ -50,15 +53,15 @@ static void check_tokens(const tc_tokens *tokens, const char *text)
         end = token->start + token->length;
         FUZZ_CHECK(end <= length, "token %zu ends at %zu of %zu", i, end, length);
         FUZZ_CHECK(tc_text_valid(text + token->start, token->length, &bad),
-                   "token %zu cuts a character", i);
+                   "token %zu splits a character", i);
         FUZZ_CHECK(*word && tc_text_valid(word, strlen(word), &bad),
                    "token %zu has the word \"%s\"", i, word);
-        FUZZ_CHECK(!strpbrk(word, " \t\r\n"), "token %zu has a blank in it", i);
+        FUZZ_CHECK(!strpbrk(word, " \t\r\n"), "token %zu contains white space", i);
     }
 }
 
-/* Lines do not see each other: cut at its newlines a text has the same words. The lines become rows of `data`. */
-static void check_lines(tc_data *data, const tc_tokenizer *tokenizer, const tc_tokens *whole,
+/* The tokens of a text are those of its lines. The lines become rows of `data`. */
+static void check_lines(tc_data *data, const tc_tokenizer *tokenizer, const tc_tokens *expected,
                         char *text)
 {
     tc_tokens tokens = {0};
@@ -70,24 +73,26 @@ static void check_lines(tc_data *data, const tc_tokenizer *tokenizer, const tc_t
         tc_tokens_clear(&tokens);
         FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, line), "%s", tc_failure());
         for (size_t i = 0; i < tokens.count; i++, at++) {
-            FUZZ_CHECK(at < whole->count &&
-                           !strcmp(tc_token_word(&tokens, i), tc_token_word(whole, at)),
-                       "token %zu, \"%s\", is another in the whole text", at,
+            FUZZ_CHECK(at < expected->count &&
+                           !strcmp(tc_token_word(&tokens, i), tc_token_word(expected, at)),
+                       "token %zu, \"%s\", differs in the undivided text", at,
                        tc_token_word(&tokens, i));
         }
     }
-    FUZZ_CHECK(at == whole->count, "%zu tokens are %zu in lines", whole->count, at);
+    FUZZ_CHECK(at == expected->count, "the text has %zu tokens, its lines have %zu",
+               expected->count, at);
     tc_tokens_free(&tokens);
 }
 
-/* The bag of words and runs of a batch of all rows: tg_gather refuses rows that are not there. */
-static void check_bag(const tc_data *data, const tc_names *words, int32_t longest_run)
+/* The bag of words and n-grams of a batch of all rows: tg_gather checks that its ids are rows of
+ * the table. */
+static void check_bag(const tc_data *data, const tc_names *words, int32_t ngrams)
 {
     tc_bag bag;
     tc_batches batches;
     tg_params *params = tg_params_new(1);
     tg_tape *tape = tg_tape_new(1);
-    FUZZ_CHECK(tc_bag_init(&bag, params, words->count, BUCKETS, longest_run, 2), "%s",
+    FUZZ_CHECK(tc_bag_init(&bag, params, words->count, BUCKETS, ngrams, 2), "%s",
                tg_params_error(params));
     FUZZ_CHECK(tc_batches_init(&batches, (tc_part){data->rows, data->count}, data->count), "%s",
                tc_failure());
@@ -98,20 +103,21 @@ static void check_bag(const tc_data *data, const tc_names *words, int32_t longes
     tg_params_free(params);
 }
 
-/* Names survive the way through a model's metadata. */
+/* Words are the same after they were written to and read from a model's metadata. */
 static void check_json(const tc_names *words)
 {
     tc_names again;
     char *json = tc_names_to_json(words);
     FUZZ_CHECK(json && tc_names_from_json(&again, json, "words"), "%s", tc_failure());
-    FUZZ_CHECK(again.count == words->count, "%d words are %d as JSON", words->count, again.count);
+    FUZZ_CHECK(again.count == words->count, "%d words became %d in JSON", words->count,
+               again.count);
     for (int32_t i = 0; i < words->count; i++)
-        FUZZ_CHECK(!strcmp(again.items[i], words->items[i]), "word %d is another as JSON", i);
+        FUZZ_CHECK(!strcmp(again.items[i], words->items[i]), "word %d changed in JSON", i);
     free(json);
     tc_names_free(&again);
 }
 
-static void check_text(const tc_tokenizer *tokenizer, char *text, int64_t least, int32_t run)
+static void check_text(const tc_tokenizer *tokenizer, char *text, int64_t min_count, int32_t ngrams)
 {
     tc_data data = {.name = "text"};
     tc_tokens tokens = {0};
@@ -119,18 +125,19 @@ static void check_text(const tc_tokenizer *tokenizer, char *text, int64_t least,
     int32_t rare;
     FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, text), "%s", tc_failure());
     check_tokens(&tokens, text);
-    FUZZ_CHECK(tc_vocabulary_build(&words, &tokens, least, 0, &rare) && tc_vocabulary_valid(&words),
+    FUZZ_CHECK(tc_vocabulary_build(&words, &tokens, min_count, 0, &rare) &&
+                   tc_vocabulary_valid(&words),
                "%s", tc_failure());
-    FUZZ_CHECK(rare >= EX_FIRST_WORD && rare <= words.count, "the first rare word is %d of %d",
-               rare, words.count);
-    for (size_t i = 0; least == 1 && i < tokens.count; i++) {
+    FUZZ_CHECK(rare >= EX_FIRST_WORD && rare <= words.count,
+               "the first rare word is %d, of %d words", rare, words.count);
+    for (size_t i = 0; min_count == 1 && i < tokens.count; i++) {
         FUZZ_CHECK(tc_names_find(&words, tc_token_word(&tokens, i)) >= EX_FIRST_WORD,
                    "\"%s\" is not found", tc_token_word(&tokens, i));
     }
     check_json(&words);
     check_lines(&data, tokenizer, &tokens, text);
     FUZZ_CHECK(tc_data_encode(&data, tokenizer, &words, SHORTEST_CUT), "%s", tc_failure());
-    check_bag(&data, &words, run);
+    check_bag(&data, &words, ngrams);
     tc_data_free(&data);
     tc_names_free(&words);
     tc_tokens_free(&tokens);
@@ -141,24 +148,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     fuzz_input input = {bytes, size};
     tc_tokenizer tokenizer = {.kind = fuzz_choose(&input, 2) ? TC_CHARACTERS : TC_WORDS,
                               .plain = fuzz_choose(&input, 2)};
-    const int stopwords = fuzz_choose(&input, 4), least = 1 + fuzz_choose(&input, 2);
-    const int run = 1 + fuzz_choose(&input, MAX_RUN);
+    const int stopwords = fuzz_choose(&input, 4), min_count = 1 + fuzz_choose(&input, 2);
+    const int ngrams = 1 + fuzz_choose(&input, MAX_NGRAMS);
     size_t bad = input.size;
     const bool valid = tc_text_valid((const char *)input.bytes, input.size, &bad);
     FUZZ_CHECK(bad == first_bad(input.bytes, input.size) && valid == (bad == input.size),
-               "byte %zu is wrong, and found was %zu", first_bad(input.bytes, input.size), bad);
+               "the first bad byte is %zu, not %zu", first_bad(input.bytes, input.size), bad);
     fuzz_write("stopwords", input.bytes, input.size);
     char path[1024], *text = malloc(input.size + 1);
-    FUZZ_CHECK(text, "no memory");
+    FUZZ_CHECK(text, "out of memory");
     snprintf(path, sizeof path, "%s", fuzz_path("stopwords"));
-    if (stopwords)
-        tc_tokenizer_set_stopwords(&tokenizer, stopwords == 1   ? "en"
-                                               : stopwords == 2 ? "zh"
-                                                                : path);
+    const char *const lists[] = {NULL, "en", "zh", path};
+    if (stopwords) tc_tokenizer_set_stopwords(&tokenizer, lists[stopwords]);
     tc_failure_clear();
     if (input.size) memcpy(text, input.bytes, input.size);
     text[input.size] = 0;
-    if (valid) check_text(&tokenizer, text, least, run);
+    if (valid) check_text(&tokenizer, text, min_count, ngrams);
     tc_tokenizer_free(&tokenizer);
     free(text);
     return 0;

@@ -1,4 +1,4 @@
-/* Files of word vectors: a letter chooses their width, 1 to 8, the rest is the file. */
+/* Files of word vectors. A letter chooses their width, 1 to 8, the rest is the file. */
 #include "textclf.h"
 
 #include "../../examples/text_classifier/vectors.h"
@@ -28,12 +28,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     char path[1024];
     snprintf(path, sizeof path, "%s", fuzz_path("vectors"));
     const bool good = tc_vectors_load(&model, path);
-    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    FUZZ_CHECK(good == !tc_failure(), "%s",
+               good ? tc_failure() : "it failed without an error message");
     for (int32_t i = 0; i < WORDS * width; i++) {
         FUZZ_CHECK(isfinite(row[i]), "number %d of word %d is %g", i % width, i / width,
                    (double)row[i]);
         FUZZ_CHECK(i >= EX_FIRST_WORD * width || row[i] == before[i],
-                   "a word that is none got a vector");
+                   "word %d, which is not a word of a text, got a vector", i / width);
     }
     tc_failure_clear();
     tc_model_free(&model);
