@@ -14,8 +14,8 @@
  *     gemm        matrix products: squares, all transposes, and the shapes of an LSTM
  *     attention   tiled dot attention forward and backward, one sequence, 4 heads of 64, T from 512
  *                 to LONGEST (16384)
- *     adam        an embedding of 200,000 x 128 of which a batch reads about 600 rows: STEPS (1000) steps, by
- *                 rows that take their steps late (tg_params_defer), and all rows at once
+ *     adam        an embedding of 200,000 x 128 of which a batch reads about 600 rows: STEPS (1000)
+ *                 steps, with rows that step late (tg_params_defer) and with all rows in each step
  *     job         two programs, from start to end: textclf train on four sentences, textclf predict
  *
  * A training workload measures complete steps: forward pass, backward pass, clipping, Adam, reset
