@@ -1,7 +1,8 @@
 #!/bin/sh
-# guides.sh FOLDER, with the built programs: what the pages of the folders show is what there is. A fence "```c FILE" holds lines of
-# FILE as they stand there, "```text PROGRAM" what FOLDER/PROGRAM prints, "```diff" a change that applies. The line about threads is
-# left out where the build has none. The reading guide, and the map of it, name every source file of the library.
+# guides.sh BUILD: checks that the guides of the folders show what is there. A fence "```c FILE"
+# holds lines of FILE, "```text PROGRAM" the output of BUILD/PROGRAM, "```diff" a change that
+# applies. The line about threads is not compared if the build has none. The reading guide and its
+# map name every source file of the library.
 set -eu
 built=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -11,31 +12,43 @@ LC_ALL=C
 export LC_ALL
 fail() { echo "$1"; exit 1; }
 
-# one file a fence: NUMBER.block, and in the list "NUMBER KIND NAME"
+# Each fence becomes a file NUMBER.block and a line "NUMBER KIND NAME" of the list.
 for page in core/README.md layers/README.md examples/README.md tests/README.md; do
     awk -v work="$work" -v page="$page" '
         /^```/ && on { on = 0; close(file); next }
-        /^```/ { on = 1; file = work "/" ++n ".block"; printf "" >file; print n, substr($1, 4), ($2 == "" ? "-" : $2) >>(work "/list"); next }
+        /^```/ {
+            on = 1
+            file = work "/" ++n ".block"
+            printf "" >file
+            print n, substr($1, 4), ($2 == "" ? "-" : $2) >>(work "/list")
+            next
+        }
         on { print >file }' "$page"
     [ -f "$work/list" ] || continue
     while read -r n kind name; do
         case $kind:$name in
         c:-|text:-|:-) ;;
         c:*)
-            awk 'FNR == NR { block = block $0 "\n"; next } { all = all $0 "\n" } END { exit !index("\n" all, "\n" block) }' \
-                "$work/$n.block" "$name" || fail "$page: block $n is not in $name as it stands: $(head -n 1 "$work/$n.block")" ;;
+            awk 'FNR == NR { block = block $0 "\n"; next }
+                { all = all $0 "\n" }
+                END { exit !index("\n" all, "\n" block) }' "$work/$n.block" "$name" ||
+                fail "$page: block $n is not in $name: $(head -n 1 "$work/$n.block")" ;;
         text:*)
             "$built/$name" >"$work/printed" || fail "$page: $name fails: $(cat "$work/printed")"
             if grep -q 'built without OpenMP' "$work/printed"; then
                 for file in "$work/printed" "$work/$n.block"; do sed -i '/^threads /d' "$file"; done
             fi
-            diff -u "$work/$n.block" "$work/printed" || fail "$page: block $n is not what $name prints" ;;
+            diff -u "$work/$n.block" "$work/printed" ||
+                fail "$page: block $n is not the output of $name" ;;
         diff:*)
             for file in $(sed -n 's/^+++ b\///p' "$work/$n.block"); do
                 mkdir -p "$work/tree/$(dirname "$file")"
                 cp "$file" "$work/tree/$file"
             done
-            (cd "$work/tree" && GIT_CEILING_DIRECTORIES="$work" git apply --check "$work/$n.block") || fail "$page: block $n does not apply" ;;
+            (
+                cd "$work/tree"
+                GIT_CEILING_DIRECTORIES="$work" git apply --check "$work/$n.block"
+            ) || fail "$page: block $n does not apply" ;;
         *) ;;
         esac
         echo "$kind" >>"$work/kinds"
@@ -43,8 +56,10 @@ for page in core/README.md layers/README.md examples/README.md tests/README.md; 
     rm "$work/list"
 done
 for file in core/*.c layers/*.c optim/*.c inspect/*.c; do
-    grep -q "\`$file\`" core/README.md || fail "core/README.md: $file is not named"
-    grep -q "[ >/]$(basename "$file")[ <]" core/reading.dot || fail "core/reading.dot: $file is not named"
+    grep -q "\`$file\`" core/README.md || fail "core/README.md does not name $file"
+    grep -q "[ >/]$(basename "$file")[ <]" core/reading.dot ||
+        fail "core/reading.dot does not name $file"
 done
-[ "$(grep -c '^c$' "$work/kinds")" -ge 10 ] && grep -q '^text$' "$work/kinds" && grep -q '^diff$' "$work/kinds" ||
-    fail "the pages show less than they did"
+[ "$(grep -c '^c$' "$work/kinds")" -ge 10 ] && grep -q '^text$' "$work/kinds" &&
+    grep -q '^diff$' "$work/kinds" ||
+    fail "the guides have fewer checked blocks than 10 of C, one of output and one of diff"
