@@ -1,19 +1,24 @@
-# style.awk: the rules of the house style that a program can check, one finding a line, and the
-# number of statements (semicolons outside comments and literals) of each folder. Run by style.sh.
-#   - a line has at most 100 columns
-#   - an assignment is a statement of its own: not "a = 1, b = 2;", except in the head of a for loop
-#   - a conditional expression stands in no other one
-#   - a function has at most seven parameters
-# Of a C file it reads one character after the other: comments, literals and preprocessor lines are
-# left out, and the text of a statement is collected without the contents of its brackets. The bodies
-# of macros are counted, and not checked.
+# style.awk: checks the rules of style that a program can check, prints one line per fault, and
+# prints the number of statements (semicolons outside comments and literals) in each folder.
+# style.sh runs it. The rules:   - A line has at most 100 columns.   - An assignment is a statement
+# of its own: not "a = 1, b = 2;", except in the head of a for loop.   - A conditional expression is
+# not part of another one.   - A function has at most seven parameters. It reads C sources character
+# by character. Comments and literals are removed first. The text of a statement is collected
+# without the contents of its brackets, then compared with patterns. Of preprocessor lines it checks
+# only the columns, and counts the statements.
 
 BEGIN {
     MAX_COLUMNS = 100
     MAX_PARAMETERS = 7
     NAME = "[A-Za-z_][A-Za-z0-9_]*"
-    # an lvalue or a call, with at most one assignment, and a comma after it
-    COMMA = "^[*(+-]*" NAME "(\\[\\]|\\(\\)|->" NAME "|[.]" NAME ")*(\\+\\+|--)?( *[-+*/%&|^<>]*=[^=][^,]*)?,"
+    # the text before a list of parameters: a type and a name, or a pointer to a function
+    PARAMETERS = "(" NAME "[ *]+" NAME "|\\(\\))$"
+    # the text before the first expression of a statement
+    PREFIX = "^((if|for|while|switch|START_TEST) ?\\(\\)|else|do|case [^:?]*:|default ?:|" \
+        "[a-z_]+ ?:) ?"
+    # an lvalue or a call, at most one assignment to it, and a comma
+    LVALUE = "^[*(+-]*" NAME "(\\[\\]|\\(\\)|->" NAME "|[.]" NAME ")*(\\+\\+|--)?"
+    COMMA = LVALUE "( *[-+*/%&|^<>]*=[^=][^,]*)?,"
 }
 
 function report(what) {
@@ -29,14 +34,14 @@ function push(kind) {
     if (kind == "block") statement = ""
 }
 
-# A conditional expression is open until a comma or the end of what it stands in.
+# A conditional expression extends to a comma or to the end of its statement or brackets.
 function question(    d) {
     for (d = depth; d > 0 && kinds[d] != "block" && !conditions[d]; d--) {}
     if (conditions[d]) report("a conditional expression in another one")
     conditions[depth]++
 }
 
-# Whether a block is that of a function: neither a file, a struct nor a namespace.
+# Whether the present block belongs to a function, not to a file, a struct or a namespace.
 function in_function(    d) {
     for (d = depth; d > 0; d--)
         if (kinds[d] == "block" && before[d] !~ /(struct|union|namespace|extern)[^()=]*$/) return 1
@@ -59,7 +64,7 @@ function close_bracket(c,    parameters) {
     }
     depth--
     if (kinds[depth] != "block") return
-    if (c == ")" && parameters > MAX_PARAMETERS && statement ~ ("(" NAME "[ *]+" NAME "|\\(\\))$") && !in_function())
+    if (c == ")" && parameters > MAX_PARAMETERS && statement ~ PARAMETERS && !in_function())
         report("a function has " parameters " parameters")
     statement = statement (c == ")" ? "()" : c == "]" ? "[]" : "{}")
 }
@@ -67,8 +72,9 @@ function close_bracket(c,    parameters) {
 function end_statement() {
     gsub(/[ \t]+/, " ", statement)
     sub(/^ /, "", statement)
-    while (sub(/^((if|for|while|switch|START_TEST) ?\(\)|else|do|case [^:?]*:|default ?:|[a-z_]+ ?:) ?/, "", statement)) {}
-    if (statement ~ COMMA || statement ~ /^return .*,/) report("a comma between two assignments: " statement)
+    while (sub(PREFIX, "", statement)) {}
+    if (statement ~ COMMA || statement ~ /^return .*,/)
+        report("a comma between two assignments: " statement)
     statement = ""
     conditions[depth] = 0
 }
@@ -90,7 +96,7 @@ function read_code(c) {
     else if (c !~ /[][(){}]/) statement = statement c
 }
 
-# The line without comments and literals, whose ends may stand on other lines.
+# The line without comments, and with 0 for each literal. A comment may span several lines.
 function code_of(line,    code, at, end) {
     code = ""
     while (line != "") {
@@ -127,7 +133,7 @@ FNR == 1 {
 
 {
     line = $0
-    gsub(/[\200-\277]/, "", line) # bytes within a character of UTF-8
+    gsub(/[\200-\277]/, "", line) # the second and later bytes of characters in UTF-8
     if (length(line) > MAX_COLUMNS) report(length(line) " columns")
 }
 
