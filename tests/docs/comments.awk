@@ -85,7 +85,7 @@ in_comment {
         head = substr($0, 1, RSTART)
         end = tail ~ /\*\/$/
         sub(/\*\/$/, "", tail)
-        if (end && head ~ /;$/ && head ~ /,/ && head !~ /\(/) # several fields
+        if (end && head ~ /;$/ && head ~ /,/ && head !~ /[()]/) # several fields
             $0 = "/** " prose(tail) "*/ " head
         else $0 = head " /**< " prose(tail) (end ? "*/" : "")
         in_comment = !end
