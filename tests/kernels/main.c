@@ -40,13 +40,12 @@ typedef struct kernel_set {
                                 const tg_real *, tg_real *);
     tg_real (*additive_score)(int64_t, const tg_real *, const tg_real *, const tg_real *);
     void (*additive_score_backward)(int64_t, tg_real, const tg_real *, const tg_real *,
-                                    const tg_real *, tg_real *, tg_real *, tg_real *);
+                                    const tg_real *, tg_pair_grads);
     tg_real (*distance)(int64_t, const tg_real *, const tg_real *);
-    void (*distance_backward)(int64_t, tg_real, const tg_real *, const tg_real *, tg_real *,
-                              tg_real *);
-    void (*online_softmax)(int64_t, int64_t, int64_t, const tg_real *, tg_real *, tg_real *,
-                           tg_real *, int64_t, int64_t, tg_real *);
-    void (*weights)(int64_t, int64_t, int64_t, const tg_real *, const tg_real *, tg_real *);
+    void (*distance_backward)(int64_t, tg_real, const tg_real *, const tg_real *, tg_pair_grads);
+    void (*online_softmax)(int64_t, int64_t, int64_t, const tg_real *, tg_real *, tg_online_rows);
+    void (*softmax_from_stats)(int64_t, int64_t, int64_t, const tg_real *, const tg_real *,
+                               tg_real *);
     void (*adam_catch_up)(int64_t, int64_t, const tg_adam_constants *, const tg_adam_bounds *,
                           tg_real *, tg_real *, tg_real *);
     void (*adam)(int64_t, const tg_adam_constants *, const tg_real *, tg_real *, tg_real *,
@@ -359,29 +358,29 @@ END_TEST
 
 START_TEST(pairs)
     {
-        tg_real dq[MOST], dk[MOST], dv[MOST];
+        tg_real dq[MOST], dk[MOST], dw[MOST];
         fill_all();
         EACH_SET(set)
         for (int64_t n = 1; n <= MOST; n++) {
-            const tg_real *v = a + MOST;
+            const tg_real *w = a + MOST;
             double score = 0, squares = 0;
-            memcpy(dq, b, sizeof dq), memcpy(dk, b, sizeof dk), memcpy(dv, b, sizeof dv);
-            set->additive_score_backward(n, 0.5f, a, b, v, dq, dk, dv);
+            memcpy(dq, b, sizeof dq), memcpy(dk, b, sizeof dk), memcpy(dw, b, sizeof dw);
+            set->additive_score_backward(n, 0.5f, a, b, w, (tg_pair_grads){dq, dk, dw});
             for (int64_t j = 0; j < n; j++) {
-                double t = tanh((double)a[j] + (double)b[j]), du = 0.5 * (double)v[j] * (1 - t * t);
-                score += (double)v[j] * t,
+                double t = tanh((double)a[j] + (double)b[j]), du = 0.5 * (double)w[j] * (1 - t * t);
+                score += (double)w[j] * t,
                     squares += ((double)a[j] - (double)b[j]) * ((double)a[j] - (double)b[j]);
                 expect(test_near((double)dq[j], (double)b[j] + du, 1e-6) &&
                            test_near((double)dk[j], (double)b[j] + du, 1e-6) &&
-                           test_near((double)dv[j], (double)b[j] + 0.5 * t, 1e-6),
+                           test_near((double)dw[j], (double)b[j] + 0.5 * t, 1e-6),
                        "%s, size %d", set->name, (int)n);
             }
-            expect(test_near((double)set->additive_score(n, a, b, v), score, 5 * allowed(n)),
+            expect(test_near((double)set->additive_score(n, a, b, w), score, 5 * allowed(n)),
                    "%s, size %d", set->name, (int)n);
             expect(test_near((double)set->distance(n, a, b), sqrt(squares), 5 * allowed(n)),
                    "%s, size %d", set->name, (int)n);
             memcpy(dq, b, sizeof dq), memcpy(dk, b, sizeof dk);
-            set->distance_backward(n, 0.5f, a, b, dq, dk);
+            set->distance_backward(n, 0.5f, a, b, (tg_pair_grads){dq, dk, NULL});
             for (int64_t j = 0; j < n; j++) {
                 double d = 0.5 * ((double)a[j] - (double)b[j]);
                 expect(test_near((double)dq[j], (double)b[j] + d, 1e-6) &&
@@ -392,7 +391,7 @@ START_TEST(pairs)
     }
 END_TEST
 
-/* Scores in two parts, folded one after the other, are a softmax over both; a row that holds nothing yet stays so. */
+/* Scores in two parts, one after the other, are a softmax over both; a row without a score yet stays at -infinity. */
 START_TEST(online_softmax)
     {
         enum { ROWS = 3, WIDTH = 5, Y_ROW = 7 };
@@ -406,7 +405,7 @@ START_TEST(online_softmax)
                 a[MOST + j] = -(tg_real)INFINITY; /* row 1: nothing in the first part */
             for (int part = 0; part < 2; part++) {
                 const tg_real *s = part ? b : a;
-                set->online_softmax(ROWS, n, MOST, s, p, m, l, WIDTH, Y_ROW, y);
+                set->online_softmax(ROWS, n, MOST, s, p, (tg_online_rows){m, l, y, WIDTH, Y_ROW});
                 expect(part || (m[1] == -(tg_real)INFINITY && l[1] == 0 && p[MOST] == 0),
                        "%s, size %d", set->name, (int)n);
                 for (int64_t i = 0; i < ROWS * WIDTH; i++) /* y += sum of p, five times over */
@@ -415,7 +414,7 @@ START_TEST(online_softmax)
             }
             for (int64_t i = 0; i < ROWS; i++) {
                 double sum = 0;
-                const tg_real kept[2] = {m[i], 1 / l[i]};
+                const tg_real stats[2] = {m[i], 1 / l[i]};
                 for (int64_t j = 0; j < n; j++)
                     sum += exp((double)a[i * MOST + j]) + exp((double)b[i * MOST + j]);
                 expect(test_near(log((double)l[i]) + (double)m[i], log(sum), allowed(n)),
@@ -424,7 +423,7 @@ START_TEST(online_softmax)
                                  4 * allowed(n) * (double)n),
                        "%s, size %d", set->name, (int)n);
                 expect(y[i * Y_ROW + WIDTH] == 42, "%s, size %d", set->name, (int)n);
-                set->weights(1, n, MOST, b + i * MOST, kept, p);
+                set->softmax_from_stats(1, n, MOST, b + i * MOST, stats, p);
                 for (int64_t j = 0; j < n; j++)
                     expect(test_near((double)p[j], exp((double)b[i * MOST + j]) / sum, allowed(n)),
                            "%s, size %d", set->name, (int)n);

@@ -154,6 +154,12 @@ BUILD(layer_norm_bias, tg_layer_norm(t, p[0], NULL, p[1], 1e-5))
 
 BUILD(l2_normalize_build, tg_l2_normalize(t, p[0]))
 
+/* ---- plain attention ---- */
+
+BUILD(plain_attention, tg_plain_attention(t, p[0], p[1], p[2], 0.7, tg_full_length()))
+BUILD(plain_attention_lengths, tg_plain_attention(t, p[0], p[1], p[2], 0.7, LENGTHS))
+BUILD(plain_attention_self, tg_plain_attention(t, p[0], p[0], p[0], 0.7, tg_full_length()))
+
 /* ---- losses ---- */
 
 static const int32_t labels[] = {2, 0, -1, 1, 1, 2};
@@ -255,6 +261,12 @@ static const operands long_rows[] = {{1, {S(5)}},
 static const operands normal_two[] = {{2, {S(3, 5), S(5)}}};
 static const operands six_rows[] = {{1, {S(6, 3)}}};
 static const operands two_by_three[] = {{1, {S(2, 3, 3)}}};
+static const operands attention_shapes[] = {{3, {S(2, 3, 4), S(2, 5, 4), S(2, 5, 2)}},
+                                            {3, {S(1, 1, 1), S(1, 1, 1), S(1, 1, 1)}},
+                                            {3, {S(0, 3, 2), S(0, 2, 2), S(0, 2, 2)}},
+                                            {3, {S(2, 0, 2), S(2, 3, 2), S(2, 3, 1)}},
+                                            {3, {S(2, 3, 2), S(2, 0, 2), S(2, 0, 1)}}};
+static const operands attention_by_lengths[] = {{3, {S(4, 3, 2), S(4, 4, 2), S(4, 4, 3)}}};
 static const operands bce_shapes[] = {{1, {S(2, 3)}}, {1, {S(5)}}, {1, {S_SCALAR}}};
 static const operands mse_shapes[] = {{2, {S(2, 3), S(2, 3)}},
                                       {2, {S_SCALAR, S_SCALAR}},
@@ -359,6 +371,9 @@ static const op_case cases[] = {
     {"layer_norm, weight only", layer_norm_weight, ON(normal_two), -2, 2},
     {"layer_norm, bias only", layer_norm_bias, ON(normal_two), -2, 2},
     {"l2_normalize", l2_normalize_build, ON(long_rows), -2, 2},
+    {"plain_attention", plain_attention, ON(attention_shapes), -2, 2},
+    {"plain_attention, lengths", plain_attention_lengths, ON(attention_by_lengths), -2, 2},
+    {"plain_attention(x, x, x)", plain_attention_self, ON(cube), -2, 2},
     {"cross_entropy", cross_entropy, ON(six_rows), -3, 3},
     {"cross_entropy, labels [2, 3]", cross_entropy_2d, ON(two_by_three), -3, 3},
     {"cross_entropy, class weights", cross_entropy_weights, ON(six_rows), -3, 3},
