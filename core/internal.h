@@ -228,10 +228,10 @@ bool tg_check_axes(tg_tape *tape, const char *name, const tg_tensor *x, int coun
 bool tg_copy_lengths_of(tg_node *node, const char *what, tg_ints *lengths, int64_t batch,
                         int64_t time);
 
-/* C [m, n] = start + A B as tg_k_gemm has it, by way of scratch memory; nothing after an error. In op_matmul.c. */
+/* Computes a product (kernels.h) with scratch memory as its workspace; nothing after an error. In op_matmul.c. */
 struct tg_matrix;
-void tg_node_matmul(tg_node *node, int64_t m, int64_t n, int64_t k, struct tg_matrix a,
-                    struct tg_matrix b, const tg_real *start, tg_real *c);
+struct tg_product;
+void tg_node_matmul(tg_node *node, const struct tg_product *product);
 
 /* dL/d(input) += A B, if it is wanted. */
 void tg_input_grad_matmul(tg_node *node, int input, int64_t m, int64_t n, int64_t k,
