@@ -11,7 +11,7 @@
 #ifndef TG_KERNELS_H
 #define TG_KERNELS_H
 
-#include "base.h"
+#include "matrix.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -125,34 +125,6 @@ TG_KERNEL_DECLARE(void, tg_k_dropout_mask, int64_t n, uint64_t key, uint64_t sta
                   uint32_t threshold, tg_real scale, tg_real *mask);
 
 /* ---- matrix products ---- */
-
-/* A matrix in memory: element (i, j) is data[i row + j column]. A right operand may also be packed
- * (tg_k_gemm_pack); then row and column are 0. */
-typedef struct tg_matrix {
-    const tg_real *data;
-    int64_t row, column;
-} tg_matrix;
-
-static inline tg_matrix tg_matrix_transposed(tg_matrix a)
-{
-    return (tg_matrix){a.data, a.column, a.row};
-}
-
-static inline tg_matrix tg_matrix_packed(const tg_real *packed)
-{
-    return (tg_matrix){packed, 0, 0};
-}
-
-static inline bool tg_matrix_is_packed(tg_matrix a) { return a.row == 0 && a.column == 0; }
-
-/* One product C [m, n] = start + A [m, k] B [k, n]. */
-typedef struct tg_product {
-    int64_t m, n, k;
-    tg_matrix a, b;
-    const tg_real *start; /* NULL for 0; C itself, to add to it; or a row [n] for every row of C */
-    tg_real *c;
-    int64_t c_row; /* C's row stride */
-} tg_product;
 
 /* Whether every instruction set reads a right operand of n columns in place: its rows are whole
  * vectors and not far apart. Any other must be packed first. */

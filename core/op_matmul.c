@@ -89,34 +89,6 @@ static double matmul_flops(const tg_node *node)
     return 2.0 * (double)node->outputs[0]->size * (double)op->k;
 }
 
-/* ---- products for all operators ---- */
-
-void tg_node_matmul(tg_node *node, const tg_product *product)
-{
-    const tg_product *p = product;
-    tg_real *workspace = tg_scratch(node, tg_gemm_workspace_size(p->n, p->k, p->a, p->b));
-    if (workspace) TG_DISPATCH(tg_k_gemm, p, workspace);
-}
-
-void tg_input_grad_matmul(tg_node *node, int input, int64_t m, int64_t n, int64_t k, tg_matrix a,
-                          tg_matrix b)
-{
-    bool add;
-    tg_real *grad = tg_input_grad_target(node, input, &add);
-    if (grad) tg_node_matmul(node, &(tg_product){m, n, k, a, b, add ? grad : NULL, grad, n});
-}
-
-void tg_node_linear(tg_node *node, int64_t m, tg_matrix a, const tg_tensor *weight,
-                    const tg_tensor *bias, tg_real *c)
-{
-    const int64_t n = weight->shape[0], k = weight->shape[1];
-    const tg_real *packed = tg_prepacked(weight);
-    const tg_matrix b = packed ? tg_matrix_packed(packed) : (tg_matrix){weight->data, 1, k};
-    const tg_product product = {m, n, k, a, b, bias ? bias->data : NULL, c, n};
-    if (packed) TG_DISPATCH(tg_k_gemm, &product, NULL);
-    else tg_node_matmul(node, &product);
-}
-
 /* ---- the forward and the backward pass ---- */
 
 /* An operand: its size, and how the first matrix of its batch is read. */

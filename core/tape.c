@@ -45,6 +45,16 @@ const char *tg_tape_take_error(tg_tape *tape)
     return text;
 }
 
+bool tg_tape_fail(tg_tape *tape, const char *format, ...)
+{
+    va_list arguments;
+    if (!tape) return false;
+    va_start(arguments, format);
+    tg_fail_v(&tape->error, NULL, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
 /* ---- modes and facts ---- */
 
 void tg_tape_set_training(tg_tape *tape, bool training)

@@ -433,7 +433,7 @@ bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t i
             &params->error,
             "lstm %s: %d layers of %lld over %lld are outside 1 .. %d layers of 1 or more", name,
             layers, (long long)hidden, (long long)input, TG_LSTM_MAX_LAYERS);
-    tg_init uniform = tg_init_by_width(hidden);
+    tg_init uniform = tg_init_fan_in(hidden);
     for (int l = 0; l < layers; l++)
         for (int d = 0; d < layer->directions; d++) {
             tg_lstm_weights *w = &layer->weights[l][d];
