@@ -124,7 +124,6 @@ static void steps(run *r, int from, int to)
 /* What a trained model answers, with and without its weights packed beforehand. */
 static void evaluate(run *r)
 {
-    tg_params_catch_up(r->params);
     tg_tape_set_training(r->tape, false);
     tg_tape_set_recording(r->tape, false);
     for (int held = 0; held < 2; held++) {
