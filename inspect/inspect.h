@@ -16,12 +16,13 @@ TG_EXPORT void tg_scope_end(tg_tape *tape);
 
 /* Writes a row for each recorded operator: its number, name and scope, the shape of its result, what it reads (by number or
  * name), the bytes of the result, the floating-point operations that it tells of (-: none), and the range of the values
- * and, after the backward pass, of the gradients. Below it stand the sums. False when the stream or memory failed. */
-TG_EXPORT bool tg_tape_print(const tg_tape *tape, FILE *stream);
+ * and, after the backward pass, of the gradients. Below it stand the sums. False if the stream failed, or, with
+ * the tape's error set, if there is no memory. */
+TG_EXPORT bool tg_tape_print(tg_tape *tape, FILE *stream);
 
 /* The same as a graph for Graphviz (dot -Tsvg): operators grouped by scope, with the parameters that they read; what
- * repeats, as the steps of an unrolled LSTM do, is drawn once, with how often. False when the stream or memory failed. */
-TG_EXPORT bool tg_tape_write_dot(const tg_tape *tape, FILE *stream);
+ * repeats, as the steps of an unrolled LSTM do, is drawn once, with how often. False as above. */
+TG_EXPORT bool tg_tape_write_dot(tg_tape *tape, FILE *stream);
 
 /* From now on each result and each gradient is looked through as it is made, and the first NaN or infinity is the tape's
  * error, with operator, scope, shapes and place. An operator whose result may be infinite by its definition

@@ -368,7 +368,7 @@ static const struct {
     {"a file is refused",
      NOT_FROM_FILE,
      TG_LAYER_FILES,
-     {"loading: the file holds layer.weight, for"},
+     {"loading: the file contains layer.weight, which is not"},
      false,
      false},
     {"dL/dx at times",

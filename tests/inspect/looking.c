@@ -47,7 +47,7 @@ static void forward(world *w)
 static void end(world *w) { test_end(w->tape, w->params); }
 
 /* What a function writes about a tape; the caller frees it. */
-static char *written(const tg_tape *tape, bool (*write)(const tg_tape *, FILE *))
+static char *written(tg_tape *tape, bool (*write)(tg_tape *, FILE *))
 {
     char *text = NULL;
     size_t size;
