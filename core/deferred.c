@@ -114,7 +114,7 @@ void tg_param_drop_grad(tg_param_entry *entry)
     tg_tensor *table = &entry->tensor;
     tg_deferred *d = entry->deferred;
     table->has_grad = false;
-    entry->added = 0;
+    entry->backward_passes = 0;
     if (!d) return;
     if (d->whole) memset(table->grad, 0, (size_t)table->size * sizeof *table->grad);
     for (int64_t i = 0; i < d->n_touched; i++) {

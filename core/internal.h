@@ -83,9 +83,8 @@ struct tg_tape {
         struct tg_tape_scope *outer;
         char path[TG_MAX_NAME];
     } * scope; /* that the caller opened last, of the arena, or NULL */
-    void (*watch)(
-        tg_node *node,
-        bool backward); /* after each pass of an operator; NULL: nobody looks (inspect/watch.c) */
+    /* Called after each pass of an operator; NULL without anomaly detection (inspect/anomaly.c). */
+    void (*anomaly_hook)(tg_node *node, bool backward);
     char warning[320];
     tg_random random;
     tg_error error;
@@ -113,8 +112,7 @@ typedef struct tg_param_entry {
     bool no_decay;
     int64_t steps;                   /* that Adam has taken with this parameter */
     _Atomic(const tg_real *) packed; /* see tg_prepacked */
-    int64_t
-        added; /* times that a watched tape added to its gradient since it was used up (inspect/watch.c) */
+    int64_t backward_passes; /* since its gradient was last cleared, under anomaly detection */
     struct tg_deferred *deferred; /* of a table whose rows take their steps late; otherwise NULL */
     struct {
         char name[TG_STATE_NAME]; /* "exp_avg", ...; empty where unused */

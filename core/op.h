@@ -67,6 +67,12 @@ struct tg_op {
         may_be_infinite; /* by its definition, as the logarithm of 0: tg_tape_detect_anomaly looks for NaN only */
     double (*flops)(
         const tg_node *node); /* floating-point operations of the forward pass; may be NULL */
+
+    /* For anomaly detection (tg_tape_detect_anomaly); may be NULL. Reads the inputs and returns a
+     * constant text that says what is likely wrong with them and what to do, or NULL if nothing is.
+     * Called when a result or gradient is NaN or infinite: the text ends the error message. Also
+     * called after each other forward pass: then the text is the tape's warning. */
+    const char *(*anomaly_hint)(const tg_node *node);
 };
 
 /* TG_OP(identifier, "name", .shape = ..., ...); defines a static operator and enters it into the registry as the program

@@ -132,19 +132,20 @@ static void elementwise_backward(tg_node *node)
     }
 #define MASK r->mask[i * r->step[2]]
 
-#define OPERATOR(identifier)                                                   \
+#define OPERATOR_WITH_HINT(identifier, hint)                                   \
     TG_OP(identifier##_op, #identifier, .attribute_size = sizeof(elementwise), \
           .shape = elementwise_shape, .forward = elementwise_forward,          \
-          .backward = elementwise_backward)
-#define UNARY_OPERATOR(identifier)                                                           \
-    OPERATOR(identifier);                                                                    \
+          .backward = elementwise_backward, .anomaly_hint = hint)
+#define OPERATOR(identifier) OPERATOR_WITH_HINT(identifier, NULL)
+#define UNARY_OPERATOR(identifier, hint)                                                     \
+    OPERATOR_WITH_HINT(identifier, hint);                                                    \
     tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x)                                  \
     {                                                                                        \
         elementwise op = {.forward = identifier##_forward, .gradient = {identifier##_grad}}; \
         return tg_apply_1(tape, &identifier##_op, &op, x);                                   \
     }
-#define BINARY_OPERATOR(identifier, grad_a, grad_b)                                       \
-    OPERATOR(identifier);                                                                 \
+#define BINARY_OPERATOR(identifier, grad_a, grad_b, hint)                                 \
+    OPERATOR_WITH_HINT(identifier, hint);                                                 \
     tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *a, tg_tensor *b)                 \
     {                                                                                     \
         elementwise op = {.forward = identifier##_forward, .gradient = {grad_a, grad_b}}; \
@@ -155,35 +156,66 @@ static void elementwise_backward(tg_node *node)
 
 RUN_FUNCTION(neg_forward, -a)
 RUN_FUNCTION(neg_grad, -dy)
-UNARY_OPERATOR(neg)
+UNARY_OPERATOR(neg, NULL)
 
 static void exp_forward(const run *r) { TG_DISPATCH(tg_k_exp_shifted, r->n, r->a, 0, 1, r->out); }
 RUN_FUNCTION(exp_grad, dy *y)
-UNARY_OPERATOR(exp)
+
+static const char *exp_hint(const tg_node *node)
+{
+    const tg_tensor *x = node->inputs[0], *y = node->outputs[0];
+    for (int64_t i = 0; i < x->size; i++)
+        if (isinf(y->data[i]) && !isinf(x->data[i]))
+            return "e^x overflows above 88 in float and above 709 in double; subtract the maximum "
+                   "first, or use tg_softmax or tg_logsumexp";
+    return NULL;
+}
+UNARY_OPERATOR(exp, exp_hint)
 
 RUN_FUNCTION(log_forward, log(a))
 RUN_FUNCTION(log_grad, dy / a)
-UNARY_OPERATOR(log)
+
+static const char *log_hint(const tg_node *node)
+{
+    const tg_tensor *x = node->inputs[0];
+    for (int64_t i = 0; i < x->size; i++)
+        if (x->data[i] <= 0)
+            return "the logarithm needs numbers above 0; add a small number first, or use "
+                   "tg_log_softmax instead of the logarithm of a softmax";
+    return NULL;
+}
+UNARY_OPERATOR(log, log_hint)
 
 RUN_FUNCTION(sqrt_forward, sqrt(a))
 RUN_FUNCTION(sqrt_grad, dy / (2 * y))
-UNARY_OPERATOR(sqrt)
+
+static const char *sqrt_hint(const tg_node *node)
+{
+    const tg_tensor *x = node->inputs[0];
+    for (int64_t i = 0; i < x->size; i++) {
+        if (x->data[i] < 0) return "the square root of a negative number is NaN";
+        if (x->data[i] == 0 && node->outputs[0]->has_grad)
+            return "the derivative of the square root is infinite at 0; add a small number first";
+    }
+    return NULL;
+}
+UNARY_OPERATOR(sqrt, sqrt_hint)
 
 RUN_FUNCTION(square_forward, a *a)
 RUN_FUNCTION(square_grad, dy * 2 * a)
-UNARY_OPERATOR(square)
+UNARY_OPERATOR(square, NULL)
 
 static void tanh_forward(const run *r) { TG_DISPATCH(tg_k_tanh, r->n, r->a, r->out); }
 RUN_FUNCTION(tanh_grad, dy *(1 - y * y))
-UNARY_OPERATOR(tanh)
+UNARY_OPERATOR(tanh, NULL)
 
 static void sigmoid_forward(const run *r) { TG_DISPATCH(tg_k_sigmoid, r->n, r->a, r->out); }
 RUN_FUNCTION(sigmoid_grad, dy *y *(1 - y))
-UNARY_OPERATOR(sigmoid)
+UNARY_OPERATOR(sigmoid, NULL)
 
 RUN_FUNCTION(relu_forward, a > 0 || a != a ? a : 0)
 RUN_FUNCTION(relu_grad, a > 0 ? dy : a <= 0 ? 0 : a)
-UNARY_OPERATOR(relu)
+UNARY_OPERATOR(relu, NULL)
 
 /* Phi(x) = erfc(-x / sqrt 2) / 2, which keeps its digits far below 0, and phi(x) = e^(-x^2 / 2) / sqrt(2 pi). In double, for C
  * libraries round erfc of a float each in their own way. */
@@ -194,7 +226,7 @@ static tg_real distribution(tg_real x)
 static tg_real density(tg_real x) { return exp(-x * x / 2) * (tg_real)0.3989422804014327; }
 RUN_FUNCTION(gelu_forward, a *distribution(a))
 RUN_FUNCTION(gelu_grad, dy *(distribution(a) + a * density(a)))
-UNARY_OPERATOR(gelu)
+UNARY_OPERATOR(gelu, NULL)
 
 RUN_FUNCTION(affine_forward, r->op->scale *a + r->op->shift)
 RUN_FUNCTION(affine_grad, dy * r->op->scale)
@@ -210,25 +242,33 @@ tg_tensor *tg_affine(tg_tape *tape, tg_tensor *x, double scale, double shift)
 
 RUN_FUNCTION(pass_dy, dy)
 RUN_FUNCTION(add_forward, a + b)
-BINARY_OPERATOR(add, pass_dy, pass_dy)
+BINARY_OPERATOR(add, pass_dy, pass_dy, NULL)
 
 RUN_FUNCTION(sub_forward, a - b)
-BINARY_OPERATOR(sub, pass_dy, neg_grad)
+BINARY_OPERATOR(sub, pass_dy, neg_grad, NULL)
 
 RUN_FUNCTION(mul_forward, a *b)
 RUN_FUNCTION(mul_grad_a, dy *b)
 RUN_FUNCTION(mul_grad_b, dy *a)
-BINARY_OPERATOR(mul, mul_grad_a, mul_grad_b)
+BINARY_OPERATOR(mul, mul_grad_a, mul_grad_b, NULL)
 
 RUN_FUNCTION(div_forward, a / b)
 RUN_FUNCTION(div_grad_a, dy / b)
 RUN_FUNCTION(div_grad_b, -dy *y / b)
-BINARY_OPERATOR(div, div_grad_a, div_grad_b)
+
+static const char *div_hint(const tg_node *node)
+{
+    const tg_tensor *b = node->inputs[1];
+    for (int64_t i = 0; i < b->size; i++)
+        if (b->data[i] == 0) return "a divisor is 0; add a small number to it first";
+    return NULL;
+}
+BINARY_OPERATOR(div, div_grad_a, div_grad_b, div_hint)
 
 RUN_FUNCTION(maximum_forward, a > b || a != a ? a : b)
 RUN_FUNCTION(maximum_grad_a, a > b ? dy : a == b ? dy / 2 : a < b ? 0 : y)
 RUN_FUNCTION(maximum_grad_b, b > a ? dy : a == b ? dy / 2 : b < a ? 0 : y)
-BINARY_OPERATOR(maximum, maximum_grad_a, maximum_grad_b)
+BINARY_OPERATOR(maximum, maximum_grad_a, maximum_grad_b, NULL)
 
 /* ---- by a mask ---- */
 
