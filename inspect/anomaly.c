@@ -1,5 +1,6 @@
-/* Anomaly detection: the first NaN or infinity is an error, a likely mistake a warning. core/op.c and
- * core/tape.c call the tape's anomaly_hook after each forward and backward pass of an operator. */
+/* Anomaly detection: the first NaN or infinity is an error, a likely mistake a warning.
+ * core/op.c and core/tape.c call the tape's anomaly_hook after each forward and backward
+ * pass of an operator. */
 #include "graph.h"
 #include "inspect.h"
 
@@ -78,9 +79,9 @@ static void check_gradients(tg_node *node)
         if (!x || !x->has_grad) continue;
         const int64_t at = first_nonfinite(x->grad, x->size, true);
         if (at >= 0)
-            report_nonfinite(
-                node, x->params ? "the gradient of a parameter" : "the gradient of an input", x,
-                x->grad, at);
+            report_nonfinite(node,
+                             x->params ? "the gradient of a parameter" : "the gradient of an input",
+                             x, x->grad, at);
         if (x->params) count_backward_pass(node->tape, (tg_param_entry *)x);
     }
 }

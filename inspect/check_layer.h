@@ -95,7 +95,11 @@ typedef enum tg_layer_check {
 } tg_layer_check;
 
 /* The outcome of a check. */
-typedef enum tg_layer_verdict { TG_LAYER_SKIPPED, TG_LAYER_PASSED, TG_LAYER_FAILED } tg_layer_verdict;
+typedef enum tg_layer_verdict {
+    TG_LAYER_SKIPPED,
+    TG_LAYER_PASSED,
+    TG_LAYER_FAILED
+} tg_layer_verdict;
 
 /* The outcome of all checks, in the order of tg_layer_check. */
 typedef struct tg_layer_report {

@@ -78,8 +78,9 @@ static void check_repeats(tg_checker *c)
     tg_layer_make(c, 1, NULL);
     const tg_layer_pass first = tg_layer_new_pass(c, &tg_usual_batch, "first pass");
     if (repeats(c, &first))
-        tg_layer_conclude(c, true, "same bits on every pass, also after another batch, with x a "
-                                   "constant, and with frozen parameters");
+        tg_layer_conclude(c, true,
+                          "same bits on every pass, also after another batch, with x a "
+                          "constant, and with frozen parameters");
     tg_tape_free(first.tape);
 }
 
@@ -252,10 +253,10 @@ static bool zero_past_lengths(tg_checker *c, const char *what, const tg_tensor *
 static bool nearly_equal(tg_checker *c, const tg_tensor *expected, const tg_tensor *found)
 {
     if (!tg_has_shape(found, expected->ndim, expected->shape))
-        return tg_layer_conclude(c, false,
-                                 "with tg_full_length(): the result is %s, and %s with lengths of T",
-                                 tg_shape_str(found->ndim, found->shape).text,
-                                 tg_shape_str(expected->ndim, expected->shape).text);
+        return tg_layer_conclude(
+            c, false, "with tg_full_length(): the result is %s, and %s with lengths of T",
+            tg_shape_str(found->ndim, found->shape).text,
+            tg_shape_str(expected->ndim, expected->shape).text);
     for (int64_t i = 0; i < found->size; i++) {
         const double a = (double)expected->data[i], b = (double)found->data[i];
         if (!(fabs(b - a) <= 1e-4 * fmax(1, fabs(a))))
@@ -285,7 +286,8 @@ static bool full_length_agrees(tg_checker *c)
     return agrees;
 }
 
-/* A single sequence of the batch, as long as its length; of length 0, with 2 positions of padding. */
+/* A single sequence of the batch, as long as its length; of length 0, with 2 positions of
+ * padding. */
 static bool neighbours_do_not_matter(tg_checker *c, const tg_layer_pass *clean)
 {
     for (int row = 0; row < TG_BATCH_ROWS; row++) {
@@ -351,9 +353,9 @@ static bool memory_is_steady(tg_checker *c, size_t *bytes)
         }
         if (k <= 2) continue;
         if (pass.bytes > *bytes)
-            steady = tg_layer_conclude(
-                c, false, "pass %d uses %zu bytes of the tape, and pass 2 used %zu", k, pass.bytes,
-                *bytes);
+            steady = tg_layer_conclude(c, false,
+                                       "pass %d uses %zu bytes of the tape, and pass 2 used %zu", k,
+                                       pass.bytes, *bytes);
         else if (reserved > reserved_by_second)
             steady = tg_layer_conclude(c, false,
                                        "after pass %d the tape has reserved %zu bytes, and %zu "

@@ -87,8 +87,7 @@ tg_tensor *tg_layer_forward(tg_checker *c, tg_tape *tape, tg_tensor *x, const tg
 {
     tg_tensor *y = tg_layer_call(c, tape, x, batch);
     if (!tape || !x || tape->error.set) return NULL;
-    if (tg_params_error(c->params))
-        return tg_fail(&tape->error, "%s", tg_params_error(c->params));
+    if (tg_params_error(c->params)) return tg_fail(&tape->error, "%s", tg_params_error(c->params));
     if (!y) return tg_fail(&tape->error, "forward returned NULL and set no error");
     const bool each_position = y->ndim == 3 && y->shape[1] == batch->time;
     const bool each_sequence = y->ndim == 2 && !c->layer->pointwise;

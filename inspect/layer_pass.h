@@ -12,8 +12,8 @@ enum { TG_BATCH_ROWS = 4, TG_BATCH_TIME = 7, TG_MAX_BATCH_ROWS = 16 };
 typedef struct tg_checker {
     const tg_checked_layer *layer;
     tg_layer_report *report;
-    tg_layer_check check; /* the current one */
-    tg_params *params;    /* those that the layer's struct points into */
+    tg_layer_check check;               /* the current one */
+    tg_params *params;                  /* those that the layer's struct points into */
     int32_t lengths[TG_MAX_BATCH_ROWS]; /* the array that forward received last */
 } tg_checker;
 
@@ -61,7 +61,8 @@ bool tg_layer_make(tg_checker *c, uint64_t seed, const char *file);
  * lengths with `padding`. */
 void tg_batch_fill(const tg_batch *batch, tg_tensor *x, uint64_t seed, double padding);
 
-/* The caller's forward; and the same with an error on the tape if the result has an illegal shape. */
+/* The caller's forward; and the same with an error on the tape if the result has an illegal
+ * shape. */
 tg_tensor *tg_layer_call(tg_checker *c, tg_tape *tape, tg_tensor *x, const tg_batch *batch);
 tg_tensor *tg_layer_forward(tg_checker *c, tg_tape *tape, tg_tensor *x, const tg_batch *batch);
 

@@ -1,4 +1,4 @@
-/* Scopes that the caller opens. Those of the parameters' names come by themselves (graph.c). */
+/* The scopes that the caller opens. graph.c finds those that come from parameters' names. */
 #include "../core/internal.h"
 #include "inspect.h"
 
