@@ -126,6 +126,11 @@ tg_shape_string tg_shape_str(int ndim, const int64_t *shape)
     return result;
 }
 
+tg_shape_string tg_tensor_str(const tg_tensor *tensor)
+{
+    return tensor ? tg_shape_str(tensor->ndim, tensor->shape) : (tg_shape_string){"NULL"};
+}
+
 /* ---- sticky errors ---- */
 
 const char *tg_out_of_memory_text(const char *what, size_t bytes)

@@ -236,6 +236,8 @@ tg_real *tg_save(tg_node *node, int64_t count)
     return tg_tape_alloc(node->tape, tg_real_bytes(count));
 }
 
+void *tg_save_bytes(tg_node *node, size_t bytes) { return tg_tape_alloc(node->tape, bytes); }
+
 void *tg_scratch_bytes(tg_node *node, size_t bytes)
 {
     void *memory = tg_arena_alloc(&node->tape->scratch, bytes);

@@ -142,7 +142,7 @@ static void elementwise_backward(tg_node *node)
     tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x)                                  \
     {                                                                                        \
         elementwise op = {.forward = identifier##_forward, .gradient = {identifier##_grad}}; \
-        return tg_apply_1(tape, &identifier##_op, &op, x);                                   \
+        return tg_apply_unary(tape, &identifier##_op, &op, x);                                   \
     }
 #define BINARY_OPERATOR(identifier, grad_a, grad_b, hint)                                 \
     OPERATOR_WITH_HINT(identifier, hint);                                                 \
@@ -235,7 +235,7 @@ tg_tensor *tg_affine(tg_tape *tape, tg_tensor *x, double scale, double shift)
 {
     elementwise op = {.forward = affine_forward, .gradient = {affine_grad}};
     op.scale = (tg_real)scale, op.shift = (tg_real)shift;
-    return tg_apply_1(tape, &affine_op, &op, x);
+    return tg_apply_unary(tape, &affine_op, &op, x);
 }
 
 /* ---- on two ---- */

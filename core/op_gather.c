@@ -65,5 +65,5 @@ TG_OP(gather_op, "gather", .reads_rows = true, .attribute_size = sizeof(gather_a
 tg_tensor *tg_gather(tg_tape *tape, tg_tensor *table, tg_ints ids, int32_t padding)
 {
     gather_attributes op = {.ids = ids, .padding = padding};
-    return tg_apply_1(tape, &gather_op, &op, table);
+    return tg_apply_unary(tape, &gather_op, &op, table);
 }

@@ -142,7 +142,7 @@ tg_tensor *tg_cross_entropy_weighted(tg_tape *tape, tg_tensor *logits, tg_ints l
     cross_entropy_attributes op = {.labels = labels,
                                    .weights = class_weights,
                                    .smoothing = smoothing};
-    return tg_apply_1(tape, &cross_entropy_op, &op, logits);
+    return tg_apply_unary(tape, &cross_entropy_op, &op, logits);
 }
 
 tg_tensor *tg_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_ints labels)

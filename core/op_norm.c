@@ -144,5 +144,5 @@ TG_OP(l2_normalize_op, "l2_normalize", .attribute_size = sizeof(l2_normalize_att
 
 tg_tensor *tg_l2_normalize(tg_tape *tape, tg_tensor *x)
 {
-    return tg_apply_1(tape, &l2_normalize_op, NULL, x);
+    return tg_apply_unary(tape, &l2_normalize_op, NULL, x);
 }

@@ -50,7 +50,7 @@ static void reduce_backward(tg_node *node)
 static tg_tensor *reduce(tg_tape *tape, const tg_op *op, reduction how, tg_tensor *x, tg_axes axes,
                          bool keepdim)
 {
-    if (!tape || tape->error.set || !x) return tg_apply_1(tape, op, &how, x);
+    if (!tape || tape->error.set || !x) return tg_apply_unary(tape, op, &how, x);
     if (axes.count > TG_MAX_DIMS)
         return tg_fail(&tape->error, "%s: %d axes are too many", op->name, axes.count);
     if (!tg_check_axes(tape, op->name, x, axes.count, axes.axis)) return NULL;
@@ -71,7 +71,7 @@ static tg_tensor *reduce(tg_tape *tape, const tg_op *op, reduction how, tg_tenso
     if (how.n == 0 && how.needs_some && tg_shape_size(how.ndim, how.shape) > 0)
         return tg_fail(&tape->error, "%s: the axes to reduce of %s hold nothing", op->name,
                        tg_shape_str(x->ndim, x->shape).text);
-    return tg_apply_1(tape, op, &how, in_order ? x : tg_permute(tape, x, order));
+    return tg_apply_unary(tape, op, &how, in_order ? x : tg_permute(tape, x, order));
 }
 
 /* Pieces are summed over lanes and the pieces in double, so that a long sum keeps its digits. */

@@ -132,34 +132,34 @@ TG_OP(log_softmax_op, "log_softmax", .may_be_infinite = true,
 
 tg_tensor *tg_softmax(tg_tape *tape, tg_tensor *x)
 {
-    return tg_apply_1(tape, &softmax_op, &(softmax_attributes){.how = EVERYTHING}, x);
+    return tg_apply_unary(tape, &softmax_op, &(softmax_attributes){.how = EVERYTHING}, x);
 }
 
 tg_tensor *tg_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
-    return tg_apply_1(tape, &softmax_op,
+    return tg_apply_unary(tape, &softmax_op,
                       &(softmax_attributes){.how = BY_LENGTHS, .lengths = lengths}, x);
 }
 
 tg_tensor *tg_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask mask)
 {
-    return tg_apply_1(tape, &softmax_op, &(softmax_attributes){.how = BY_MASK, .mask = mask}, x);
+    return tg_apply_unary(tape, &softmax_op, &(softmax_attributes){.how = BY_MASK, .mask = mask}, x);
 }
 
 tg_tensor *tg_log_softmax(tg_tape *tape, tg_tensor *x)
 {
-    return tg_apply_1(tape, &log_softmax_op,
+    return tg_apply_unary(tape, &log_softmax_op,
                       &(softmax_attributes){.logarithm = true, .how = EVERYTHING}, x);
 }
 
 tg_tensor *tg_log_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
     softmax_attributes op = {.logarithm = true, .how = BY_LENGTHS, .lengths = lengths};
-    return tg_apply_1(tape, &log_softmax_op, &op, x);
+    return tg_apply_unary(tape, &log_softmax_op, &op, x);
 }
 
 tg_tensor *tg_log_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask mask)
 {
-    return tg_apply_1(tape, &log_softmax_op,
+    return tg_apply_unary(tape, &log_softmax_op,
                       &(softmax_attributes){.logarithm = true, .how = BY_MASK, .mask = mask}, x);
 }

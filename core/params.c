@@ -36,6 +36,16 @@ const char *tg_params_take_error(tg_params *params)
     return text;
 }
 
+bool tg_params_fail(tg_params *params, const char *format, ...)
+{
+    va_list arguments;
+    if (!params) return false;
+    va_start(arguments, format);
+    tg_fail_v(&params->error, NULL, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
 void *tg_params_alloc(tg_params *params, size_t bytes)
 {
     void *memory = tg_arena_alloc(&params->arena, bytes);
@@ -84,6 +94,14 @@ static void initialize(const tg_params *params, tg_param_entry *entry, tg_init i
         if (init.kind == TG_INIT_NORMAL) value *= tg_random_normal(&random);
         entry->tensor.data[i] = (tg_real)value;
     }
+}
+
+tg_init tg_init_fan_in(int64_t n) { return tg_init_uniform(n > 0 ? 1 / sqrt((double)n) : 0); }
+
+char *tg_join_name(char text[TG_MAX_NAME], const char *name, const char *part)
+{
+    snprintf(text, TG_MAX_NAME, "%s.%s", name, part);
+    return text;
 }
 
 tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int ndim,

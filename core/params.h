@@ -49,6 +49,17 @@ static inline tg_init tg_init_normal(double deviation)
     return init;
 }
 
+/* U(-1/sqrt(n), 1/sqrt(n)): how PyTorch starts a weight that reads n numbers (Linear), or the weights of a recurrent
+ * layer with n hidden units. */
+TG_EXPORT tg_init tg_init_fan_in(int64_t n);
+
+/* Writes "name.part" into `text` and returns it: the name of a layer inside a layer. Cut at TG_MAX_NAME - 1 bytes; tg_param
+ * then refuses it. */
+TG_EXPORT char *tg_join_name(char text[TG_MAX_NAME], const char *name, const char *part);
+
+/* Sets the sticky error, for layers and optimizers of your own; a first error stays. Returns false. */
+TG_EXPORT bool tg_params_fail(tg_params *params, const char *format, ...) TG_PRINTF(2, 3);
+
 /* Registers a parameter under "scope.name" (under "name" where scope is NULL or empty) and returns its tensor, which is
  * owned by `params` and stays where it is while more are registered. When a loaded file holds that name, the parameter
  * takes the file's values, otherwise it starts as `init` says. To share a parameter between layers, register it once and

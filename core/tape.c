@@ -45,6 +45,16 @@ const char *tg_tape_take_error(tg_tape *tape)
     return text;
 }
 
+bool tg_tape_fail(tg_tape *tape, const char *format, ...)
+{
+    va_list arguments;
+    if (!tape) return false;
+    va_start(arguments, format);
+    tg_fail_v(&tape->error, NULL, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
 /* ---- modes and facts ---- */
 
 void tg_tape_set_training(tg_tape *tape, bool training)
@@ -161,7 +171,7 @@ bool tg_backward(tg_tape *tape, tg_tensor *loss)
                        tg_shape_str(loss->ndim, loss->shape).text);
     if (tape->backward_done)
         return tg_fail(&tape->error,
-                       "backward: this tape has been backward_done already; reset it and run the "
+                       "backward: this tape has been walked already; reset it and run the "
                        "forward pass again");
     if (!loss->requires_grad)
         return tg_fail(&tape->error,

@@ -1,4 +1,7 @@
 /* The tape as a graph for Graphviz. */
+#include <string.h>
+
+#include "../core/memory.h"
 #include "graph.h"
 #include "inspect.h"
 

@@ -5,7 +5,12 @@
  * 1e-3 both are near 1e-13. In float rounding dominates, so h is larger and the tolerance wide. */
 #include "gradcheck.h"
 
-#include "../core/internal.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../core/ops.h"
+#include "../core/tape_private.h"
 
 /* STEP is h. ROUNDING is the allowance for rounding errors of f, in units of f / h. */
 #ifdef TG_DOUBLE

@@ -1,6 +1,10 @@
 /* The scope of each operator. An operator that reads parameters has the scope that their names
  * share. Any other one gets its scope from the operators that read its result, or from those that
  * made its inputs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../core/tape_private.h"
 #include "graph.h"
 
 /* The parts between dots with which both a and b begin; b if a is unknown. */

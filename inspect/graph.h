@@ -2,7 +2,8 @@
 #ifndef TG_GRAPH_H
 #define TG_GRAPH_H
 
-#include "../core/internal.h"
+#include "../core/op.h"
+#include "../core/shape.h"
 
 /* The first `length` bytes of a parameter's name. */
 typedef struct tg_scope_name {

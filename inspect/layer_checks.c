@@ -3,6 +3,10 @@
 #include <omp.h>
 #endif
 
+#include <math.h>
+#include <string.h>
+
+#include "../core/ops.h"
 #include "gradcheck.h"
 #include "layer_pass.h"
 

@@ -1,6 +1,12 @@
 /* One pass of a checked layer over a batch, and the comparison of two passes. */
 #include "layer_pass.h"
 
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "../core/ops.h"
+
 enum { MAX_TIME = 4096 }; /* sets the numbers of one sequence apart from those of the next */
 
 const tg_batch tg_usual_batch = {.rows = TG_BATCH_ROWS,
@@ -67,7 +73,7 @@ bool tg_layer_make(tg_checker *c, uint64_t seed, const char *file)
     const bool made = c->layer->init(c->layer->layer, c->params, "layer");
     if (file) tg_params_finish_load(c->params);
     else move_off_start(c->params, seed);
-    if (c->params && !made) tg_fail(&c->params->error, "init returned false");
+    if (!made) tg_params_fail(c->params, "init returned false");
     return !tg_params_error(c->params);
 }
 

@@ -3,7 +3,8 @@
 #ifndef TG_LAYER_PASS_H
 #define TG_LAYER_PASS_H
 
-#include "../core/internal.h"
+#include "../core/shape.h"
+#include "../core/tape_private.h"
 #include "check_layer.h"
 
 enum { TG_BATCH_ROWS = 4, TG_BATCH_TIME = 7, TG_MAX_BATCH_ROWS = 16 };

@@ -1,4 +1,8 @@
 /* The tape as a table. */
+#include <math.h>
+#include <string.h>
+
+#include "../core/tape_private.h"
 #include "graph.h"
 #include "inspect.h"
 

@@ -1,5 +1,7 @@
 /* The scopes that the caller opens. graph.c finds those that come from parameters' names. */
-#include "../core/internal.h"
+#include <stdio.h>
+
+#include "../core/tape_private.h"
 #include "inspect.h"
 
 void tg_scope_begin(tg_tape *tape, const char *name)

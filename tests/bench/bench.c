@@ -55,6 +55,8 @@ static const workload workloads[] = {
      "(scores that are computed again do not count)"},
     {"adam", run_adam,
      "no matrix products; ms a step, the whole run over its steps, spread of its tenths"},
+    {"gru", run_gru,
+     "3 gates (tg_lstm: 4): 3 x 2 B T H gates (I + H), forward and backward, no optimizer"},
     {"job", run_job, "no matrix products that count"},
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], MAX_ROWS = 128, SHARE_OF_PEAK = 16 };

@@ -3,8 +3,8 @@
 #include "fuzz.h"
 
 #include "../../examples/support/failure.h"
-#include "../../examples/text_classifier/batch.h"
-#include "../../examples/text_classifier/commands.h"
+#include "../../examples/text_classifier/data/batch.h"
+#include "../../examples/text_classifier/cli/commands.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * trained to its end. */
 #include "textclf.h"
 
-#include "../../examples/text_classifier/commands.h"
-#include "../../examples/text_classifier/training.h"
+#include "../../examples/text_classifier/cli/commands.h"
+#include "../../examples/text_classifier/training/progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>

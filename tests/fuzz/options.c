@@ -3,7 +3,7 @@
  * comma. */
 #include "textclf.h"
 
-#include "../../examples/text_classifier/commands.h"
+#include "../../examples/text_classifier/cli/commands.h"
 
 #include <getopt.h>
 #include <jansson.h>

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 
 #include "../../examples/support/failure.h"
-#include "../../examples/text_classifier/model.h"
+#include "../../examples/text_classifier/model/model.h"
 
 /* Of two labels and `count` words; the first two are a vocabulary's. Its settings are there. */
 static inline void fuzz_build_model(tc_model *model, const char *const *words, size_t count)

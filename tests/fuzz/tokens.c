@@ -2,7 +2,7 @@
 #include "fuzz.h"
 
 #include "../../examples/support/failure.h"
-#include "../../examples/text_classifier/bag.h"
+#include "../../examples/text_classifier/model/bag.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Files of word vectors: a letter chooses their width, 1 to 8, the rest is the file. */
 #include "textclf.h"
 
-#include "../../examples/text_classifier/vectors.h"
+#include "../../examples/text_classifier/data/vectors.h"
 
 #include <math.h>
 #include <stdio.h>

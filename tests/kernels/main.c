@@ -31,10 +31,7 @@ typedef struct kernel_set {
     void (*add_rows)(int64_t, int64_t, const tg_real *, int64_t, tg_real *);
     void (*dropout_mask)(int64_t, uint64_t, uint64_t, uint32_t, tg_real, tg_real *);
     void (*gemm_pack)(int64_t, int64_t, tg_matrix, tg_real *);
-    void (*gemm)(int64_t, int64_t, int64_t, tg_matrix, const tg_real *, int64_t, const tg_real *,
-                 tg_real *, int64_t);
-    void (*gemm_once)(int64_t, int64_t, int64_t, tg_matrix, tg_matrix, const tg_real *, tg_real *,
-                      int64_t, tg_real *);
+    void (*gemm)(const tg_product *, tg_real *);
     void (*lstm_gates)(int64_t, tg_real *, const tg_real *, const tg_real *, tg_real *, tg_real *);
     void (*lstm_gates_backward)(int64_t, tg_real *, const tg_real *, const tg_real *,
                                 const tg_real *, tg_real *);
@@ -71,7 +68,7 @@ EXP(avx512)
             tg_k_exp_shifted_##suffix, tg_k_softmax_backward_##suffix, tg_k_sum_##suffix,          \
             tg_k_dot_##suffix, tg_k_max_##suffix, tg_k_axpy_##suffix, tg_k_add_rows_##suffix,      \
             tg_k_dropout_mask_##suffix, tg_k_gemm_pack_##suffix, tg_k_gemm_##suffix,               \
-            tg_k_gemm_once_##suffix, tg_k_lstm_gates_##suffix, tg_k_lstm_gates_backward_##suffix,  \
+            tg_k_lstm_gates_##suffix, tg_k_lstm_gates_backward_##suffix,                           \
             tg_k_additive_score_##suffix, tg_k_additive_score_backward_##suffix,                   \
             tg_k_distance_##suffix, tg_k_distance_backward_##suffix, tg_k_online_softmax_##suffix, \
             tg_k_softmax_from_stats_##suffix, tg_k_adam_catch_up_##suffix, tg_k_adam_##suffix      \
@@ -247,9 +244,9 @@ static void check_gemm(const kernel_set *set, int64_t m, int64_t n, int64_t k, b
     set->gemm_pack(k, n, right, packed);
     for (int64_t i = 0; i < m * n; i++) c[i] = 1;
     c[m * n] = 42;
-    if (in_place) set->gemm(m, n, k, left, b, n, start, c, n);
-    else if (m % 2) set->gemm(m, n, k, left, packed, 0, start, c, n);
-    else set->gemm_once(m, n, k, left, right, start, c, n, packed);
+    tg_product product = {m, n, k, left, right, start, c, n};
+    if (!in_place && m % 2) product.b = tg_matrix_packed(packed);
+    set->gemm(&product, in_place || m % 2 ? NULL : packed);
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             double want = from == 2 ? (double)start[j] : from;
@@ -304,8 +301,8 @@ START_TEST(gathered_products)
             ck_assert(size >= tg_gather_size(n));
             for (int64_t j = 0; j < GUARD; j++) room[size + j] = 42;
             set->gemm_pack(k, n, b_of, to_pack);
-            set->gemm(m, n, k, at, to_pack, 0, NULL, plain, n);
-            set->gemm_once(m, n, k, at, b_of, NULL, gathered, n, room);
+            set->gemm(&(tg_product){m, n, k, at, tg_matrix_packed(to_pack), NULL, plain, n}, NULL);
+            set->gemm(&(tg_product){m, n, k, at, b_of, NULL, gathered, n}, room);
             expect(memcmp(plain, gathered, sizeof *plain * (size_t)(m * n)) == 0, "%s, case %d",
                    set->name, (int)i);
             for (int64_t j = 0; j < GUARD; j++)
@@ -490,7 +487,8 @@ static uint64_t fingerprint(const kernel_set *set, int64_t n)
     one = set->sum(n, a), h = hash(h, &one, sizeof one);
     one = set->dot(n, a, b), h = hash(h, &one, sizeof one);
     set->gemm_pack(n, MOST, (tg_matrix){b, MOST, 1}, packed);
-    set->gemm(MOST, MOST, n, (tg_matrix){a, MOST, 1}, packed, 0, NULL, c, MOST);
+    set->gemm(&(tg_product){MOST, MOST, n, {a, MOST, 1}, tg_matrix_packed(packed), NULL, c, MOST},
+              NULL);
     h = hash(h, c, sizeof(tg_real) * MOST * MOST);
     memcpy(p, b, sizeof p);
     set->lstm_gates(n, a, b, b, c, c + MOST),

@@ -1,7 +1,7 @@
 /* Data files and what is wrong with them, their split, batches. */
 
 #include "../../examples/support/failure.h"
-#include "../../examples/text_classifier/batch.h"
+#include "../../examples/text_classifier/data/batch.h"
 #include "test_text.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef TEST_TEXT_H
 #define TEST_TEXT_H
 
-#include "../../examples/text_classifier/tokenizer.h"
+#include "../../examples/text_classifier/data/tokenizer.h"
 
 #include <check.h>
 
