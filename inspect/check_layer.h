@@ -104,6 +104,7 @@ typedef enum tg_layer_verdict {
 /* The outcome of all checks, in the order of tg_layer_check. */
 typedef struct tg_layer_report {
     bool passed; /* no check failed */
+    /* Of one check. */
     struct tg_layer_line {
         tg_layer_verdict verdict;
         char text[640]; /* one line: what the check found, and where */
