@@ -37,8 +37,7 @@ typedef struct tg_param_entry {
     bool no_decay;
     int64_t steps;                   /* that Adam has taken with this parameter */
     _Atomic(const tg_real *) packed; /* see tg_prepacked */
-    int64_t
-        added; /* times that a watched tape added to its gradient since it was used up (inspect/watch.c) */
+    int64_t backward_passes; /* since its gradient was last cleared, under anomaly detection */
     struct tg_sparse *sparse; /* see sparse.h; NULL for a dense parameter */
     struct {
         char name[TG_STATE_NAME]; /* "exp_avg", ...; empty where unused */

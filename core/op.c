@@ -81,7 +81,7 @@ tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attributes, int 
     if (!fits && !tape->error.set)
         tg_node_fail(node, "the shape rule failed and did not say why, or made no output");
     if (fits) op->forward(node);
-    if (tape->watch && !tape->error.set) tape->watch(node, false);
+    if (tape->anomaly_hook && !tape->error.set) tape->anomaly_hook(node, false);
     tg_arena_reset(&tape->scratch);
     if (tape->error.set) return NULL;
     if (tape->recording) record(tape, node);

@@ -71,6 +71,11 @@ struct tg_op {
 
     /* Floating-point operations of the forward pass, for reports; may be NULL. */
     double (*flops)(const tg_node *node);
+
+    /* For anomaly detection (tg_tape_detect_anomaly); may be NULL. Reads the inputs and returns a constant text that says
+     * what is likely wrong with them and what to do, or NULL. Called when a result or gradient is NaN or infinite: the text
+     * ends the error message. Also called after every other forward pass: then the text is the tape's warning. */
+    const char *(*anomaly_hint)(const tg_node *node);
 };
 
 /* Runs an operator and records it. Copies `attributes` (op->attribute_size bytes; NULL for zeros). Returns the first output;

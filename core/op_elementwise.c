@@ -163,19 +163,20 @@ static void elementwise_backward(tg_node *node)
 #define MASK s->mask[i * s->step[2]]
 
 /* UNARY_OPERATOR(exp) defines exp_op and tg_exp from exp_forward and exp_grad. */
-#define OPERATOR(identifier)                                                   \
+#define OPERATOR_WITH_HINT(identifier, hint)                                   \
     TG_OP(identifier##_op, #identifier, .attribute_size = sizeof(elementwise), \
           .shape = elementwise_shape, .forward = elementwise_forward,          \
-          .backward = elementwise_backward)
-#define UNARY_OPERATOR(identifier)                                                           \
-    OPERATOR(identifier);                                                                    \
+          .backward = elementwise_backward, .anomaly_hint = hint)
+#define OPERATOR(identifier) OPERATOR_WITH_HINT(identifier, NULL)
+#define UNARY_OPERATOR(identifier, hint)                                                     \
+    OPERATOR_WITH_HINT(identifier, hint);                                                    \
     tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x)                                  \
     {                                                                                        \
         elementwise op = {.forward = identifier##_forward, .gradient = {identifier##_grad}}; \
-        return tg_apply_unary(tape, &identifier##_op, &op, x);                                   \
+        return tg_apply_unary(tape, &identifier##_op, &op, x);                               \
     }
-#define BINARY_OPERATOR(identifier, grad_a, grad_b)                                       \
-    OPERATOR(identifier);                                                                 \
+#define BINARY_OPERATOR(identifier, grad_a, grad_b, hint)                                 \
+    OPERATOR_WITH_HINT(identifier, hint);                                                 \
     tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *a, tg_tensor *b)                 \
     {                                                                                     \
         elementwise op = {.forward = identifier##_forward, .gradient = {grad_a, grad_b}}; \
@@ -186,31 +187,62 @@ static void elementwise_backward(tg_node *node)
 
 SPAN_FUNCTION(neg_forward, -a)
 SPAN_FUNCTION(neg_grad, -dy)
-UNARY_OPERATOR(neg)
+UNARY_OPERATOR(neg, NULL)
 
 static void exp_forward(const span *s) { TG_DISPATCH(tg_k_exp_shifted, s->n, s->a, 0, 1, s->out); }
 SPAN_FUNCTION(exp_grad, (dy * y))
-UNARY_OPERATOR(exp)
+
+static const char *exp_hint(const tg_node *node)
+{
+    const tg_tensor *x = node->inputs[0], *y = node->outputs[0];
+    for (int64_t i = 0; i < x->size; i++)
+        if (isinf(y->data[i]) && !isinf(x->data[i]))
+            return "e^x overflows above 88 in float and above 709 in double; subtract the maximum "
+                   "first, or use tg_softmax or tg_logsumexp";
+    return NULL;
+}
+UNARY_OPERATOR(exp, exp_hint)
 
 SPAN_FUNCTION(log_forward, log(a))
 SPAN_FUNCTION(log_grad, dy / a)
-UNARY_OPERATOR(log)
+
+static const char *log_hint(const tg_node *node)
+{
+    const tg_tensor *x = node->inputs[0];
+    for (int64_t i = 0; i < x->size; i++)
+        if (x->data[i] <= 0)
+            return "the logarithm needs numbers above 0; add a small number first, or use "
+                   "tg_log_softmax instead of the logarithm of a softmax";
+    return NULL;
+}
+UNARY_OPERATOR(log, log_hint)
 
 SPAN_FUNCTION(sqrt_forward, sqrt(a))
 SPAN_FUNCTION(sqrt_grad, dy / (2 * y))
-UNARY_OPERATOR(sqrt)
+
+static const char *sqrt_hint(const tg_node *node)
+{
+    const tg_tensor *x = node->inputs[0];
+    for (int64_t i = 0; i < x->size; i++) {
+        if (x->data[i] < 0) return "the square root of a negative number is NaN";
+        if (x->data[i] == 0 && node->outputs[0]->has_grad)
+            return "the derivative of the square root is infinite at 0; add a small number first";
+    }
+    return NULL;
+}
+UNARY_OPERATOR(sqrt, sqrt_hint)
 
 SPAN_FUNCTION(square_forward, (a * a))
 SPAN_FUNCTION(square_grad, dy * 2 * a)
-UNARY_OPERATOR(square)
+UNARY_OPERATOR(square, NULL)
 
 static void tanh_forward(const span *s) { TG_DISPATCH(tg_k_tanh, s->n, s->a, s->out); }
 SPAN_FUNCTION(tanh_grad, (dy * (1 - y * y)))
-UNARY_OPERATOR(tanh)
+UNARY_OPERATOR(tanh, NULL)
 
 static void sigmoid_forward(const span *s) { TG_DISPATCH(tg_k_sigmoid, s->n, s->a, s->out); }
 SPAN_FUNCTION(sigmoid_grad, (dy * y * (1 - y)))
-UNARY_OPERATOR(sigmoid)
+UNARY_OPERATOR(sigmoid, NULL)
 
 /* NaN if a is NaN. */
 static inline tg_real relu_part(tg_real a, tg_real dy)
@@ -220,7 +252,7 @@ static inline tg_real relu_part(tg_real a, tg_real dy)
 }
 SPAN_FUNCTION(relu_forward, a > 0 || a != a ? a : 0)
 SPAN_FUNCTION(relu_grad, relu_part(a, dy))
-UNARY_OPERATOR(relu)
+UNARY_OPERATOR(relu, NULL)
 
 /* Phi(x) = erfc(-x / sqrt 2) / 2, which keeps its digits far below 0, and
  * phi(x) = e^(-x^2 / 2) / sqrt(2 pi). erfc is taken in double, because C libraries round the float
@@ -232,7 +264,7 @@ static tg_real distribution(tg_real x)
 static tg_real density(tg_real x) { return exp(-x * x / 2) * (tg_real)0.3989422804014327; }
 SPAN_FUNCTION(gelu_forward, (a * distribution(a)))
 SPAN_FUNCTION(gelu_grad, (dy * (distribution(a) + a * density(a))))
-UNARY_OPERATOR(gelu)
+UNARY_OPERATOR(gelu, NULL)
 
 SPAN_FUNCTION(affine_forward, s->op->scale *a + s->op->shift)
 SPAN_FUNCTION(affine_grad, dy * s->op->scale)
@@ -250,20 +282,28 @@ tg_tensor *tg_affine(tg_tape *tape, tg_tensor *x, double scale, double shift)
 
 SPAN_FUNCTION(pass_dy, dy)
 SPAN_FUNCTION(add_forward, a + b)
-BINARY_OPERATOR(add, pass_dy, pass_dy)
+BINARY_OPERATOR(add, pass_dy, pass_dy, NULL)
 
 SPAN_FUNCTION(sub_forward, a - b)
-BINARY_OPERATOR(sub, pass_dy, neg_grad)
+BINARY_OPERATOR(sub, pass_dy, neg_grad, NULL)
 
 SPAN_FUNCTION(mul_forward, (a * b))
 SPAN_FUNCTION(mul_grad_a, (dy * b))
 SPAN_FUNCTION(mul_grad_b, (dy * a))
-BINARY_OPERATOR(mul, mul_grad_a, mul_grad_b)
+BINARY_OPERATOR(mul, mul_grad_a, mul_grad_b, NULL)
 
 SPAN_FUNCTION(div_forward, a / b)
 SPAN_FUNCTION(div_grad_a, dy / b)
 SPAN_FUNCTION(div_grad_b, (-dy * y / b))
-BINARY_OPERATOR(div, div_grad_a, div_grad_b)
+
+static const char *div_hint(const tg_node *node)
+{
+    const tg_tensor *b = node->inputs[1];
+    for (int64_t i = 0; i < b->size; i++)
+        if (b->data[i] == 0) return "a divisor is 0; add a small number to it first";
+    return NULL;
+}
+BINARY_OPERATOR(div, div_grad_a, div_grad_b, div_hint)
 
 /* The part of dy that goes to a; NaN if a or b is NaN. */
 static inline tg_real maximum_part(tg_real a, tg_real b, tg_real y, tg_real dy)
@@ -275,7 +315,7 @@ static inline tg_real maximum_part(tg_real a, tg_real b, tg_real y, tg_real dy)
 SPAN_FUNCTION(maximum_forward, a > b || a != a ? a : b)
 SPAN_FUNCTION(maximum_grad_a, maximum_part(a, b, y, dy))
 SPAN_FUNCTION(maximum_grad_b, maximum_part(b, a, y, dy))
-BINARY_OPERATOR(maximum, maximum_grad_a, maximum_grad_b)
+BINARY_OPERATOR(maximum, maximum_grad_a, maximum_grad_b, NULL)
 
 /* ---- where ---- */
 

@@ -125,9 +125,35 @@ static void cross_entropy_backward(tg_node *node)
     }
 }
 
+/* Whether each row lies in 0 .. 1 and sums to 1, as probabilities do and logits do not. */
+static bool looks_like_probabilities(const tg_tensor *x, int64_t classes)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < x->size; i++) {
+        if (!(x->data[i] >= 0 && x->data[i] <= 1)) return false;
+        sum += (double)x->data[i];
+        const double expected = (double)(i / classes + 1);
+        if (i % classes == classes - 1 && !(fabs(sum - expected) <= 1e-3)) return false;
+    }
+    return classes > 1 && x->size > 0;
+}
+
+static const char *cross_entropy_hint(const tg_node *node)
+{
+    const cross_entropy_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    for (int64_t r = 0; r < op->rows; r++) {
+        const int32_t label = op->labels.data[r];
+        if (label >= 0 && x->data[r * op->classes + label] == -(tg_real)INFINITY)
+            return "the logit of a label is -infinity, which makes the loss infinite";
+    }
+    if (!looks_like_probabilities(x, op->classes)) return NULL;
+    return "each row of the logits sums to 1, as probabilities do; pass logits, without a softmax";
+}
+
 TG_OP(cross_entropy_op, "cross_entropy", .attribute_size = sizeof(cross_entropy_attributes),
       .shape = cross_entropy_shape, .forward = cross_entropy_forward,
-      .backward = cross_entropy_backward);
+      .backward = cross_entropy_backward, .anomaly_hint = cross_entropy_hint);
 
 tg_tensor *tg_cross_entropy_weighted(tg_tape *tape, tg_tensor *logits, tg_ints labels,
                                      const tg_real *class_weights, double label_smoothing)

@@ -120,11 +120,28 @@ static void softmax_backward(tg_node *node)
     if (tg_input_grad(node, 0)) each_row(node, backward_row);
 }
 
+/* Such a row gives NaN, because -infinity minus its maximum is NaN. */
+static const char *softmax_hint(const tg_node *node)
+{
+    const softmax_attributes *op = node->attributes;
+    const tg_tensor *x = node->inputs[0];
+    int64_t infinite = 0;
+    for (int64_t i = 0; op->how == EVERYTHING && i < x->size; i++) {
+        infinite = x->data[i] == -(tg_real)INFINITY ? infinite + 1 : 0;
+        if (i % op->n != op->n - 1) continue;
+        if (infinite == op->n)
+            return "all numbers of a row are -infinity; use tg_softmax_masked or "
+                   "tg_log_softmax_masked, which give 0 for a row that is masked out";
+        infinite = 0;
+    }
+    return NULL;
+}
+
 TG_OP(softmax_op, "softmax", .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,
-      .forward = softmax_forward, .backward = softmax_backward);
+      .forward = softmax_forward, .backward = softmax_backward, .anomaly_hint = softmax_hint);
 TG_OP(log_softmax_op, "log_softmax", .may_be_infinite = true,
       .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,
-      .forward = softmax_forward, .backward = softmax_backward);
+      .forward = softmax_forward, .backward = softmax_backward, .anomaly_hint = softmax_hint);
 
 tg_tensor *tg_softmax(tg_tape *tape, tg_tensor *x)
 {

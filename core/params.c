@@ -227,7 +227,7 @@ int64_t tg_params_no_decay(tg_params *params, const char *prefix)
 void tg_param_drop_grad(tg_param_entry *entry)
 {
     entry->tensor.has_grad = false;
-    entry->added = 0;
+    entry->backward_passes = 0;
     if (entry->sparse) tg_sparse_clear(&entry->tensor);
 }
 

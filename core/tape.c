@@ -171,7 +171,7 @@ bool tg_backward(tg_tape *tape, tg_tensor *loss)
                        tg_shape_str(loss->ndim, loss->shape).text);
     if (tape->backward_done)
         return tg_fail(&tape->error,
-                       "backward: this tape has been backward_done already; reset it and run the "
+                       "backward: this tape has been walked already; reset it and run the "
                        "forward pass again");
     if (!loss->requires_grad)
         return tg_fail(&tape->error,
@@ -184,7 +184,7 @@ bool tg_backward(tg_tape *tape, tg_tensor *loss)
     for (tg_node *node = tape->last; node && !tape->error.set; node = node->previous) {
         if (!node->op->backward || node->op->stops_gradient || !wants_backward(node)) continue;
         node->op->backward(node);
-        if (tape->watch && !tape->error.set) tape->watch(node, true);
+        if (tape->anomaly_hook && !tape->error.set) tape->anomaly_hook(node, true);
         tg_arena_reset(&tape->scratch);
     }
     if (tape->error.set) spoil_parameters(tape);

@@ -91,10 +91,10 @@ static const struct fault {
      logarithm_of_zero},
     {"the distance of a vector to itself, backward", "sqrt: the gradient of an input [4] is inf",
      slope_at_zero},
-    {"probabilities where the loss wants logits", "it wants logits", probabilities_for_logits},
+    {"probabilities where the loss wants logits", "pass logits, without a softmax", probabilities_for_logits},
     {"a step without a backward pass", "call tg_backward first", step_without_backward},
     {"backward twice over one tape", "walked already", backward_twice},
-    {"gradients that nobody clears", "1000 times without a step", never_cleared},
+    {"gradients that nobody clears", "1000 backward passes", never_cleared},
     {"a layer that learns nothing", "", dead_layer},
 };
 

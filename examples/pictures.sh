@@ -25,7 +25,7 @@ terminal()
         function coloured(word, colour) { return "<tspan fill=\"" colour "\">" escaped(word) "</tspan>" }
         function put(text) { if (length(text) > widest) widest = length(text); lines[++n] = text }
         { # wrapped at spaces, with an indent as deep as that of the text
-            indent = match($0, /(passed|FAILED)  /) ? RSTART + RLENGTH - 1 : match($0, /[^ ]/) + 1
+            indent = match($0, /(passed|FAILED) +/) ? RSTART + RLENGTH - 1 : match($0, /[^ ]/) + 1
             rest = $0
             while (length(rest) > 112) {
                 cut = 112

@@ -74,7 +74,7 @@ says '^Every number above holds\.$'
 # ---- find_the_fault ----
 
 run find_the_fault
-says '^  log: the result \[4, 2\] is -inf at \[0, 1\] (operator 5, scope "entropy")$'
+says '^  log: the result \[4, 2\] is -inf at \[0, 1\] (operator 5, scope "entropy"): the logarithm needs numbers above 0'
 says '^  hidden.weight  |gradient| 0.0000$'
 check 'find_the_fault: not a line or more for each of seven faults' [ "$(grep -c '^[^ ]' out) $(grep -c '^  ' out)" = '7 10' ]
 

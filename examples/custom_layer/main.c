@@ -17,7 +17,8 @@ static tg_tensor *forward(tg_tape *tape, const void *layer, tg_tensor *x, tg_int
 static bool check(void)
 {
     conv1d layer;
-    tg_checked_layer checked = {.layer = &layer, .init = init, .forward = forward, .input = 3};
+    tg_checked_layer checked = {
+        .layer = &layer, .init = init, .forward = forward, .input = 3, .file = "conv1d.check"};
     tg_layer_report report;
     bool right = tg_check_layer(&checked, &report);
     tg_layer_report_write(&report, stdout);

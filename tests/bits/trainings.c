@@ -1,13 +1,14 @@
-/* The trainings: small, but for one product or loop of every kind that is large enough to be shared among threads. */
+/* The trainings. They are small, but each kind of product and loop is in one place large enough for
+ * several threads. */
 #include "bits.h"
 
 enum { B = 12, T = 24, V = 300, C = 7 };
 
-/* Lengths from 0 to `longest`, both among them. */
-static void some_lengths(int32_t *lengths, int64_t n, uint64_t step, int32_t longest)
+/* Lengths of 0 .. max, with both ends. */
+static void some_lengths(int32_t *lengths, int64_t n, uint64_t step, int32_t max)
 {
-    fill_ints(lengths, n, "lengths", step, (uint32_t)longest + 1);
-    lengths[0] = longest;
+    fill_ints(lengths, n, "lengths", step, (uint32_t)max + 1);
+    lengths[0] = max;
     lengths[n - 1] = 0;
 }
 
@@ -86,7 +87,7 @@ static tg_tensor *translator_loss(tg_tape *tape, void *model, uint64_t step, dig
     int32_t ids[B * T], lengths[B], labels[B * T];
     fill_ints(ids, B * T, "ids", step, V);
     fill_ints(labels, B * T, "labels", step, V);
-    for (int i = 0; i < B * T; i += 5) labels[i] = -1; /* does not count */
+    for (int i = 0; i < B * T; i += 5) labels[i] = -1; /* is left out of the mean */
     some_lengths(lengths, B, step, T);
     const tg_attention_mask source = {.lengths = tg_ints_1d(lengths, B)}, target = {.causal = true};
     tg_tensor *x = tg_add_sinusoids(tape,
