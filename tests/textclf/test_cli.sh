@@ -6,10 +6,10 @@
 
 # ---- usage ----
 
-for arguments in '' 'fly' 'train a b' 'train --epochs' 'train --epochs 0' 'train --epochs 1x' 'train --rate nan' \
+for arguments in '' 'fly' 'train a b' 'train --epochs' 'train --epochs 0' 'train --epochs 1x' 'train --lr nan' \
     'train --dropout 1' 'train --seed -1' 'train --attention both' 'train --no-such' 'train -x' 'train --font f' 'eval m' \
     'eval m d e' 'predict' 'attend m' 'explain m' 'check' 'check a b c' 'train --format xml' 'eval m d --header perhaps' 'predict m --text 1' \
-    'train --valid=' 'train --batch 99999999999999999999'; do
+    'train --valid=' 'train --batch-size 99999999999999999999'; do
     # shellcheck disable=SC2086 # words are meant to split
     refused 2 '.*--help$' $arguments
 done
@@ -44,7 +44,7 @@ for model in documents.st plain.st; do
     says "$model: its vocabulary" '^textclf: not in the vocabulary: amazing$' err
 done
 
-run train --epochs 8 --seed 3 --embedding 32 --hidden 32 --dropout 0.2 --rate 0.005 -o reviews.st
+run train --epochs 8 --seed 3 --embedding 32 --hidden 32 --dropout 0.2 --lr 0.005 -o reviews.st
 ran 0 'train on the built-in reviews'
 says reviews '^test: *accuracy 0\.[6-9]' out
 test_accuracy=$(sed -n 's/^test: *\(accuracy.*\)/\1/p' out)
@@ -68,7 +68,7 @@ ran 0 'eval --json'
 check 'eval --json: not one object' python3 -c 'import json; s = json.load(open("out")); assert s["rows"] == 130 == sum(map(sum, s["confusion"]))'
 
 # The best epoch is what is kept: the last line with a star has the highest accuracy, and the model has it too.
-run train builtin:english --valid builtin:english-test --epochs 25 --rate 0.02 --embedding 16 --hidden 16 -o best.st
+run train builtin:english --valid builtin:english-test --epochs 25 --lr 0.02 --embedding 16 --hidden 16 -o best.st
 ran 0 'train --valid'
 best=$(awk '/\*$/ { a = $4 } END { print a }' out)
 highest=$(awk '$1 ~ /^[0-9]+$/ && $4 > a { a = $4 } END { print a }' out)
@@ -76,7 +76,7 @@ check "the best epoch has $best, not $highest" [ "$best" = "$highest" ]
 check 'the best epoch is the last one: this run proves nothing' [ "$(awk '$1 == 25 { print $NF }' out)" != '*' ]
 run eval best.st builtin:english-test
 says 'the weights are those of the best epoch' "^accuracy $best " out
-run train builtin:english --epochs 50 --patience 2 --rate 0.02 --embedding 8 --hidden 8 -o patience.st
+run train builtin:english --epochs 50 --patience 2 --lr 0.02 --embedding 8 --hidden 8 -o patience.st
 says '--patience' '^no better epoch in 2: ' out
 
 run predict reviews.st 'a wonderful film' '' 'zzyzx qwertz'
@@ -203,7 +203,7 @@ refused 1 'TEXT: byte 1, 0xFF' attend documents.st "$(printf '\377')"
 refused 1 'TEXT: there is no word' attend documents.st ' '
 check 'refused data left files behind' [ "$before" = "$(ls -A)" ]
 
-run train dos.tsv --epochs 1 --longest 1 -o dos.st
+run train dos.tsv --epochs 1 --max-length 1 -o dos.st
 ran 0 'CRLF, byte order mark, empty text'
 says dos '3 rows of dos.tsv (2 neg, 1 pos)' out
 
@@ -441,7 +441,7 @@ often()
 {
     what=$1
     shift
-    run train uneven.tsv --embedding 8 --hidden 8 --epochs 12 --rate 0.01 --dropout 0 "$@" -o uneven.st
+    run train uneven.tsv --embedding 8 --hidden 8 --epochs 12 --lr 0.01 --dropout 0 "$@" -o uneven.st
     ran 0 "train, $what"
     run predict uneven.st 'w0 w1'
     p=$(sed -n 's/.*often \(0\.[0-9]*\),.*/\1/p' out)
@@ -455,20 +455,20 @@ often plainly
 between plainly 0.8 0.97
 often balanced --class-weight balanced
 between balanced 0.3 0.7
-often smoothed --smoothing 1
+often smoothed --label-smoothing 1
 between smoothed 0.45 0.55
 often 'in a long warm-up' --warmup 1000000000
 between 'in a long warm-up' 0.4 0.65
-often 'weights that decay' --decay 1 --rate 0.5
+often 'weights that decay' --weight-decay 1 --lr 0.5
 between 'weights that decay' 0.8 1
 awk 'BEGIN { for (i = 0; i < 300; i++) printf "%s\t%s\n", i % 2 ? "good" : "bad", i % 2 }' >plain.tsv
-run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --rate 0.01 -o plain.st
+run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --lr 0.01 -o plain.st
 says 'what is plain is learned' '^ *10 .* 1\.0000 ' out
-run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --rate 0.01 --word-dropout 0.99 -o hidden.st
+run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --lr 0.01 --word-dropout 0.99 -o hidden.st
 check 'with hidden words the loss falls all the same' [ "$(awk '$1 == 10 { print ($2 > 0.6) }' out)" = 1 ]
 refused 2 '--class-weight even: it takes none or balanced' train --class-weight even
 refused 2 '-x: no such option' train -xy
-refused 2 '--smoothing 2: it takes a number from 0 to 1' train --smoothing 2
+refused 2 '--label-smoothing 2: it takes a number from 0 to 1' train --label-smoothing 2
 
 # ---- many labels ----
 
@@ -507,17 +507,17 @@ check '--stopwords: a model is saved after a failure' [ ! -e no.st ]
 
 # ---- characters ----
 
-run train builtin:english --tokens characters --embedding 8 --hidden 8 --epochs 1 -o characters.st
-ran 0 'train --tokens characters'
+run train builtin:english --tokenizer characters --embedding 8 --hidden 8 --epochs 1 -o characters.st
+ran 0 'train --tokenizer characters'
 run attend characters.st "It's so..."
-check '--tokens characters: not each character' [ "$(awk 'NR > 1 { print $1 }' out | tr '\n' ' ')" = "I t ' s s o . . . " ]
+check '--tokenizer characters: not each character' [ "$(awk 'NR > 1 { print $1 }' out | tr '\n' ' ')" = "I t ' s s o . . . " ]
 run predict characters.st 'qwzy'
-check '--tokens characters: the model forgot how it was trained' [ "$(grep -c vocabulary err)" -eq 0 ]
+check '--tokenizer characters: the model forgot how it was trained' [ "$(grep -c vocabulary err)" -eq 0 ]
 
 # ---- the project of one of the documents: stop words, vectors of 100, ten epochs, batches of 32, a tenth to validate ----
 
 awk 'BEGIN { for (w = 0; w < 2; w++) { printf w ? "film" : "good"; for (i = 0; i < 100; i++) printf " %g", (i + w) / 500; print "" } }' >100.txt
-run compare builtin:english --stopwords en --vectors 100.txt --embedding 100 --hidden 16 --epochs 10 --batch 32 --seeds 1 --encoder lstm
+run compare builtin:english --stopwords en --vectors 100.txt --embedding 100 --hidden 16 --epochs 10 --batch-size 32 --seeds 1 --encoder lstm
 ran 0 'the project'
 says 'the project, with attention' '^lstm  *additive  *0\.[0-9]* ' out
 says 'the project, without attention' '^lstm  *none  *0\.[0-9]* ' out
@@ -531,7 +531,7 @@ run train builtin:english --embedding 3 --hidden 4 --epochs 1 --vectors good.txt
 ran 0 'train --vectors'
 says 'train --vectors' '^vectors: *1 of [0-9]* words (0\.1 %) found in good.txt$' err
 printf '. . . 1 2 3\ngood 1 2 3\r\n   \nthe plot 7 8 9\nfilm\t4 5 6 \n' >glove.txt
-run train builtin:english --embedding 3 --hidden 4 --epochs 3 --rate 0.05 --vectors glove.txt --frozen -o vectors.st
+run train builtin:english --embedding 3 --hidden 4 --epochs 3 --lr 0.05 --vectors glove.txt --freeze-embedding -o vectors.st
 says 'train --vectors, without a header, words with blanks' '^vectors: *2 of ' err
 cat >row.py <<'END'
 import json, struct, sys
@@ -542,18 +542,18 @@ row = json.loads(header["__metadata__"]["textclf.vocabulary"]).index(sys.argv[1]
 begin = 8 + size + header["embedding.weight"]["data_offsets"][0] + 12 * row
 print(*struct.unpack("<3f", data[begin:begin + 12]))
 END
-check '--frozen: the vectors moved' [ "$(python3 row.py film)" = '4.0 5.0 6.0' ]
+check '--freeze-embedding: the vectors moved' [ "$(python3 row.py film)" = '4.0 5.0 6.0' ]
 python3 -c 'import struct
 with open("binary", "wb") as f:
     f.write(b"3 3\n")
     for i, word in enumerate([b"good", b"no such", b"film"]):
         f.write(word.replace(b" ", b"_") + b" " + struct.pack("<3f", i + 0.5, i - 1, 1e-9 * i) + b"\n")'
 head -c 40 binary >cut
-run train builtin:english --embedding 3 --hidden 4 --epochs 1 --rate 0.05 --vectors binary --frozen -o vectors.st
+run train builtin:english --embedding 3 --hidden 4 --epochs 1 --lr 0.05 --vectors binary --freeze-embedding -o vectors.st
 says 'train --vectors, binary' '^vectors: *2 of ' err
 check '--vectors, binary: not the numbers' [ "$(python3 row.py good)" = '0.5 -1.0 0.0' ]
-run train builtin:english --embedding 3 --hidden 4 --epochs 1 --rate 0.05 --vectors binary -o vectors.st
-check '--vectors: without --frozen they do not move' [ "$(python3 row.py good)" != '0.5 -1.0 0.0' ]
+run train builtin:english --embedding 3 --hidden 4 --epochs 1 --lr 0.05 --vectors binary -o vectors.st
+check '--vectors: without --freeze-embedding they do not move' [ "$(python3 row.py good)" != '0.5 -1.0 0.0' ]
 refused 1 'cut: it says that it has 3 words and ends or is damaged at number' train builtin:english --embedding 3 --vectors cut -o no.st
 printf 'good 1 2 3 4\n' >wide.txt
 refused 1 'wide.txt: its vectors have 4 numbers, and --embedding is 3: give --embedding 4' train builtin:english --embedding 3 --vectors wide.txt -o no.st

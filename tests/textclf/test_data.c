@@ -25,9 +25,9 @@ static void write_data(const char *bytes, size_t size)
 
 START_TEST(rows)
     {
-        tc_data data;
+        tc_dataset data;
         WRITE("\xEF\xBB\xBFgood\tpos\r\n\n   \r\n\tneg\na\tb\tneg\nbad\t pos \nlast\tneg");
-        ck_assert_msg(tc_data_read(&data, path, NULL), "%s", tc_failure());
+        ck_assert_msg(tc_dataset_read(&data, path, NULL), "%s", tc_failure());
         static const struct {
             const char *text, *label;
             int line;
@@ -43,30 +43,30 @@ START_TEST(rows)
             ck_assert_int_eq(data.rows[i].line, expected[i].line);
         }
         tc_names labels;
-        ck_assert(tc_data_labels(&labels, &data));
+        ck_assert(tc_dataset_labels(&labels, &data));
         ck_assert_int_eq(labels.count, 2);
         ck_assert_str_eq(labels.items[0], "neg");
-        ck_assert(tc_data_number_labels(&data, &labels));
+        ck_assert(tc_dataset_encode_labels(&data, &labels));
         ck_assert_int_eq(data.rows[0].label, 1);
         tc_names_free(&labels);
-        tc_data_free(&data);
+        tc_dataset_free(&data);
     }
 END_TEST
 
 /* `expected` follows the file's name in the failure. */
 static void check_refused(const char *bytes, size_t size, const char *expected)
 {
-    tc_data data;
+    tc_dataset data;
     tc_names labels = {0};
     write_data(bytes, size);
     tc_failure_clear();
-    bool good = tc_data_read(&data, path, NULL) && tc_data_labels(&labels, &data);
+    bool good = tc_dataset_read(&data, path, NULL) && tc_dataset_labels(&labels, &data);
     ck_assert_msg(!good, "accepted: %s", expected);
     ck_assert_ptr_nonnull(tc_failure());
     ck_assert_msg(!strncmp(tc_failure(), path, strlen(path)), "%s", tc_failure());
     ck_assert_msg(!strncmp(tc_failure() + strlen(path), expected, strlen(expected)), "%s",
                   tc_failure());
-    tc_data_free(&data);
+    tc_dataset_free(&data);
     tc_failure_clear();
 }
 
@@ -91,11 +91,11 @@ END_TEST
 
 START_TEST(unreadable)
     {
-        tc_data data;
+        tc_dataset data;
         static const char *const names[] = {"/no/such/file.tsv", "/tmp", "builtin:nothing"};
         for (size_t i = 0; i < 3; i++) {
             tc_failure_clear();
-            ck_assert(!tc_data_read(&data, names[i], NULL));
+            ck_assert(!tc_dataset_read(&data, names[i], NULL));
             ck_assert_msg(!strncmp(tc_failure(), names[i], strlen(names[i])), "%s", tc_failure());
         }
         tc_failure_clear();
@@ -105,41 +105,41 @@ END_TEST
 /* ---- data as people have it ---- */
 
 /* The rows have to be `expected`, each as "line label|text;", read as the layout's words, which start with `about`. */
-static void check_read(const char *bytes, size_t size, const tc_reading *reading, const char *about,
+static void check_read(const char *bytes, size_t size, const tc_read_options *options, const char *about,
                        const char *expected)
 {
-    tc_data data;
+    tc_dataset data;
     char found[1024] = "";
     write_data(bytes, size);
     tc_failure_clear();
-    ck_assert_msg(tc_data_read(&data, path, reading), "%s", tc_failure());
+    ck_assert_msg(tc_dataset_read(&data, path, options), "%s", tc_failure());
     for (int32_t i = 0; i < data.count; i++) {
         tc_append(found, sizeof found, "%d %s|%s;", data.rows[i].line, data.rows[i].label_name,
                   data.rows[i].text);
     }
     ck_assert_str_eq(found, expected);
-    ck_assert_msg(!strncmp(data.layout.about, about, strlen(about)), "%s", data.layout.about);
-    tc_data_free(&data);
+    ck_assert_msg(!strncmp(data.dialect.description, about, strlen(about)), "%s", data.dialect.description);
+    tc_dataset_free(&data);
 }
 
 #define READ(bytes, about, expected) check_read(bytes, sizeof bytes - 1, NULL, about, expected)
 #define READ_AS(bytes, about, expected, ...) \
-    check_read(bytes, sizeof bytes - 1, &(tc_reading){__VA_ARGS__}, about, expected)
+    check_read(bytes, sizeof bytes - 1, &(tc_read_options){__VA_ARGS__}, about, expected)
 
 /* `expected` is in the failure, behind the file's name. */
-static void check_refused_as(const char *bytes, size_t size, const tc_reading *reading,
+static void check_refused_as(const char *bytes, size_t size, const tc_read_options *options,
                              const char *expected)
 {
-    tc_data data;
+    tc_dataset data;
     write_data(bytes, size);
     tc_failure_clear();
-    ck_assert_msg(!tc_data_read(&data, path, reading), "accepted: %s", expected);
+    ck_assert_msg(!tc_dataset_read(&data, path, options), "accepted: %s", expected);
     ck_assert_msg(strstr(tc_failure(), expected) != NULL, "%s", tc_failure());
     tc_failure_clear();
 }
 
 #define REFUSED_AS(bytes, expected, ...) \
-    check_refused_as(bytes, sizeof bytes - 1, &(tc_reading){__VA_ARGS__}, expected)
+    check_refused_as(bytes, sizeof bytes - 1, &(tc_read_options){__VA_ARGS__}, expected)
 
 /* RFC 4180, section 2, rule by rule, and what people write beside it. */
 START_TEST(csv)
@@ -319,15 +319,15 @@ START_TEST(lines)
         READ_AS("text label\ngood p\n", "lines of a text and a label, below a header", "2 p|good;",
                 .format = TC_TEXT_LABEL, .header = TC_HEADER_YES);
         REFUSED_AS("p good film\nn bad\n", ":1: no tab", .format = TC_AUTO);
-        tc_data data;
+        tc_dataset data;
         WRITE("__label__p __label__n a\n__label__p b\nc\nd\n__label__p\n");
-        ck_assert(tc_data_read(&data, path, NULL));
-        ck_assert_int_eq(data.several, 1);
-        ck_assert_int_eq(data.no_label, 2);
-        ck_assert_int_eq(data.no_label_line, 3);
-        ck_assert_int_eq(data.no_text, 1);
-        ck_assert_int_eq(data.no_text_line, 5);
-        tc_data_free(&data);
+        ck_assert(tc_dataset_read(&data, path, NULL));
+        ck_assert_int_eq(data.multi_labelled, 1);
+        ck_assert_int_eq(data.unlabelled, 2);
+        ck_assert_int_eq(data.unlabelled_line, 3);
+        ck_assert_int_eq(data.empty, 1);
+        ck_assert_int_eq(data.empty_line, 5);
+        tc_dataset_free(&data);
     }
 END_TEST
 
@@ -343,10 +343,10 @@ START_TEST(encodings)
         memset(many, 0xE9, sizeof many);
         memcpy(many + sizeof many - 3, "\tp\n", 3);
         write_data(many, sizeof many);
-        tc_data data;
-        ck_assert(tc_data_read(&data, path, &(tc_reading){.encoding = "latin1"}));
+        tc_dataset data;
+        ck_assert(tc_dataset_read(&data, path, &(tc_read_options){.encoding = "latin1"}));
         ck_assert_int_eq((int)strlen(data.rows[0].text), 2 * 8998);
-        tc_data_free(&data);
+        tc_dataset_free(&data);
         REFUSED_AS("a\tp\n", "--encoding latin: no such encoding", .encoding = "latin");
         REFUSED_AS("a\tp\nb\xFFg\tn\n", ":2: byte 2 of the line, 0xFF, is not gb18030",
                    .encoding = "gb18030");
@@ -361,29 +361,29 @@ END_TEST
 
 START_TEST(unseen_label)
     {
-        tc_data data;
+        tc_dataset data;
         tc_names labels;
         static const char *const known[] = {"neg", "pos"};
         ck_assert(tc_names_set(&labels, "labels", known, 2));
         WRITE("a\tpos\n\nb\tneutral\n");
-        ck_assert(tc_data_read(&data, path, NULL));
-        ck_assert(!tc_data_number_labels(&data, &labels));
+        ck_assert(tc_dataset_read(&data, path, NULL));
+        ck_assert(!tc_dataset_encode_labels(&data, &labels));
         ck_assert_ptr_nonnull(strstr(tc_failure(), ":3: the label \"neutral\" does not occur"));
         tc_failure_clear();
-        tc_data_free(&data);
+        tc_dataset_free(&data);
         tc_names_free(&labels);
     }
 END_TEST
 
 START_TEST(encoding)
     {
-        tc_data data;
+        tc_dataset data;
         tc_names words;
         int32_t rare;
         build_vocabulary(&words, "a b a", 1, &rare);
         WRITE("a x b\tp\n\tn\nb b b b\tp\n");
-        ck_assert(tc_data_read(&data, path, NULL));
-        ck_assert(tc_data_encode(&data, &(tc_tokenizer){0}, &words, 3));
+        ck_assert(tc_dataset_read(&data, path, NULL));
+        ck_assert(tc_dataset_encode_texts(&data, &(tc_tokenizer){0}, &words, 3));
         ck_assert_int_eq(data.rows[0].length, 3);
         ck_assert_int_eq(data.rows[0].ids[0], 2);
         ck_assert_int_eq(data.rows[0].ids[1], EX_UNKNOWN);
@@ -391,10 +391,10 @@ START_TEST(encoding)
         ck_assert_int_eq(data.rows[1].length, 0);
         ck_assert_int_eq(data.rows[2].length, 3);
         for (int i = 0; i < 3; i++) ck_assert_int_eq(data.rows[2].ids[i], 3);
-        ck_assert_int_eq(data.cut, 1);
+        ck_assert_int_eq(data.truncated, 1);
         ck_assert_int_eq(data.tokens, 6);
         ck_assert_int_eq(data.unknown, 1);
-        tc_data_free(&data);
+        tc_dataset_free(&data);
         tc_names_free(&words);
     }
 END_TEST
@@ -409,40 +409,40 @@ START_TEST(builtins)
                      {"builtin:english-test", 50}, {"builtin:chinese-test", 20},
                      {"builtin:reviews-test", 70}};
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-            tc_data data;
+            tc_dataset data;
             tc_names labels;
-            ck_assert_msg(tc_data_read(&data, known[i].name, NULL), "%s", tc_failure());
+            ck_assert_msg(tc_dataset_read(&data, known[i].name, NULL), "%s", tc_failure());
             ck_assert_int_ge(data.count, known[i].least);
-            ck_assert(tc_data_labels(&labels, &data));
+            ck_assert(tc_dataset_labels(&labels, &data));
             ck_assert_int_eq(labels.count, 2);
             tc_names_free(&labels);
-            tc_data_free(&data);
+            tc_dataset_free(&data);
         }
     }
 END_TEST
 
 /* ---- splitting and batches ---- */
 
-static void read_builtin(tc_data *data, tc_names *labels, tc_names *words)
+static void read_builtin(tc_dataset *data, tc_names *labels, tc_names *words)
 {
     int32_t rare;
-    ck_assert(tc_data_read(data, "builtin:reviews", NULL) && tc_data_labels(labels, data) &&
-              tc_data_number_labels(data, labels));
+    ck_assert(tc_dataset_read(data, "builtin:reviews", NULL) && tc_dataset_labels(labels, data) &&
+              tc_dataset_encode_labels(data, labels));
     build_vocabulary(words, "the a \u4E86", 1, &rare);
-    ck_assert(tc_data_encode(data, &(tc_tokenizer){0}, words, 1000));
+    ck_assert(tc_dataset_encode_texts(data, &(tc_tokenizer){0}, words, 1000));
 }
 
 START_TEST(split)
     {
-        tc_data data, again;
+        tc_dataset data, again;
         tc_names labels;
         int32_t held_out, held_out_again;
-        ck_assert(tc_data_read(&data, "builtin:reviews", NULL) &&
-                  tc_data_read(&again, "builtin:reviews", NULL));
-        ck_assert(tc_data_labels(&labels, &data) && tc_data_number_labels(&data, &labels));
-        ck_assert(tc_data_number_labels(&again, &labels));
-        ck_assert(tc_data_split(&data, &labels, 1, &held_out) &&
-                  tc_data_split(&again, &labels, 1, &held_out_again));
+        ck_assert(tc_dataset_read(&data, "builtin:reviews", NULL) &&
+                  tc_dataset_read(&again, "builtin:reviews", NULL));
+        ck_assert(tc_dataset_labels(&labels, &data) && tc_dataset_encode_labels(&data, &labels));
+        ck_assert(tc_dataset_encode_labels(&again, &labels));
+        ck_assert(tc_dataset_hold_out(&data, &labels, 1, &held_out) &&
+                  tc_dataset_hold_out(&again, &labels, 1, &held_out_again));
         ck_assert_int_eq(held_out, data.count / 10);
         char *seen = calloc((size_t)data.count + 2, 1);
         int different = 0, kinds[2] = {0, 0};
@@ -456,42 +456,42 @@ START_TEST(split)
         ck_assert_int_gt(different, data.count / 2);
         ck_assert(kinds[0] > 0 && kinds[1] > 0);
         free(seen);
-        tc_data_free(&data);
-        tc_data_free(&again);
+        tc_dataset_free(&data);
+        tc_dataset_free(&again);
         tc_names_free(&labels);
     }
 END_TEST
 
 START_TEST(split_keeps_labels)
     {
-        tc_data data;
+        tc_dataset data;
         tc_names labels;
         int32_t held_out;
         WRITE("a\tx\nb\ty\nc\tz\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n"
               "d\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n");
         for (uint64_t seed = 0; seed < 50;
              seed++) { /* the one y and the one z are never held out */
-            ck_assert(tc_data_read(&data, path, NULL) && tc_data_labels(&labels, &data) &&
-                      tc_data_number_labels(&data, &labels));
-            ck_assert(tc_data_split(&data, &labels, seed, &held_out));
+            ck_assert(tc_dataset_read(&data, path, NULL) && tc_dataset_labels(&labels, &data) &&
+                      tc_dataset_encode_labels(&data, &labels));
+            ck_assert(tc_dataset_hold_out(&data, &labels, seed, &held_out));
             ck_assert_int_eq(held_out, 2);
             for (int i = 18; i < 20; i++) ck_assert_str_eq(data.rows[i].label_name, "x");
             tc_names_free(&labels);
-            tc_data_free(&data);
+            tc_dataset_free(&data);
         }
         WRITE("a\tx\nb\ty\n");
-        ck_assert(tc_data_read(&data, path, NULL) && tc_data_labels(&labels, &data) &&
-                  tc_data_number_labels(&data, &labels));
-        ck_assert(tc_data_split(&data, &labels, 1, &held_out));
+        ck_assert(tc_dataset_read(&data, path, NULL) && tc_dataset_labels(&labels, &data) &&
+                  tc_dataset_encode_labels(&data, &labels));
+        ck_assert(tc_dataset_hold_out(&data, &labels, 1, &held_out));
         ck_assert_int_eq(held_out, 0); /* too few to hold any out */
         tc_names_free(&labels);
-        tc_data_free(&data);
+        tc_dataset_free(&data);
     }
 END_TEST
 
 /* Every row comes once, with its ids, length and label, in batches padded to their longest; returns how often the length
  * falls from one row to the next. */
-static int check_batches(tc_batches *batches, const tc_data *data)
+static int check_batches(tc_batches *batches, const tc_dataset *data)
 {
     char *seen = calloc((size_t)data->count, 1);
     int32_t total = 0, before = 0;
@@ -523,12 +523,12 @@ static int check_batches(tc_batches *batches, const tc_data *data)
 START_TEST(batching)
     {
         static const int32_t sizes[] = {1, 7, 32, 10000};
-        tc_data data;
+        tc_dataset data;
         tc_names labels, words;
         read_builtin(&data, &labels, &words);
         for (size_t s = 0; s < 4; s++) {
             tc_batches batches;
-            ck_assert(tc_batches_init(&batches, (tc_part){data.rows, data.count}, sizes[s]));
+            ck_assert(tc_batches_init(&batches, (tc_slice){data.rows, data.count}, sizes[s]));
             ck_assert_int_eq(check_batches(&batches, &data), 0); /* by length at first */
             tg_random random = tg_random_new(1, "test");
             int32_t first = tc_batches_get(&batches, 0)->index[0], changes = 0;
@@ -545,7 +545,7 @@ START_TEST(batching)
         }
         tc_names_free(&labels);
         tc_names_free(&words);
-        tc_data_free(&data);
+        tc_dataset_free(&data);
     }
 END_TEST
 
@@ -553,7 +553,7 @@ START_TEST(batch_of_nothing)
     {
         tc_row two[2] = {{.text = "", .label = 0}, {.text = "", .label = 1}};
         tc_batches batches;
-        ck_assert(tc_batches_init(&batches, (tc_part){two, 2}, 2));
+        ck_assert(tc_batches_init(&batches, (tc_slice){two, 2}, 2));
         const tc_batch *batch = tc_batches_get(&batches, 0);
         ck_assert_int_eq(batch->rows, 2);
         ck_assert_int_eq(batch->time, 1);

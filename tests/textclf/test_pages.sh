@@ -68,7 +68,7 @@ says 'explain --help tells the rule' '^  unused  *attention is large, left out s
 # ---- explain ----
 
 awk 'BEGIN { for (i = 0; i < 200; i++) printf "the film w%d is %s\t%s\n", i % 9, i % 2 ? "great" : "awful", i % 2 ? "good" : "bad" }' >data.tsv
-small='--embedding 8 --hidden 8 --epochs 6 --rate 0.01 --dropout 0'
+small='--embedding 8 --hidden 8 --epochs 6 --lr 0.01 --dropout 0'
 unused=0
 framed=0
 
@@ -95,7 +95,7 @@ print(math.log(p / (1 - p)))'
 for kind in 'lstm additive' 'bilstm multihead' 'transformer dot' 'none euclidean' 'bilstm none' 'none none'; do
     set -- $kind
     # shellcheck disable=SC2086 # words are meant to split
-    run train data.tsv $small --epochs 3 --rate 0.005 --encoder "$1" --attention "$2" --max-pool -o kind.st
+    run train data.tsv $small --epochs 3 --lr 0.005 --encoder "$1" --attention "$2" --max-pool -o kind.st
     run explain kind.st 'the great film is' -o kind.html
     ran 0 "explain, $kind"
     measures=$([ "$2" = none ] && echo 2 || echo 3)

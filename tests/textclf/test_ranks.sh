@@ -31,7 +31,7 @@ together()
 # Everything that has a state of its own: dropout, hidden words, the mean of the weights, the bag, several epochs. Shares of 13 rows
 # are unequal, and in the last batch, of one row, all but one process have none.
 set -- builtin:english --epochs 3 --embedding 24 --hidden 16 --ngrams 2 --buckets 5000 --max-pool --average 40 --word-dropout 0.1 \
-    --warmup 10 --decay 0.01 --rate 0.01 --batch 13
+    --warmup 10 --weight-decay 0.01 --lr 0.01 --batch-size 13
 run train "$@" -o plain.st
 lines=$(wc -l <out)
 "$ranks" train "$@" -o alone.st >out 2>err
@@ -49,7 +49,7 @@ done
 # number and weight.
 awk -F '\t' '$2 == "positive" || ++n % 3 == 0' "$source/examples/data/english_train.tsv" >unequal.tsv
 check 'labels are of the same number' [ "$(grep -c 'negative$' unequal.tsv)" -eq 70 ]
-set -- unequal.tsv --epochs 4 --embedding 16 --hidden 16 --dropout 0 --min-count 2 --class-weight balanced --smoothing 0.1 --batch 16
+set -- unequal.tsv --epochs 4 --embedding 16 --hidden 16 --dropout 0 --min-count 2 --class-weight balanced --label-smoothing 0.1 --batch-size 16
 run train "$@" -o same.st
 grep '^ *[1-4] ' out | awk '{ print $2, $3 }' >losses
 for n in 2 3; do
@@ -62,14 +62,14 @@ done
 # ---- an end before the end ----
 
 set -- builtin:english --epochs 3 --embedding 24 --hidden 16 --ngrams 2 --buckets 5000 --max-pool --average 40 --word-dropout 0.1 \
-    --warmup 10 --decay 0.01 --rate 0.01 --batch 13
+    --warmup 10 --weight-decay 0.01 --lr 0.01 --batch-size 13
 # start FILE RANK ARGUMENT...: two processes, $job; when there is a checkpoint in FILE, $victim is the process of that rank
 start()
 {
     checkpoint=$1
     rank=$2
     shift 2
-    mpirun --oversubscribe -n 2 "$ranks" train "$@" --checkpoint "$checkpoint" --every 0 >out 2>err </dev/null &
+    mpirun --oversubscribe -n 2 "$ranks" train "$@" --checkpoint "$checkpoint" --checkpoint-interval 0 >out 2>err </dev/null &
     job=$!
     while [ ! -s "$checkpoint" ] && kill -0 $job 2>/dev/null; do sleep 0.05; done
     victim=
@@ -86,7 +86,7 @@ for rank in 0 1; do
     done
     check "rank $rank killed: the job ends well" [ -s killed.ck ]
     check "rank $rank killed: a model is saved" [ ! -e killed.st ]
-    together 2 train "$@" --checkpoint killed.ck --every 0 --resume -o killed.st
+    together 2 train "$@" --checkpoint killed.ck --checkpoint-interval 0 --resume -o killed.st
     ran 0 "rank $rank killed: resumed"
     says "rank $rank killed" 'training goes on in epoch' err
     check "rank $rank killed: resumed it ends in other bits" cmp -s killed.st 2.st

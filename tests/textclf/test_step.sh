@@ -99,7 +99,7 @@ check 'without -o there is no step.html' [ -s step.html ]
 
 # ---- the model as it is by default ----
 
-run train builtin:english --epochs 2 --rate 0.003 -o model.st
+run train builtin:english --epochs 2 --lr 0.003 -o model.st
 run step model.st "$twelve" -o page.html
 ran 0 step
 says 'step' 'the fused operators agree: loss [0-9.e-]*, logits [0-9.e-]*, gradients [0-9.e-]*$' out
@@ -131,7 +131,7 @@ for encoder in bilstm lstm transformer none; do
         beside=
         case $attention in dot | multihead | none) beside='--max-pool --ngrams 2 --buckets 100' ;; esac
         # shellcheck disable=SC2086 # words are meant to split
-        run train builtin:english --epochs 2 --embedding 12 --hidden 8 --rate 0.01 --encoder $encoder --attention $attention $beside -o kind.st
+        run train builtin:english --epochs 2 --embedding 12 --hidden 8 --lr 0.01 --encoder $encoder --attention $attention $beside -o kind.st
         run step kind.st "$twelve" -o kind.html
         ran 0 "step, $encoder and $attention"
         python3 "$check_step" kind.html kind.st "$textclf" "$twelve" >out

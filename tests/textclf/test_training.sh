@@ -9,7 +9,7 @@
 
 # Everything that has a state of its own: dropout, hidden words, warm-up, the mean of the weights, the bag, several epochs.
 set -- builtin:english --epochs 5 --embedding 24 --hidden 16 --ngrams 2 --buckets 5000 --max-pool --average 40 --word-dropout 0.1 \
-    --warmup 10 --decay 0.01 --rate 0.01 --batch 8
+    --warmup 10 --weight-decay 0.01 --lr 0.01 --batch-size 8
 run train "$@" -o whole.st
 ran 0 'a training that is not stopped'
 check 'the best epoch is the last one: this run proves nothing of the best weights' [ "$(awk '$1 == 5 { print $NF }' out)" != '*' ]
@@ -18,7 +18,7 @@ check 'the best epoch is the last one: this run proves nothing of the best weigh
 kills=0
 ends=0
 for wait in $(awk -v n="${KILLS:-16}" 'BEGIN { srand(1); for (i = 0; i < n; i++) print 0.03 + 0.37 * rand() }'); do
-    "$textclf" train "$@" --checkpoint kill.ck --every 0 --resume -o killed.st >/dev/null 2>&1 &
+    "$textclf" train "$@" --checkpoint kill.ck --checkpoint-interval 0 --resume -o killed.st >/dev/null 2>&1 &
     sleep "$wait"
     if kill -KILL $! 2>/dev/null; then kills=$((kills + 1)); fi
     wait $! 2>/dev/null
@@ -29,13 +29,13 @@ for wait in $(awk -v n="${KILLS:-16}" 'BEGIN { srand(1); for (i = 0; i < n; i++)
 done
 check 'no training was killed' [ $kills -gt 0 ]
 echo "killed $kills times; $ends trainings ended in between"
-run train "$@" --checkpoint kill.ck --every 0 --resume -o killed.st
+run train "$@" --checkpoint kill.ck --checkpoint-interval 0 --resume -o killed.st
 ran 0 'a training that was killed'
 check 'a training that was killed ends in other bits' cmp -s whole.st killed.st
 check 'the checkpoint outlives its training' [ ! -e kill.ck ]
 
 # Ctrl-C, once training is under way: the checkpoint is there and named.
-"$textclf" train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --every 0 -o int.st >out 2>err &
+"$textclf" train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --checkpoint-interval 0 -o int.st >out 2>err &
 waited=0
 while [ ! -e int.ck ] && [ $waited -lt 600 ]; do sleep 0.1; waited=$((waited + 1)); done
 rm -f int.ck
@@ -48,7 +48,7 @@ ran 1 'a checkpoint that is there, without --resume'
 says 'a checkpoint that is there' '^textclf: int.ck: there is a training in it: go on with --resume, or remove the file$' err
 cp int.ck before.ck
 rm -f int.st
-for other in '--rate 0.002' '--seed 2' '--hidden 9' '--epochs 90001' '--average 32' '--attention dot'; do
+for other in '--lr 0.002' '--seed 2' '--hidden 9' '--epochs 90001' '--average 32' '--attention dot'; do
     # shellcheck disable=SC2086 # words are meant to split
     run train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 $other --checkpoint int.ck --resume -o int.st
     ran 1 "--resume with $other"
@@ -102,7 +102,7 @@ mkdir full
 (
     trap '' XFSZ
     ulimit -f 64 || exit 77
-    exec "$textclf" train builtin:documents --epochs 3 --embedding 40 --hidden 8 --attention none --checkpoint full/a.ck --every 0 \
+    exec "$textclf" train builtin:documents --epochs 3 --embedding 40 --hidden 8 --attention none --checkpoint full/a.ck --checkpoint-interval 0 \
         -o full/model.st >out 2>err
 )
 status=$?
@@ -116,7 +116,7 @@ fi
 
 # ---- several seeds ----
 
-run train builtin:english --epochs 4 --embedding 16 --hidden 16 --rate 0.01 --seed 3 --seeds 3 -o seeds.st
+run train builtin:english --epochs 4 --embedding 16 --hidden 16 --lr 0.01 --seed 3 --seeds 3 -o seeds.st
 ran 0 'train --seeds'
 check '--seeds: not a line each' [ "$(grep -c '^seed ' out)" -eq 3 ]
 check '--seeds: not the mean and deviation of its lines' [ "$(awk '
@@ -128,7 +128,7 @@ check '--seeds: not the mean and deviation of its lines' [ "$(awk '
         print (sum / n - mean) ^ 2 < 1e-7 && (sqrt(squares / (n - 1)) - deviation) ^ 2 < 1e-7
     }' out)" = 1 ]
 best=$(awk '/\*$/ { s = $2 } END { print s }' out)
-run train builtin:english --epochs 4 --embedding 16 --hidden 16 --rate 0.01 --seed "$best" -o seed.st
+run train builtin:english --epochs 4 --embedding 16 --hidden 16 --lr 0.01 --seed "$best" -o seed.st
 check '--seeds: what is saved is not the best one' cmp -s seed.st seeds.st
 refused 1 'a checkpoint and a report are of one training' train builtin:english --seeds 2 --checkpoint a.ck
 refused 1 'a checkpoint and a report are of one training' train builtin:english --seeds 2 --report a.html
@@ -138,7 +138,7 @@ refused 1 'a checkpoint and a report are of one training' train builtin:english 
 for kind in '--ngrams 2' '--max-pool' '--ngrams 3 --max-pool --encoder transformer' '--ngrams 1 --encoder none --attention none' \
     '--max-pool --attention multihead --encoder lstm'; do
     # shellcheck disable=SC2086
-    run train builtin:reviews --epochs 3 --embedding 16 --hidden 16 --rate 0.01 --buckets 3000 $kind -o kind.st
+    run train builtin:reviews --epochs 3 --embedding 16 --hidden 16 --lr 0.01 --buckets 3000 $kind -o kind.st
     ran 0 "train $kind"
     accuracy=$(sed -n 's/^test: *\(accuracy [0-9.]*\).*/\1/p' out)
     run eval kind.st builtin:reviews-test
@@ -150,7 +150,7 @@ done
 # Two words in another order are another run: a bag of words alone cannot tell them apart, one of runs can.
 printf 'not good but bad\tno\nnot bad but good\tyes\n' >order.tsv
 for n in 1 2; do
-    run train order.tsv --encoder none --attention none --dropout 0 --ngrams $n --epochs 200 --rate 0.01 -o order.st
+    run train order.tsv --encoder none --attention none --dropout 0 --ngrams $n --epochs 200 --lr 0.01 -o order.st
     "$textclf" predict order.st 'not good but bad' 'not bad but good' 2>err | cut -f 1 | sort -u >answers
     check "--ngrams $n: the order of words is $(wc -l <answers)" [ "$(wc -l <answers)" -eq $n ]
 done

@@ -93,7 +93,7 @@ examine()
 }
 
 mkdir folder
-traced "$textclf" train builtin:english --epochs 2 --embedding 8 --hidden 8 --checkpoint folder/run.ck --every 0 --report run.html \
+traced "$textclf" train builtin:english --epochs 2 --embedding 8 --hidden 8 --checkpoint folder/run.ck --checkpoint-interval 0 --report run.html \
     -o run.st
 ran 0 'a training'
 examine run.st

@@ -1,4 +1,6 @@
+/* textclf eval and textclf predict. */
 #include "commands.h"
+
 #include "../../support/failure.h"
 #include "../output/results.h"
 
@@ -14,42 +16,50 @@
 static void print_score(const tc_score *score, const tc_names *labels, double unknown)
 {
     tc_results_line(score);
-    printf(", %.1f %% of the words unknown\n", 100 * unknown);
+    printf(", %.1f %% unknown words\n", 100 * unknown);
     tc_results_table(score, labels);
+}
+
+static bool eval(const tc_model *model, tc_dataset *data, tc_score *score,
+                 const tc_options *options)
+{
+    if (!tc_dataset_read(data, options->arguments[1], &options->config.read) ||
+        !tc_dataset_encode_labels(data, &model->labels) || !tc_model_encode(model, data) ||
+        !tc_score_rows(score, model, (tc_slice){data->rows, data->count})) {
+        return false;
+    }
+    const double unknown = data->tokens ? (double)data->unknown / (double)data->tokens : 0;
+    tc_dataset_log(data);
+    if (options->json) return tc_results_json(score, &model->labels, unknown);
+    print_score(score, &model->labels, unknown);
+    return true;
 }
 
 bool tc_eval(tc_model *model, const tc_options *options)
 {
-    tc_data data = {0};
+    tc_dataset data = {0};
     tc_score score = {0};
-    bool good = tc_data_read(&data, options->arguments[1], &options->reading) &&
-                tc_data_number_labels(&data, &model->labels) && tc_model_encode(model, &data) &&
-                tc_score_part(&score, model, (tc_part){data.rows, data.count});
-    if (good) {
-        const double unknown = data.tokens ? (double)data.unknown / (double)data.tokens : 0;
-        tc_data_tell(&data);
-        if (options->json) good = tc_results_json(&score, &model->labels, unknown);
-        else print_score(&score, &model->labels, unknown);
-    }
+    const bool good = eval(model, &data, &score, options);
     tc_score_free(&score);
-    tc_data_free(&data);
+    tc_dataset_free(&data);
     return good;
 }
 
 /* ---- predict ---- */
 
-/* Answers a block of texts in their order. */
-static bool predict_block(const tc_model *model, tc_data *block, const tc_options *options)
+/* Predicts a block of texts and prints the results in their order. */
+static bool predict_block(const tc_model *model, tc_dataset *block, const tc_options *options)
 {
     if (!tc_model_encode(model, block)) return false;
-    float *answers = tc_log_probabilities(model, (tc_part){block->rows, block->count});
-    if (!answers) return false;
+    float *log_probabilities = tc_log_probabilities(model, (tc_slice){block->rows, block->count});
+    if (!log_probabilities) return false;
     bool good = true;
     for (int32_t i = 0; good && i < block->count; i++) {
-        good = tc_results_answer(answers + (size_t)i * (size_t)model->labels.count, &model->labels,
-                                 block->rows[i].text, (int32_t)options->top, options->json);
+        good = tc_results_prediction(log_probabilities + (size_t)i * (size_t)model->labels.count,
+                                     &model->labels, block->rows[i].text, (int32_t)options->top,
+                                     options->json);
     }
-    tc_free(answers);
+    tc_free(log_probabilities);
     return good;
 }
 
@@ -57,11 +67,11 @@ static bool check_text(const char *text, size_t length, const char *name, int64_
 {
     size_t bad;
     if (tc_text_valid(text, length, &bad)) return true;
-    return tc_fail("%s:%lld: byte %zu, 0x%02X, is not UTF-8 text: convert it with iconv", name,
-                   (long long)number, bad + 1, (unsigned)(unsigned char)text[bad]);
+    return tc_fail("%s:%lld: byte %zu, 0x%02X, is not valid UTF-8; convert the text with iconv",
+                   name, (long long)number, bad + 1, (unsigned)(unsigned char)text[bad]);
 }
 
-static bool name_unknown_words(const tc_model *model, const tc_data *block)
+static bool name_unknown_words(const tc_model *model, const tc_dataset *block)
 {
     tc_tokens tokens = {0};
     bool good = true;
@@ -83,14 +93,14 @@ static bool predict_arguments(const tc_model *model, const tc_options *options)
 {
     char *const *texts = options->arguments + 1;
     const int32_t count = options->argument_count - 1;
-    tc_data block = {.name = "TEXT"};
+    tc_dataset block = {.name = "TEXT"};
     bool good = true;
     for (int32_t i = 0; good && i < count; i++) {
         good = check_text(texts[i], strlen(texts[i]), block.name, i + 1) &&
-               tc_data_add_text(&block, texts[i]);
+               tc_dataset_add_text(&block, texts[i]);
     }
     good = good && predict_block(model, &block, options) && name_unknown_words(model, &block);
-    tc_data_free(&block);
+    tc_dataset_free(&block);
     return good;
 }
 
@@ -125,12 +135,12 @@ static bool predict_lines(const tc_model *model, const tc_options *options, line
     bool good = true, end = false;
     if (typed) fprintf(stderr, "textclf: type a text a line; Ctrl-D ends\n");
     while (good && !end) {
-        tc_data block = {.name = "standard input"};
+        tc_dataset block = {.name = "standard input"};
         while (good && block.count < block_lines) {
             line_buffer *next = &lines[block.count];
             good = read_line(next, ++number, &end);
             if (end) break;
-            good = good && tc_data_add_text(&block, next->text);
+            good = good && tc_dataset_add_text(&block, next->text);
         }
         bool answered = !block.count ||
                         predict_block(model, &block,
@@ -138,7 +148,7 @@ static bool predict_lines(const tc_model *model, const tc_options *options, line
         good = good && answered;
         tokens += block.tokens;
         unknown += block.unknown;
-        tc_data_free(&block);
+        tc_dataset_free(&block);
         fflush(stdout);
     }
     if (unknown) {
