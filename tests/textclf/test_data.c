@@ -74,18 +74,18 @@ static void check_refused(const char *bytes, size_t size, const char *expected)
 
 START_TEST(refused)
     {
-        REFUSED("", ":1: no rows");
-        REFUSED("\n\r\n  \n", ":1: no rows");
-        REFUSED("\xEF\xBB\xBF", ":1: no rows");
-        REFUSED("good\tpos\nno tab here\n", ":2: no tab");
-        REFUSED("good\t\nbad\t  \r\n", ":1: no usable row, none of 2 has a label");
-        REFUSED("good\tpos\nca\xE9\tneg\n", ":2: byte 3 of the line, 0xE9, is not UTF-8");
-        REFUSED("good\tpos\nbad\tn\xFFg\n", ":2: byte 6 of the line, 0xFF, is not UTF-8");
-        REFUSED("good\tpos\nb\0d\tneg\n", ":2: byte 2 of the line, 0x00, is not UTF-8");
-        REFUSED("\xFF\xFEg\0", ":1: byte 1 of the line, 0xFF, is not UTF-8");
+        REFUSED("", ":1: the file has no rows");
+        REFUSED("\n\r\n  \n", ":1: the file has no rows");
+        REFUSED("\xEF\xBB\xBF", ":1: the file has no rows");
+        REFUSED("good\tpos\nno tab here\n", ":2: the line has no tab");
+        REFUSED("good\t\nbad\t  \r\n", ":1: 0 of 2 rows have a label");
+        REFUSED("good\tpos\nca\xE9\tneg\n", ":2: byte 3 of the line, 0xE9, is not valid UTF-8");
+        REFUSED("good\tpos\nbad\tn\xFFg\n", ":2: byte 6 of the line, 0xFF, is not valid UTF-8");
+        REFUSED("good\tpos\nb\0d\tneg\n", ":2: byte 2 of the line, 0x00, is not valid UTF-8");
+        REFUSED("\xFF\xFEg\0", ":1: byte 1 of the line, 0xFF, is not valid UTF-8");
         REFUSED("good\tpos\nbad\tpos\n", ":1: every row has the label \"pos\"");
         REFUSED("1\ta\n2\tb\n3\tc\n4\td\n5\te\n6\tf\n7\tg\n8\th\n9\ti\n0\tj\n",
-                ":1: 10 labels for 10 rows");
+                ":1: 10 different labels in 10 rows");
     }
 END_TEST
 
@@ -105,8 +105,8 @@ END_TEST
 /* ---- data as people have it ---- */
 
 /* The rows have to be `expected`, each as "line label|text;", read as the layout's words, which start with `about`. */
-static void check_read(const char *bytes, size_t size, const tc_read_options *options, const char *about,
-                       const char *expected)
+static void check_read(const char *bytes, size_t size, const tc_read_options *options,
+                       const char *about, const char *expected)
 {
     tc_dataset data;
     char found[1024] = "";
@@ -118,7 +118,8 @@ static void check_read(const char *bytes, size_t size, const tc_read_options *op
                   data.rows[i].text);
     }
     ck_assert_str_eq(found, expected);
-    ck_assert_msg(!strncmp(data.dialect.description, about, strlen(about)), "%s", data.dialect.description);
+    ck_assert_msg(!strncmp(data.dialect.description, about, strlen(about)), "%s",
+                  data.dialect.description);
     tc_dataset_free(&data);
 }
 
@@ -160,9 +161,8 @@ START_TEST(csv)
         READ("text,label\n\"\",p\n,n\nx,p\n", with, "2 p|;3 n|;4 p|x;");
         READ("text,label\r\"a\rb\",p\rc,n\r", with,
              "2 p|a\nb;4 n|c;"); /* lines that end in CR alone */
-        REFUSED_AS("text,label\n\"\",p\n ,n\n", ":2: no usable row, each of 2 texts is empty",
-                   .format = TC_AUTO);
-        REFUSED_AS("{\"text\": \"a\", \"label\": \"p\"}\n", "; it looks like JSON",
+        REFUSED_AS("text,label\n\"\",p\n ,n\n", ":2: 0 of 2 rows have a text", .format = TC_AUTO);
+        REFUSED_AS("{\"text\": \"a\", \"label\": \"p\"}\n", "; this looks like JSON",
                    .format = TC_AUTO);
         READ("text,label\na, \"b\" \n \"c\" , d \r\n", with,
              "2 b|a;3 d|c;"); /* blanks outside of quotes */
@@ -175,47 +175,49 @@ START_TEST(csv)
         REFUSED_AS("text,label\na,p\n\"b\nc\"d,n\n", ":4: text follows a closing quote",
                    .format = TC_AUTO);
         REFUSED_AS("\"a,p", ":1: the quote that opens", .format = TC_AUTO);
-        REFUSED_AS("text,label\na,p\n\nb\n", ":4: 1 column, and the first row has 2",
+        REFUSED_AS("text,label\na,p\n\nb\n", ":4: the row has 1 column, but the first row has 2",
                    .format = TC_AUTO);
         REFUSED_AS("label,text\np,a\nn,b, c\np,d\n",
-                   ":3: 3 columns, and the first row has 2: a text that holds the delimiter has",
+                   ":3: the row has 3 columns, but the first row has 2; fields that contain the",
                    .format = TC_AUTO);
         char many[10001];
         memset(many, ',', sizeof many);
-        check_refused_as(many, sizeof many, NULL, ":1: there are more than 10000 columns");
-        REFUSED_AS("text,label\n", ":1: no rows", .format = TC_AUTO);
-        REFUSED_AS("text,label\na,\n", ":2: no usable row", .format = TC_AUTO);
+        check_refused_as(many, sizeof many, NULL, ":1: more than 10000 columns");
+        REFUSED_AS("text,label\n", ":1: the file has no rows", .format = TC_AUTO);
+        REFUSED_AS("text,label\na,\n", ":2: 0 of 1 rows have a label", .format = TC_AUTO);
     }
 END_TEST
 
 START_TEST(delimiters)
     {
-        READ("text;label\na, b;p\n\"c;d\";n\n", "CSV split by \";\" with a header",
+        READ("text;label\na, b;p\n\"c;d\";n\n", "CSV (delimiter: \";\") with a header",
              "2 p|a, b;3 n|c;d;");
-        READ("text|label\na, b|p\nc|n\n", "CSV split by \"|\" with a header", "2 p|a, b;3 n|c;");
+        READ("text|label\na, b|p\nc|n\n", "CSV (delimiter: \"|\") with a header",
+             "2 p|a, b;3 n|c;");
         READ("a, b; c\tp\nd, e; f\tn\n", "TSV without a header",
              "1 p|a, b; c;2 n|d, e; f;"); /* a tab comes first */
         READ("a\tb, c\tp\nd, e\tn\nf, g\tp\n", "TSV without a header",
              "1 p|a\tb, c;2 n|d, e;3 p|f, g;"); /* several tabs, too */
         READ("\"a\" b\tp\n\"c\tn\n", "TSV without a header",
              "1 p|\"a\" b;2 n|\"c;"); /* quotes are plain marks */
-        READ("text\tlabel\n\"a\nb\"\tp\nc\tn\n", "CSV split by tabs with",
+        READ("text\tlabel\n\"a\nb\"\tp\nc\tn\n", "CSV (delimiter: tab) with",
              "2 p|a\nb;4 n|c;"); /* unless only they help */
         READ("text\tlabel\na\tp\n", "TSV with a header, text is column \"text\"", "2 p|a;");
-        READ_AS("\"a\tb\"\tp\nc\tn\n", "CSV split by tabs without", "1 p|a\tb;2 n|c;",
+        READ_AS("\"a\tb\"\tp\nc\tn\n", "CSV (delimiter: tab) without", "1 p|a\tb;2 n|c;",
                 .format = TC_CSV);
-        READ_AS("a:p\n\"b:\":n\n", "CSV split by \":\"", "1 p|a;2 n|b:;", .delimiter = ":");
-        READ_AS("\"a:p\nb:n\n", "TSV split by \":\"", "1 p|\"a;2 n|b;", .delimiter = ":",
+        READ_AS("a:p\n\"b:\":n\n", "CSV (delimiter: \":\")", "1 p|a;2 n|b:;", .delimiter = ":");
+        READ_AS("\"a:p\nb:n\n", "TSV (delimiter: \":\")", "1 p|\"a;2 n|b;", .delimiter = ":",
                 .format = TC_TSV);
         READ_AS("a,b\tp\n", "TSV without", "1 p|a,b;", .delimiter = "tab");
-        REFUSED_AS("a,p\n", "--delimiter ab: it takes one", .delimiter = "ab");
-        REFUSED_AS("a,p\n", "--delimiter \": it takes one", .delimiter = "\"");
-        REFUSED_AS("a,p\n", "--delimiter: --format fasttext has none", .delimiter = ",",
+        REFUSED_AS("a,p\n", "--delimiter ab: must be one", .delimiter = "ab");
+        REFUSED_AS("a,p\n", "--delimiter \": must be one", .delimiter = "\"");
+        REFUSED_AS("a,p\n", "--delimiter: --format fasttext has no delimiter", .delimiter = ",",
                    .format = TC_FASTTEXT);
-        REFUSED_AS("a,p\n", ":1: there is one column", .delimiter = ";");
-        REFUSED_AS("text\tlabel\na\tb\tp\n",
-                   ":2: 3 columns, and the first row has 2: a text must hold no tab",
-                   .format = TC_AUTO);
+        REFUSED_AS("a,p\n", ":1: the file has one column", .delimiter = ";");
+        REFUSED_AS(
+            "text\tlabel\na\tb\tp\n",
+            ":2: the row has 3 columns, but the first row has 2; a text must not contain a tab",
+            .format = TC_AUTO);
     }
 END_TEST
 
@@ -246,7 +248,7 @@ START_TEST(columns)
              "2 1|a;"); /* in Chinese */
 #define FIVE "\u6D4B\u6D4B\u6D4B\u6D4B\u6D4B"
         READ(FIVE FIVE FIVE ",label\na,p\n",
-             "CSV with a header, text is column \"" FIVE FIVE "\u6D4B\u6D4B\u6D4B..\",", "2 p|a;");
+             "CSV with a header, text is column \"" FIVE FIVE "\u6D4B\u6D4B\u6D4B...\",", "2 p|a;");
         READ_AS("x,y\na,p\n", "CSV with a header", "2 p|a;", .header = TC_HEADER_YES);
         READ_AS("text,label\na,p\n", "CSV without a header", "1 label|text;2 p|a;",
                 .header = TC_HEADER_NO);
@@ -254,17 +256,16 @@ START_TEST(columns)
         READ_AS("p\ta\tb\n", "TSV without a header, text is column 3, label is column 1", "1 p|b;",
                 .label = "1", .text = "3");
         REFUSED_AS(four,
-                   "--text tilte: there is no such column; the first row has 1 \"id\", 2 "
+                   "--text tilte: no such column; the first row has 1 \"id\", 2 "
                    "\"title\", 3 \"body\", 4 \"kind\"",
                    .text = "tilte");
-        REFUSED_AS(four, "--label 5: there is no such column", .label = "5");
-        REFUSED_AS(four, "--label 0: there is no such column", .label = "0");
-        REFUSED_AS(four, "--text : there is no such column", .text = "title,,body");
-        REFUSED_AS(four, "--label kind: with --header no columns have no names", .label = "kind",
+        REFUSED_AS(four, "--label 5: no such column", .label = "5");
+        REFUSED_AS(four, "--label 0: no such column", .label = "0");
+        REFUSED_AS(four, "--text : no such column", .text = "title,,body");
+        REFUSED_AS(four, "--label kind: with --header no, columns have no names", .label = "kind",
                    .header = TC_HEADER_NO);
         REFUSED_AS(four, "names column 2 twice", .text = "title,2");
-        REFUSED_AS(four, "column 3 is asked for as text and is the label too", .text = "body",
-                   .label = "body");
+        REFUSED_AS(four, "column 3 is both text and label", .text = "body", .label = "body");
         REFUSED_AS("__label__a b\n", "--text and --label choose columns", .text = "1");
     }
 END_TEST
@@ -272,8 +273,7 @@ END_TEST
 /* Nothing is taken for a header that is as good a row. */
 START_TEST(headers)
     {
-        READ("good\tpos\nbad\tneg\n",
-             "TSV without a header, the label is what follows the last tab",
+        READ("good\tpos\nbad\tneg\n", "TSV without a header, the label follows the last tab",
              "1 pos|good;2 neg|bad;");
         READ("good\tpos\ngood\tneg\n", "TSV without",
              "1 pos|good;2 neg|good;"); /* nor is the first column the label for that */
@@ -298,7 +298,7 @@ END_TEST
 
 START_TEST(lines)
     {
-        static const char about[] = "fastText's lines";
+        static const char about[] = "fastText lines";
         READ("__label__p good, film\r\n\n __label__n\tbad __label__\n", about,
              "1 p|good, film;3 n|bad;");
         READ("a b __label__p\nc __label__ d __label__n \n__label__p", about,
@@ -308,17 +308,17 @@ START_TEST(lines)
              about, "1 p|a;2 n|b;3 n|c;4 p|d;");
         READ("__label__p a\nb c\n__label__ d\n__label__n e\n", about,
              "1 p|a;4 n|e;"); /* rows without a label */
-        READ_AS("p good film\nn\tbad\r\np\n", "lines of a label and a text",
+        READ_AS("p good film\nn\tbad\r\np\n", "lines of label and text",
                 "1 p|good film;2 n|bad;3 p|;", .format = TC_LABEL_TEXT);
         REFUSED_AS("a b\nc d\n",
-                   "no usable row, none of 2 has a label (fastText's lines, the label follows "
-                   "__label__): name another --format",
+                   "0 of 2 rows have a label (fastText lines, the label follows __label__); "
+                   "name the right --format",
                    .format = TC_FASTTEXT);
-        READ_AS("good film p\nbad\tn\r\np\n", "lines of a text and a label",
+        READ_AS("good film p\nbad\tn\r\np\n", "lines of text and label",
                 "1 p|good film;2 n|bad;3 p|;", .format = TC_TEXT_LABEL);
-        READ_AS("text label\ngood p\n", "lines of a text and a label, below a header", "2 p|good;",
+        READ_AS("text label\ngood p\n", "lines of text and label, with a header", "2 p|good;",
                 .format = TC_TEXT_LABEL, .header = TC_HEADER_YES);
-        REFUSED_AS("p good film\nn bad\n", ":1: no tab", .format = TC_AUTO);
+        REFUSED_AS("p good film\nn bad\n", ":1: the line has no tab", .format = TC_AUTO);
         tc_dataset data;
         WRITE("__label__p __label__n a\n__label__p b\nc\nd\n__label__p\n");
         ck_assert(tc_dataset_read(&data, path, NULL));
@@ -347,10 +347,10 @@ START_TEST(encodings)
         ck_assert(tc_dataset_read(&data, path, &(tc_read_options){.encoding = "latin1"}));
         ck_assert_int_eq((int)strlen(data.rows[0].text), 2 * 8998);
         tc_dataset_free(&data);
-        REFUSED_AS("a\tp\n", "--encoding latin: no such encoding", .encoding = "latin");
-        REFUSED_AS("a\tp\nb\xFFg\tn\n", ":2: byte 2 of the line, 0xFF, is not gb18030",
+        REFUSED_AS("a\tp\n", "--encoding latin: unknown encoding", .encoding = "latin");
+        REFUSED_AS("a\tp\nb\xFFg\tn\n", ":2: byte 2 of the line, 0xFF, is not valid gb18030",
                    .encoding = "gb18030");
-        REFUSED_AS("a\tp\nb\xBA", ":2: byte 2 of the line, 0xBA, is not gb18030",
+        REFUSED_AS("a\tp\nb\xBA", ":2: byte 2 of the line, 0xBA, is not valid gb18030",
                    .encoding = "gb18030"); /* half a character */
         REFUSED_AS("\xFF\xFE"
                    "a\0",

@@ -143,7 +143,7 @@ static bool check_texts(const tc_dataset *data)
     putchar('\n');
     print_groups("repeated:", "the same label", texts[0], rows[0], first[0],
                  &(entry_list){entries, n});
-    print_groups("clash:", "different labels", texts[1], rows[1], first[1],
+    print_groups("conflict:", "different labels", texts[1], rows[1], first[1],
                  &(entry_list){entries, n});
     tc_free(entries);
     return true;

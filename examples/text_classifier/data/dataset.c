@@ -90,12 +90,12 @@ static bool fail_without_rows(const tc_dataset *data)
     const char *description = data->dialect.description;
     const bool columns = data->dialect.format < TC_FASTTEXT;
     if (data->count) {
-        return tc_fail("%s:%d: all %d texts are empty (%s); name the right %s", data->name,
+        return tc_fail("%s:%d: 0 of %d rows have a text (%s); name the right %s", data->name,
                        data->empty_line, data->count, description,
                        columns ? "column with --text" : "--format");
     }
     if (data->unlabelled) {
-        return tc_fail("%s:%d: none of the %d rows has a label (%s); name the right %s", data->name,
+        return tc_fail("%s:%d: 0 of %d rows have a label (%s); name the right %s", data->name,
                        data->unlabelled_line, data->unlabelled, description,
                        columns ? "column with --label" : "--format");
     }
