@@ -25,8 +25,8 @@ typedef struct ex_field {
  * refuses it then. */
 json_t *ex_fields_to_json(const ex_field *fields, const void *from);
 
-/* Reads one field. Returns false after tc_fail if it is missing, has another type or is out of range;
- * the message starts with `what` and the field's name. */
+/* Reads one field. Returns false after tc_fail if it is missing, has another type or is out of
+ * range; the message starts with `what` and the field's name. */
 bool ex_field_from_json(const ex_field *field, void *into, const json_t *object, const char *what);
 
 #endif

@@ -1,5 +1,5 @@
-/* Data files: six letters choose the options (a: not given), the rest is the file. What is read must be as
- * dataset.h says, must be read back from a CSV file, and must become batches. */
+/* Data files: six letters choose the options (a: not given), the rest is the file. What is read
+ * must be as dataset.h says, must be read back from a CSV file, and must become batches. */
 #include "fuzz.h"
 
 #include "../../examples/support/failure.h"

@@ -1,6 +1,6 @@
-/* Models and checkpoints of textclf: a letter chooses which, the rest is the file (fuzz_write_safetensors). A
- * model that opens must predict, and must predict the same after it is saved and opened again. Training must
- * end from a checkpoint that is accepted. */
+/* Models and checkpoints of textclf: a letter chooses which, the rest is the file
+ * (fuzz_write_safetensors). A model that opens must predict, and must predict the same after it
+ * is saved and opened again. Training must end from a checkpoint that is accepted. */
 #include "textclf.h"
 
 #include "../../examples/text_classifier/cli/commands.h"
@@ -16,8 +16,8 @@ static char path[1024], again[1024], page[1024];
 
 static char good_text[] = "good, bad \u5F88 don't", other_text[] = "GOOD";
 
-/* Runs every command that takes a model: each must succeed or say why not. The last one changes the
- * weights. */
+/* Runs every command that takes a model: each must succeed or say why not. The last one changes
+ * the weights. */
 static void run_commands(tc_model *model)
 {
     static bool (*const commands[])(tc_model *, const tc_options *) = {tc_predict, tc_predict,
@@ -40,8 +40,8 @@ static void run_commands(tc_model *model)
     remove(page);
 }
 
-/* Returns the logarithms of the probabilities of a text, [C], or NULL after tc_fail if the model's numbers
- * overflow. */
+/* Returns the logarithms of the probabilities of a text, [C], or NULL after tc_fail if the
+ * model's numbers overflow. */
 static float *log_probabilities(const tc_model *model)
 {
     tc_dataset data = {.name = "text"};

@@ -1,5 +1,6 @@
-/* Command lines: arguments separated by newlines. Those that parse are executed unless they train, in a folder
- * with a model, a data file and a file of texts. They cannot name files elsewhere: a slash becomes a comma. */
+/* Command lines: arguments separated by newlines. Those that parse are executed unless they
+ * train, in a folder with a model, a data file and a file of texts. They cannot name files
+ * elsewhere: a slash becomes a comma. */
 #include "textclf.h"
 
 #include "../../examples/text_classifier/cli/commands.h"
@@ -77,7 +78,8 @@ static int cut(char *text, char **argv)
     return argc;
 }
 
-/* Every option that a model depends on must be in the JSON, or there must be a reason why there is none. */
+/* Every option that a model depends on must be in the JSON, or there must be a reason why there
+ * is none. */
 static void check_json(const tc_options *options)
 {
     static size_t names;

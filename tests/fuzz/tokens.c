@@ -10,8 +10,8 @@
 
 enum { BUCKETS = 5, MAX_NGRAM = 5, MAX_LENGTH = 7 };
 
-/* UTF-8 by the table of the Unicode Standard (3-7, well-formed byte sequences), and without NUL: the offset of the first
- * character that is none, or `size`. */
+/* UTF-8 by the table of the Unicode Standard (3-7, well-formed byte sequences), and without NUL:
+ * the offset of the first character that is none, or `size`. */
 static size_t first_bad(const uint8_t *text, size_t size)
 {
     static const struct {
@@ -57,7 +57,8 @@ static void check_tokens(const tc_tokens *tokens, const char *text)
     }
 }
 
-/* Lines do not see each other: cut at its newlines a text has the same words. The lines become rows of `data`. */
+/* Lines do not see each other: cut at its newlines a text has the same words. The lines become
+ * rows of `data`. */
 static void check_lines(tc_dataset *data, const tc_tokenizer *tokenizer, const tc_tokens *whole,
                         char *text)
 {

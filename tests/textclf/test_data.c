@@ -104,7 +104,8 @@ END_TEST
 
 /* ---- data as people have it ---- */
 
-/* The rows have to be `expected`, each as "line label|text;", read as the layout's words, which start with `about`. */
+/* The rows have to be `expected`, each as "line label|text;", read as the layout's words, which
+ * start with `about`. */
 static void check_read(const char *bytes, size_t size, const tc_read_options *options,
                        const char *about, const char *expected)
 {
@@ -489,8 +490,8 @@ START_TEST(split_keeps_labels)
     }
 END_TEST
 
-/* Every row comes once, with its ids, length and label, in batches padded to their longest; returns how often the length
- * falls from one row to the next. */
+/* Every row comes once, with its ids, length and label, in batches padded to their longest;
+ * returns how often the length falls from one row to the next. */
 static int check_batches(tc_batches *batches, const tc_dataset *data)
 {
     char *seen = calloc((size_t)data->count, 1);

@@ -29,9 +29,8 @@ bool tc_attend(tc_model *model, const tc_options *options)
     const bool picture = output && tc_named(output, ".png");
     tc_page page = {0};
     if (model->settings.attention == TC_NO_ATTENTION) {
-        return tc_fail("%s: the model was trained with --attention none, so it has no weights to "
-                       "show; try textclf "
-                       "explain",
+        return tc_fail("%s: the model was trained with --attention none, so it has no attention "
+                       "weights; try textclf explain",
                        path);
     }
     if (output && !picture && !tc_named(output, ".html")) {
@@ -46,11 +45,11 @@ bool tc_attend(tc_model *model, const tc_options *options)
     }
     bool good = picture ? tc_output_check(output)
                         : tc_page_begin(&page, output, "Attention weights");
-    tc_page_put(&page,
-                "<p class=\"quiet\">Model: <bdi>%s</bdi>. The bluer a word, the larger its "
-                "attention weight; "
-                "words with a dotted line are not in the vocabulary.</p>\n",
-                path);
+    tc_page_put(
+        &page,
+        "<p class=\"quiet\">Model: <bdi>%s</bdi>. The bluer a word, the larger its attention "
+        "weight; words with a dotted line are not in the vocabulary.</p>\n",
+        path);
     for (int i = 1; good && i < options->argument_count; i++) {
         tc_analysis analysis = {0};
         good = tc_analysis_compute(&analysis, model, options->arguments[i], false);

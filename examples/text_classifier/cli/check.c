@@ -31,7 +31,8 @@ static int compare_entries(const void *a, const void *b)
     return order ? order : (x->row->line > y->row->line) - (x->row->line < y->row->line);
 }
 
-/* Returns the rows sorted by label or text, then by line. The caller frees them; NULL after tc_fail. */
+/* Returns the rows sorted by label or text, then by line. The caller frees them; NULL after
+ * tc_fail. */
 static entry *sort_rows(const tc_dataset *data, bool labels)
 {
     entry *entries = tc_allocate(NULL, (size_t)data->count, sizeof *entries);
@@ -84,8 +85,7 @@ static bool check_labels(const tc_dataset *data)
     double expected = (1 - same) * (n - 1);
     if (n >= 20 && changes < expected / 2) {
         printf("order:   %8d change%s of label between rows, about %.0f if shuffled: the rows are "
-               "(nearly) "
-               "sorted by label; shuffle them before you split the file (train does this itself)\n",
+               "(nearly) sorted by label; shuffle them before you split the file\n",
                changes, plural(changes), expected);
     }
     tc_free(entries);
@@ -105,7 +105,8 @@ static void insert_example(int32_t first[MAX_EXAMPLES], const entry *entries, in
     }
 }
 
-/* Prints groups of rows with the same text: their number, and the lines and labels of the first groups. */
+/* Prints groups of rows with the same text: their number, and the lines and labels of the first
+ * groups. */
 static void print_groups(const char *what, const char *labels, int32_t texts, int32_t rows,
                          const int32_t first[MAX_EXAMPLES], const entry_list *entries)
 {
@@ -149,7 +150,8 @@ static bool check_texts(const tc_dataset *data)
     return true;
 }
 
-/* Traces of other formats. A text has the defect if it contains one of the patterns or characters. */
+/* Traces of other formats. A text has the defect if it contains one of the patterns or
+ * characters. */
 static const struct defect {
     const char *what, *patterns[10], *characters;
 } defects[] = {

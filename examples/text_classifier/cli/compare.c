@@ -9,8 +9,9 @@
 
 enum { DEFAULT_SEEDS = 3 };
 
-/* Whether to train this kind: it matches the options, or, without options, it is every attention on the
- * default encoder, or any encoder with additive attention or without attention. -1: not given. */
+/* Whether to train this kind: it matches the options, or, without options, it is every attention
+ * on the default encoder, or any encoder with additive attention or without attention. -1: not
+ * given. */
 static bool is_wanted(int encoder, int attention, const tc_settings *given)
 {
     if (given->encoder >= 0 && encoder != given->encoder) return false;

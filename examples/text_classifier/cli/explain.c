@@ -1,5 +1,5 @@
-/* textclf explain: three measures of each word's contribution to the prediction, side by side, and flags
- * for words on which they disagree. */
+/* textclf explain: three measures of each word's contribution to the prediction, side by side,
+ * and flags for words on which they disagree. */
 #include "commands.h"
 
 #include "../../support/failure.h"
@@ -79,8 +79,8 @@ static const char *disagreement(const explanation *e, int32_t i)
 
 /* ---- one word left out ---- */
 
-/* Computes the log-odds of the text's predicted label without each of the words first to
- * first + count - 1. */
+/* Computes the log-odds of the text's predicted label without each of the words first to first +
+ * count - 1. */
 static bool leave_out(double *odds, const tc_model *model, const tc_analysis *analysis,
                       int32_t first, int32_t count, int32_t *ids, tc_row *rows)
 {
@@ -100,7 +100,8 @@ static bool leave_out(double *odds, const tc_model *model, const tc_analysis *an
     return log_p != NULL;
 }
 
-/* Returns the fall of the log-odds without each word, [count], or NULL after tc_fail. The caller frees it. */
+/* Returns the fall of the log-odds without each word, [count], or NULL after tc_fail. The caller
+ * frees it. */
 static double *left_out(const tc_model *model, const tc_analysis *analysis)
 {
     const int32_t count = analysis->count, block = count < VARIANTS ? count : VARIANTS;

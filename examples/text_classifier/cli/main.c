@@ -1,5 +1,5 @@
-/* textclf: a text classifier on tapegrad. Results go to standard output, everything else to standard
- * error. */
+/* textclf: a text classifier on tapegrad. Results go to standard output, everything else to
+ * standard error. */
 #include "../../support/failure.h"
 #include "../training/ranks.h"
 #include "commands.h"

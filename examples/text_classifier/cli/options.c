@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The commands as bits. RECORDED marks the options that the trained model depends on: checkpoints and
- * reports record them. */
+/* The commands as bits. RECORDED marks the options that the trained model depends on: checkpoints
+ * and reports record them. */
 enum {
     TRAIN = 1,
     COMPARE = 2,

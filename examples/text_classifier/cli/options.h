@@ -24,23 +24,24 @@ typedef struct tc_options {
 typedef struct tc_command {
     const char *name, *arguments, *description;
     int min_arguments, max_arguments;
-    /* One of them: a command of its own, or one that uses the model that the first argument names. */
+    /* One of them: a command of its own, or one that uses the model that the first argument
+     * names. */
     int (*execute)(const tc_options *options);
     bool (*use_model)(tc_model *model, const tc_options *options);
     unsigned bit;
     const char *output; /* the default of -o, or NULL */
 } tc_command;
 
-/* Parses the command and its options, and checks their ranges and the number of arguments. Prints the help
- * or the version if asked. Returns EX_WRONG after tc_fail. */
+/* Parses the command and its options, and checks their ranges and the number of arguments. Prints
+ * the help or the version if asked. Returns EX_WRONG after tc_fail. */
 tc_parsed tc_options_parse(tc_options *options, int argc, char **argv);
 
-/* Returns the values of all options that the trained model depends on, as a JSON object of strings, or NULL
- * after tc_fail. The caller frees it. */
+/* Returns the values of all options that the trained model depends on, as a JSON object of
+ * strings, or NULL after tc_fail. The caller frees it. */
 json_t *tc_options_to_json(const tc_options *options);
 
-/* Checks that no file is both read and written, and that no two files are written to one name. Returns
- * false after tc_fail. */
+/* Checks that no file is both read and written, and that no two files are written to one name.
+ * Returns false after tc_fail. */
 bool tc_options_check_files(const tc_options *options);
 
 #endif

@@ -71,7 +71,7 @@ static bool check_text(const char *text, size_t length, const char *name, int64_
                    name, (long long)number, bad + 1, (unsigned)(unsigned char)text[bad]);
 }
 
-static bool name_unknown_words(const tc_model *model, const tc_dataset *block)
+static bool print_unknown_words(const tc_model *model, const tc_dataset *block)
 {
     tc_tokens tokens = {0};
     bool good = true;
@@ -99,53 +99,60 @@ static bool predict_arguments(const tc_model *model, const tc_options *options)
         good = check_text(texts[i], strlen(texts[i]), block.name, i + 1) &&
                tc_dataset_add_text(&block, texts[i]);
     }
-    good = good && predict_block(model, &block, options) && name_unknown_words(model, &block);
+    good = good && predict_block(model, &block, options) && print_unknown_words(model, &block);
     tc_dataset_free(&block);
     return good;
 }
 
 /* ---- predict, standard input ---- */
 
-enum { BLOCK = 1024 }; /* lines that are answered together */
+enum { BLOCK = 1024 }; /* lines that are predicted together */
 
 typedef struct line_buffer {
     char *text;
-    size_t room;
+    size_t capacity;
 } line_buffer;
 
-/* Reads one line; *end is set where there is none. */
+/* Reads one line. *end becomes true if there is none. Returns false after tc_fail. */
 static bool read_line(line_buffer *line, int64_t number, bool *end)
 {
     errno = 0;
-    ssize_t length = getline(&line->text, &line->room, stdin);
+    ssize_t length = getline(&line->text, &line->capacity, stdin);
     *end = length < 0;
-    if (*end) return feof(stdin) ? true : tc_fail("standard input: %s", strerror(errno));
+    if (*end) return feof(stdin) || tc_fail("standard input: %s", strerror(errno));
     while (length && (line->text[length - 1] == '\n' || line->text[length - 1] == '\r')) length--;
     line->text[length] = 0;
-    if (number == 1 && !strncmp(line->text, "\xEF\xBB\xBF", 3))
-        memmove(line->text, line->text + 3, (size_t)(length -= 3) + 1);
+    if (number == 1 && !strncmp(line->text, "\xEF\xBB\xBF", 3)) {
+        length -= 3;
+        memmove(line->text, line->text + 3, (size_t)length + 1);
+    }
     return check_text(line->text, (size_t)length, "standard input", number);
+}
+
+/* Reads up to `count` lines into a block. Returns false after tc_fail. */
+static bool read_block(tc_dataset *block, line_buffer *lines, int count, int64_t *number, bool *end)
+{
+    while (block->count < count) {
+        line_buffer *line = &lines[block->count];
+        if (!read_line(line, ++*number, end)) return false;
+        if (*end) return true;
+        if (!tc_dataset_add_text(block, line->text)) return false;
+    }
+    return true;
 }
 
 static bool predict_lines(const tc_model *model, const tc_options *options, line_buffer *lines)
 {
     const bool typed = isatty(STDIN_FILENO);
-    const int block_lines = typed ? 1 : BLOCK; /* whoever types wants an answer after each line */
+    const int block_lines = typed ? 1 : BLOCK; /* in a terminal each line is predicted at once */
     int64_t number = 0, tokens = 0, unknown = 0;
     bool good = true, end = false;
-    if (typed) fprintf(stderr, "textclf: type a text a line; Ctrl-D ends\n");
+    if (typed) fprintf(stderr, "textclf: type one text per line; Ctrl-D ends\n");
     while (good && !end) {
         tc_dataset block = {.name = "standard input"};
-        while (good && block.count < block_lines) {
-            line_buffer *next = &lines[block.count];
-            good = read_line(next, ++number, &end);
-            if (end) break;
-            good = good && tc_dataset_add_text(&block, next->text);
-        }
-        bool answered = !block.count ||
-                        predict_block(model, &block,
-                                      options); /* also what came before a bad line */
-        good = good && answered;
+        good = read_block(&block, lines, block_lines, &number, &end);
+        /* the lines before a wrong one are predicted too */
+        if (block.count && !predict_block(model, &block, options)) good = false;
         tokens += block.tokens;
         unknown += block.unknown;
         tc_dataset_free(&block);
@@ -162,10 +169,10 @@ bool tc_predict(tc_model *model, const tc_options *options)
 {
     if (options->argument_count > 1) return predict_arguments(model, options);
     line_buffer *lines = tc_allocate(NULL, BLOCK, sizeof *lines);
-    if (lines) memset(lines, 0, BLOCK * sizeof *lines);
-    const bool good = lines ? predict_lines(model, options, lines)
-                            : tc_fail("out of memory: %d lines", BLOCK);
-    for (int i = 0; lines && i < BLOCK; i++) free(lines[i].text);
+    if (!lines) return false;
+    memset(lines, 0, BLOCK * sizeof *lines);
+    const bool good = predict_lines(model, options, lines);
+    for (int i = 0; i < BLOCK; i++) free(lines[i].text);
     tc_free(lines);
     return good;
 }

@@ -35,8 +35,8 @@ static tg_tensor *fused_loss(stepping *s, tg_tensor **logits)
 
 static double loss_again(void *context) { return tg_item(fused_loss(context, NULL)); }
 
-/* The largest difference so far (NaN if there was one), and the largest magnitude, to which it is compared:
- * over all gradients, because a single gradient may be small by cancellation. */
+/* The largest difference so far (NaN if there was one), and the largest magnitude, to which it is
+ * compared: over all gradients, because a single gradient may be small by cancellation. */
 typedef struct gap {
     double difference, max;
 } gap;
@@ -50,8 +50,8 @@ static void add_to_gap(gap *g, const tg_real *a, const tg_real *b, int64_t count
     }
 }
 
-/* Returns the gradients of all parameters, one after the other, and zeroes them. The caller frees them; NULL
- * after tc_fail. */
+/* Returns the gradients of all parameters, one after the other, and zeroes them. The caller frees
+ * them; NULL after tc_fail. */
 static tg_real *take_gradients(tg_params *params)
 {
     tg_real *all = tc_allocate(NULL, (size_t)tg_params_size(params), sizeof *all), *next = all;
@@ -112,6 +112,19 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
                                                  : "out of memory: a page of steps");
 }
 
+/* Copies the words as strings. The caller frees them. Returns false after tc_fail. */
+static bool copy_words(char **words, const tc_analysis *analysis)
+{
+    for (int32_t i = 0; i < analysis->count; i++) {
+        const tc_token *token = &analysis->tokens.items[i];
+        words[i] = tc_allocate(NULL, token->length + 1, 1);
+        if (!words[i]) return false;
+        memcpy(words[i], analysis->text + token->start, token->length);
+        words[i][token->length] = 0;
+    }
+    return true;
+}
+
 static bool write_page(stepping *s, const tc_analysis *analysis, const char *path)
 {
     char about[200], *words[STEPPER_MOST_WORDS] = {NULL};
@@ -133,21 +146,14 @@ static bool write_page(stepping *s, const tc_analysis *analysis, const char *pat
                     .label = s->label};
     tc_output output;
     bool good = tc_output_open(&output, path);
-    for (int32_t i = 0; good && i < analysis->count; i++) {
-        const tc_token *token = &analysis->tokens.items[i];
-        good = (words[i] = tc_allocate(NULL, token->length + 1, 1)) != NULL;
-        if (!good) break;
-        memcpy(words[i], analysis->text + token->start, token->length);
-        words[i][token->length] = 0;
-    }
+    good = good && copy_words(words, analysis);
     tg_tape *tape = tg_tape_new(0);
     tg_tape_set_training(tape, false);
     good = good && walk(s, &page, tape, output.stream);
     good = tc_output_close(&output, good);
     if (good) {
-        printf("%s\nloss %.4f for the label %s; the fused operators agree: loss %.1g, logits %.1g, "
-               "gradients "
-               "%.1g\nwritten: %s\n",
+        printf("%s\nloss %.4f for the label %s\nthe fused operators agree: loss %.1g, logits %.1g, "
+               "gradients %.1g\nwritten: %s\n",
                about, s->loss, labels->items[s->label], page.agreement[LOSS],
                page.agreement[LOGITS], page.agreement[GRADIENTS], path);
     }

@@ -1,5 +1,5 @@
-/* textclf tape: prints the tape of one text, forward and backward, as a table, and writes it as a graph for
- * Graphviz. */
+/* textclf tape: prints the tape of one text, forward and backward, as a table, and writes it as a
+ * graph for Graphviz. */
 #include "commands.h"
 
 #include "../../support/failure.h"

@@ -68,8 +68,9 @@ static void print_experiment(const tc_experiment *e)
     warn_truncated(&e->test, settings->max_length);
 }
 
-/* Returns everything that the weights depend on as a JSON object of strings: the options, a hash of the
- * data, the number of processes and the instruction set. The caller frees it; NULL after tc_fail. */
+/* Returns everything that the weights depend on as a JSON object of strings: the options, a hash
+ * of the data, the number of processes and the instruction set. The caller frees it; NULL after
+ * tc_fail. */
 static char *settings_to_json(const tc_options *options, const tc_experiment *e)
 {
     char data[80], processes[16];
@@ -108,7 +109,8 @@ static bool measure(const tc_experiment *e, const tc_options *options, totals *a
     return true;
 }
 
-/* After Ctrl-C: saves the model of a single training; of several, only completed trainings are saved. */
+/* After Ctrl-C: saves the model of a single training; of several, only completed trainings are
+ * saved. */
 static int finish_interrupted(tc_experiment *e, const tc_options *options,
                               const tc_train_result *result, const totals *all)
 {
@@ -166,8 +168,8 @@ static int finish(tc_experiment *e, const tc_options *options, const tc_train_re
     return TC_EXIT_OK;
 }
 
-/* Trains the experiment and saves the model. `options` has its config with all choices made. Process 0
- * alone prints and saves. */
+/* Trains the experiment and saves the model. `options` has its config with all choices made.
+ * Process 0 alone prints and saves. */
 static int train_experiment(tc_experiment *e, const tc_options *options, bool first, totals *all)
 {
     tc_train_result result = {0};

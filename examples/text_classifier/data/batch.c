@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-/* Batches per sorting window: enough to give the rows of a batch similar lengths, few enough to mix
- * the rows differently in every epoch. */
+/* Batches per sorting window: enough to give the rows of a batch similar lengths, few enough to
+ * mix the rows differently in every epoch. */
 enum { WINDOW = 20 };
 
 static int by_length(const void *a, const void *b)

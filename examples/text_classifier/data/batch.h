@@ -26,13 +26,13 @@ typedef struct tc_batches {
     tc_batch batch;         /* the memory of the current batch */
 } tc_batches;
 
-/* Makes batches of `size` rows (the last one may have fewer), sorted by length over the whole slice.
- * Returns false after tc_fail. */
+/* Makes batches of `size` rows (the last one may have fewer), sorted by length over the whole
+ * slice. Returns false after tc_fail. */
 bool tc_batches_init(tc_batches *batches, tc_slice slice, int32_t size);
 void tc_batches_free(tc_batches *batches);
 
-/* Draws the order of one epoch: shuffles the rows, sorts them by length within windows of 20 batches
- * and shuffles the batches. */
+/* Draws the order of one epoch: shuffles the rows, sorts them by length within windows of 20
+ * batches and shuffles the batches. */
 void tc_batches_shuffle(tc_batches *batches, tg_random *random);
 
 /* Returns batch `number`. The next call reuses its memory. */

@@ -1,6 +1,6 @@
 /* Labelled texts from a file in one of the formats of read.h, or from the built-in data. Reading
- * accepts CRLF and a byte order mark and skips blank lines. It counts rows without a label and leaves
- * them out; it counts rows without a text and keeps them. */
+ * accepts CRLF and a byte order mark and skips blank lines. It counts rows without a label and
+ * leaves them out; it counts rows without a text and keeps them. */
 #ifndef TC_DATASET_H
 #define TC_DATASET_H
 
@@ -55,17 +55,18 @@ void tc_dataset_describe(const tc_dataset *data, FILE *stream);
  * builtin or an empty dataset. */
 void tc_dataset_log(const tc_dataset *data);
 
-/* Appends a text without a label. The caller keeps owning the string. Returns false after tc_fail. */
+/* Appends a text without a label. The caller keeps owning the string. Returns false after
+ * tc_fail. */
 bool tc_dataset_add_text(tc_dataset *data, const char *text);
 
 void tc_dataset_free(tc_dataset *data);
 
-/* Collects the distinct labels, sorted by bytes. Returns false after tc_fail: there is only one, or
- * so many that the column cannot be a label. */
+/* Collects the distinct labels, sorted by bytes. Returns false after tc_fail: there is only one,
+ * or so many that the column cannot be a label. */
 bool tc_dataset_labels(tc_names *labels, tc_dataset *data);
 
-/* Sets each row's label id. Returns false after tc_fail, which names file and line of a label that is
- * not in `labels`. */
+/* Sets each row's label id. Returns false after tc_fail, which names file and line of a label
+ * that is not in `labels`. */
 bool tc_dataset_encode_labels(tc_dataset *data, const tc_names *labels);
 
 /* Turns each text into ids and truncates it to max_length tokens. Returns false after tc_fail. */
@@ -76,9 +77,9 @@ bool tc_dataset_encode_texts(tc_dataset *data, const tc_tokenizer *tokenizer, co
 bool tc_dataset_vocabulary(tc_names *words, tc_slice rows, const tc_tokenizer *tokenizer,
                            int64_t min_count, int64_t max_vocab, int32_t *first_rare);
 
-/* Shuffles the rows and moves a tenth of them to the end, for validation. *held_out is their number,
- * 0 if there are fewer than 20 rows. Each label keeps at least one row for training. The labels must
- * be encoded. Returns false after tc_fail. */
+/* Shuffles the rows and moves a tenth of them to the end, for validation. *held_out is their
+ * number, 0 if there are fewer than 20 rows. Each label keeps at least one row for training. The
+ * labels must be encoded. Returns false after tc_fail. */
 bool tc_dataset_hold_out(tc_dataset *data, const tc_names *labels, uint64_t seed,
                          int32_t *held_out);
 

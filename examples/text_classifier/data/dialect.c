@@ -40,8 +40,8 @@ tc_scanner tc_dialect_scanner(const tc_dialect *dialect, const char *bytes, size
                         .line = 1};
 }
 
-/* The share of the sample that the candidate reads well: records with a label, or with as many columns
- * as the first record. */
+/* The share of the sample that the candidate reads well: records with a label, or with as many
+ * columns as the first record. */
 static double readable_share(const struct candidate *c, const char *bytes, size_t size)
 {
     tc_scanner scanner = tc_dialect_scanner(&(tc_dialect){.format = c->format,
@@ -207,7 +207,8 @@ static void append_name(char *text, size_t size, const sample *s, int32_t column
     tc_append(text, size, "\"%.*s%s\"", (int)shown, f->start, shown < f->length ? "..." : "");
 }
 
-/* Finds the column that the first `length` bytes of `value` name or number. A name implies a header. */
+/* Finds the column that the first `length` bytes of `value` name or number. A name implies a
+ * header. */
 static bool find_column(int32_t *column, tc_dialect *dialect, const sample *s, const char *option,
                         const char *value, size_t length, int header)
 {
@@ -274,8 +275,8 @@ static bool has_known_name(const sample *s)
     return false;
 }
 
-/* Whether the first row looks like names: short cells without blanks, and a label that never occurs
- * again although every other label does. Needs ten rows to decide. */
+/* Whether the first row looks like names: short cells without blanks, and a label that never
+ * occurs again although every other label does. Needs ten rows to decide. */
 static bool has_unique_label(const sample *s, int32_t label)
 {
     if (s->rows < 10 || s->statistics[label].first_recurs || s->statistics[label].unique > 1 ||
@@ -288,9 +289,9 @@ static bool has_unique_label(const sample *s, int32_t label)
     return true;
 }
 
-/* Guesses by name; otherwise takes the last column that is mostly filled and is not a text. If most of
- * its values are distinct, takes the mostly filled column with the fewest values. A TSV file of few
- * rows proves nothing: its label is the last column. */
+/* Guesses by name; otherwise takes the last column that is mostly filled and is not a text. If
+ * most of its values are distinct, takes the mostly filled column with the fewest values. A TSV
+ * file of few rows proves nothing: its label is the last column. */
 static int32_t guess_label(const tc_dialect *dialect, const sample *s)
 {
     int32_t best = -1, rows = s->rows;
@@ -314,8 +315,8 @@ static int32_t guess_label(const tc_dialect *dialect, const sample *s)
     return best;
 }
 
-/* Guesses by name; otherwise takes the column with most bytes and every column that mostly holds several
- * words. */
+/* Guesses by name; otherwise takes the column with most bytes and every column that mostly holds
+ * several words. */
 static void guess_texts(tc_dialect *dialect, const sample *s)
 {
     int32_t longest = dialect->label ? 0 : 1;

@@ -1,5 +1,5 @@
-/* The dialect of a data file: its format, whether it has a header, and which columns hold the text
- * and the label. What the options leave open is detected from the first thousand records. */
+/* The dialect of a data file: its format, whether it has a header, and which columns hold the
+ * text and the label. What the options leave open is detected from the first thousand records. */
 #ifndef TC_DIALECT_H
 #define TC_DIALECT_H
 

@@ -1,5 +1,5 @@
-/* Reads a data file as UTF-8 and splits it into records: rows of CSV (RFC 4180) or TSV, fastText's
- * lines, or lines that hold a label and a text. Records point into the file's bytes. */
+/* Reads a data file as UTF-8 and splits it into records: rows of CSV (RFC 4180) or TSV,
+ * fastText's lines, or lines that hold a label and a text. Records point into the file's bytes. */
 #ifndef TC_READ_H
 #define TC_READ_H
 
@@ -31,9 +31,9 @@ typedef struct tc_read_options {
     bool quiet;            /* do not report how the data was read */
 } tc_read_options;
 
-/* Returns the *size bytes of a file (or of standard input if path is "-") as UTF-8 without NUL and
- * without byte order mark, with capacity for one more byte. The caller frees them. Returns NULL after
- * tc_fail, which names the line and byte that is not valid in the encoding. */
+/* Returns the *size bytes of a file (or of standard input if path is "-") as UTF-8 without NUL
+ * and without byte order mark, with capacity for one more byte. The caller frees them. Returns
+ * NULL after tc_fail, which names the line and byte that is not valid in the encoding. */
 char *tc_read_text(const char *path, const char *encoding, size_t *size);
 
 /* One field of a record without its enclosing quotes. In a quoted field "" stands for one quote. */
@@ -64,7 +64,8 @@ typedef struct tc_scanner {
     int64_t quoted_fields, doubled_quotes; /* so far */
 } tc_scanner;
 
-/* Finds the next record; skips blank lines. Returns false at the end, on an error, and after tc_fail. */
+/* Finds the next record; skips blank lines. Returns false at the end, on an error, and after
+ * tc_fail. */
 bool tc_scanner_next(tc_scanner *scanner);
 void tc_scanner_free(tc_scanner *scanner);
 

@@ -26,8 +26,8 @@ typedef struct tc_tokenizer {
  * don't, 不, 没), because negations reverse the meaning of a text. Returns false after tc_fail. */
 bool tc_tokenizer_init(tc_tokenizer *tokenizer, const tc_tokenizer_options *options);
 
-/* Appends the tokens of a text. `tokens` is {0} or was filled by the same tokenizer. Returns false
- * after tc_fail. */
+/* Appends the tokens of a text. `tokens` is {0} or was filled by the same tokenizer. Returns
+ * false after tc_fail. */
 bool tc_tokenize(const tc_tokenizer *tokenizer, tc_tokens *tokens, const char *text);
 
 void tc_tokenizer_free(tc_tokenizer *tokenizer);

@@ -133,7 +133,7 @@ static bool read_text(loader *l, FILE *file)
     return good;
 }
 
-/* ---- word2vec's binary format: a header, then words, each with a blank and little-endian floats ---- */
+/* ---- word2vec's binary format: a header, then words with a blank and little-endian floats ---- */
 
 /* Skips the newline that some writers put after each vector. Returns false if no blank follows. */
 static bool read_word(FILE *file, char word[MAX_WORD])

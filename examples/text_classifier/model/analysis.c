@@ -36,9 +36,9 @@ static bool store_weights(tc_analysis *analysis, tg_tape *tape, const tg_tensor 
     return analysis->weights != NULL;
 }
 
-/* With logits z the log-odds are o = z_best - log(sum of exp(z_c) over the other labels c), so do/dz is 1
- * for the best label and -p_c / (1 - p_best) for each other one. The sum of z * do/dz, with do/dz
- * constant, has the gradient of o. */
+/* With logits z the log-odds are o = z_best - log(sum of exp(z_c) over the other labels c), so
+ * do/dz is 1 for the best label and -p_c / (1 - p_best) for each other one. The sum of z * do/dz,
+ * with do/dz constant, has the gradient of o. */
 static bool store_gradient(tc_analysis *analysis, tg_tape *tape, tg_tensor *logits,
                            const float *log_p, const tg_tensor *words, tg_params *params)
 {

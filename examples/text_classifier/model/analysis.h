@@ -22,11 +22,11 @@ typedef struct tc_analysis {
     tc_batch *batch; /* of that row */
 } tc_analysis;
 
-/* Predicts the label of a text. With attention it also computes each word's weight, averaged over the
- * heads. With `gradient` it computes, for each word, sum over E of (do/dx) x, with o the log-odds of the
- * predicted label and x the word's vector (Shrikumar et al., "Learning important features through
- * propagating activation differences", 2017). Returns false after tc_fail: the text is not UTF-8 or has
- * no words. */
+/* Predicts the label of a text. With attention it also computes each word's weight, averaged over
+ * the heads. With `gradient` it computes, for each word, sum over E of (do/dx) x, with o the
+ * log-odds of the predicted label and x the word's vector (Shrikumar et al., "Learning important
+ * features through propagating activation differences", 2017). Returns false after tc_fail: the
+ * text is not UTF-8 or has no words. */
 bool tc_analysis_compute(tc_analysis *analysis, const tc_model *model, const char *text,
                          bool gradient);
 void tc_analysis_free(tc_analysis *analysis);

@@ -15,8 +15,8 @@ bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets,
     return bag->embedding.weight != NULL;
 }
 
-/* Returns the table rows of a batch's words and n-grams, [B, M], padded; *most is M. The caller frees
- * them. Returns NULL after tc_fail. */
+/* Returns the table rows of a batch's words and n-grams, [B, M], padded; *most is M. The caller
+ * frees them. Returns NULL after tc_fail. */
 static int32_t *rows_of(const tc_bag *bag, const tc_batch *batch, int64_t *most)
 {
     *most = bag->max_ngram * batch->time;

@@ -1,6 +1,7 @@
-/* A bag of words and n-grams beside the encoder: a feature of the text that ignores word positions.
- * N-grams of two words and more are hashed into a fixed number of rows; n-grams that share a row share
- * its vector (Joulin et al., "Bag of Tricks for Efficient Text Classification", 2017). */
+/* A bag of words and n-grams beside the encoder: a feature of the text that ignores word
+ * positions. N-grams of two words and more are hashed into a fixed number of rows; n-grams that
+ * share a row share its vector (Joulin et al., "Bag of Tricks for Efficient Text Classification",
+ * 2017). */
 #ifndef TC_BAG_H
 #define TC_BAG_H
 
@@ -19,7 +20,7 @@ bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets,
 /* Has the rows of a batch catch up; see tg_params_prepare. */
 bool tc_bag_prepare(const tc_bag *bag, const tc_batch *batch);
 
-/* Returns [B, width]: the sum of the vectors of a text's n words and n-grams, divided by sqrt(n). */
+/* Returns [B, width]: the sum of a text's n word and n-gram vectors, divided by sqrt(n). */
 tg_tensor *tc_bag_forward(tg_tape *tape, const tc_bag *bag, const tc_batch *batch);
 
 #endif

@@ -8,8 +8,8 @@
  * tc_fail; NaN is a failure. The tape owns the result. */
 const tg_tensor *tc_checked_log_softmax(tg_tape *tape, tg_tensor *logits);
 
-/* Returns the logarithms of the labels' probabilities for some rows, [rows, C], or NULL after tc_fail.
- * The caller frees them. */
+/* Returns the logarithms of the labels' probabilities for some rows, [rows, C], or NULL after
+ * tc_fail. The caller frees them. */
 float *tc_log_probabilities(const tc_model *model, tc_slice rows);
 
 /* Returns the most probable of `count` labels, the first one if there are several. */
@@ -22,8 +22,8 @@ typedef struct tc_score {
     int32_t *confusion; /* [C, C] rows by true label and predicted label */
 } tc_score;
 
-/* The score of one label: precision = correct / predicted, recall = correct / rows, F1 = their harmonic
- * mean. Each is 0 if its denominator is 0. */
+/* The score of one label: precision = correct / predicted, recall = correct / rows, F1 = their
+ * harmonic mean. Each is 0 if its denominator is 0. */
 typedef struct tc_label_score {
     int32_t rows, predicted, correct;
     double precision, recall, f1;

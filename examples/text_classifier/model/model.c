@@ -119,8 +119,8 @@ static tg_tensor *encode(tg_tape *tape, const tc_model *model, tg_tensor *x, tg_
     }
 }
 
-/* Attends to h [B, T, D] with one query per sequence, [B, 1, D]. A query of zeros gives equal weights,
- * so the result is the mean over time. */
+/* Attends to h [B, T, D] with one query per sequence, [B, 1, D]. A query of zeros gives equal
+ * weights, so the result is the mean over time. */
 static tg_tensor *attend(tg_tape *tape, const tc_model *model, tg_tensor *h, tg_ints lengths,
                          tg_tensor **attended)
 {
@@ -136,8 +136,8 @@ static tg_tensor *attend(tg_tape *tape, const tc_model *model, tg_tensor *h, tg_
     return tg_reshape(tape, y, TG_SHAPE(rows, D));
 }
 
-/* The maximum of each feature over the words: h [B, T, D] -> [B, D]. A text without words takes its
- * first position, which is zeros. */
+/* The maximum of each feature over the words: h [B, T, D] -> [B, D]. A text without words takes
+ * its first position, which is zeros. */
 static tg_tensor *max_over_words(tg_tape *tape, tg_tensor *h, const tc_batch *batch)
 {
     const size_t T = (size_t)batch->time;

@@ -18,8 +18,9 @@ typedef enum tc_encoder {
 } tc_encoder;
 extern const char *const tc_encoder_names[TC_ENCODERS + 1]; /* ends with NULL */
 
-/* The pooling over time: [B, T, D] -> [B, D]. The first six are the library's scores, in its order.
- * Without attention it is the LSTM's last state, or the mean if the encoder is not an LSTM. */
+/* The pooling over time: [B, T, D] -> [B, D]. The first six are the library's scores, in its
+ * order. Without attention it is the LSTM's last state, or the mean if the encoder is not an
+ * LSTM. */
 typedef enum tc_attention {
     TC_ADDITIVE = TG_SCORE_ADDITIVE,
     TC_MULTIHEAD = 6,
@@ -30,8 +31,7 @@ extern const char *const tc_attention_names[TC_ATTENTIONS + 1]; /* ends with NUL
 
 typedef struct tc_settings {
     int64_t embedding; /* E */
-    int64_t
-        hidden; /* H of each LSTM direction; half the width of a transformer's feed-forward layer */
+    int64_t hidden;    /* H of each LSTM direction; a transformer's feed-forward layer has 2 H */
     int encoder, attention; /* tc_encoder, tc_attention */
     double dropout;
     int64_t max_length; /* tokens of a text; longer texts are truncated */
@@ -56,15 +56,16 @@ typedef struct tc_model {
     tg_linear classify;
 } tc_model;
 
-/* Builds the layers of a new model from its settings, words and labels. Returns false after tc_fail. */
+/* Builds the layers of a new model from its settings, words and labels. Returns false after
+ * tc_fail. */
 bool tc_model_build(tc_model *model, int64_t seed);
 
-/* Registers the layers with model->params; after loading a file they take their values from it. Returns
- * false if the params have an error. For tc_model_build and tc_model_load. */
+/* Registers the layers with model->params; after loading a file they take their values from it.
+ * Returns false if the params have an error. For tc_model_build and tc_model_load. */
 bool tc_model_register(tc_model *model);
 
-/* From now on rows of the tables of words and runs take a step's change when they are next read; tc_model_prepare names those of
- * a batch before its forward pass. False after tc_fail. */
+/* From now on rows of the tables of words and runs take a step's change when they are next read;
+ * tc_model_prepare names those of a batch before its forward pass. False after tc_fail. */
 bool tc_model_defer(tc_model *model);
 bool tc_model_prepare(const tc_model *model, const tc_batch *batch);
 
@@ -73,21 +74,21 @@ bool tc_model_encode(const tc_model *model, tc_dataset *data);
 
 /* Intermediate results of a forward pass. */
 typedef struct tc_activations {
-    tg_tensor *embedded; /* [B, T, E] the words' vectors that the encoder reads; without the bag */
-    tg_tensor *
-        attended; /* the result of the attention, for tg_attention_weights; NULL without attention */
+    tg_tensor *embedded; /* [B, T, E] the words' vectors that the encoder reads, without the bag */
+    tg_tensor *attended; /* for tg_attention_weights; NULL without attention */
 } tc_activations;
 
-/* Returns the logits [B, C] of a batch, or NULL after an error on the tape. `activations` may be NULL. */
+/* Returns the logits [B, C] of a batch, or NULL after an error on the tape. `activations` may be
+ * NULL. */
 tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch,
                             tc_activations *activations);
 
-/* Saves weights, vocabulary, labels and settings in one file. Returns false after tc_fail; the old file,
- * if any, is unchanged then. */
+/* Saves weights, vocabulary, labels and settings in one file. Returns false after tc_fail; the
+ * old file, if any, is unchanged then. */
 bool tc_model_save(tc_model *model, const char *path);
 
-/* Loads a model for inference: its parameters are prepacked, see tg_params_set_inference. Returns false
- * after tc_fail: the file is not a model, or its parts do not fit together. */
+/* Loads a model for inference: its parameters are prepacked, see tg_params_set_inference. Returns
+ * false after tc_fail: the file is not a model, or its parts do not fit together. */
 bool tc_model_load(tc_model *model, const char *path);
 
 /* Whether a model may be written to `path`: there is no file yet, or a model. Returns false after

@@ -1,5 +1,5 @@
-/* A model as a safetensors file: the weights under PyTorch's names, and in its metadata the settings as
- * a JSON object and vocabulary, labels and stop words as JSON arrays. */
+/* A model as a safetensors file: the weights under PyTorch's names, and in its metadata the
+ * settings as a JSON object and vocabulary, labels and stop words as JSON arrays. */
 #include "model.h"
 
 #include "../../support/checked.h"
@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The version of the metadata. It rises if an older program would misread them. Version 1 called the
- * setting max_length "longest". */
+/* The version of the metadata. It rises if an older program would misread them. Version 1 called
+ * the setting max_length "longest". */
 static const char format_version[] = "2", version_key[] = "textclf.version",
                   settings_key[] = "textclf.settings";
 

@@ -32,8 +32,8 @@ static int tick_above(double value)
 /* Returns a step that divides the range into at most TICKS parts. */
 static double nice_step(double range) { return tick(tick_above(range / TICKS)); }
 
-/* Returns NaN for a point that is not drawn. A damaged checkpoint may hold numbers whose difference
- * would be infinite. */
+/* Returns NaN for a point that is not drawn. A damaged checkpoint may hold numbers whose
+ * difference would be infinite. */
 static double value_at(const tc_chart *chart, int line, int64_t i)
 {
     const double value = chart->lines[line].first[(size_t)i * chart->stride];

@@ -11,7 +11,8 @@ typedef struct tc_line {
 
 enum { TC_CHART_LINES = 5 };
 
-/* A point is left out if its value is not finite, is beyond float's range, or does not fit the axis. */
+/* A point is left out if its value is not finite, is beyond float's range, or does not fit the
+ * axis. */
 typedef struct tc_chart {
     const char *title;
     tc_line lines[TC_CHART_LINES];

@@ -43,7 +43,7 @@ static size_t weight_text(char *text, size_t size, double weight)
     return length > 0 ? (size_t)length : 0;
 }
 
-/* Returns the bytes of the longest prefix, in whole characters, that is at max_weight max_width wide. */
+/* Returns the bytes of the longest prefix, in whole characters, of at most `max_width`. */
 static size_t fitting(tc_fonts *fonts, const char *text, size_t length, double size,
                       double max_width)
 {
@@ -89,7 +89,8 @@ static double place(box *boxes, int32_t count, double right)
     return y + LINE + MARGIN / 2.0;
 }
 
-/* Places the boxes in as few lines as possible, of similar lengths. Returns the height of the picture. */
+/* Places the boxes in as few lines as possible, of similar lengths. Returns the height of the
+ * picture. */
 static double lay_out(const tc_analysis *analysis, tc_fonts *fonts, box *boxes)
 {
     double right = WIDTH - MARGIN;

@@ -61,8 +61,7 @@ static void put_headline(report *r, const tc_score *score)
                 tc_macro_f1(score), score->loss);
     tc_page_put(page,
                 "<p class=\"quiet\">Measured on the %s data (<bdi>%s</bdi>) with the weights of "
-                "epoch %lld of "
-                "%lld, ",
+                "epoch %lld of %lld, ",
                 r->scored.kind, r->scored.name, (long long)r->result->best_epoch,
                 (long long)r->result->epochs);
     if (r->experiment->valid_rows.count) {
@@ -175,8 +174,9 @@ static void put_curves(report *r)
 
 /* ---- examples ---- */
 
-/* Returns the row to show next among those that are predicted correctly (or wrongly) and were not shown:
- * of the true label shown least often, the row with the most probable prediction. -1: there is none. */
+/* Returns the row to show next among those that are predicted correctly (or wrongly) and were not
+ * shown: of the true label shown least often, the row with the most probable prediction. -1:
+ * there is none. */
 static int32_t next_example(tc_slice slice, const float *log_probabilities, int32_t C, bool correct,
                             const int32_t *shown, int count)
 {

@@ -1,5 +1,5 @@
-/* The report of a training as a web page: its results and curves, examples with their attention weights,
- * all settings, and the command that trains the same model again. */
+/* The report of a training as a web page: its results and curves, examples with their attention
+ * weights, all settings, and the command that trains the same model again. */
 #ifndef TC_REPORT_H
 #define TC_REPORT_H
 

@@ -113,7 +113,8 @@ bool tc_results_json(const tc_score *score, const tc_names *labels, double unkno
 
 /* ---- one prediction ---- */
 
-/* Returns the label after `last` (-1: none yet) in the order of falling probability, then rising number. */
+/* Returns the label after `last` (-1: none yet) in the order of falling probability, then rising
+ * number. */
 static int32_t next_label(const float *log_p, int32_t count, int32_t last)
 {
     int32_t best = -1;

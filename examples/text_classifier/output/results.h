@@ -7,12 +7,12 @@
 /* Prints "accuracy 0.7462 (97 of 130), macro-F1 0.7459, loss 0.5637" without a newline. */
 void tc_results_line(const tc_score *score);
 
-/* Prints each label's precision, recall and F1, and the confusion matrix. With more labels than fit on a
- * line it prints the most frequent confusions instead. */
+/* Prints each label's precision, recall and F1, and the confusion matrix. With more labels than
+ * fit on a line it prints the most frequent confusions instead. */
 void tc_results_table(const tc_score *score, const tc_names *labels);
 
-/* Finds the confusions, the most frequent first: start with {0}; *confusion becomes the next one. Returns
- * false if there are no more. */
+/* Finds the confusions, the most frequent first: start with {0}; *confusion becomes the next one.
+ * Returns false if there are no more. */
 typedef struct tc_confusion {
     int32_t label, predicted, rows;
 } tc_confusion;
@@ -24,9 +24,9 @@ enum { TC_MAX_CONFUSIONS = 10 }; /* that are shown */
  * tc_fail. */
 bool tc_results_json(const tc_score *score, const tc_names *labels, double unknown);
 
-/* Prints one prediction on one line: the most probable label and its probability, the `top` most probable
- * labels with theirs (0: all, in the labels' order), and the text; as columns separated by tabs, or as a
- * JSON object. Returns false after tc_fail. */
+/* Prints one prediction on one line: the most probable label and its probability, the `top` most
+ * probable labels with theirs (0: all, in the labels' order), and the text; as columns separated
+ * by tabs, or as a JSON object. Returns false after tc_fail. */
 bool tc_results_prediction(const float *log_probabilities, const tc_names *labels, const char *text,
                            int32_t top, bool json);
 

@@ -1,5 +1,5 @@
-/* A checkpoint is a safetensors file: the weights and their optimizer state, and in its metadata the
- * settings and the progress of the training as JSON objects. */
+/* A checkpoint is a safetensors file: the weights and their optimizer state, and in its metadata
+ * the settings and the progress of the training as JSON objects. */
 #include "progress.h"
 
 #include "../../support/checked.h"

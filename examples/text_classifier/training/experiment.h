@@ -29,8 +29,9 @@ typedef struct tc_experiment {
     tc_model model;
 } tc_experiment;
 
-/* Reads the data, builds the labels, the vocabulary and the model, loads word vectors, encodes the texts
- * and makes the open choices. A builtin is tested on its held-out part. Returns false after tc_fail. */
+/* Reads the data, builds the labels, the vocabulary and the model, loads word vectors, encodes
+ * the texts and makes the open choices. A builtin is tested on its held-out part. Returns false
+ * after tc_fail. */
 bool tc_experiment_init(tc_experiment *experiment, const tc_experiment_config *config);
 
 /* Returns a hash of the training and validation rows as the model sees them. */

@@ -11,7 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* Steps from one sample to the next: of the weights for their mean, of the gradients for the history. */
+/* Steps from one sample to the next: of the weights for their mean, of the gradients for the
+ * history. */
 enum { AVERAGE_EVERY = 16, NORMS_EVERY = 16 };
 
 const char *const tc_class_weight_names[] = {"none", "balanced", NULL};
@@ -26,7 +27,8 @@ static void on_interrupt(int signal)
     interrupted = 1;
 }
 
-/* Ctrl-C, and the signal of a system that shuts down. SA_RESETHAND: a second signal ends the program. */
+/* Ctrl-C, and the signal of a system that shuts down. SA_RESETHAND: a second signal ends the
+ * program. */
 static const int signals[] = {SIGINT, SIGTERM};
 
 static void catch_interrupt(struct sigaction old_actions[2])
@@ -58,7 +60,8 @@ typedef struct training {
 
 typedef enum move { SAVE, RESTORE, SWAP, AVERAGE } move;
 
-/* Moves numbers between the weights and their copy of this name. AVERAGE: copy += share (weights - copy). */
+/* Moves numbers between the weights and their copy of this name. AVERAGE: copy += share (weights
+ * - copy). */
 static bool move_weights(tg_params *params, const char *name, move what, tg_real share)
 {
     tg_params_catch_up(params);
@@ -75,7 +78,8 @@ static bool move_weights(tg_params *params, const char *name, move what, tg_real
     return !tg_params_error(params) || tc_fail("%s", tg_params_error(params));
 }
 
-/* Adds the weights to their mean: of all samples at first, then with exponentially falling weights. */
+/* Adds the weights to their mean: of all samples at first, then with exponentially falling
+ * weights. */
 static bool average(training *t)
 {
     const int64_t max_samples = t->config->average_steps / AVERAGE_EVERY;
@@ -85,7 +89,8 @@ static bool average(training *t)
     return move_weights(t->model->params, TC_MEAN, AVERAGE, (tg_real)(1.0 / (double)samples));
 }
 
-/* Writes the checkpoint if there is one and it is due or `now` is true. A failure does not end training. */
+/* Writes the checkpoint if there is one and it is due or `now` is true. A failure does not end
+ * training. */
 static void save_checkpoint(training *t, bool now)
 {
     const double time = tc_seconds_now();
@@ -130,8 +135,8 @@ static void drop_words(tc_batch *batch, const tc_train_config *config, tg_random
     }
 }
 
-/* Returns each label's weight, rows / (labels * rows of the label); the mean over the rows is 1. Returns
- * NULL after tc_fail. */
+/* Returns each label's weight, rows / (labels * rows of the label); the mean over the rows is 1.
+ * Returns NULL after tc_fail. */
 static tg_real *balanced_weights(tc_slice slice, int32_t labels)
 {
     tg_real *weights = tc_allocate(NULL, (size_t)labels, sizeof *weights);
@@ -193,8 +198,8 @@ static bool step(training *t, tc_batch *batch)
     return average(t);
 }
 
-/* Overwrites a line, cut to the terminal's width: how much of the epoch is done, the speed, and the
- * remaining time. */
+/* Overwrites a line, cut to the terminal's width: how much of the epoch is done, the speed, and
+ * the remaining time. */
 static void show_progress(const training *t)
 {
     static const char bar[] = "====================";

@@ -4,7 +4,7 @@
 
 #include "../model/evaluate.h"
 
-/* TC_NO_CLASS_WEIGHT: every row has weight 1. TC_BALANCED: every label has the same total weight. */
+/* TC_NO_CLASS_WEIGHT: every row has weight 1. TC_BALANCED: every label has the same total. */
 enum { TC_NO_CLASS_WEIGHT, TC_BALANCED };
 extern const char *const tc_class_weight_names[]; /* ends with NULL */
 
@@ -19,15 +19,14 @@ typedef struct tc_train_config {
     double label_smoothing; /* the share of a label that is spread over all labels */
     int class_weight;       /* TC_NO_CLASS_WEIGHT or TC_BALANCED */
     double word_dropout;    /* the probability that a word is replaced by <unknown> */
-    int64_t
-        average_steps; /* evaluate the mean of the weights over about this many steps; 0: no mean */
-    int32_t
-        first_rare_word; /* ids from here on occur once in the training data. Half of the time they
-                                are replaced by <unknown>, which learns its vector from them. */
-    bool quiet;          /* print nothing */
-    bool record_norms;   /* of the gradients, for the history */
-    const char
-        *checkpoint; /* the checkpoint's file, or NULL. It is removed when training has ended. */
+    /* Evaluate and save the mean of the weights over about this many steps; 0: no mean. */
+    int64_t average_steps;
+    /* Ids from here on occur once in the training data. Half of the time they are replaced by
+     * <unknown>, which learns its vector from them. */
+    int32_t first_rare_word;
+    bool quiet;                 /* print nothing */
+    bool record_norms;          /* record the gradients' norms in the history */
+    const char *checkpoint;     /* its file, which is removed when training has ended; NULL: none */
     double checkpoint_interval; /* seconds */
     bool resume;                /* continue from the checkpoint */
     /* Everything that the weights depend on, as a JSON object of strings. A checkpoint with other
@@ -52,9 +51,9 @@ typedef struct tc_train_result {
     int64_t epochs;
 } tc_train_result;
 
-/* Trains on `train` and prints a line for each epoch. The model ends with the weights of the epoch that
- * was best on `valid` (by accuracy, then by loss), or of the last epoch if `valid` is empty. Ctrl-C ends
- * training after the current step. Returns false after tc_fail. */
+/* Trains on `train` and prints a line for each epoch. The model ends with the weights of the
+ * epoch that was best on `valid` (by accuracy, then by loss), or of the last epoch if `valid` is
+ * empty. Ctrl-C ends training after the current step. Returns false after tc_fail. */
 bool tc_fit(tc_model *model, tc_slice train, tc_slice valid, const tc_train_config *config,
             tc_train_result *result);
 

@@ -4,7 +4,8 @@
 
 #include "fit.h"
 
-/* Together with the weights and the optimizer state, everything that the rest of a training depends on. */
+/* Together with the weights and the optimizer state, everything that the rest of a training
+ * depends on. */
 typedef struct tc_progress {
     int64_t epoch;        /* the current epoch, from 1 */
     int64_t batches_done; /* of the current epoch */
@@ -22,19 +23,20 @@ typedef struct tc_progress {
     tc_epoch *history;        /* [epoch - 1] completed epochs; owned by fit.c */
 } tc_progress;
 
-/* The names of a parameter's optimizer state for the weights of the best epoch, and for the mean of the
- * weights over steps. */
+/* The names of a parameter's optimizer state for the weights of the best epoch, and for the mean
+ * of the weights over steps. */
 #define TC_BEST "best"
 #define TC_MEAN "mean"
 
-/* Writes model and progress to the checkpoint of `config`. If that fails it keeps the old checkpoint and
- * prints a warning. */
+/* Writes model and progress to the checkpoint of `config`. If that fails it keeps the old
+ * checkpoint and prints a warning. */
 void tc_checkpoint_save(tc_model *model, const tc_progress *progress,
                         const tc_train_config *config);
 
-/* Loads model and progress from there; *found is false if there is no such file. progress->history must
- * have a capacity of config->epochs. `batches` is the number of batches in an epoch. Returns false after
- * tc_fail: the checkpoint is damaged, or belongs to another training. */
+/* Loads model and progress from there; *found is false if there is no such file.
+ * progress->history must have a capacity of config->epochs. `batches` is the number of batches in
+ * an epoch. Returns false after tc_fail: the checkpoint is damaged, or belongs to another
+ * training. */
 bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_train_config *config,
                         int64_t batches, bool *found);
 

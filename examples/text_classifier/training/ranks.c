@@ -24,8 +24,8 @@ void tc_ranks_begin(void)
     dup2(null_device, STDERR_FILENO);
 }
 
-/* Before training, all processes check the same options and data; here they exchange the result. The
- * first process that failed reports the error and ends the others, which wait for that. */
+/* Before training, all processes check the same options and data; here they exchange the result.
+ * The first process that failed reports the error and ends the others, which wait for that. */
 static void synchronize(bool failed)
 {
     int first = failed ? tc_rank : tc_ranks;
