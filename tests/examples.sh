@@ -142,7 +142,7 @@ run translate --model transformer --steps 250 --least 30 -o date.png "9 May 1998
 draws date.png 900 748
 refused 'that is below 99 %' translate --steps 1 --least 99
 refused 'translate: no/such/folder.png: ' translate --steps 1 -o no/such/folder.png
-refused 'sharp: it takes dot, scaled-dot, ' translate --attention sharp
+refused 'sharp: it must be dot, scaled-dot, ' translate --attention sharp
 refused '1 to 63 ASCII characters' translate "$(printf '9 mai 1998 \303\240 midi')"
 
 # ---- word_vectors ----

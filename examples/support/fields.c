@@ -4,13 +4,13 @@
 
 #include <stdint.h>
 
-static json_t *value_of(const tc_option *field, const void *at)
+static json_t *value_of(const tc_option *field, const void *value)
 {
     switch (field->kind) {
-    case EX_FLAG: return json_boolean(*(const bool *)at);
-    case EX_CHOICE: return json_string(field->choices[*(const int *)at]);
-    case EX_INTEGER: return json_integer(*(const int64_t *)at);
-    case EX_NUMBER: return json_real(*(const double *)at);
+    case EX_FLAG: return json_boolean(*(const bool *)value);
+    case EX_CHOICE: return json_string(field->choices[*(const int *)value]);
+    case EX_INTEGER: return json_integer(*(const int64_t *)value);
+    case EX_NUMBER: return json_real(*(const double *)value);
     case EX_TEXT:
     case EX_HEADING: break;
     }
@@ -31,23 +31,23 @@ bool tc_field_from_json(const tc_option *field, void *into, const json_t *object
     const double number = json_number_value(item);
     const bool inside = number >= field->least && number <= field->most;
     const char *name = json_string_value(item);
-    void *at = (char *)into + field->field;
+    void *value = (char *)into + field->field;
     switch (field->kind) {
     case EX_FLAG:
-        *(bool *)at = json_is_true(item);
+        *(bool *)value = json_is_true(item);
         return json_is_boolean(item) ||
                tc_fail("%s \"%s\" is neither true nor false", what, field->name);
     case EX_CHOICE:
-        *(int *)at = name ? tc_choice(field->choices, name) : -1;
-        return *(int *)at >= 0 ||
-               tc_fail("%s \"%s\" is none that this program knows", what, field->name);
+        *(int *)value = name ? tc_choice(field->choices, name) : -1;
+        return *(int *)value >= 0 ||
+               tc_fail("%s \"%s\" has a value that this program does not know", what, field->name);
     case EX_INTEGER:
-        *(int64_t *)at = json_integer_value(item);
+        *(int64_t *)value = json_integer_value(item);
         return (json_is_integer(item) && inside) ||
                tc_fail("%s \"%s\" is not an integer from %.0f to %.0f", what, field->name,
                        field->least, field->most);
     case EX_NUMBER:
-        *(double *)at = number;
+        *(double *)value = number;
         return (json_is_number(item) && inside) ||
                tc_fail("%s \"%s\" is not a number from %g to %g", what, field->name, field->least,
                        field->most);

@@ -1,4 +1,4 @@
-/* The fields of a struct, as a table of option.h describes them, to JSON and back. */
+/* Converts a struct to JSON and back. A table of option.h describes its fields. */
 #ifndef EX_FIELDS_H
 #define EX_FIELDS_H
 
@@ -6,12 +6,12 @@
 
 #include <jansson.h>
 
-/* An object, which the caller frees. tc_json_write refuses it where there was no memory for all of it. A table has no texts and no
- * headings. */
+/* Returns a JSON object, which the caller frees. The table must not contain EX_TEXT or
+ * EX_HEADING. If an allocation fails, tc_json_write rejects the object. */
 json_t *tc_fields_to_json(const tc_option *fields, const void *from);
 
-/* Reads one field. False after tc_fail, which says that `what` (a few words) and the field's name are at fault: it is missing, of another
- * type, or out of its range. */
+/* Reads one field. False after tc_fail if it is missing, has another type or is out of range;
+ * the message starts with `what` and names the field. */
 bool tc_field_from_json(const tc_option *field, void *into, const json_t *object, const char *what);
 
 #endif
