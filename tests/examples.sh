@@ -89,7 +89,7 @@ says '^raw products .* 0\.000[0-9]*  100\.0 %$'
 
 run image_attention -m model
 says_number 95 100 'largest weight lies on it'
-says_number 95 100 'colour is named rightly'
+says_number 95 100 'colour is right'
 draws image_attention.png 1352 968
 # A picture of one's own: a blue disc on the left, a red square on the right
 awk 'BEGIN {
@@ -117,7 +117,7 @@ says 'tastes a user   mean pooling   attention'
 says_number 0.9 1 '^ *1  *[0-9.]*'
 says_number 0.6 0.8 '^ *4 '
 says_number 0.88 1 '^ *4  *[0-9.]*'
-says 'A user never seen'
+says 'A new user'
 
 # ---- attention_cost ----
 
