@@ -436,24 +436,24 @@ static bool write_page(const char *path)
         .title = "Attention by hand",
         .words = vectors,
         .word_count = 4,
-        .rate = 0.1,
-        .again = fused_loss,
+        .lr = 0.1,
+        .loss_again = fused_loss,
         .about = "One target q, four vectors k: s = q kᵀ, a = softmax(s), z = a k, y = z + q",
         .context = &m,
-        .agreed = 1e-5};
+        .max_difference = 1e-5};
     tg_params_zero_grad(m.params);
     tg_params_zero_grad(fused.params);
     tg_tape_reset(m.tape);
     const double fused_sum = fused_loss(&fused);
     const tg_tensor *sum = named_loss(&m, &page);
     bool good = tg_backward(fused.tape, fused.out) && tg_backward(m.tape, (tg_tensor *)sum);
-    page.agreement[0] = fabs(tg_item(sum) / fused_sum - 1);
+    page.difference[0] = fabs(tg_item(sum) / fused_sum - 1);
     for (int i = 0; good && i < 10; i++) {
         const tg_real a = i < 2 ? m.q->grad[i] : m.k->grad[i - 2],
                       b = i < 2 ? fused.q->grad[i] : fused.k->grad[i - 2];
-        page.agreement[2] = fmax(page.agreement[2], fabs((double)(a - b)));
+        page.difference[2] = fmax(page.difference[2], fabs((double)(a - b)));
     }
-    holds(good && page.agreement[0] <= 1e-5 && page.agreement[2] <= 1e-5,
+    holds(good && page.difference[0] <= 1e-5 && page.difference[2] <= 1e-5,
           "the page agrees with tg_dot_attention");
     tc_output file = {0};
     good = good && tc_output_open(&file, path) && stepper_write(&page, file.stream, sum, m.params);

@@ -133,14 +133,14 @@ refused 'usage: attention_cost' attention_cost -t 1000
 
 # ---- translate ----
 
-run translate --quick --least 80 -o date.png "Sat, 9 May 98"
+run translate --quick --min-accuracy 80 -o date.png "Sat, 9 May 98"
 says '^Sat, 9 May 98 -> 1998-05-09$'
 draws date.png 900 748
 run translate --quick --attention none
 says_number 5 60 'held-out exact match'
-run translate --model transformer --steps 250 --least 30 -o date.png "9 May 1998"
+run translate --model transformer --steps 250 --min-accuracy 30 -o date.png "9 May 1998"
 draws date.png 900 748
-refused 'fewer than 99 % are right' translate --steps 1 --least 99
+refused 'fewer than 99 % are right' translate --steps 1 --min-accuracy 99
 refused 'translate: no/such/folder.png: ' translate --steps 1 -o no/such/folder.png
 refused 'sharp: it must be dot, scaled-dot, ' translate --attention sharp
 refused '1 to 63 ASCII characters' translate "$(printf '9 mai 1998 \303\240 midi')"

@@ -74,9 +74,9 @@ static bool compare(stepper *page, tg_tensor *const loss[2], tg_tensor *const lo
         if (p->has_grad) widen(&gaps[GRADIENTS], fused, p->grad, p->size);
         fused += p->size;
     }
-    page->agreed = agreed;
+    page->max_difference = agreed;
     for (int i = 0; i < COMPARED; i++) {
-        const double share = page->agreement[i] = gaps[i].differs / fmax(gaps[i].most, 1e-30);
+        const double share = page->difference[i] = gaps[i].differs / fmax(gaps[i].most, 1e-30);
         if (!(share <= agreed))
             return tc_fail("the %s of single and of fused operators differ by %.2g", names[i],
                            share);
@@ -103,8 +103,8 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
     if (!good) return false;
     if (stepper_write(page, stream, loss[1], params))
         return !tg_tape_error(s->fused) || tc_fail("%s", tg_tape_error(s->fused));
-    if (page->refused)
-        return tc_fail("out of memory: %zu bytes for a page of steps", page->refused);
+    if (page->failed_bytes)
+        return tc_fail("out of memory: %zu bytes for a page of steps", page->failed_bytes);
     return tc_fail("%s", tg_params_error(params) ? tg_params_error(params)
                                                  : "out of memory: a page of steps");
 }
@@ -112,7 +112,7 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
 /* Runs the text and writes the page of it. */
 static bool write_page(stepping *s, const tc_seen *view, const char *path)
 {
-    char about[200], *words[STEPPER_MOST_WORDS] = {NULL};
+    char about[200], *words[STEPPER_MAX_WORDS] = {NULL};
     const tc_settings *settings = &s->model->settings;
     snprintf(about, sizeof about, "Encoder %s, attention %s%s%s",
              tc_encoder_names[settings->encoder], tc_attention_names[settings->attention],
@@ -120,8 +120,8 @@ static bool write_page(stepping *s, const tc_seen *view, const char *path)
     const tc_names *labels = &s->model->labels;
     stepper page = {.title = view->text,
                     .about = about,
-                    .rate = rate,
-                    .again = loss_again,
+                    .lr = rate,
+                    .loss_again = loss_again,
                     .context = s,
                     .words = (const char *const *)words,
                     .word_count = view->count,
@@ -144,8 +144,8 @@ static bool write_page(stepping *s, const tc_seen *view, const char *path)
     if (good) {
         printf("%s: loss %.4f of %s; the fused operators agree: loss %.1g, logits %.1g, gradients "
                "%.1g\nwritten: %s\n",
-               about, s->loss, labels->items[s->label], page.agreement[LOSS],
-               page.agreement[LOGITS], page.agreement[GRADIENTS], path);
+               about, s->loss, labels->items[s->label], page.difference[LOSS],
+               page.difference[LOGITS], page.difference[GRADIENTS], path);
     }
     tg_tape_free(tape);
     stepper_free(&page);
@@ -164,9 +164,9 @@ static bool step(tc_model *model, tc_seen *seen, const tc_options *options)
     if (s.label < 0) return tc_fail("--label %s: the model has no such label", name);
     if (!tc_see(seen, model, options->arguments[1], false)) return false;
     if (!name) s.label = seen->best;
-    if (seen->count > STEPPER_MOST_WORDS) {
+    if (seen->count > STEPPER_MAX_WORDS) {
         return tc_fail("TEXT: %d words are too many: a page of steps has %d", (int)seen->count,
-                       STEPPER_MOST_WORDS);
+                       STEPPER_MAX_WORDS);
     }
     s.batch = seen->batch;
     s.fused = tg_tape_new(0);

@@ -198,7 +198,7 @@ static const tc_option rules[] = {
     {"steps", 0, 1, EX_INTEGER, FIELD(steps), 1, 1e9, NULL, "N",
      "training steps (1000; transformer: 1100)"},
     {"quick", 0, 1, EX_FLAG, FIELD(quick), 0, 0, NULL, NULL, "trains for 400 steps only"},
-    {"least", 0, 1, EX_NUMBER, FIELD(min_right), 0, 100, NULL, "PERCENT",
+    {"min-accuracy", 0, 1, EX_NUMBER, FIELD(min_right), 0, 100, NULL, "PERCENT",
      "fails if fewer of the held-out dates are right"},
     {"seed", 0, 1, EX_INTEGER, FIELD(seed), 0, 1e9, NULL, "N", "of the random numbers (1)"},
     {"output", 'o', 1, EX_TEXT, FIELD(output), 0, 0, NULL, "PNG", "the picture (translate.png)"},
