@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export LC_ALL=C.UTF-8 OMP_NUM_THREADS=2
+export LC_ALL=C.UTF-8 OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
 
 # drawn FILE.dot OPTION...: prints a graph as SVG, without the parts that differ between versions of graphviz
 drawn()
@@ -66,7 +66,7 @@ pngquant --force --output examples/stepper/softmax.png 64 "$work/softmax.png"
 # ---- where a model looks in a picture ----
 
 build/image_attention -o "$work/image_attention.png" >/dev/null
-pngquant --force --output examples/image_attention.png 64 "$work/image_attention.png"
+pngquant --force --output examples/image_attention.png 128 "$work/image_attention.png"
 
 # ---- faults that the tape reports; a layer that is right, and one that is wrong ----
 

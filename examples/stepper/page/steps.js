@@ -318,7 +318,7 @@ function showStart(main) {
   const coloured = T.some(t => t.name === "a" || t.name === "a_1") ? `The bluer a ${noun} at the top, the larger its attention weight. ` : "";
   main.append(card(false, html(`<h3>How to read it</h3>
     <p><kbd>→</kbd> goes to the next step and <kbd>←</kbd> to the previous one; with <kbd>Shift</kbd>, to the next or previous part.
-    <kbd>f</kbd> switches between the forward and the backward step of an operator. The map links to every step. ${repeats}</p>
+    <kbd>f</kbd> switches between the forward and the backward step of an operator. The list of the tape (<kbd>m</kbd>) links to every step. ${repeats}</p>
     <p>${coloured}Values are ${legend([-1, 1], "v")} and gradients ${legend([-1, 1], "g")}. Point at a cell to see its number;
     click it to see how it is computed. Features are numbered from 0. The page follows one feature of each layer, the one with the
     largest gradient.</p>
