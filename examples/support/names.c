@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char padding_name[] = "<padding>",
-                  unknown_name[] = "<unknown>"; /* no token holds both < and letters */
+                  unknown_name[] = "<unknown>"; /* no token contains both < and letters */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -39,7 +39,7 @@ static bool copy_all(tc_names *names, const char *what, const char *const *strin
     qsort(names->sorted, count, sizeof *names->sorted, compare_names);
     for (size_t i = 1; i < count; i++) {
         if (!strcmp(names->sorted[i - 1].text, names->sorted[i].text)) {
-            return tc_fail("%s: \"%s\" stands there twice", what, names->sorted[i].text);
+            return tc_fail("%s: \"%s\" occurs twice", what, names->sorted[i].text);
         }
     }
     return true;
@@ -91,14 +91,14 @@ bool tc_names_from_json(tc_names *names, const char *json, const char *what)
     *names = (tc_names){0};
     json_t *array = tc_json_read(json);
     const bool good = json_is_array(array) ? set_from_array(names, array, what)
-                                           : tc_fail("%s: it is not a JSON array", what);
+                                           : tc_fail("%s: not a JSON array", what);
     json_decref(array);
     return good;
 }
 
 typedef struct word_count {
     const char *word;
-    size_t first; /* the index of the token where it stands first */
+    size_t first; /* index of the first token that is this word */
     int64_t count;
 } word_count;
 
@@ -116,7 +116,7 @@ static int by_count(const void *a, const void *b)
     return order ? order : (x->first > y->first) - (x->first < y->first);
 }
 
-/* One entry for each token becomes one for each word; returns how many there are. */
+/* Turns one entry for each token into one for each word, and returns their number. */
 static size_t merge_equal(word_count *entries, size_t count)
 {
     size_t words = 0;
@@ -128,31 +128,33 @@ static size_t merge_equal(word_count *entries, size_t count)
     return words;
 }
 
-static bool build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most,
+static bool build(tc_names *words, const tc_tokens *tokens, int64_t min_count, int64_t max_words,
                   int32_t *rare, word_count *entries, const char **strings)
 {
     for (size_t i = 0; i < tokens->count; i++)
         entries[i] = (word_count){tc_token_word(tokens, i), i, 1};
-    size_t distinct = merge_equal(entries, tokens->count), kept = 0, frequent = 0;
+    size_t distinct = merge_equal(entries, tokens->count), count = 0, repeated = 0;
     qsort(entries, distinct, sizeof *entries, by_count);
     strings[EX_PADDING] = padding_name;
     strings[EX_UNKNOWN] = unknown_name;
-    for (; kept < distinct && entries[kept].count >= least && (!most || kept < (size_t)most);
-         kept++) {
-        strings[EX_FIRST_WORD + kept] = entries[kept].word;
-        if (entries[kept].count > 1) frequent++;
+    if (max_words && distinct > (size_t)max_words) distinct = (size_t)max_words;
+    while (count < distinct && entries[count].count >= min_count) {
+        strings[EX_FIRST_WORD + count] = entries[count].word;
+        if (entries[count].count > 1) repeated++;
+        count++;
     }
-    *rare = EX_FIRST_WORD + (int32_t)frequent;
-    return tc_names_set(words, "vocabulary", strings, EX_FIRST_WORD + kept);
+    *rare = EX_FIRST_WORD + (int32_t)repeated;
+    return tc_names_set(words, "vocabulary", strings, EX_FIRST_WORD + count);
 }
 
-bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most,
-                         int32_t *rare)
+bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t min_count,
+                         int64_t max_words, int32_t *rare)
 {
     *words = (tc_names){0};
     word_count *entries = tc_allocate(NULL, tokens->count, sizeof *entries);
     const char **strings = tc_allocate(NULL, tokens->count + EX_FIRST_WORD, sizeof *strings);
-    bool good = entries && strings && build(words, tokens, least, most, rare, entries, strings);
+    bool good = entries && strings &&
+                build(words, tokens, min_count, max_words, rare, entries, strings);
     tc_free(entries);
     tc_free(strings);
     return good;

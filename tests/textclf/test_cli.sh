@@ -149,7 +149,7 @@ else
     skip 'attend, the page in a browser: there is no chromium'
 fi
 refused 1 'two.png: a picture shows one text' attend reviews.st good bad -o two.png
-refused 1 'no/such/page.html: no file can be written' attend reviews.st good -o no/such/page.html
+refused 1 'no/such/page.html: cannot write this file' attend reviews.st good -o no/such/page.html
 
 run train builtin:chinese --attention none --epochs 1 --embedding 16 --hidden 16 -o none.st
 ran 0 'train --attention none'
@@ -264,7 +264,7 @@ refused 1 'huge.st: .*"embedding" must be an integer from 1' predict huge.st tex
 refused 1 'words.st: .*vocabulary: item 0' predict words.st text
 refused 1 'start.st: .*vocabulary does not start' predict start.st text
 refused 1 'labels.st: .*fewer than two labels' predict labels.st text
-refused 1 'stop.st: .*stopwords: it is not a JSON array' predict stop.st text
+refused 1 'stop.st: .*stopwords: not a JSON array' predict stop.st text
 refused 1 'empty.st: .*does not contain parameter' predict empty.st text
 
 # ---- a model that was tampered with ----
@@ -314,9 +314,9 @@ done
 
 # ---- places that cannot be written ----
 
-refused 1 'folder: .*no regular file' train small.tsv -o folder
+refused 1 'folder: not a regular file' train small.tsv -o folder
 refused 1 'nowhere/model.st: .*No such file' train small.tsv -o nowhere/model.st
-refused 1 '/dev/null: .*no regular file' train small.tsv -o /dev/null
+refused 1 '/dev/null: .*not a regular file' train small.tsv -o /dev/null
 check '/dev/null still exists' [ -c /dev/null ]
 "$textclf" eval reviews.st builtin:reviews-test >/dev/full 2>err
 check 'a full standard output is a failure' [ $? -eq 1 ]
@@ -443,7 +443,7 @@ refused 1 'no data to measure accuracy on' compare builtin:documents
 run train builtin:english --min-count 5000 -o no.st
 ran 1 'an empty vocabulary'
 says 'an empty vocabulary' '^textclf: builtin:english: the vocabulary is empty; lower --min-count' err
-refused 2 '--encoder gru: it takes lstm' train --encoder gru
+refused 2 '--encoder gru: it must be lstm' train --encoder gru
 
 # ---- how it is trained ----
 
@@ -478,9 +478,9 @@ run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --lr 0.01 -o plain.st
 says 'what is plain is learned' '^ *10 .* 1\.0000 ' out
 run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --lr 0.01 --word-dropout 0.99 -o hidden.st
 check 'the loss does not fall if nearly all words are unknown' [ "$(awk '$1 == 10 { print ($2 > 0.6) }' out)" = 1 ]
-refused 2 '--class-weight even: it takes none or balanced' train --class-weight even
+refused 2 '--class-weight even: it must be none or balanced' train --class-weight even
 refused 2 '-x: no such option' train -xy
-refused 2 '--label-smoothing 2: it takes a number from 0 to 1' train --label-smoothing 2
+refused 2 '--label-smoothing 2: it must be a number from 0 to 1' train --label-smoothing 2
 
 # ---- many labels ----
 

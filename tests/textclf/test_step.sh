@@ -159,7 +159,7 @@ python3 "$check_step" hand.html >out
 check "attention by hand: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
 whole hand.html
 check 'attention_by_hand refuses a folder that does not exist' [ "$("$hand" -o nowhere/hand.html 2>&1 >/dev/null)" = \
-    'attention_by_hand: nowhere/hand.html: no file can be written there: No such file or directory' ]
+    'attention_by_hand: nowhere/hand.html: cannot write this file: No such file or directory' ]
 
 # ---- the tests can fail: one gradient, one weight of the attention and one formula of a page changed ----
 
