@@ -61,12 +61,11 @@ static const char *const tensor_keys[KEYS] = {"dtype", "shape", "data_offsets"};
 
 static bool read_member(tg_json *json, tg_header_tensor *tensor, int key)
 {
-    switch (key) {
-    case DTYPE: tensor->dtype = tg_json_string(json, "a dtype in quotes"); return tensor->dtype;
-    case SHAPE: return read_shape(json, tensor);
-    case DATA_OFFSETS: return read_offsets(json, tensor);
-    default: return tg_json_skip(json);
-    }
+    if (key == SHAPE) return read_shape(json, tensor);
+    if (key == DATA_OFFSETS) return read_offsets(json, tensor);
+    if (key == KEYS) return tg_json_skip(json);
+    tensor->dtype = tg_json_string(json, "a dtype in quotes");
+    return tensor->dtype != NULL;
 }
 
 static bool read_tensor(tg_json *json, tg_header_tensor *tensor)
@@ -82,9 +81,10 @@ static bool read_tensor(tg_json *json, tg_header_tensor *tensor)
         seen[key] = true;
         if (!read_member(json, tensor, key)) return false;
     }
-    for (int key = 0; !json->error->set && key < KEYS; key++)
+    if (json->error->set) return false;
+    for (int key = 0; key < KEYS; key++)
         if (!seen[key]) return tg_json_fail(json, "the key %s is missing", tensor_keys[key]);
-    return !json->error->set;
+    return true;
 }
 
 static bool read_metadata(tg_json *json, tg_arena *arena, tg_header *header)

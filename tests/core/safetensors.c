@@ -393,6 +393,8 @@ static const struct {
     {"beyond the end", X("F32", "[4]", "[16,32]"), "x: its data_offsets are outside the file"},
     {"beyond the end", X("F32", "[1000000]", "[0,4000000]"),
      "x: its data_offsets are outside the file"},
+    {"beyond the end by a byte", X("F32", "[4]", "[1,17]"),
+     "x: its data_offsets are outside the file"},
     {"far larger than the file", X("F32", "[65536,65536]", "[0,17179869184]"),
      "x: its data_offsets are outside the file"},
     {"far beyond", X("F32", "[4]", "[9223372036854775800,9223372036854775807]"),
