@@ -8,15 +8,11 @@
 
 enum { EX_PADDING = 0, EX_UNKNOWN = 1, EX_FIRST_WORD = 2 }; /* ids of a vocabulary */
 
-typedef struct tc_name {
-    const char *text;
-    int32_t id;
-} tc_name;
-
 typedef struct tc_names {
     int32_t count;
-    char **items;    /* by id; owned */
-    tc_name *sorted; /* by text, for binary search */
+    char **items;      /* by id; owned */
+    int32_t *slots;    /* ids by the hash of their text; -1 in a free slot */
+    size_t slot_count; /* a power of two, at least twice `count` */
 } tc_names;
 
 /* Copies `count` strings. False after tc_fail if two are the same or memory is short; the
