@@ -34,44 +34,14 @@ typedef struct tg_param_entry {
     int64_t steps;                   /* that Adam has taken with this parameter */
     _Atomic(const tg_real *) packed; /* see tg_prepacked */
     int64_t backward_passes; /* since its gradient was last cleared, under anomaly detection */
-    struct tg_deferred *deferred; /* of a table whose rows take their steps late; otherwise NULL */
+    struct tg_sparse *sparse; /* see sparse.h; NULL for a dense parameter */
     struct {
         char name[TG_STATE_NAME]; /* "exp_avg", ...; empty where unused */
         tg_real *data;            /* of the tensor's size */
     } states[TG_MAX_STATES];
 } tg_param_entry;
 
-/* ---- deferred.c ---- */
-
-typedef struct tg_deferred {
-    int64_t *taken; /* [V] steps that a row has taken, of the entry's */
-    int32_t *touched,
-        *waiting; /* [V] rows that have a gradient; room for rows that are about to take their steps */
-    bool *is_touched, *is_waiting;
-    int64_t n_touched;
-    bool whole; /* the gradient was added to by something that knows no rows */
-    void (*take_steps)(tg_param_entry *entry,
-                       int64_t row); /* the optimizer's: all that `taken` lacks */
-    void *notes;                     /* the optimizer's, of the last `noted` steps */
-    size_t room;                     /* bytes of them */
-    int64_t noted;
-} tg_deferred;
-
-/* NULL of a tensor that is no such table. */
-static inline tg_deferred *tg_deferred_of(const tg_tensor *tensor)
-{
-    return tensor->params ? ((const tg_param_entry *)tensor)->deferred : NULL;
-}
-
-/* No row waits any more: all of one table have taken their steps, or (restart) have values that count as such. */
-void tg_deferred_catch_up(tg_param_entry *entry);
-void tg_deferred_restart(tg_param_entry *entry);
-
-/* tg_input_grad for rows of a table: `ids`, but for one that is left out. */
-tg_real *tg_input_grad_rows(tg_node *node, int input, int64_t n, const int32_t *ids,
-                            int32_t left_out);
-
-/* The gradient is used up. */
+/* Drops the gradient: it is used up, or not wanted. */
 void tg_param_drop_grad(tg_param_entry *entry);
 
 /* A tensor of a loaded file that waits for its parameter. */

@@ -22,10 +22,6 @@ static bool check_inputs(tg_tape *tape, const tg_op *op, int n_inputs, tg_tensor
         if (!x && (i >= 32 || !(op->optional >> i & 1)))
             return tg_fail(&tape->error, "%s: input %d is NULL", op->name, i);
         if (!x) continue;
-        if (!op->reads_rows && tg_deferred_of(x) && tg_deferred_of(x)->noted)
-            return tg_fail(&tape->error,
-                           "%s: rows of %s may wait for their steps; call tg_params_catch_up first",
-                           op->name, x->name);
         if (!x->requires_grad || !tape->recording || op->stops_gradient) continue;
         if (!op->backward)
             return tg_fail(

@@ -66,7 +66,6 @@ struct tg_op {
      * operator has no derivative, and it is an error to apply it to an input that requires one. */
     void (*backward)(tg_node *node);
 
-    bool reads_rows;
     bool stops_gradient;  /* its outputs never require a gradient, on purpose (detach) */
     bool may_be_infinite; /* infinity is a proper result, as for the logarithm of 0: anomaly detection accepts it */
 
@@ -153,6 +152,12 @@ TG_EXPORT tg_real *tg_input_grad(tg_node *node, int input);
 
 /* The same without clearing. If *add is false, the memory holds nothing yet: write all of it instead of adding. */
 TG_EXPORT tg_real *tg_input_grad_target(tg_node *node, int input, bool *add);
+
+/* The same for an operator that adds only to the rows ids[0] .. ids[n - 1] of a table [V, E], each 0 .. V - 1, and not to the
+ * row `padding` (-1 for none). These rows of a sparse parameter (tg_params_set_sparse) count as touched. For any other
+ * input it does what tg_input_grad does. */
+TG_EXPORT tg_real *tg_input_grad_rows(tg_node *node, int input, int64_t n, const int32_t *ids,
+                                      int32_t padding);
 
 TG_END_DECLS
 #endif

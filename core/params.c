@@ -1,7 +1,7 @@
 /* Parameters by name. Files are in safetensors.c. */
 #include <jansson.h>
 
-#include "internal.h"
+#include "sparse.h"
 
 tg_params *tg_params_new(uint64_t seed)
 {
@@ -14,8 +14,6 @@ void tg_params_free(tg_params *params)
 {
     if (!params) return;
     json_decref(params->metadata);
-    for (int64_t i = 0; i < params->count; i++)
-        if (params->entries[i]->deferred) tg_free(params->entries[i]->deferred->notes);
     tg_free(params->entries);
     tg_arena_free(&params->loaded.arena);
     tg_arena_free(&params->packed);
@@ -204,6 +202,13 @@ int64_t tg_params_no_decay(tg_params *params, const char *prefix)
         if (has_prefix(params->entries[i]->name, prefix))
             params->entries[i]->no_decay = true, count++;
     return count;
+}
+
+void tg_param_drop_grad(tg_param_entry *entry)
+{
+    entry->tensor.has_grad = false;
+    entry->backward_passes = 0;
+    if (entry->sparse) tg_sparse_clear(&entry->tensor);
 }
 
 void tg_params_zero_grad(tg_params *params)

@@ -179,7 +179,6 @@ static int write_file(const char *path, char *header, size_t size, const tg_para
 bool tg_params_save(tg_params *params, const char *path, tg_save_what what)
 {
     if (!params || params->error.set) return false;
-    tg_params_catch_up(params);
     struct stat status;
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return tg_fail(&params->error, "cannot save %s: it is there and no regular file", path);
@@ -412,7 +411,6 @@ bool tg_param_claim(tg_params *params, tg_param_entry *entry)
             to[k] = (tg_real)loaded->format->read(loaded->begin +
                                                   (size_t)k * loaded->format->bytes);
     }
-    tg_deferred_restart(entry);
     return to != NULL;
 }
 

@@ -1,5 +1,5 @@
 /* The tape: what owns every tensor that an operator makes, and what walks back over them. */
-#include "internal.h"
+#include "sparse.h"
 
 tg_tape *tg_tape_new(uint64_t seed)
 {
@@ -138,9 +138,9 @@ tg_real *tg_tensor_grad(tg_tape *tape, tg_tensor *tensor, bool *add)
             return tg_fail(&tape->error, "out of memory: %zu bytes for the gradient of %s", bytes,
                            tensor->name ? tensor->name : "a tensor");
     }
-    tg_deferred *deferred = tg_deferred_of(tensor);
-    if (deferred) deferred->whole = true; /* and zero, if there is no gradient yet */
-    *add = tensor->has_grad || deferred;
+    tg_sparse *sparse = tg_sparse_of(tensor);
+    if (sparse) tg_sparse_touch_all(sparse);
+    *add = tensor->has_grad || sparse; /* a sparse gradient starts as zeros */
     tensor->has_grad = true;
     return tensor->grad;
 }

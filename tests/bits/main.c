@@ -124,7 +124,6 @@ static void steps(run *r, int from, int to)
 /* The results of a trained model, without and with inference mode. */
 static void evaluate(run *r)
 {
-    tg_params_catch_up(r->params);
     tg_tape_set_training(r->tape, false);
     tg_tape_set_recording(r->tape, false);
     for (int inference = 0; inference < 2; inference++) {

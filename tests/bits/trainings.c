@@ -1,5 +1,4 @@
-/* The trainings. They are small, but each kind of product and loop is in one place large enough for
- * several threads. */
+/* The trainings. They are small, but each kind of product and loop is in one place large enough for several threads. */
 #include "bits.h"
 
 enum { B = 12, T = 24, V = 300, C = 7 };
@@ -12,8 +11,7 @@ static void some_lengths(int32_t *lengths, int64_t n, uint64_t step, int32_t max
     lengths[n - 1] = 0;
 }
 
-/* ---- LSTMs in both directions, additive attention, an embedding whose rows wait; clipping and
- * Adam ---- */
+/* ---- LSTMs in both directions, additive attention, a sparse embedding; clipping and Adam ---- */
 
 typedef struct classifier {
     tg_embedding words;
@@ -25,11 +23,10 @@ typedef struct classifier {
 static void classifier_init(void *model, tg_params *params)
 {
     classifier *m = model;
-    tg_embedding_init(&m->words, params, "words", V, 40, 0);
+    tg_embedding_init_sparse(&m->words, params, "words", V, 40, 0);
     tg_lstm_init(&m->encoder, params, "encoder", 40, 48, 2, true);
     tg_additive_attention_init(&m->attention, params, "attention", 96, 32);
     tg_linear_init(&m->classify, params, "classify", 96, C);
-    tg_params_defer(m->words.weight);
 }
 
 static tg_tensor *classifier_loss(tg_tape *tape, void *model, uint64_t step, digest *d)
@@ -41,7 +38,6 @@ static tg_tensor *classifier_loss(tg_tape *tape, void *model, uint64_t step, dig
     fill_ints(labels, B, "labels", step, C);
     fill(class_weights, C, "class weights", 0, 0.5, 2);
     some_lengths(lengths, B, step, T);
-    tg_params_prepare(m->words.weight, tg_ints_2d(ids, B, T));
     tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &m->words, tg_ints_2d(ids, B, T)),
                               0.2);
     tg_tensor *h = tg_lstm_forward(tape, &m->encoder, x, tg_ints_1d(lengths, B));

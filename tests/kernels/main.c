@@ -45,9 +45,8 @@ typedef struct kernel_set {
                               tg_real *);
     void (*online_softmax)(int64_t, int64_t, int64_t, const tg_real *, tg_real *, tg_real *,
                            tg_real *, int64_t, int64_t, tg_real *);
-    void (*softmax_from_stats)(int64_t, int64_t, int64_t, const tg_real *, const tg_real *, tg_real *);
-    void (*adam_catch_up)(int64_t, int64_t, const tg_adam_constants *, const tg_adam_bounds *,
-                          tg_real *, tg_real *, tg_real *);
+    void (*softmax_from_stats)(int64_t, int64_t, int64_t, const tg_real *, const tg_real *,
+                               tg_real *);
     void (*adam)(int64_t, const tg_adam_constants *, const tg_real *, tg_real *, tg_real *,
                  tg_real *);
 } kernel_set;
@@ -73,7 +72,7 @@ EXP(avx512)
             tg_k_lstm_gates_##suffix, tg_k_lstm_gates_backward_##suffix,                           \
             tg_k_additive_score_##suffix, tg_k_additive_score_backward_##suffix,                   \
             tg_k_distance_##suffix, tg_k_distance_backward_##suffix, tg_k_online_softmax_##suffix, \
-            tg_k_softmax_from_stats_##suffix, tg_k_adam_catch_up_##suffix, tg_k_adam_##suffix      \
+            tg_k_softmax_from_stats_##suffix, tg_k_adam_##suffix                                   \
     }
 
 static const kernel_set sets[] = {
@@ -451,45 +450,6 @@ START_TEST(online_softmax)
     }
 END_TEST
 
-/* Steps without a gradient give the bits of Adam's steps: few or many, for small and large numbers,
- * also for numbers that do not move. */
-START_TEST(steps_without_a_gradient)
-    {
-        enum { STEPS = 400 };
-        static const int64_t counts[] = {1, 16, 17, 90, STEPS};
-        const tg_real zeros[MAX_SIZE] = {0};
-        tg_adam_constants k[STEPS];
-        for (int s = 0; s < STEPS; s++)
-            k[s] = (tg_adam_constants){0.1f,  0.999f, 0.001f, 0.01f - (tg_real)s * 1e-5f,
-                                       1e-8f, 0,      0};
-        EACH_SET(set)
-        for (int64_t n = 1; n <= MAX_SIZE; n++)
-            for (size_t way = 0; way < 2 * COUNT(counts); way++) {
-                tg_real p[2][MAX_SIZE], m[2][MAX_SIZE], v[2][MAX_SIZE];
-                const int64_t steps = counts[way / 2];
-                const tg_adam_bounds bounds = {way % 2 == 0, k[0].step, k[0].epsilon};
-                fill_all();
-                for (int i = 0; i < MAX_SIZE; i++) {
-                    const tg_real size = (tg_real)pow(10, -(double)((i * 7 + n) % 9));
-                    p[0][i] = b[i] * size;
-                    m[0][i] = i % 5 ? a[i] * 0.01f : 0;
-                    v[0][i] = i % 7 ? a[i] * a[i] * size + 1e-30f : 0;
-                }
-                memcpy(p[1], p[0], sizeof p[0]);
-                memcpy(m[1], m[0], sizeof m[0]);
-                memcpy(v[1], v[0], sizeof v[0]);
-                for (int64_t s = 0; s < steps; s++) set->adam(n, &k[s], zeros, p[0], m[0], v[0]);
-                set->adam_catch_up(n, steps, k, &bounds, p[1], m[1], v[1]);
-                expect(!memcmp(p[0], p[1], sizeof p[0]), "%s: p, size %d, %d steps", set->name,
-                       (int)n, (int)steps);
-                expect(!memcmp(m[0], m[1], sizeof m[0]), "%s: m, size %d, %d steps", set->name,
-                       (int)n, (int)steps);
-                expect(!memcmp(v[0], v[1], sizeof v[0]), "%s: v, size %d, %d steps", set->name,
-                       (int)n, (int)steps);
-            }
-    }
-END_TEST
-
 /* ---- the same bits ---- */
 
 /* FNV-1a. */
@@ -567,7 +527,6 @@ static Suite *kernels_suite(void)
     tcase_add_test(tests, lstm_rows);
     tcase_add_test(tests, pairs);
     tcase_add_test(tests, online_softmax);
-    tcase_add_test(tests, steps_without_a_gradient);
     tcase_add_test(tests, instruction_sets_agree);
     suite_add_tcase(suite, tests);
     return suite;

@@ -17,8 +17,8 @@ typedef struct tc_bag {
 bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets, int64_t longest,
                  int64_t width);
 
-/* Has the rows of a batch catch up; see tg_params_prepare. */
-bool tc_bag_prepare(const tc_bag *bag, const tc_batch *batch);
+/* Touches the rows of a batch; see tg_params_touch_rows. False after tc_fail. */
+bool tc_bag_touch_rows(const tc_bag *bag, const tc_batch *batch);
 
 /* The mean of the vectors of all words and runs of each text, times the root of their number: [B, width]. */
 tg_tensor *tc_bag_forward(tg_tape *tape, const tc_bag *bag, const tc_batch *batch);

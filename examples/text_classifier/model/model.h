@@ -67,10 +67,11 @@ bool tc_model_build(tc_model *model, int64_t seed);
  * error. For tc_model_build and tc_model_load. */
 bool tc_model_register(tc_model *model);
 
-/* From now on rows of the tables of words and runs take a step's change when they are next read; tc_model_prepare names those of
- * a batch before its forward pass. False after tc_fail. */
-bool tc_model_defer(tc_model *model);
-bool tc_model_prepare(const tc_model *model, const tc_batch *batch);
+/* Makes the tables of words and runs sparse, for training: a step moves the rows of its batch alone. False after tc_fail. */
+bool tc_model_set_sparse(tc_model *model);
+
+/* Touches the rows of a batch in both tables; see tg_params_touch_rows. False after tc_fail. */
+bool tc_model_touch_rows(const tc_model *model, const tc_batch *batch);
 
 /* Turns each text into the ids that the model reads. False after tc_fail. */
 bool tc_model_encode(const tc_model *model, tc_data *data);

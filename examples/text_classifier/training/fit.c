@@ -61,7 +61,6 @@ typedef enum move { KEEP, RESTORE, EXCHANGE, AVERAGE } move;
 /* Between the weights and the numbers kept beside them under a name. AVERAGE: kept += share (weights - kept). */
 static bool move_weights(tg_params *params, const char *name, move what, tg_real share)
 {
-    tg_params_catch_up(params);
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         tg_tensor *p = tg_params_at(params, i);
         tg_real *kept = tg_params_state(p, name);
@@ -160,7 +159,7 @@ static bool step(training *t, tc_batch *batch)
 {
     tg_params *params = t->model->params;
     hide_words(batch, t->schedule, &t->hiding);
-    tc_model_prepare(t->model, batch);
+    if (tc_ranks > 1 && !tc_model_touch_rows(t->model, batch)) return false;
     tc_batch mine = *batch;
     const double share = tc_ranks_share(&mine, t->class_weights);
     if (tc_ranks > 1)
@@ -239,7 +238,6 @@ static bool finish_epoch(training *t)
     tg_params *params = t->model->params;
     tc_score score = {0};
     const bool averaged = t->schedule->average > 0 && at->steps >= AVERAGE_EVERY;
-    tg_params_catch_up(params);
     if (averaged && !move_weights(params, TC_MEAN, EXCHANGE, 0)) return false;
     if (t->valid.count && !tc_score_part(&score, t->model, t->valid)) return false;
     tc_epoch epoch = {.train_loss = at->loss / t->batches.part.count, .valid_loss = score.loss};
@@ -301,7 +299,7 @@ static bool begin(training *t, tc_part train)
                           ((uint64_t)tc_rank << 32)); /* dropout differs from process to process */
     if (!t->tape) return tc_fail("%s", tg_tape_error(NULL));
     t->saved = tc_seconds_now();
-    return tc_model_defer(t->model) && resume(t);
+    return tc_model_set_sparse(t->model) && resume(t);
 }
 
 bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *schedule,
