@@ -19,12 +19,16 @@
 #include "memory.h"
 #include "tape_private.h"
 
-/* The bytes that this thread last asked for in vain: set it to 0 before a call of jansson's, which says only that it failed. */
-extern _Thread_local size_t tg_refused;
 
 /* ---- parameters ---- */
 
 enum { TG_MAX_STATES = 4, TG_STATE_NAME = 24 };
+
+/* Names that a file reserves: the metadata's, and optimizer/STATE/NAME for the state of parameter
+ * NAME. The state "steps" is the number of Adam's steps. */
+#define TG_METADATA_KEY "__metadata__"
+#define TG_STATE_PREFIX "optimizer/"
+#define TG_STEPS "steps"
 
 /* A parameter, and what the optimizers keep beside it. */
 typedef struct tg_param_entry {
@@ -58,15 +62,28 @@ typedef struct tg_loaded_file {
     size_t count;
 } tg_loaded_file;
 
+/* A text of the metadata, in a list. */
+typedef struct tg_metadata {
+    struct tg_metadata *next;
+    const char *value; /* after the key */
+    char key[];
+} tg_metadata;
+
+/* A copy of a key and its value; NULL, with the error set, if there is no memory. */
+tg_metadata *tg_metadata_new(tg_params *params, const char *key, const char *value);
+
+/* Frees a whole list. */
+void tg_metadata_free(tg_metadata *list);
+
 struct tg_params {
     uint64_t seed;
     tg_arena arena; /* tensors, gradients, states: all until tg_params_free */
     tg_param_entry **entries;
     int64_t count, capacity;
-    struct json_t *metadata; /* an object of strings, or NULL */
-    tg_loaded_file loaded;   /* from tg_params_load to tg_params_finish_load */
-    bool from_file;          /* a parameter that the file lacks is an error */
-    bool held;               /* nobody writes: what is packed of the weights is kept (held.c) */
+    tg_metadata *metadata; /* in the order in which the keys were first set */
+    tg_loaded_file loaded; /* from tg_params_load to tg_params_finish_load */
+    bool from_file;        /* a parameter that the file lacks is an error */
+    bool held;             /* nobody writes: what is packed of the weights is kept (held.c) */
     tg_arena packed;
     atomic_flag packing; /* by one thread at a time */
     tg_error error;

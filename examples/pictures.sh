@@ -70,7 +70,7 @@ pngquant --force --output examples/stepper/softmax.png 64 "$work/softmax.png"
 cp examples/custom_layer/* "$work"
 sed -e '/if (dw) dw/s/+=/-=/' -e 's/from >= 0 && from < length && i < op->I; i++)$/from >= 0 \&\& from < op->T \&\& i < op->I; i++)/' \
     examples/custom_layer/conv1d.c >"$work/conv1d.c"
-cc -O2 -I. -DTG_DOUBLE "$work/main.c" "$work/conv1d.c" build/libtapegrad-double.a -ljansson -lm -fopenmp -o "$work/wrong"
+cc -O2 -I. -DTG_DOUBLE "$work/main.c" "$work/conv1d.c" build/libtapegrad-double.a -lm -fopenmp -o "$work/wrong"
 {
     echo '$ build/custom_layer_double'
     build/custom_layer_double | grep -v trained

@@ -1,7 +1,7 @@
 /* The tape as a graph for Graphviz. */
 #include <string.h>
 
-#include "../core/memory.h"
+#include "../core/tape_private.h"
 #include "graph.h"
 #include "inspect.h"
 
@@ -119,21 +119,25 @@ static void draw_edges(const tg_graph *graph, const int64_t *drawn, FILE *stream
     }
 }
 
-bool tg_tape_write_dot(const tg_tape *tape, FILE *stream)
+bool tg_tape_write_dot(tg_tape *tape, FILE *stream)
 {
     tg_graph graph;
-    if (!tape || !tg_graph_of(&graph, tape)) return false;
-    int64_t *drawn = tg_realloc(NULL, (size_t)(2 * graph.count + 1) * sizeof *drawn);
-    if (drawn) {
-        int64_t *times = drawn + graph.count;
-        fold(&graph, drawn, times);
-        fputs(HEADER, stream);
-        for (int64_t i = 0; i < graph.count; i++)
-            if (drawn[i] == i) draw_operator(&graph, i, times[i], stream);
-        draw_edges(&graph, drawn, stream);
-        fprintf(stream, "}\n");
+    if (!tape) return false;
+    const size_t bytes = (size_t)(2 * tape->length + 1) * sizeof(int64_t);
+    int64_t *drawn = tg_graph_of(&graph, tape) ? tg_realloc(NULL, bytes) : NULL;
+    if (!drawn) {
+        tg_free(graph.rows);
+        return tg_fail(&tape->error, "out of memory: %zu bytes to draw the tape",
+                       graph.rows ? bytes : (size_t)graph.count * sizeof *graph.rows);
     }
+    const int64_t *times = drawn + graph.count;
+    fold(&graph, drawn, drawn + graph.count);
+    fputs(HEADER, stream);
+    for (int64_t i = 0; i < graph.count; i++)
+        if (drawn[i] == i) draw_operator(&graph, i, times[i], stream);
+    draw_edges(&graph, drawn, stream);
+    fprintf(stream, "}\n");
     tg_free(graph.rows);
     tg_free(drawn);
-    return drawn && !ferror(stream);
+    return !ferror(stream);
 }

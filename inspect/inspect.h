@@ -30,13 +30,13 @@ TG_EXPORT void tg_scope_end(tg_tape *tape);
  * its result; its inputs (#3 is the result of operator 3); the bytes of the result (0 for a view);
  * the floating-point operations of the forward pass (- if the operator does not state them); the
  * smallest and largest value and, after the backward pass, gradient. The last line has the sums.
- * False if `tape` is NULL, on a write error, or without memory. */
-TG_EXPORT bool tg_tape_print(const tg_tape *tape, FILE *stream);
+ * False if `tape` is NULL, on a write error, or, with the tape's error set, without memory. */
+TG_EXPORT bool tg_tape_print(tg_tape *tape, FILE *stream);
 
 /* Writes the tape as a graph for Graphviz (dot -Tsvg): operators grouped by scope, with the
  * parameters that they read. A group of operators that repeats, such as a step of an LSTM, is drawn
  * once, with the number of times. False as for tg_tape_print. */
-TG_EXPORT bool tg_tape_write_dot(const tg_tape *tape, FILE *stream);
+TG_EXPORT bool tg_tape_write_dot(tg_tape *tape, FILE *stream);
 
 /* Turns anomaly detection on or off. It is off in a new tape. While it is on, the first NaN or
  * infinity in a result or gradient sets the tape's error, which names the operator, its scope, the

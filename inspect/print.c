@@ -98,11 +98,14 @@ static void print_row(const tg_graph *graph, int64_t i, sums *all, FILE *stream)
     }
 }
 
-bool tg_tape_print(const tg_tape *tape, FILE *stream)
+bool tg_tape_print(tg_tape *tape, FILE *stream)
 {
     tg_graph graph;
     sums all = {0, 0};
-    if (!tape || !tg_graph_of(&graph, tape)) return false;
+    if (!tape) return false;
+    if (!tg_graph_of(&graph, tape))
+        return tg_fail(&tape->error, "out of memory: %zu bytes to print the tape",
+                       (size_t)graph.count * sizeof *graph.rows);
     fprintf(stream, "%5s %-20s %-26s %-18s %-*s %6s %6s  %-18s  %s\n", "#", "operator", "scope",
             "result", INPUTS_WIDTH, "inputs", "bytes", "FLOPs", "values", "gradients");
     for (int64_t i = 0; i < graph.count; i++) print_row(&graph, i, &all, stream);

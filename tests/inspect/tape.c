@@ -45,7 +45,7 @@ static void forward(model *w)
 static void end(model *w) { test_end(w->tape, w->params); }
 
 /* The text that a function writes about a tape; the caller frees it. */
-static char *written(const tg_tape *tape, bool (*write)(const tg_tape *, FILE *))
+static char *written(tg_tape *tape, bool (*write)(tg_tape *, FILE *))
 {
     char *text = NULL;
     size_t size;

@@ -207,6 +207,18 @@ run train dos.tsv --epochs 1 --longest 1 -o dos.st
 ran 0 'CRLF, byte order mark, empty text'
 says dos '3 rows of dos.tsv (2 neg, 1 pos)' out
 
+# ---- a model that the version before wrote ----
+
+# By: textclf train builtin:english --embedding 8 --hidden 8 --epochs 6 --seed 1 --rate 0.02 --max-vocab 300
+run predict "$source/tests/textclf/model_0.1.safetensors" 'a wonderful, moving film' 'the plot is boring and bad' 'ok'
+ran 0 'a model of version 0.1'
+cat >wanted <<END
+positive${tab}0.9340${tab}negative 0.0660, positive 0.9340${tab}a wonderful, moving film
+negative${tab}0.7946${tab}negative 0.7946, positive 0.2054${tab}the plot is boring and bad
+negative${tab}0.6286${tab}negative 0.6286, positive 0.3714${tab}ok
+END
+check "a model of version 0.1 answers $(cat out)" cmp -s wanted out
+
 # ---- models that are wrong ----
 
 # model FILE METADATA: a safetensors file without tensors, whose header holds METADATA
@@ -240,7 +252,7 @@ model flag.st '"textclf.version":"1","textclf.settings":"{'"$(echo "$settings" |
 model fewer.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$stop"
 refused 1 '.*missing.st: No such file' eval missing.st small.tsv
 refused 1 '.*folder' predict folder text
-refused 1 '.*truncated.st' predict truncated.st text
+refused 1 '.*truncated.st: ' predict truncated.st text
 refused 1 '.*text.st' predict text.st text
 refused 1 'foreign.st: .*not a model of textclf' predict foreign.st text
 refused 1 'newer.st: .*format 99' predict newer.st text
@@ -253,7 +265,7 @@ refused 1 'words.st: .*vocabulary: item 0' predict words.st text
 refused 1 'start.st: .*vocabulary does not start' predict start.st text
 refused 1 'labels.st: .*fewer than two labels' predict labels.st text
 refused 1 'stop.st: .*stopwords: it is not a JSON array' predict stop.st text
-refused 1 'empty.st: .*holds no parameter' predict empty.st text
+refused 1 'empty.st: .*does not contain parameter' predict empty.st text
 
 # ---- a model that was tampered with ----
 

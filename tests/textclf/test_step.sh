@@ -90,7 +90,7 @@ refused 1 '--label nobody: the model has no such label' step small.st "$twelve" 
 refused 1 'nowhere/page.html: ' step small.st "$twelve" -o nowhere/page.html
 refused 1 'page.png: step writes a page' step small.st "$twelve" -o page.png
 refused 1 'cannot load missing.st: ' step missing.st "$twelve"
-refused 1 'cannot load .*test_step.sh: it is no safetensors file' step "$source/tests/textclf/test_step.sh" "$twelve"
+refused 1 'cannot load .*test_step.sh: it is not a safetensors file' step "$source/tests/textclf/test_step.sh" "$twelve"
 refused 1 'TEXT: 65 words are too many' step small.st "$(yes word | head -n 65 | tr '\n' ' ')"
 check 'what was refused left a page' [ ! -e step.html ]
 run step small.st "$(yes word | head -n 64 | tr '\n' ' ')"
