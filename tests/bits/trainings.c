@@ -1,4 +1,5 @@
-/* The trainings. They are small, but each kind of product and loop is in one place large enough for several threads. */
+/* The trainings. They are small, but each kind of product and loop is in one place large enough for
+ * several threads. */
 #include "bits.h"
 
 enum { B = 12, T = 24, V = 300, C = 7 };
