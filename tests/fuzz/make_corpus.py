@@ -196,14 +196,14 @@ write("tokens", "wrong", b"aaaaaok \xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80 \xe4\x
 # ---- command lines: arguments, a newline between them ----
 
 for name, line in {
-    "help": "--help", "train-help": "train --help", "check": "check data data --tokens characters --stopwords zh", "eval": "eval model data",
+    "help": "--help", "train-help": "train --help", "check": "check data data --tokenizer characters --stopwords zh", "eval": "eval model data",
     "eval-json": "eval --json model data --format tsv --header no --text 1 --label 2", "predict": "predict model --top 1",
     "predict-texts": "predict --json --top 2 model good bad", "attend": "attend model good -o a.html", "explain": "explain model good -o b.html",
     "step": "step model good --label yes -o c.html", "tape": "tape model good -o d.dot",
-    "train": "train data --epochs 3 --encoder lstm --attention dot --embedding 8 --hidden=8 --rate 1e-2 --dropout 0 --seed 7 --resume "
-             "--checkpoint c --every 0 --max-pool --ngrams 2 --buckets 9 --class-weight balanced --report r.html --vectors v --frozen",
-    "compare": "compare data --seeds 2 --patience 0 --average 5 --warmup 3 --smoothing 0.1 --word-dropout .1 --decay 0 --min-count 1 "
-               "--max-vocab 9 --longest 9 --batch 2 --valid data --test data --delimiter tab --encoding latin1 --no-punctuation",
+    "train": "train data --epochs 3 --encoder lstm --attention dot --embedding 8 --hidden=8 --lr 1e-2 --dropout 0 --seed 7 --resume "
+             "--checkpoint c --checkpoint-interval 0 --max-pool --ngrams 2 --buckets 9 --class-weight balanced --report r.html --vectors v --freeze-embedding",
+    "compare": "compare data --seeds 2 --patience 0 --average 5 --warmup 3 --label-smoothing 0.1 --word-dropout .1 --weight-decay 0 --min-count 1 "
+               "--max-vocab 9 --max-length 9 --batch-size 2 --valid data --test data --delimiter tab --encoding latin1 --no-punctuation",
     "wrong": "predict -x model --top 0 -- -o",
 }.items():
     write("options", name, line.replace(" ", "\n"))

@@ -7,7 +7,8 @@
 #include "../../examples/support/failure.h"
 #include "../../examples/text_classifier/model/model.h"
 
-/* Of two labels and `count` words; the first two are a vocabulary's. Its settings are there. */
+/* Builds a model of two labels and `count` words, the first two of which are <padding> and
+ * <unknown>. Its settings must be set. */
 static inline void fuzz_build_model(tc_model *model, const char *const *words, size_t count)
 {
     static const char *const labels[] = {"no", "yes"};

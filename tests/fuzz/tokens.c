@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 5, MAX_RUN = 5, SHORTEST_CUT = 7 };
+enum { BUCKETS = 5, MAX_NGRAM = 5, MAX_LENGTH = 7 };
 
-/* UTF-8 by the table of the Unicode Standard (3-7, well-formed byte sequences), and without NUL: the offset of the first
- * character that is none, or `size`. */
+/* UTF-8 by the table of the Unicode Standard (3-7, well-formed byte sequences), and without NUL:
+ * the offset of the first character that is none, or `size`. */
 static size_t first_bad(const uint8_t *text, size_t size)
 {
     static const struct {
@@ -57,8 +57,9 @@ static void check_tokens(const tc_tokens *tokens, const char *text)
     }
 }
 
-/* Lines do not see each other: cut at its newlines a text has the same words. The lines become rows of `data`. */
-static void check_lines(tc_data *data, const tc_tokenizer *tokenizer, const tc_tokens *whole,
+/* Lines do not see each other: cut at its newlines a text has the same words. The lines become
+ * rows of `data`. */
+static void check_lines(tc_dataset *data, const tc_tokenizer *tokenizer, const tc_tokens *whole,
                         char *text)
 {
     tc_tokens tokens = {0};
@@ -66,7 +67,7 @@ static void check_lines(tc_data *data, const tc_tokenizer *tokenizer, const tc_t
     for (char *line = text, *end; line; line = end ? end + 1 : NULL) {
         end = strchr(line, '\n');
         if (end) *end = 0;
-        FUZZ_CHECK(tc_data_add_text(data, line), "%s", tc_failure());
+        FUZZ_CHECK(tc_dataset_add_text(data, line), "%s", tc_failure());
         tc_tokens_clear(&tokens);
         FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, line), "%s", tc_failure());
         for (size_t i = 0; i < tokens.count; i++, at++) {
@@ -80,16 +81,16 @@ static void check_lines(tc_data *data, const tc_tokenizer *tokenizer, const tc_t
     tc_tokens_free(&tokens);
 }
 
-/* The bag of words and runs of a batch of all rows: tg_gather refuses rows that are not there. */
-static void check_bag(const tc_data *data, const tc_names *words, int32_t longest_run)
+/* The bag of a batch of all rows. The embedding refuses rows that its table does not have. */
+static void check_bag(const tc_dataset *data, const tc_names *words, int32_t max_ngram)
 {
     tc_bag bag;
     tc_batches batches;
     tg_params *params = tg_params_new(1);
     tg_tape *tape = tg_tape_new(1);
-    FUZZ_CHECK(tc_bag_init(&bag, params, words->count, BUCKETS, longest_run, 2), "%s",
+    FUZZ_CHECK(tc_bag_init(&bag, params, words->count, BUCKETS, max_ngram, 2), "%s",
                tg_params_error(params));
-    FUZZ_CHECK(tc_batches_init(&batches, (tc_part){data->rows, data->count}, data->count), "%s",
+    FUZZ_CHECK(tc_batches_init(&batches, (tc_slice){data->rows, data->count}, data->count), "%s",
                tc_failure());
     tc_batch *batch = tc_batches_get(&batches, 0);
     FUZZ_CHECK(tc_bag_forward(tape, &bag, batch), "%s", tg_tape_error(tape));
@@ -111,27 +112,29 @@ static void check_json(const tc_names *words)
     tc_names_free(&again);
 }
 
-static void check_text(const tc_tokenizer *tokenizer, char *text, int64_t least, int32_t run)
+static void check_text(const tc_tokenizer *tokenizer, char *text, int64_t min_count,
+                       int32_t max_ngram)
 {
-    tc_data data = {.name = "text"};
+    tc_dataset data = {.name = "text"};
     tc_tokens tokens = {0};
     tc_names words = {0};
-    int32_t rare;
+    int32_t first_rare;
     FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, text), "%s", tc_failure());
     check_tokens(&tokens, text);
-    FUZZ_CHECK(tc_vocabulary_build(&words, &tokens, least, 0, &rare) && tc_vocabulary_valid(&words),
+    FUZZ_CHECK(tc_vocabulary_build(&words, &tokens, min_count, 0, &first_rare) &&
+                   tc_vocabulary_valid(&words),
                "%s", tc_failure());
-    FUZZ_CHECK(rare >= EX_FIRST_WORD && rare <= words.count, "the first rare word is %d of %d",
-               rare, words.count);
-    for (size_t i = 0; least == 1 && i < tokens.count; i++) {
+    FUZZ_CHECK(first_rare >= EX_FIRST_WORD && first_rare <= words.count,
+               "the first rare word is %d of %d", first_rare, words.count);
+    for (size_t i = 0; min_count == 1 && i < tokens.count; i++) {
         FUZZ_CHECK(tc_names_find(&words, tc_token_word(&tokens, i)) >= EX_FIRST_WORD,
                    "\"%s\" is not found", tc_token_word(&tokens, i));
     }
     check_json(&words);
     check_lines(&data, tokenizer, &tokens, text);
-    FUZZ_CHECK(tc_data_encode(&data, tokenizer, &words, SHORTEST_CUT), "%s", tc_failure());
-    check_bag(&data, &words, run);
-    tc_data_free(&data);
+    FUZZ_CHECK(tc_dataset_encode_texts(&data, tokenizer, &words, MAX_LENGTH), "%s", tc_failure());
+    check_bag(&data, &words, max_ngram);
+    tc_dataset_free(&data);
     tc_names_free(&words);
     tc_tokens_free(&tokens);
 }
@@ -139,26 +142,29 @@ static void check_text(const tc_tokenizer *tokenizer, char *text, int64_t least,
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     fuzz_input input = {bytes, size};
-    tc_tokenizer tokenizer = {.kind = fuzz_choose(&input, 2) ? TC_CHARACTERS : TC_WORDS,
-                              .plain = fuzz_choose(&input, 2)};
-    const int stopwords = fuzz_choose(&input, 4), least = 1 + fuzz_choose(&input, 2);
-    const int run = 1 + fuzz_choose(&input, MAX_RUN);
+    static char path[1024];
+    static const char *const lists[] = {NULL, "en", "zh", path};
+    const int kind = fuzz_choose(&input, 2) ? TC_CHARACTERS : TC_WORDS;
+    const bool no_punctuation = fuzz_choose(&input, 2);
+    const char *stopwords = lists[fuzz_choose(&input, 4)];
+    const int min_count = 1 + fuzz_choose(&input, 2),
+              max_ngram = 1 + fuzz_choose(&input, MAX_NGRAM);
     size_t bad = input.size;
     const bool valid = tc_text_valid((const char *)input.bytes, input.size, &bad);
     FUZZ_CHECK(bad == first_bad(input.bytes, input.size) && valid == (bad == input.size),
                "byte %zu is wrong, and found was %zu", first_bad(input.bytes, input.size), bad);
     fuzz_write("stopwords", input.bytes, input.size);
-    char path[1024], *text = malloc(input.size + 1);
-    FUZZ_CHECK(text, "no memory");
     snprintf(path, sizeof path, "%s", fuzz_path("stopwords"));
-    if (stopwords)
-        tc_tokenizer_set_stopwords(&tokenizer, stopwords == 1   ? "en"
-                                               : stopwords == 2 ? "zh"
-                                                                : path);
+    tc_tokenizer tokenizer;
+    const tc_tokenizer_options options = {kind, no_punctuation, stopwords};
+    const bool good = tc_tokenizer_init(&tokenizer, &options);
+    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
     tc_failure_clear();
+    char *text = malloc(input.size + 1);
+    FUZZ_CHECK(text, "no memory");
     if (input.size) memcpy(text, input.bytes, input.size);
     text[input.size] = 0;
-    if (valid) check_text(&tokenizer, text, least, run);
+    if (valid) check_text(&tokenizer, text, min_count, max_ngram);
     tc_tokenizer_free(&tokenizer);
     free(text);
     return 0;

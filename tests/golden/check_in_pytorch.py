@@ -99,7 +99,7 @@ def main():
         for attention in ("additive", "none"):
             path = pathlib.Path(folder, f"trained_{attention}.safetensors")
             run(textclf, "train", "builtin:english", "--attention", attention, "--embedding", 16, "--hidden", 12,
-                "--epochs", 8, "--rate", 0.01, "-o", path)
+                "--epochs", 8, "--lr", 0.01, "-o", path)
             results.append(compare(textclf, path, f"trained by textclf, attention {attention}, opened in PyTorch"))
 
             torch.manual_seed(21)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the golden files that prove: a model trained here opens in PyTorch with equal outputs, and the reverse.
 
-    build/textclf train builtin:documents --embedding 6 --hidden 5 --rate 0.03 --epochs 40 --dropout 0.2 --seed 1 \\
+    build/textclf train builtin:documents --embedding 6 --hidden 5 --lr 0.03 --epochs 40 --dropout 0.2 --seed 1 \\
         -o tests/golden/trained_here.safetensors
     python3 tests/golden/make_models.py        (PyTorch 2.13.0, CPU; nothing else is needed)
 

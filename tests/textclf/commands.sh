@@ -17,7 +17,7 @@ run()
 # ran STATUS WHAT: run ended with this status
 ran()
 {
-    check "$2: status $status, not $1: $(head -n 3 err)" [ "$status" -eq "$1" ]
+    check "$2: exit status $1 (it is $status: $(head -n 3 err))" [ "$status" -eq "$1" ]
 }
 
 # refused STATUS PATTERN ARGUMENT...: textclf ends with this status and one line, which PATTERN (a grep expression) matches
@@ -28,11 +28,11 @@ refused()
     shift 2
     run "$@"
     ran "$wanted" "$*"
-    check "$*: more or less than one line: $(cat err)" [ "$(wc -l <err)" -eq 1 ]
-    check "$*: the line is \"$(cat err)\", not \"$pattern\"" grep -q "^textclf: $pattern" err
+    check "$*: one line on standard error (it is: $(cat err))" [ "$(wc -l <err)" -eq 1 ]
+    check "$*: \"$pattern\" on standard error (it is: $(cat err))" grep -q "^textclf: $pattern" err
 }
 
 says()
 {
-    check "$1: \"$2\" is not in: $(cat "$3")" grep -q -- "$2" "$3"
+    check "$1: \"$2\" in: $(cat "$3")" grep -q -- "$2" "$3"
 }

@@ -1,5 +1,5 @@
-/* Unit tests of textclf's text and data handling: here tokens, names and vocabularies. Linked with all of
- * examples/text_classifier but main.c, and with the library. */
+/* Unit tests of textclf's text and data handling: here tokens, names and vocabularies. Linked
+ * with all of examples/text_classifier but main.c, and with the library. */
 
 #include "test_text.h"
 
@@ -67,7 +67,8 @@ START_TEST(folding)
     }
 END_TEST
 
-/* Marks without end would be put in order in a time that grows with their square: more than 30 are left out. */
+/* Marks without end would be put in order in a time that grows with their square: more than 30
+ * are left out. */
 START_TEST(heaps_of_marks)
     {
         enum { MARKS = 50000 };

@@ -89,17 +89,17 @@ examine()
             for (name in state) print "wrong: " name " is left"
         }' trace >history
     check "$1: $(grep -m 3 '^wrong' history)" [ "$(grep -c '^wrong' history)" -eq 0 ]
-    check "$1 is not saved: $(cat history)" grep -q "^saved $1\$" history
+    check "$1 is saved: $(cat history)" grep -q "^saved $1\$" history
 }
 
 mkdir folder
-traced "$textclf" train builtin:english --epochs 2 --embedding 8 --hidden 8 --checkpoint folder/run.ck --every 0 --report run.html \
+traced "$textclf" train builtin:english --epochs 2 --embedding 8 --hidden 8 --checkpoint folder/run.ck --checkpoint-interval 0 --report run.html \
     -o run.st
 ran 0 'a training'
 examine run.st
-check 'the report is not saved' grep -q '^saved run.html$' history
-check 'less than a checkpoint each epoch' [ "$(grep -c '^saved folder/run.ck$' history)" -ge 2 ]
-check "the checkpoint goes before the model is there: $(cat history)" \
+check 'the report is saved' grep -q '^saved run.html$' history
+check 'a checkpoint is saved each epoch' [ "$(grep -c '^saved folder/run.ck$' history)" -ge 2 ]
+check "the checkpoint is removed after the model is saved: $(cat history)" \
     [ "$(awk '/^saved run.st/ { saved = 1 } /^removed folder.run.ck/ && saved' history)" ]
 echo "$(grep -c '^saved folder/run.ck$' history) checkpoints were saved"
 

@@ -1,23 +1,26 @@
+/* textclf attend: the attention weight of each word of a text. */
 #include "commands.h"
+
 #include "../../support/failure.h"
-#include "../model/analysis.h"
 #include "../output/page.h"
+#include "../output/picture.h"
+#include "../output/terminal.h"
 
 #include <stdio.h>
 
-static void print_view(const tc_seen *view)
+static void print_analysis(const tc_analysis *analysis)
 {
-    const bool colour = tc_view_colour();
-    const int widest = tc_view_widest(view);
-    const double most = tc_view_most(view->weights, view->count);
+    const bool colour = tc_term_colour();
+    const int widest = tc_term_widest(analysis);
+    const double max = tc_max_magnitude(analysis->weights, analysis->count);
     bool known = true;
-    tc_view_head(view, colour);
-    for (int32_t i = 0; i < view->count; i++) {
-        known &= tc_view_word(view, i, widest);
-        printf("%.3f ", view->weights[i]);
-        tc_view_bar(view->weights[i] / most, colour);
+    tc_term_heading(analysis, colour);
+    for (int32_t i = 0; i < analysis->count; i++) {
+        known &= tc_term_word(analysis, i, widest);
+        printf("%.3f ", analysis->weights[i]);
+        tc_term_bar(analysis->weights[i] / max, colour);
     }
-    if (!known) printf("? marks words that are not in the vocabulary\n");
+    if (!known) printf("?: not in the vocabulary\n");
 }
 
 bool tc_attend(tc_model *model, const tc_options *options)
@@ -26,35 +29,37 @@ bool tc_attend(tc_model *model, const tc_options *options)
     const bool picture = output && tc_named(output, ".png");
     tc_page page = {0};
     if (model->settings.attention == TC_NO_ATTENTION) {
-        return tc_fail("%s: the model was trained with --attention none: it has no weights to show",
+        return tc_fail("%s: the model was trained with --attention none, so it has no attention "
+                       "weights; try textclf explain",
                        path);
     }
     if (output && !picture && !tc_named(output, ".html")) {
         return tc_fail(
-            "%s: attend draws a picture or writes a page: give -o FILE.png or -o FILE.html",
+            "%s: unknown kind of file; give -o FILE.png for a picture or -o FILE.html for a page",
             output);
     }
     if (picture && options->argument_count > 2) {
-        return tc_fail("%s: a picture shows one text: give one, or -o FILE.html for a page of all",
-                       output);
+        return tc_fail(
+            "%s: a picture shows one text; give one TEXT, or -o FILE.html for a page of all",
+            output);
     }
     bool good = picture ? tc_output_check(output)
-                        : tc_page_begin(&page, output, "Where the attention went");
-    tc_page_put(&page,
-                "<p class=\"quiet\">Model: %s. The bluer a word, the more of the attention it got; "
-                "a dotted line: not in the "
-                "vocabulary.</p>\n",
-                path);
+                        : tc_page_begin(&page, output, "Attention weights");
+    tc_page_put(
+        &page,
+        "<p class=\"quiet\">Model: <bdi>%s</bdi>. The bluer a word, the larger its attention "
+        "weight; words with a dotted line are not in the vocabulary.</p>\n",
+        path);
     for (int i = 1; good && i < options->argument_count; i++) {
-        tc_seen seen = {0};
-        good = tc_see(&seen, model, options->arguments[i], false);
-        if (good) print_view(&seen);
-        if (good) tc_page_view(&page, &seen);
-        if (good && picture) good = tc_view_draw(&seen, options->font, output);
-        tc_seen_free(&seen);
+        tc_analysis analysis = {0};
+        good = tc_analysis_compute(&analysis, model, options->arguments[i], false);
+        if (good) print_analysis(&analysis);
+        if (good) tc_page_analysis(&page, &analysis);
+        if (good && picture) good = tc_picture_draw(&analysis, options->font, output);
+        tc_analysis_free(&analysis);
     }
     good = good && tc_page_save(&page);
-    if (good && output) printf("%s: %s\n", picture ? "drawn" : "written", output);
+    if (good && output) printf("written: %s\n", output);
     tc_page_free(&page);
     return good;
 }

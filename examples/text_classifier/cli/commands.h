@@ -1,19 +1,17 @@
-/* What the program can be told to do. Each command returns the exit status, or whether it is done, after tc_fail where it is not. */
+/* The commands of textclf. Each returns its exit status, or whether it succeeded; on failure it
+ * has called tc_fail. */
 #ifndef TC_COMMANDS_H
 #define TC_COMMANDS_H
 
 #include "options.h"
 
-enum { TC_DONE = 0, TC_FAILED = 1, TC_USAGE = 2, TC_INTERRUPTED = 130 };
-
-/* Without --epochs: as many as make this many steps, within these bounds. */
-enum { TC_DEFAULT_STEPS = 1000, TC_LEAST_EPOCHS = 8, TC_MOST_EPOCHS = 60 };
+enum { TC_EXIT_OK = 0, TC_EXIT_FAILED = 1, TC_EXIT_USAGE = 2, TC_EXIT_INTERRUPTED = 130 };
 
 int tc_train(const tc_options *options);
 int tc_compare(const tc_options *options);
 int tc_check(const tc_options *options);
 
-/* These ask a model, which is the first of the arguments, and loaded. */
+/* These get the model that the first argument names. */
 bool tc_eval(tc_model *model, const tc_options *options);
 bool tc_predict(tc_model *model, const tc_options *options);
 bool tc_attend(tc_model *model, const tc_options *options);
@@ -21,7 +19,7 @@ bool tc_explain(tc_model *model, const tc_options *options);
 bool tc_step(tc_model *model, const tc_options *options);
 bool tc_tape(tc_model *model, const tc_options *options);
 
-/* Prints what tc_explain shows, and when it says that its measures disagree. */
-void tc_explain_terms(void);
+/* Prints the legend of tc_explain: its measures and the flags of words on which they disagree. */
+void tc_explain_print_terms(void);
 
 #endif

@@ -1,98 +1,107 @@
+/* textclf compare: the accuracy of every encoder with every attention. */
 #include "commands.h"
+
 #include "../../support/clock.h"
 #include "../../support/failure.h"
-#include "../training/experiment.h"
 #include "../training/stats.h"
 
 #include <stdio.h>
 
 enum { DEFAULT_SEEDS = 3 };
 
-/* Without a wish: every attention on the default encoder, and the other encoders with additive attention and without. */
-static bool wanted(int encoder, int attention, const tc_settings *wish)
+/* Whether to train this kind: it matches the options, or, without options, it is every attention
+ * on the default encoder, or any encoder with additive attention or without attention. -1: not
+ * given. */
+static bool is_wanted(int encoder, int attention, const tc_settings *given)
 {
-    if (wish->encoder >= 0 && encoder != wish->encoder) return false;
-    if (wish->attention >= 0 && attention != wish->attention) return false;
-    return wish->encoder >= 0 || wish->attention >= 0 || encoder == TC_BILSTM ||
-           attention == TC_ADDITIVE || attention == TC_NO_ATTENTION;
+    if (given->encoder >= 0 && encoder != given->encoder) return false;
+    if (given->attention >= 0 && attention != given->attention) return false;
+    if (given->encoder >= 0 || given->attention >= 0) return true;
+    return encoder == TC_BILSTM || attention == TC_ADDITIVE || attention == TC_NO_ATTENTION;
 }
 
-static void print_head(const tc_material *m)
+/* Accuracy is measured on the test data; without it, on the validation data. */
+static void print_head(const tc_experiment *e)
 {
-    const bool test = m->test.count;
-    printf("accuracy on %d rows %s", test ? m->test.count : m->valid_part.count,
-           test || m->valid.count ? "of " : "held out of ");
-    printf("%s\nencoder      attention    accuracy  deviation    numbers   seconds\n",
-           test             ? m->test.name
-           : m->valid.count ? m->valid.name
-                            : m->train.name);
+    const bool test = e->test.count > 0, valid = e->valid.count > 0;
+    const int32_t rows = test ? e->test_rows.count : e->valid_rows.count;
+    const char *name = e->train.name;
+    if (test) name = e->test.name;
+    else if (valid) name = e->valid.name;
+    printf("accuracy on %d rows %s%s\n", rows, test || valid ? "of " : "held out of ", name);
+    printf("encoder      attention    accuracy  deviation  parameters  seconds\n");
     fflush(stdout);
 }
 
-/* One training, from reading the data on; the accuracy is that of the test part, or of the validation part without one. */
-static int train_once(tc_runs *runs, int64_t *size, const tc_options *options)
+/* Trains one model and adds its accuracy. Returns an exit status. */
+static int train_once(tc_stats *stats, int64_t *size, const tc_experiment_config *config)
 {
-    tc_material m = {0};
-    tc_outcome outcome = {0};
+    tc_experiment e = {0};
+    tc_train_result result = {0};
     tc_score score = {0};
-    bool good = tc_material_prepare(&m, options);
-    if (good && !m.valid_part.count && !m.test.count)
-        good = tc_fail("there is nothing to measure on: give --valid or --test");
-    if (good && !options->reading.quiet) print_head(&m);
+    bool good = tc_experiment_init(&e, config);
+    if (good && !e.valid_rows.count && !e.test.count)
+        good = tc_fail("no data to measure accuracy on; give --valid or --test");
+    if (good && !config->read.quiet) print_head(&e);
     const double start = tc_seconds_now();
-    good = good && tc_fit(&m.model, m.train_part, m.valid_part, &m.options.schedule, &outcome);
+    good = good && tc_fit(&e.model, e.train_rows, e.valid_rows, &e.config.training, &result);
     const double seconds = tc_seconds_now() - start;
-    if (good && !outcome.interrupted) {
-        good = !m.test.count || tc_score_part(&score, &m.model, m.test_part);
-        if (good) tc_runs_add(runs, m.test.count ? tc_accuracy(&score) : outcome.accuracy, seconds);
-        *size = tg_params_size(m.model.params);
+    if (good && !result.interrupted) {
+        good = !e.test.count || tc_score_rows(&score, &e.model, e.test_rows);
+        if (good)
+            tc_stats_add(stats, e.test.count ? tc_accuracy(&score) : result.accuracy, seconds);
+        *size = tg_params_size(e.model.params);
     }
+    const bool interrupted = result.interrupted;
     tc_score_free(&score);
-    tc_outcome_free(&outcome);
-    tc_material_free(&m);
-    if (outcome.interrupted) tc_fail("interrupted: the rows above are whole");
-    return outcome.interrupted ? TC_INTERRUPTED : good ? TC_DONE : TC_FAILED;
+    tc_train_result_free(&result);
+    tc_experiment_free(&e);
+    if (!interrupted) return good ? TC_EXIT_OK : TC_EXIT_FAILED;
+    tc_fail("interrupted; the rows above are complete");
+    return TC_EXIT_INTERRUPTED;
 }
 
-static void print_row(const tc_runs *runs, int64_t size, const tc_settings *settings)
+static void print_row(const tc_stats *stats, int64_t size, const tc_settings *settings)
 {
     printf("%-12s %-11s %8.4f  ", tc_encoder_names[settings->encoder],
-           tc_attention_names[settings->attention], tc_runs_mean(runs));
-    if (runs->count > 1) printf("%9.4f", tc_runs_deviation(runs));
+           tc_attention_names[settings->attention], tc_stats_mean(stats));
+    if (stats->count > 1) printf("%9.4f", tc_stats_deviation(stats));
     else printf("%9s", "-");
-    printf("  %9lld  %8.1f\n", (long long)size, runs->seconds / (double)runs->count);
+    printf("  %10lld %8.1f\n", (long long)size, stats->seconds / (double)stats->count);
     fflush(stdout);
 }
 
-/* The trainings of one encoder and attention; the first of all says how the data is read. */
-static int train_kind(const tc_options *options, int64_t seeds)
+/* Trains one kind with several seeds. Only the first training of all says how the data was read. */
+static int train_kind(tc_experiment_config config, int64_t seeds)
 {
-    tc_options run = *options;
-    tc_runs runs = {0};
+    tc_stats stats = {0};
     int64_t size = 0;
-    for (; runs.count < seeds; run.schedule.seed++, run.reading.quiet = true) {
-        const int status = train_once(&runs, &size, &run);
-        if (status != TC_DONE) return status;
+    for (int64_t i = 0; i < seeds; i++) {
+        const int status = train_once(&stats, &size, &config);
+        if (status != TC_EXIT_OK) return status;
+        config.training.seed++;
+        config.read.quiet = true;
     }
-    print_row(&runs, size, &run.settings);
-    return TC_DONE;
+    print_row(&stats, size, &config.settings);
+    return TC_EXIT_OK;
 }
 
 int tc_compare(const tc_options *options)
 {
     const int64_t seeds = options->seeds ? options->seeds : DEFAULT_SEEDS;
-    tc_options run = *options;
-    int status = TC_DONE;
-    run.schedule.quiet = true;
-    printf("%s, %lld training%s of each kind, seeds from %lld on\n",
-           options->argument_count ? options->arguments[0] : "builtin:reviews", (long long)seeds,
-           seeds == 1 ? "" : "s", (long long)options->schedule.seed);
-    for (int kind = 0; kind < TC_ENCODERS * TC_ATTENTIONS && status == TC_DONE; kind++) {
-        run.settings.encoder = kind / TC_ATTENTIONS;
-        run.settings.attention = kind % TC_ATTENTIONS;
-        if (!wanted(run.settings.encoder, run.settings.attention, &options->settings)) continue;
-        status = train_kind(&run, seeds);
-        run.reading.quiet = true;
+    tc_experiment_config config = options->config;
+    config.training.quiet = true;
+    printf("%s, %lld training%s of each kind, seeds from %lld on\n", config.train, (long long)seeds,
+           seeds == 1 ? "" : "s", (long long)config.training.seed);
+    for (int encoder = 0; encoder < TC_ENCODERS; encoder++) {
+        for (int attention = 0; attention < TC_ATTENTIONS; attention++) {
+            if (!is_wanted(encoder, attention, &options->config.settings)) continue;
+            config.settings.encoder = encoder;
+            config.settings.attention = attention;
+            const int status = train_kind(config, seeds);
+            if (status != TC_EXIT_OK) return status;
+            config.read.quiet = true;
+        }
     }
-    return status;
+    return TC_EXIT_OK;
 }

@@ -1,15 +1,19 @@
-/* textclf explain: three measures of what each word does to the answer, side by side, and where they disagree. */
+/* textclf explain: three measures of each word's contribution to the prediction, side by side,
+ * and flags for words on which they disagree. */
 #include "commands.h"
-#include "../model/evaluate.h"
+
 #include "../../support/failure.h"
-#include "../model/analysis.h"
+#include "../model/evaluate.h"
 #include "../output/page.h"
+#include "../output/terminal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { VARIANTS = 256, CELLS = 9 };
+enum { VARIANTS = 256, CELLS = 9 }; /* texts per block of predictions; columns of a bar */
+
+/* The measures come first; they index values too. */
 enum {
     ATTENTION,
     GRADIENT,
@@ -24,91 +28,92 @@ enum {
 };
 
 static const struct {
-    const char *term, *about;
+    const char *term, *description;
 } terms[TERMS] = {
-    [ATTENTION] = {"attention", "the word's weight, the mean over the heads"},
+    [ATTENTION] = {"attention", "the word's attention weight, the mean over the heads"},
     [GRADIENT] = {"gradient x input",
-                  "what the word's vector adds to the log-odds of the answer, to first order"},
-    [LEFT_OUT] = {"left out",
-                  "by how much the log-odds of the answer fall where the word is left out"},
-    [SIZES] = {"large, small", "a value from half of the text's largest on; one below a tenth of "
-                               "it. Where the measures disagree:"},
+                  "the contribution of the word's vector to the log-odds, to first order"},
+    [LEFT_OUT] = {"left out", "the fall of the log-odds if the word is left out"},
+    [SIZES] = {"large, small",
+               "at least half of the text's largest value; less than a tenth of it. "
+               "The measures disagree:"},
     [UNUSED] = {"unused",
-                "attention is large, left out small: the answer does not need what was looked at"},
-    [AGAINST] = {"against", "attention is large, left out negative and not small: what was looked "
-                            "at speaks against it"},
-    [UNSEEN] = {"unseen",
-                "left out is large, attention small: the answer needs what was not looked at"},
-    [SIGNS] = {"signs",
-               "gradient x input and left out are large, and one is positive and one negative"},
+                "attention is large, left out small: the prediction does not need the word"},
+    [AGAINST] = {"against", "attention is large, left out negative and not small: the word speaks "
+                            "against the prediction"},
+    [UNSEEN] = {"unseen", "left out is large, attention small: the prediction needs a word without "
+                          "attention"},
+    [SIGNS] = {"signs", "gradient x input and left out are large and have opposite signs"},
 };
 
-void tc_explain_terms(void)
+void tc_explain_print_terms(void)
 {
-    for (int i = 0; i < TERMS; i++) printf("  %-17s %s\n", terms[i].term, terms[i].about);
+    for (int i = 0; i < TERMS; i++) printf("  %-17s %s\n", terms[i].term, terms[i].description);
 }
 
 typedef struct explanation {
-    const tc_seen *view;
-    const double *values[MEASURES]; /* [count] each; attention NULL without it */
-    double most[MEASURES];
-    const char **notes; /* [count] what the measures of a word disagree in, or NULL */
+    const tc_analysis *analysis;
+    const double *values[MEASURES]; /* [count] each; NULL without attention */
+    double max[MEASURES];           /* the largest magnitudes */
+    const char **flags;             /* [count] the term of a disagreement, or NULL */
 } explanation;
 
-/* A value's share of the text's largest, -1 .. 1. */
+/* Returns a value divided by the text's largest magnitude, -1 to 1. */
 static double share(const explanation *e, int measure, int32_t i)
 {
-    return e->values[measure] ? e->values[measure][i] / e->most[measure] : 0;
+    return e->values[measure] ? e->values[measure][i] / e->max[measure] : 0;
 }
 
 static const char *disagreement(const explanation *e, int32_t i)
 {
     const double large = 0.5, small = 0.1;
-    const double looked = share(e, ATTENTION, i), gradient = share(e, GRADIENT, i),
-                 left = share(e, LEFT_OUT, i);
-    if (looked >= large && fabs(left) < small) return terms[UNUSED].term;
-    if (looked >= large && left < 0) return terms[AGAINST].term;
-    if (e->values[ATTENTION] && looked < small && fabs(left) >= large) return terms[UNSEEN].term;
-    return fabs(left) >= large && fabs(gradient) >= large && (left > 0) != (gradient > 0)
-               ? terms[SIGNS].term
-               : NULL;
+    const double attention = share(e, ATTENTION, i), gradient = share(e, GRADIENT, i),
+                 left_out = share(e, LEFT_OUT, i);
+    if (attention >= large && fabs(left_out) < small) return terms[UNUSED].term;
+    if (attention >= large && left_out < 0) return terms[AGAINST].term;
+    if (e->values[ATTENTION] && attention < small && fabs(left_out) >= large)
+        return terms[UNSEEN].term;
+    const bool both_large = fabs(left_out) >= large && fabs(gradient) >= large;
+    return both_large && (left_out > 0) != (gradient > 0) ? terms[SIGNS].term : NULL;
 }
 
 /* ---- one word left out ---- */
 
-/* The log-odds of the whole text's answer without each of the words `first` .. `first + count - 1`. */
-static bool leave_out(double *odds, const tc_model *model, const tc_seen *view, int32_t first,
-                      int32_t count, int32_t *ids, tc_row *rows)
+/* Computes the log-odds of the text's predicted label without each of the words first to first +
+ * count - 1. */
+static bool leave_out(double *odds, const tc_model *model, const tc_analysis *analysis,
+                      int32_t first, int32_t count, int32_t *ids, tc_row *rows)
 {
-    const int32_t left = view->count - 1, C = model->labels.count;
+    const int32_t left = analysis->count - 1, C = model->labels.count;
     for (int32_t i = 0; i < count; i++) {
         int32_t *row = ids + (size_t)i * (size_t)left;
         const int32_t word = first + i;
-        memcpy(row, view->ids, (size_t)word * sizeof *row);
-        memcpy(row + word, view->ids + word + 1, (size_t)(left - word) * sizeof *row);
+        memcpy(row, analysis->ids, (size_t)word * sizeof *row);
+        memcpy(row + word, analysis->ids + word + 1, (size_t)(left - word) * sizeof *row);
         rows[i] = (tc_row){.length = left, .ids = row};
     }
-    float *answers = tc_log_probabilities(model, (tc_part){rows, count});
-    for (int32_t i = 0; answers && i < count; i++) {
-        odds[first + i] = tc_log_odds(answers + (size_t)i * (size_t)C, C, view->best);
+    float *log_p = tc_log_probabilities(model, (tc_slice){rows, count});
+    for (int32_t i = 0; log_p && i < count; i++) {
+        odds[first + i] = tc_log_odds(log_p + (size_t)i * (size_t)C, C, analysis->best);
     }
-    tc_free(answers);
-    return answers != NULL;
+    tc_free(log_p);
+    return log_p != NULL;
 }
 
-/* By how much each word raises the log-odds, [count]; the caller frees it. NULL after tc_fail. */
-static double *left_out(const tc_model *model, const tc_seen *seen)
+/* Returns the fall of the log-odds without each word, [count], or NULL after tc_fail. The caller
+ * frees it. */
+static double *left_out(const tc_model *model, const tc_analysis *analysis)
 {
-    const int32_t count = seen->count, most = count < VARIANTS ? count : VARIANTS;
-    int32_t *ids = tc_allocate(NULL, (size_t)most * (size_t)count, sizeof *ids);
-    tc_row *rows = tc_allocate(NULL, (size_t)most, sizeof *rows);
+    const int32_t count = analysis->count, block = count < VARIANTS ? count : VARIANTS;
+    int32_t *ids = tc_allocate(NULL, (size_t)block * (size_t)count, sizeof *ids);
+    tc_row *rows = tc_allocate(NULL, (size_t)block, sizeof *rows);
     double *result = tc_allocate(NULL, (size_t)count, sizeof *result);
     bool good = ids && rows && result;
-    for (int32_t first = 0; good && first < count; first += most) {
-        good = leave_out(result, model, seen, first, count - first < most ? count - first : most,
-                         ids, rows);
+    for (int32_t first = 0; good && first < count; first += block) {
+        const int32_t words = count - first < block ? count - first : block;
+        good = leave_out(result, model, analysis, first, words, ids, rows);
     }
-    for (int32_t i = 0; good && i < count; i++) result[i] = seen->log_odds - result[i];
+    for (int32_t i = 0; good && i < count; i++) result[i] = analysis->log_odds - result[i];
     tc_free(ids);
     tc_free(rows);
     if (good) return result;
@@ -116,73 +121,79 @@ static double *left_out(const tc_model *model, const tc_seen *seen)
     return NULL;
 }
 
-/* ---- shown ---- */
+/* ---- output ---- */
 
 static void print_explanation(const explanation *e)
 {
-    const tc_seen *view = e->view;
-    const bool colour = tc_view_colour();
-    const int widest = tc_view_widest(view);
+    const tc_analysis *analysis = e->analysis;
+    const bool colour = tc_term_colour();
+    const int widest = tc_term_widest(analysis);
     bool known = true;
-    tc_view_head(view, colour);
+    tc_term_heading(analysis, colour);
     printf("  %*s   ", widest, "");
     for (int m = 0; m < MEASURES; m++) {
         if (e->values[m]) printf("%-*s", CELLS + 9, terms[m].term);
     }
     printf("disagree\n");
-    for (int32_t i = 0; i < view->count; i++) {
-        const char *note = e->notes[i];
-        int gap = 0; /* up to the next column */
-        known &= tc_view_word(view, i, widest);
+    for (int32_t i = 0; i < analysis->count; i++) {
+        const char *flag = e->flags[i];
+        int gap = 0; /* blanks up to the next column */
+        known &= tc_term_word(analysis, i, widest);
         for (int m = 0; m < MEASURES; m++) {
             if (!e->values[m]) continue;
             printf("%*s", gap, "");
             printf(m == ATTENTION ? " %.3f " : "%+.3f ", e->values[m][i]);
-            gap = CELLS + 2 - tc_view_cells(share(e, m, i), CELLS, colour);
+            gap = CELLS + 2 - tc_term_blocks(share(e, m, i), CELLS, colour);
         }
-        printf("%*s%s\n", note ? gap : 0, "", note ? note : "");
+        printf("%*s%s\n", flag ? gap : 0, "", flag ? flag : "");
     }
-    if (!known) printf("? marks words that are not in the vocabulary\n");
+    if (!known) printf("?: not in the vocabulary\n");
 }
 
 static void put_explanation(tc_page *page, const explanation *e)
 {
-    const tc_seen *view = e->view;
+    const tc_analysis *analysis = e->analysis;
     int32_t shown = 0;
     tc_page_put(page, "<section>\n<h2><bdi>%s</bdi> %.1f %%</h2>\n",
-                view->labels->items[view->best], 100 * view->probabilities[view->best]);
+                analysis->labels->items[analysis->best],
+                100 * analysis->probabilities[analysis->best]);
     for (int m = 0; m < MEASURES; m++) {
         if (!e->values[m]) continue;
         tc_page_put(page, "<h3>%s</h3>\n", terms[m].term);
-        tc_page_words(page, view, e->values[m], e->notes);
+        tc_page_words(page, analysis, e->values[m], e->flags);
     }
     tc_page_put(page, "<h3>disagree</h3>\n<table>\n");
-    for (int32_t i = 0; i < view->count; i++) {
-        const tc_token *token = &view->tokens.items[i];
-        const char *note = e->notes[i];
-        if (!note) continue;
+    for (int32_t i = 0; i < analysis->count; i++) {
+        const tc_token *token = &analysis->tokens.items[i];
+        const char *flag = e->flags[i];
+        if (!flag) continue;
         tc_page_put(page, "<tr><td><bdi>%.*s</bdi><td>%s\n", (int)token->length,
-                    view->text + token->start, note);
+                    analysis->text + token->start, flag);
         shown++;
     }
     tc_page_put(page, shown ? "</table>\n</section>\n"
-                            : "</table>\n<p class=\"quiet\">Nowhere.</p>\n</section>\n");
+                            : "</table>\n<p class=\"quiet\">No disagreement.</p>\n</section>\n");
 }
 
 static bool explain_text(const tc_model *model, tc_page *page, const char *text)
 {
-    tc_seen seen = {0};
-    double *left = tc_see(&seen, model, text, true) ? left_out(model, &seen) : NULL;
-    explanation e = {&seen, {seen.weights, seen.gradient, left}, {0}, NULL};
-    const bool good = left && (e.notes = tc_allocate(NULL, (size_t)seen.count, sizeof *e.notes));
-    for (int m = 0; good && m < MEASURES; m++)
-        e.most[m] = e.values[m] ? tc_view_most(e.values[m], seen.count) : 1;
-    for (int32_t i = 0; good && i < seen.count; i++) e.notes[i] = disagreement(&e, i);
-    if (good) print_explanation(&e);
-    if (good) put_explanation(page, &e);
-    tc_free(e.notes);
-    tc_free(left);
-    tc_seen_free(&seen);
+    tc_analysis analysis = {0};
+    const bool computed = tc_analysis_compute(&analysis, model, text, true);
+    double *without = computed ? left_out(model, &analysis) : NULL;
+    explanation e = {.analysis = &analysis,
+                     .values = {analysis.weights, analysis.gradient, without}};
+    if (without) e.flags = tc_allocate(NULL, (size_t)analysis.count, sizeof *e.flags);
+    const bool good = e.flags != NULL;
+    if (good) {
+        for (int m = 0; m < MEASURES; m++)
+            e.max[m] = e.values[m] ? tc_max_magnitude(e.values[m], analysis.count) : 1;
+        for (int32_t i = 0; i < analysis.count; i++) e.flags[i] = disagreement(&e, i);
+        print_explanation(&e);
+        put_explanation(page, &e);
+    }
+    tc_free(e.flags);
+    tc_free(without);
+    tc_analysis_free(&analysis);
     return good;
 }
 
@@ -192,23 +203,29 @@ bool tc_explain(tc_model *model, const tc_options *options)
     const char *attention = model->settings.attention == TC_NO_ATTENTION
                                 ? "The model has no attention (--attention none).\n"
                                 : "";
-    const char *bag = model->settings.ngrams ? "gradient x input leaves the bag of --ngrams out.\n"
-                                             : "";
+    const char *bag = model->settings.ngrams
+                          ? "gradient x input does not cover the bag of --ngrams.\n"
+                          : "";
     tc_page page = {0};
     if (output && !tc_named(output, ".html"))
-        return tc_fail("%s: explain writes a page: give -o FILE.html", output);
-    bool good = tc_page_begin(&page, output, "What each word does to the answer");
-    tc_page_put(&page,
-                "<p class=\"quiet\">Model: <bdi>%s</bdi>. Blue speaks for the answer, orange "
-                "against it; a dotted line: not in the "
-                "vocabulary; a frame: the measures disagree.</p>\n",
-                path);
+        return tc_fail("%s: explain writes a web page; give -o FILE.html", output);
+    bool good = tc_page_begin(&page, output, "What each word contributes");
+    tc_page_put(
+        &page,
+        "<p class=\"quiet\">Model: <bdi>%s</bdi>. Blue words support the prediction, "
+        "orange words contradict it. Words with a dotted line are not in the vocabulary; the "
+        "measures disagree on framed words.</p>\n",
+        path);
     for (int i = 1; good && i < options->argument_count; i++)
         good = explain_text(model, &page, options->arguments[i]);
-    if (good) putchar('\n'), tc_explain_terms(), printf("%s%s", attention, bag);
-    tc_page_put(&page, "<section>\n<h2>How to read this</h2>\n<dl class=\"terms\">\n");
+    if (good) {
+        putchar('\n');
+        tc_explain_print_terms();
+        printf("%s%s", attention, bag);
+    }
+    tc_page_put(&page, "<section>\n<h2>Legend</h2>\n<dl class=\"terms\">\n");
     for (int i = 0; i < TERMS; i++)
-        tc_page_put(&page, "<div><dt>%s<dd>%s</div>\n", terms[i].term, terms[i].about);
+        tc_page_put(&page, "<div><dt>%s<dd>%s</div>\n", terms[i].term, terms[i].description);
     tc_page_put(&page, "</dl>\n<p class=\"quiet\">%s%s</p>\n</section>\n", attention, bag);
     good = good && tc_page_save(&page);
     if (good && output) printf("written: %s\n", output);

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The commands as bits. SHAPES marks what a training's result depends on, besides its data. */
+/* The commands as bits. RECORDED marks the options that the trained model depends on: checkpoints
+ * and reports record them. */
 enum {
     TRAIN = 1,
     COMPARE = 2,
@@ -23,132 +24,135 @@ enum {
     TAPE = 256,
     LEARN = TRAIN | COMPARE,
     READ = LEARN | EVAL | CHECK,
-    SHAPES = 1 << 20,
-    SHAPE = LEARN | SHAPES,
+    RECORDED = 1 << 20,
+    SETTING = LEARN | RECORDED,
 };
 
 static const tc_command commands[] = {
-    {"train", "[DATA]", "trains a model on DATA and saves it", 0, 1, tc_train, NULL, TRAIN,
+    {"train", "[DATA]", "train a model on DATA and save it", 0, 1, tc_train, NULL, TRAIN,
      "textclf.safetensors"},
-    {"compare", "[DATA]", "trains one model of each kind and shows a table", 0, 1, tc_compare, NULL,
-     COMPARE, NULL},
-    {"check", "DATA [DATA2]",
-     "shows what is in DATA and what is odd about it, and what DATA2 shares with it", 1, 2,
+    {"compare", "[DATA]", "train a model of each kind and print a table of their accuracies", 0, 1,
+     tc_compare, NULL, COMPARE, NULL},
+    {"check", "DATA [DATA2]", "describe DATA, its defects, and what DATA2 shares with it", 1, 2,
      tc_check, NULL, CHECK, NULL},
-    {"eval", "MODEL DATA", "measures a model on labelled data", 2, 2, NULL, tc_eval, EVAL, NULL},
-    {"predict", "MODEL [TEXT]...", "labels each TEXT, or each line of standard input", 1, INT32_MAX,
-     NULL, tc_predict, PREDICT, NULL},
-    {"attend", "MODEL TEXT...", "shows where the model looks in each TEXT", 2, INT32_MAX, NULL,
-     tc_attend, ATTEND, NULL},
-    {"explain", "MODEL TEXT...", "shows by three measures what each word does to the answer", 2,
-     INT32_MAX, NULL, tc_explain, EXPLAIN, NULL},
-    {"step", "MODEL TEXT", "writes a page to step through the network, forward and backward", 2, 2,
-     NULL, tc_step, STEP, "step.html"},
-    {"tape", "MODEL TEXT", "prints the operators of the network with their values and gradients", 2,
+    {"eval", "MODEL DATA", "measure a model on labelled data", 2, 2, NULL, tc_eval, EVAL, NULL},
+    {"predict", "MODEL [TEXT]...",
+     "predict the label of each TEXT, or of each line of standard input", 1, INT32_MAX, NULL,
+     tc_predict, PREDICT, NULL},
+    {"attend", "MODEL TEXT...", "show the attention weight of each word of TEXT", 2, INT32_MAX,
+     NULL, tc_attend, ATTEND, NULL},
+    {"explain", "MODEL TEXT...", "show how much each word of TEXT contributes, by three measures",
+     2, INT32_MAX, NULL, tc_explain, EXPLAIN, NULL},
+    {"step", "MODEL TEXT", "write a page that steps through the network, forward and backward", 2,
+     2, NULL, tc_step, STEP, "step.html"},
+    {"tape", "MODEL TEXT", "print the operators of the network with their values and gradients", 2,
      2, NULL, tc_tape, TAPE, NULL},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
+#define FIELD(name) offsetof(tc_options, name)
 #define HEADING EX_HEADING, 0, 0, 0, NULL, NULL, NULL
-#define FLAG(field) EX_FLAG, offsetof(tc_options, field), 0, 0, NULL
-#define TEXT(field) EX_TEXT, offsetof(tc_options, field), 0, 0, NULL
-#define CHOICE(field, names) EX_CHOICE, offsetof(tc_options, field), 0, 0, names
-#define INTEGER(field, least, most) EX_INTEGER, offsetof(tc_options, field), least, most, NULL
-#define NUMBER(field, least, most) EX_NUMBER, offsetof(tc_options, field), least, most, NULL
+#define FLAG(name) EX_FLAG, FIELD(name), 0, 0, NULL
+#define TEXT(name) EX_TEXT, FIELD(name), 0, 0, NULL
+#define CHOICE(name, choices) EX_CHOICE, FIELD(name), 0, 0, choices
+#define INTEGER(name, min, max) EX_INTEGER, FIELD(name), min, max, NULL
+#define NUMBER(name, min, max) EX_NUMBER, FIELD(name), min, max, NULL
 
-static const tc_option rules[] = {
+static const tc_option option_table[] = {
     {"Data", 0, READ, HEADING},
-    {"text", 0, READ, TEXT(reading.text), "COLUMNS",
-     "what is read, by name or number from 1; title,body are joined"},
-    {"label", 0, READ, TEXT(reading.label), "COLUMN", "what is to be told, by name or number"},
-    {"format", 0, READ, CHOICE(reading.format, tc_format_names), "FORMAT",
-     "auto, tsv, csv, fasttext, label-text, text-label (auto)"},
-    {"delimiter", 0, READ, TEXT(reading.delimiter), "CHAR",
-     "between columns: a character, or the word tab"},
-    {"header", 0, READ, CHOICE(reading.header, tc_header_names), "WHETHER",
-     "whether the first row is names: auto, yes, no (auto)"},
-    {"encoding", 0, READ, TEXT(reading.encoding), "NAME",
-     "of the data: latin1, gb18030, utf-16 .. (utf-8)"},
-    {"valid", 0, LEARN, TEXT(valid), "DATA",
-     "chooses the best epoch; else a tenth of the rows, from 20 rows on"},
-    {"test", 0, LEARN, TEXT(test), "DATA", "measures the finished model"},
+    {"text", 0, READ, TEXT(config.read.text), "COLUMNS",
+     "columns of the text, by name or number from 1; title,body are joined"},
+    {"label", 0, READ, TEXT(config.read.label), "COLUMN", "column of the label, by name or number"},
+    {"format", 0, READ, CHOICE(config.read.format, tc_format_names), "FORMAT",
+     "auto, tsv, csv, fasttext, label-text or text-label (auto)"},
+    {"delimiter", 0, READ, TEXT(config.read.delimiter), "CHAR",
+     "character between columns, or the word tab"},
+    {"header", 0, READ, CHOICE(config.read.header, tc_header_names), "CHOICE",
+     "whether the first row is a header: auto, yes or no (auto)"},
+    {"encoding", 0, READ, TEXT(config.read.encoding), "NAME",
+     "encoding of the data, such as latin1, gb18030 or utf-16 (utf-8)"},
+    {"valid", 0, LEARN, TEXT(config.valid), "DATA",
+     "validation data, which choose the best epoch (a tenth of DATA from 20 rows on)"},
+    {"test", 0, LEARN, TEXT(config.test), "DATA", "test data, which measure the trained model"},
     {"Words", 0, LEARN | CHECK, HEADING},
-    {"tokens", 0, SHAPE | CHECK, CHOICE(tokenizer.kind, tc_token_names), "KIND",
-     "words (and characters of Chinese and Japanese), or characters (words)"},
-    {"stopwords", 0, SHAPE | CHECK, TEXT(stopwords), "LIST",
-     "leaves words out: en or zh, words of grammar; or a file of words"},
-    {"no-punctuation", 0, SHAPE | CHECK, FLAG(tokenizer.plain), NULL,
-     "leaves punctuation and symbols out"},
-    {"min-count", 0, SHAPE, INTEGER(min_count, 1, 1e9), "N",
-     "how often a word must occur (2 from 1000 rows on, else 1)"},
-    {"max-vocab", 0, SHAPE, INTEGER(max_vocab, 1, 1e9), "N",
-     "words at most, the most frequent (all)"},
-    {"longest", 0, SHAPE, INTEGER(settings.longest, 1, TC_MOST_LENGTH), "N",
-     "tokens of a text, the rest is cut (1000)"},
-    {"vectors", 0, SHAPE, TEXT(vectors), "FILE",
-     "word vectors to start from: word2vec's, text or binary, or GloVe's, of --embedding's width"},
-    {"frozen", 0, SHAPE, FLAG(frozen), NULL, "leaves the words' vectors as they are"},
+    {"tokenizer", 0, SETTING | CHECK, CHOICE(config.tokenizer.kind, tc_token_names), "KIND",
+     "words (for Chinese and Japanese characters) or characters (words)"},
+    {"stopwords", 0, SETTING | CHECK, TEXT(config.tokenizer.stopwords), "LIST",
+     "leave out function words: en, zh, or a file of words"},
+    {"no-punctuation", 0, SETTING | CHECK, FLAG(config.tokenizer.no_punctuation), NULL,
+     "leave out punctuation and symbols"},
+    {"min-count", 0, SETTING, INTEGER(config.min_count, 1, 1e9), "N",
+     "occurrences that a word of the vocabulary needs (2 from 1000 rows on, else 1)"},
+    {"max-vocab", 0, SETTING, INTEGER(config.max_vocab, 1, 1e9), "N",
+     "size of the vocabulary, the most frequent words (all)"},
+    {"max-length", 0, SETTING, INTEGER(config.settings.max_length, 1, TC_MAX_LENGTH), "N",
+     "tokens of a text; longer texts are truncated (1000)"},
+    {"vectors", 0, SETTING, TEXT(config.vectors), "FILE",
+     "initial word vectors in word2vec's format, text or binary, or GloVe's"},
+    {"freeze-embedding", 0, SETTING, FLAG(config.freeze_embedding), NULL,
+     "do not train the word vectors"},
     {"Model", 0, LEARN, HEADING},
-    {"encoder", 0, SHAPE, CHOICE(settings.encoder, tc_encoder_names), "KIND",
+    {"encoder", 0, SETTING, CHOICE(config.settings.encoder, tc_encoder_names), "KIND",
      "lstm, bilstm, transformer or none (bilstm)"},
-    {"attention", 0, SHAPE, CHOICE(settings.attention, tc_attention_names), "KIND",
+    {"attention", 0, SETTING, CHOICE(config.settings.attention, tc_attention_names), "KIND",
      "additive, dot, scaled-dot, bilinear, cosine, euclidean, multihead or none (additive)"},
-    {"embedding", 0, SHAPE, INTEGER(settings.embedding, 1, TC_MOST_WIDTH), "N",
-     "width of a word's vector (128)"},
-    {"hidden", 0, SHAPE, INTEGER(settings.hidden, 1, TC_MOST_WIDTH), "N",
+    {"embedding", 0, SETTING, INTEGER(config.settings.embedding, 1, TC_MAX_WIDTH), "N",
+     "width of the word vectors (128)"},
+    {"hidden", 0, SETTING, INTEGER(config.settings.hidden, 1, TC_MAX_WIDTH), "N",
      "width of each direction of the LSTM (128)"},
-    {"max-pool", 0, SHAPE, FLAG(settings.max_pool), NULL,
-     "beside the attention, the largest of each feature over the words"},
-    {"ngrams", 0, SHAPE, INTEGER(settings.ngrams, 0, TC_MOST_RUN), "N",
-     "beside the attention, a bag of words and of runs of up to N words (0: none)"},
-    {"buckets", 0, SHAPE, INTEGER(settings.buckets, 1, TC_MOST_BUCKETS), "N",
-     "that the bag's runs are hashed into (131072)"},
+    {"max-pool", 0, SETTING, FLAG(config.settings.max_pool), NULL,
+     "add the maximum of each feature over the words to the attention"},
+    {"ngrams", 0, SETTING, INTEGER(config.settings.ngrams, 0, TC_MAX_NGRAM), "N",
+     "add a bag of words and n-grams of up to N words to the attention (0: none)"},
+    {"buckets", 0, SETTING, INTEGER(config.settings.buckets, 1, TC_MAX_BUCKETS), "N",
+     "buckets that the n-grams are hashed into (131072)"},
     {"Training", 0, LEARN, HEADING},
-    {"seed", 0, SHAPE, INTEGER(schedule.seed, 0, 9e15), "N",
-     "of all that is random (1); the same seed, the same model"},
+    {"seed", 0, SETTING, INTEGER(config.training.seed, 0, 9e15), "N",
+     "seed of all random numbers (1); the same seed gives the same model"},
     {"seeds", 0, LEARN, INTEGER(seeds, 1, 1000), "N",
-     "trainings, with seeds from --seed on: mean and deviation (train 1, compare 3 of a kind)"},
-    {"epochs", 0, SHAPE, INTEGER(schedule.epochs, 1, 1e6), "N", "passes over the data"},
-    {"patience", 0, SHAPE, INTEGER(schedule.patience, 0, 1e6), "N",
-     "stops after N epochs without a better one (10; 0: never)"},
-    {"batch", 0, SHAPE, INTEGER(schedule.batch, 1, 65536), "N", "rows of a step (32)"},
-    {"rate", 0, SHAPE, NUMBER(schedule.rate, 1e-9, 1), "X", "Adam's learning rate (0.001)"},
-    {"warmup", 0, SHAPE, INTEGER(schedule.warmup, 0, 1e9), "N",
-     "steps in which the rate rises to its height (0)"},
-    {"dropout", 0, SHAPE, NUMBER(settings.dropout, 0, TC_MOST_DROPOUT), "X",
-     "of embeddings and of what is classified (0.5)"},
-    {"word-dropout", 0, SHAPE, NUMBER(schedule.word_dropout, 0, 0.99), "X",
-     "how often a word is shown as unknown (0)"},
-    {"decay", 0, SHAPE, NUMBER(schedule.decay, 0, 1), "X",
-     "AdamW's decay of all weights but the tables of words (0)"},
-    {"smoothing", 0, SHAPE, NUMBER(schedule.smoothing, 0, 1), "X",
-     "of the labels: the share that goes to all alike (0)"},
-    {"class-weight", 0, SHAPE, CHOICE(schedule.class_weight, tc_class_weight_names), "KIND",
-     "none, or balanced: every label weighs as much, however rare it is (none)"},
-    {"average", 0, SHAPE, INTEGER(schedule.average, 0, 1e9), "N",
-     "measures and keeps the mean of the weights over about N steps (0: the weights)"},
+     "train with N seeds from --seed on; print mean and deviation (train 1, compare 3)"},
+    {"epochs", 0, SETTING, INTEGER(config.training.epochs, 1, 1e6), "N", "passes over the data"},
+    {"patience", 0, SETTING, INTEGER(config.training.patience, 0, 1e6), "N",
+     "stop after N epochs without a better one (10; 0: never)"},
+    {"batch-size", 0, SETTING, INTEGER(config.training.batch_size, 1, 65536), "N",
+     "rows of a batch (32)"},
+    {"lr", 0, SETTING, NUMBER(config.training.lr, 1e-9, 1), "X", "Adam's learning rate (0.001)"},
+    {"warmup", 0, SETTING, INTEGER(config.training.warmup_steps, 0, 1e9), "N",
+     "steps in which the learning rate rises from 0 (0)"},
+    {"dropout", 0, SETTING, NUMBER(config.settings.dropout, 0, TC_MAX_DROPOUT), "X",
+     "dropout of the embedded words and of the classifier's input (0.5)"},
+    {"word-dropout", 0, SETTING, NUMBER(config.training.word_dropout, 0, 0.99), "X",
+     "probability that a word is replaced by the unknown word (0)"},
+    {"weight-decay", 0, SETTING, NUMBER(config.training.weight_decay, 0, 1), "X",
+     "AdamW's weight decay, of all weights except the embeddings (0)"},
+    {"label-smoothing", 0, SETTING, NUMBER(config.training.label_smoothing, 0, 1), "X",
+     "share of each label that is spread over all labels (0)"},
+    {"class-weight", 0, SETTING, CHOICE(config.training.class_weight, tc_class_weight_names),
+     "KIND", "none, or balanced: rare labels weigh as much as frequent ones (none)"},
+    {"average", 0, SETTING, INTEGER(config.training.average_steps, 0, 1e9), "N",
+     "evaluate and save the mean of the weights over about N steps (0: no mean)"},
     {"Files", 0, TRAIN, HEADING},
-    {"output", 'o', TRAIN, TEXT(output), "MODEL", "the file to write (textclf.safetensors)"},
+    {"output", 'o', TRAIN, TEXT(output), "MODEL", "the model's file (textclf.safetensors)"},
     {"report", 0, TRAIN, TEXT(report), "FILE.html",
-     "a page to write: curves, confusions, attention, settings"},
-    {"checkpoint", 0, TRAIN, TEXT(schedule.checkpoint), "FILE",
-     "holds the training under way; it is gone once that has ended"},
-    {"every", 0, TRAIN, NUMBER(schedule.every, 0, 1e6), "X",
-     "seconds from one checkpoint to the next (30)"},
-    {"resume", 0, TRAIN, FLAG(schedule.resume), NULL,
-     "goes on where the checkpoint stands, to the same bits"},
+     "also write a page: curves, confusion matrix, attention, settings"},
+    {"checkpoint", 0, TRAIN, TEXT(config.training.checkpoint), "FILE",
+     "save the state of the training in FILE, which is removed at the end"},
+    {"checkpoint-interval", 0, TRAIN, NUMBER(config.training.checkpoint_interval, 0, 1e6), "X",
+     "seconds between checkpoints (30)"},
+    {"resume", 0, TRAIN, FLAG(config.training.resume), NULL,
+     "continue from the checkpoint; the model is the same to the bit"},
     {"Options", 0, EVAL | PREDICT | ATTEND | EXPLAIN | STEP | TAPE, HEADING},
     {"output", 'o', ATTEND, TEXT(output), "FILE",
-     "also draws a picture, FILE.png, or writes a page of all texts, FILE.html"},
-    {"output", 'o', EXPLAIN, TEXT(output), "FILE.html", "also writes a page of all texts"},
+     "also draw a picture, FILE.png, or write a page of all texts, FILE.html"},
+    {"output", 'o', EXPLAIN, TEXT(output), "FILE.html", "also write a page of all texts"},
     {"output", 'o', STEP, TEXT(output), "FILE.html", "the page (step.html)"},
-    {"output", 'o', TAPE, TEXT(output), "FILE.dot", "also writes a graph for Graphviz's dot"},
+    {"output", 'o', TAPE, TEXT(output), "FILE.dot", "also write a graph for Graphviz's dot"},
     {"label", 0, STEP, TEXT(step_label), "NAME",
-     "the label whose loss is taken (the model's answer)"},
-    {"font", 0, ATTEND, TEXT(font), "FILE.ttf", "the first font to look for a character in"},
+     "the true label, for the loss (the predicted label)"},
+    {"font", 0, ATTEND, TEXT(font), "FILE.ttf", "the font to use first in a picture"},
     {"top", 0, PREDICT, INTEGER(top, 1, 1e9), "K",
-     "shows the K likeliest labels, the likeliest first (all, in order)"},
-    {"json", 0, EVAL | PREDICT, FLAG(json), NULL, "prints JSON, an object on a line"},
+     "show the K most probable labels, the most probable first (all labels in order)"},
+    {"json", 0, EVAL | PREDICT, FLAG(json), NULL, "print JSON, one object per line"},
     {.name = NULL},
 };
 
@@ -158,127 +162,168 @@ static void show_help(void)
 {
     printf("textclf: a text classifier that shows where it looked\n\n");
     for (const tc_command *c = commands; c < commands + COMMANDS; c++)
-        printf("  textclf %-8s%-17s%s\n", c->name, c->arguments, c->about);
-    printf("\ntextclf COMMAND --help tells more, as textclf help COMMAND does; textclf --version "
-           "says which this is.\n"
-           "It exits with 0 when all is done, 1 when something failed, 2 after a wrong command "
-           "line, 130 after Ctrl-C.\n");
+        printf("  textclf %-8s%-17s%s\n", c->name, c->arguments, c->description);
+    printf(
+        "\nTo start: textclf train my.csv, then textclf predict textclf.safetensors \"a text\".\n"
+        "textclf COMMAND --help shows the options of a command, textclf --version the version.\n"
+        "Exit status: 0 success, 1 failure, 2 wrong command line, 130 after Ctrl-C.\n");
+}
+
+static void show_data_help(void)
+{
+    printf("\nDATA is a file in UTF-8, or - for standard input. Its format is detected: TSV "
+           "(without a\n"
+           "header the label follows the last tab), CSV with quotes as in RFC 4180, or fastText "
+           "lines.\n"
+           "Lines that start or end with a label need --format label-text or text-label. textclf "
+           "says\n"
+           "how it read the data. The options above apply to all data of a command except the "
+           "built-in\n"
+           "data:\n");
+    for (size_t i = 0; i < tc_builtin_count; i++)
+        printf("  %-22s %s\n", tc_builtins[i].name, tc_builtins[i].description);
 }
 
 static void show_command_help(const tc_command *command)
 {
-    printf("textclf %s [OPTION]... %s: %s\n\n", command->name, command->arguments, command->about);
-    tc_options_show(rules, command->bit);
-    if (command->bit & READ) {
-        printf("\nDATA is a file in UTF-8, or - for standard input: TSV (without a header the "
-               "label follows the last tab), CSV with\n"
-               "quotes as in RFC 4180, or fastText's lines, all of which are recognised, as are a "
-               "header and its columns; lines of a\n"
-               "label and a text or the reverse with --format; how a file was read is said. These "
-               "options hold for all data of a\n"
-               "call, but not for what is built in:\n");
-        for (size_t i = 0; i < tc_builtin_count; i++)
-            printf("  %-22s %s\n", tc_builtins[i].name, tc_builtins[i].about);
+    printf("textclf %s [OPTION]... %s: %s\n\n", command->name, command->arguments,
+           command->description);
+    tc_options_show(option_table, command->bit);
+    if (command->bit & READ) show_data_help();
+    if (command->bit == EXPLAIN) {
+        putchar('\n');
+        tc_explain_print_terms();
     }
-    if (command->bit == EXPLAIN) putchar('\n'), tc_explain_terms();
     if (command->bit == COMPARE) {
-        printf("\nWithout --encoder and --attention: every attention on bilstm, and each other "
-               "encoder with additive attention\n"
-               "and without. With one of them or both: all kinds that agree with it.\n");
+        printf("\nWithout --encoder and --attention, compare trains every attention with bilstm, "
+               "and the\n"
+               "other encoders with additive attention and without attention. With one or both of "
+               "them\n"
+               "it trains all kinds that match.\n");
     }
     if (command->bit & LEARN) {
-        printf("\nWithout DATA it is builtin:reviews. A builtin is tested on its held-out part "
-               "unless --test is given.\n"
-               "Without --epochs there are as many as make %d steps, from %d to %d.\n",
-               TC_DEFAULT_STEPS, TC_LEAST_EPOCHS, TC_MOST_EPOCHS);
+        printf(
+            "\nWithout DATA the data is builtin:reviews. Without --test a builtin is tested on "
+            "its\n"
+            "held-out part. Without --epochs training runs for about %d steps, %d to %d epochs.\n",
+            TC_DEFAULT_STEPS, TC_MIN_EPOCHS, TC_MAX_EPOCHS);
     }
 }
 
-/* ---- parsing ---- */
+/* ---- settings as JSON ---- */
 
-json_t *tc_options_plan(const tc_options *options)
+json_t *tc_options_to_json(const tc_options *options)
 {
-    json_t *plan = json_object();
-    for (const tc_option *o = rules; o->name; o++) {
+    json_t *object = json_object();
+    for (const tc_option *o = option_table; o->name; o++) {
         char number[32];
-        const char *value = o->commands & SHAPES ? tc_option_value(o, options, number) : NULL;
-        if (o->commands & SHAPES &&
-            json_object_set_new(plan, o->name, json_string(value ? value : "not given"))) {
-            tc_fail("--%s %s: it is no UTF-8 text", o->name, value); /* or memory failed before */
-        }
+        if (!(o->commands & RECORDED)) continue;
+        const char *value = tc_option_value(o, options, number);
+        if (json_object_set_new(object, o->name, json_string(value ? value : "not given")))
+            tc_fail("--%s %s: the value is not valid UTF-8", o->name, value ? value : "");
     }
-    if (!tc_failure()) return plan;
-    json_decref(plan);
+    if (!tc_failure()) return object; /* running out of memory is a failure too */
+    json_decref(object);
     return NULL;
 }
 
-bool tc_options_files(const tc_options *options)
+/* ---- files ---- */
+
+bool tc_options_check_files(const tc_options *options)
 {
     enum { WRITTEN = 3, FILES = 9 };
+    const tc_experiment_config *config = &options->config;
     const char *const files[FILES] = {
         options->output,
         options->report,
-        options->schedule.checkpoint,
-        options->valid,
-        options->test,
-        options->vectors,
-        options->stopwords,
+        config->training.checkpoint,
+        config->valid,
+        config->test,
+        config->vectors,
+        config->tokenizer.stopwords,
         options->font,
         options->argument_count ? options->arguments[0] : NULL, /* data, or a model */
     };
     for (int i = 0; i < WRITTEN; i++) {
         for (int k = i + 1; files[i] && k < FILES; k++) {
             if (!files[k] || !tc_same_file(files[i], files[k])) continue;
-            return tc_fail(
-                k < WRITTEN
-                    ? "%s: two files of the same name are to be written"
-                    : "%s: it is to be read and to be written: give what is written another name",
-                files[i]);
+            if (k < WRITTEN)
+                return tc_fail("%s: two outputs have this name; give one of them another",
+                               files[i]);
+            return tc_fail("%s: this file is both input and output; give the output another name",
+                           files[i]);
         }
     }
     return true;
 }
+
+/* ---- parsing ---- */
 
 static const tc_command *find_command(const char *name)
 {
     for (const tc_command *c = commands; name && c < commands + COMMANDS; c++) {
         if (!strcmp(name, c->name)) return c;
     }
-    tc_fail(name ? "%s: no such command" : "no command%s", name ? name : "");
+    if (name) tc_fail("%s: unknown command", name);
+    else tc_fail("no command is given");
     return NULL;
+}
+
+static void set_defaults(tc_options *options, char **argv)
+{
+    *options = (tc_options){
+        .command_line = argv,
+        .config.train = "builtin:reviews",
+        .config.settings = {.embedding = 128,
+                            .hidden = 128,
+                            .encoder = TC_BILSTM,
+                            .attention = TC_ADDITIVE,
+                            .dropout = 0.5,
+                            .max_length = 1000,
+                            .buckets = 131072},
+        .config.training =
+            {.seed = 1, .batch_size = 32, .patience = 10, .lr = 1e-3, .checkpoint_interval = 30},
+    };
+}
+
+/* Handles --version, --help and help without a command. Returns whether there was one of them. */
+static bool show_general_help(int argc, char **argv)
+{
+    const char *first = argc > 1 ? argv[1] : "";
+    if (!strcmp(first, "--version")) {
+        printf("textclf %s\n", TEXTCLF_VERSION);
+        return true;
+    }
+    if (strcmp(first, "--help") && strcmp(first, "-h") && (strcmp(first, "help") || argc > 2))
+        return false;
+    show_help();
+    return true;
 }
 
 tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
 {
-    *options = (tc_options){
-        .words = argv,
-        .settings = {.embedding = 128,
-                     .hidden = 128,
-                     .encoder = TC_BILSTM,
-                     .attention = TC_ADDITIVE,
-                     .dropout = 0.5,
-                     .longest = 1000,
-                     .buckets = 131072},
-        .schedule = {.seed = 1, .batch = 32, .patience = 10, .rate = 1e-3, .every = 30},
-    };
-    const char *first = argc > 1 ? argv[1] : "";
-    const bool help = !strcmp(first, "help"); /* help COMMAND is COMMAND --help */
-    if (!strcmp(first, "--version")) return printf("textclf %s\n", TEXTCLF_VERSION), EX_HELP;
-    if (!strcmp(first, "--help") || !strcmp(first, "-h") || (help && argc == 2))
-        return show_help(), EX_HELP;
+    set_defaults(options, argv);
+    if (show_general_help(argc, argv)) return EX_HELP;
+    const bool help = argc > 1 && !strcmp(argv[1], "help"); /* help COMMAND is COMMAND --help */
     const tc_command *command = find_command(argv[1 + help]);
     if (!command) return EX_WRONG;
     options->command = command;
     options->output = command->output;
-    if (command->bit == COMPARE) options->settings.encoder = options->settings.attention = -1;
-    argc--, argv++;
-    const tc_parsed parsed = help ? EX_HELP
-                                  : tc_options_read(options, rules, command->bit, &argc, &argv);
+    if (command->bit == COMPARE)
+        options->config.settings.encoder = options->config.settings.attention = -1;
+    argc--;
+    argv++;
+    tc_parsed parsed = EX_HELP;
+    if (!help) parsed = tc_options_read(options, option_table, command->bit, &argc, &argv);
     if (parsed == EX_HELP) show_command_help(command);
     options->arguments = argv;
     options->argument_count = argc;
-    if (parsed == EX_RUN && (argc < command->least || argc > command->most)) {
-        return tc_fail("%s takes %s", command->name, command->arguments), EX_WRONG;
+    if (parsed != EX_RUN) return parsed;
+    if (argc < command->min_arguments || argc > command->max_arguments) {
+        tc_fail("%s takes the arguments %s, but %d %s given", command->name, command->arguments,
+                argc, argc == 1 ? "is" : "are");
+        return EX_WRONG;
     }
-    return parsed;
+    if (command->bit & LEARN && argc) options->config.train = argv[0];
+    return EX_RUN;
 }

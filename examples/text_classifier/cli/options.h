@@ -3,43 +3,45 @@
 #define TC_OPTIONS_H
 
 #include "../../support/option.h"
-#include "../training/fit.h"
-#include "../data/read.h"
+#include "../training/experiment.h"
+
+#include <jansson.h>
 
 typedef struct tc_options {
-    const struct tc_command *command;
-    char **words;     /* the whole command line, options before arguments; NULL ends it */
-    char **arguments; /* what is no option */
+    const struct tc_command *command; /* NULL: none was named */
+    char **command_line;              /* ends with NULL */
+    char **arguments;                 /* those that are not options */
     int argument_count;
-    tc_reading reading;     /* of all data of the call */
-    tc_tokenizer tokenizer; /* without its stop words */
-    tc_settings settings;   /* of compare, an encoder or attention that is not given is -1 */
-    tc_schedule schedule;
-    const char *valid, *test, *output, *font, *vectors, *stopwords, *report,
-        *step_label; /* NULL: not given */
-    bool json, frozen;
-    int64_t seeds, min_count, max_vocab, top; /* 0: choose, or all */
+    /* Data, settings and training. For compare, an encoder or attention that is not given is -1. */
+    tc_experiment_config config;
+    const char *output, *report, *font; /* NULL: not given */
+    const char *step_label;             /* NULL: the predicted label */
+    bool json;
+    int64_t seeds; /* 0: the command's default */
+    int64_t top;   /* 0: all labels */
 } tc_options;
 
 typedef struct tc_command {
-    const char *name, *arguments, *about;
-    int least, most; /* arguments */
-    int (*run)(const tc_options *options);
-    bool (*ask)(
-        tc_model *model,
-        const tc_options *options); /* instead of `run`, where the first argument is a model */
+    const char *name, *arguments, *description;
+    int min_arguments, max_arguments;
+    /* One of them: a command of its own, or one that uses the model that the first argument
+     * names. */
+    int (*execute)(const tc_options *options);
+    bool (*use_model)(tc_model *model, const tc_options *options);
     unsigned bit;
-    const char *output; /* unless -o names another; may be NULL */
+    const char *output; /* the default of -o, or NULL */
 } tc_command;
 
-/* The values of all options that shape a training, by name, as a JSON object of strings, which the caller frees; NULL without memory. */
-struct json_t *tc_options_plan(const tc_options *options);
-
-/* Whether nothing that is read would be written over, and no two files are to be the same. False after tc_fail. */
-bool tc_options_files(const tc_options *options);
-
-/* Reads the command and its options, checks their ranges and the number of arguments; EX_WRONG after tc_fail. Shows help and version.
- * The command stays NULL where none is named. */
+/* Parses the command and its options, and checks their ranges and the number of arguments. Prints
+ * the help or the version if asked. Returns EX_WRONG after tc_fail. */
 tc_parsed tc_options_parse(tc_options *options, int argc, char **argv);
+
+/* Returns the values of all options that the trained model depends on, as a JSON object of
+ * strings, or NULL after tc_fail. The caller frees it. */
+json_t *tc_options_to_json(const tc_options *options);
+
+/* Checks that no file is both read and written, and that no two files are written to one name.
+ * Returns false after tc_fail. */
+bool tc_options_check_files(const tc_options *options);
 
 #endif

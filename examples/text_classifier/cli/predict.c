@@ -1,4 +1,6 @@
+/* textclf eval and textclf predict. */
 #include "commands.h"
+
 #include "../../support/failure.h"
 #include "../output/results.h"
 
@@ -14,42 +16,50 @@
 static void print_score(const tc_score *score, const tc_names *labels, double unknown)
 {
     tc_results_line(score);
-    printf(", %.1f %% of the words unknown\n", 100 * unknown);
+    printf(", %.1f %% unknown words\n", 100 * unknown);
     tc_results_table(score, labels);
+}
+
+static bool eval(const tc_model *model, tc_dataset *data, tc_score *score,
+                 const tc_options *options)
+{
+    if (!tc_dataset_read(data, options->arguments[1], &options->config.read) ||
+        !tc_dataset_encode_labels(data, &model->labels) || !tc_model_encode(model, data) ||
+        !tc_score_rows(score, model, (tc_slice){data->rows, data->count})) {
+        return false;
+    }
+    const double unknown = data->tokens ? (double)data->unknown / (double)data->tokens : 0;
+    tc_dataset_log(data);
+    if (options->json) return tc_results_json(score, &model->labels, unknown);
+    print_score(score, &model->labels, unknown);
+    return true;
 }
 
 bool tc_eval(tc_model *model, const tc_options *options)
 {
-    tc_data data = {0};
+    tc_dataset data = {0};
     tc_score score = {0};
-    bool good = tc_data_read(&data, options->arguments[1], &options->reading) &&
-                tc_data_number_labels(&data, &model->labels) && tc_model_encode(model, &data) &&
-                tc_score_part(&score, model, (tc_part){data.rows, data.count});
-    if (good) {
-        const double unknown = data.tokens ? (double)data.unknown / (double)data.tokens : 0;
-        tc_data_tell(&data);
-        if (options->json) good = tc_results_json(&score, &model->labels, unknown);
-        else print_score(&score, &model->labels, unknown);
-    }
+    const bool good = eval(model, &data, &score, options);
     tc_score_free(&score);
-    tc_data_free(&data);
+    tc_dataset_free(&data);
     return good;
 }
 
 /* ---- predict ---- */
 
-/* Answers a block of texts in their order. */
-static bool predict_block(const tc_model *model, tc_data *block, const tc_options *options)
+/* Predicts a block of texts and prints the results in their order. */
+static bool predict_block(const tc_model *model, tc_dataset *block, const tc_options *options)
 {
     if (!tc_model_encode(model, block)) return false;
-    float *answers = tc_log_probabilities(model, (tc_part){block->rows, block->count});
-    if (!answers) return false;
+    float *log_probabilities = tc_log_probabilities(model, (tc_slice){block->rows, block->count});
+    if (!log_probabilities) return false;
     bool good = true;
     for (int32_t i = 0; good && i < block->count; i++) {
-        good = tc_results_answer(answers + (size_t)i * (size_t)model->labels.count, &model->labels,
-                                 block->rows[i].text, (int32_t)options->top, options->json);
+        good = tc_results_prediction(log_probabilities + (size_t)i * (size_t)model->labels.count,
+                                     &model->labels, block->rows[i].text, (int32_t)options->top,
+                                     options->json);
     }
-    tc_free(answers);
+    tc_free(log_probabilities);
     return good;
 }
 
@@ -57,11 +67,11 @@ static bool check_text(const char *text, size_t length, const char *name, int64_
 {
     size_t bad;
     if (tc_text_valid(text, length, &bad)) return true;
-    return tc_fail("%s:%lld: byte %zu, 0x%02X, is not UTF-8 text: convert it with iconv", name,
-                   (long long)number, bad + 1, (unsigned)(unsigned char)text[bad]);
+    return tc_fail("%s:%lld: byte %zu, 0x%02X, is not valid UTF-8; convert the text with iconv",
+                   name, (long long)number, bad + 1, (unsigned)(unsigned char)text[bad]);
 }
 
-static bool name_unknown_words(const tc_model *model, const tc_data *block)
+static bool print_unknown_words(const tc_model *model, const tc_dataset *block)
 {
     tc_tokens tokens = {0};
     bool good = true;
@@ -83,62 +93,69 @@ static bool predict_arguments(const tc_model *model, const tc_options *options)
 {
     char *const *texts = options->arguments + 1;
     const int32_t count = options->argument_count - 1;
-    tc_data block = {.name = "TEXT"};
+    tc_dataset block = {.name = "TEXT"};
     bool good = true;
     for (int32_t i = 0; good && i < count; i++) {
         good = check_text(texts[i], strlen(texts[i]), block.name, i + 1) &&
-               tc_data_add_text(&block, texts[i]);
+               tc_dataset_add_text(&block, texts[i]);
     }
-    good = good && predict_block(model, &block, options) && name_unknown_words(model, &block);
-    tc_data_free(&block);
+    good = good && predict_block(model, &block, options) && print_unknown_words(model, &block);
+    tc_dataset_free(&block);
     return good;
 }
 
 /* ---- predict, standard input ---- */
 
-enum { BLOCK = 1024 }; /* lines that are answered together */
+enum { BLOCK = 1024 }; /* lines that are predicted together */
 
 typedef struct line_buffer {
     char *text;
-    size_t room;
+    size_t capacity;
 } line_buffer;
 
-/* Reads one line; *end is set where there is none. */
+/* Reads one line. *end becomes true if there is none. Returns false after tc_fail. */
 static bool read_line(line_buffer *line, int64_t number, bool *end)
 {
     errno = 0;
-    ssize_t length = getline(&line->text, &line->room, stdin);
+    ssize_t length = getline(&line->text, &line->capacity, stdin);
     *end = length < 0;
-    if (*end) return feof(stdin) ? true : tc_fail("standard input: %s", strerror(errno));
+    if (*end) return feof(stdin) || tc_fail("standard input: %s", strerror(errno));
     while (length && (line->text[length - 1] == '\n' || line->text[length - 1] == '\r')) length--;
     line->text[length] = 0;
-    if (number == 1 && !strncmp(line->text, "\xEF\xBB\xBF", 3))
-        memmove(line->text, line->text + 3, (size_t)(length -= 3) + 1);
+    if (number == 1 && !strncmp(line->text, "\xEF\xBB\xBF", 3)) {
+        length -= 3;
+        memmove(line->text, line->text + 3, (size_t)length + 1);
+    }
     return check_text(line->text, (size_t)length, "standard input", number);
+}
+
+/* Reads up to `count` lines into a block. Returns false after tc_fail. */
+static bool read_block(tc_dataset *block, line_buffer *lines, int count, int64_t *number, bool *end)
+{
+    while (block->count < count) {
+        line_buffer *line = &lines[block->count];
+        if (!read_line(line, ++*number, end)) return false;
+        if (*end) return true;
+        if (!tc_dataset_add_text(block, line->text)) return false;
+    }
+    return true;
 }
 
 static bool predict_lines(const tc_model *model, const tc_options *options, line_buffer *lines)
 {
     const bool typed = isatty(STDIN_FILENO);
-    const int block_lines = typed ? 1 : BLOCK; /* whoever types wants an answer after each line */
+    const int block_lines = typed ? 1 : BLOCK; /* in a terminal each line is predicted at once */
     int64_t number = 0, tokens = 0, unknown = 0;
     bool good = true, end = false;
-    if (typed) fprintf(stderr, "textclf: type a text a line; Ctrl-D ends\n");
+    if (typed) fprintf(stderr, "textclf: type one text per line; Ctrl-D ends\n");
     while (good && !end) {
-        tc_data block = {.name = "standard input"};
-        while (good && block.count < block_lines) {
-            line_buffer *next = &lines[block.count];
-            good = read_line(next, ++number, &end);
-            if (end) break;
-            good = good && tc_data_add_text(&block, next->text);
-        }
-        bool answered = !block.count ||
-                        predict_block(model, &block,
-                                      options); /* also what came before a bad line */
-        good = good && answered;
+        tc_dataset block = {.name = "standard input"};
+        good = read_block(&block, lines, block_lines, &number, &end);
+        /* the lines before a wrong one are predicted too */
+        if (block.count && !predict_block(model, &block, options)) good = false;
         tokens += block.tokens;
         unknown += block.unknown;
-        tc_data_free(&block);
+        tc_dataset_free(&block);
         fflush(stdout);
     }
     if (unknown) {
@@ -152,10 +169,10 @@ bool tc_predict(tc_model *model, const tc_options *options)
 {
     if (options->argument_count > 1) return predict_arguments(model, options);
     line_buffer *lines = tc_allocate(NULL, BLOCK, sizeof *lines);
-    if (lines) memset(lines, 0, BLOCK * sizeof *lines);
-    const bool good = lines ? predict_lines(model, options, lines)
-                            : tc_fail("out of memory: %d lines", BLOCK);
-    for (int i = 0; lines && i < BLOCK; i++) free(lines[i].text);
+    if (!lines) return false;
+    memset(lines, 0, BLOCK * sizeof *lines);
+    const bool good = predict_lines(model, options, lines);
+    for (int i = 0; i < BLOCK; i++) free(lines[i].text);
     tc_free(lines);
     return good;
 }

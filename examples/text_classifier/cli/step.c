@@ -1,9 +1,9 @@
-/* textclf step: the tape of one text, forward and backward, as a page to step through. */
+/* textclf step: writes a page that steps through the tape of one text, forward and backward. */
 #include "commands.h"
+
 #include "../../support/failure.h"
 #include "../../support/files.h"
 #include "../model/analysis.h"
-#include "../output/page.h"
 #include "../model/unfused.h"
 
 #include <math.h>
@@ -11,9 +11,10 @@
 #include <string.h>
 
 enum { LOSS, LOGITS, GRADIENTS, COMPARED };
-static const double agreed = 1e-5; /* float's own 1e-7, and a chain of some hundred operators */
-static const double rate =
-    1e-3; /* of the step of gradient descent, so short that gradients foretell what comes of it */
+/* float's 1e-7 grows over some hundred operators */
+static const double max_difference = 1e-5;
+/* the learning rate of the step that the page shows; small, so the gradients predict its effect */
+static const double lr = 1e-3;
 
 typedef struct stepping {
     tc_model *model;
@@ -23,7 +24,7 @@ typedef struct stepping {
     double loss; /* before the step */
 } stepping;
 
-/* The loss as the program itself computes it; *logits may be NULL. */
+/* The loss computed by the fused operators. `logits` may be NULL. */
 static tg_tensor *fused_loss(stepping *s, tg_tensor **logits)
 {
     tg_tape_reset(s->fused);
@@ -34,57 +35,59 @@ static tg_tensor *fused_loss(stepping *s, tg_tensor **logits)
 
 static double loss_again(void *context) { return tg_item(fused_loss(context, NULL)); }
 
-/* The largest difference so far, NaN once there was one, and the largest number, by which it is measured: of all gradients,
- * for one that is the sum of many others may be small by cancellation. */
+/* The largest difference so far (NaN if there was one), and the largest magnitude, to which it is
+ * compared: over all gradients, because a single gradient may be small by cancellation. */
 typedef struct gap {
-    double differs, most;
+    double difference, max;
 } gap;
 
-static void widen(gap *g, const tg_real *a, const tg_real *b, int64_t count)
+static void add_to_gap(gap *g, const tg_real *a, const tg_real *b, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
-        const double differs = fabs((double)(a[i] - b[i]));
-        if (!(differs <= g->differs) && g->differs == g->differs) g->differs = differs;
-        g->most = fmax(g->most, fabs((double)a[i]));
+        const double difference = fabs((double)(a[i] - b[i]));
+        if (!(difference <= g->difference) && !isnan(g->difference)) g->difference = difference;
+        g->max = fmax(g->max, fabs((double)a[i]));
     }
 }
 
-/* The gradients of all parameters, one after the other, and none from now on; the caller frees them. NULL after tc_fail. */
+/* Returns the gradients of all parameters, one after the other, and zeroes them. The caller frees
+ * them; NULL after tc_fail. */
 static tg_real *take_gradients(tg_params *params)
 {
-    tg_real *all = tc_allocate(NULL, (size_t)tg_params_size(params), sizeof *all), *at = all;
+    tg_real *all = tc_allocate(NULL, (size_t)tg_params_size(params), sizeof *all), *next = all;
     for (int64_t i = 0; all && i < tg_params_count(params); i++) {
         const tg_tensor *p = tg_params_at(params, i);
-        for (int64_t k = 0; k < p->size; k++) *at++ = p->has_grad ? p->grad[k] : 0;
+        for (int64_t k = 0; k < p->size; k++) *next++ = p->has_grad ? p->grad[k] : 0;
     }
     tg_params_zero_grad(params);
     return all;
 }
 
-/* Compares what both tapes hold; `fused` are the gradients of the first. */
+/* Compares the results of both tapes; `fused` holds the gradients of the first. */
 static bool compare(stepper *page, tg_tensor *const loss[2], tg_tensor *const logits[2],
                     const tg_real *fused, tg_params *params)
 {
     static const char *const names[] = {"loss", "logits", "gradients"};
     gap gaps[COMPARED] = {{0, 0}};
-    widen(&gaps[LOSS], loss[0]->data, loss[1]->data, 1);
-    widen(&gaps[LOGITS], logits[0]->data, logits[1]->data, logits[0]->size);
+    add_to_gap(&gaps[LOSS], loss[0]->data, loss[1]->data, 1);
+    add_to_gap(&gaps[LOGITS], logits[0]->data, logits[1]->data, logits[0]->size);
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         const tg_tensor *p = tg_params_at(params, i);
-        if (p->has_grad) widen(&gaps[GRADIENTS], fused, p->grad, p->size);
+        if (p->has_grad) add_to_gap(&gaps[GRADIENTS], fused, p->grad, p->size);
         fused += p->size;
     }
-    page->agreed = agreed;
+    page->agreed = max_difference;
     for (int i = 0; i < COMPARED; i++) {
-        const double share = page->agreement[i] = gaps[i].differs / fmax(gaps[i].most, 1e-30);
-        if (!(share <= agreed))
-            return tc_fail("the %s of single and of fused operators differ by %.2g", names[i],
-                           share);
+        const double share = page->agreement[i] = gaps[i].difference / fmax(gaps[i].max, 1e-30);
+        if (!(share <= max_difference))
+            return tc_fail("the %s of single and fused operators differ by %.2g, which is a bug; "
+                           "please report it",
+                           names[i], share);
     }
     return true;
 }
 
-/* Both paths, forward and backward; then the page. */
+/* Computes both tapes, forward and backward, compares them and writes the page. */
 static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
 {
     tg_params *params = s->model->params;
@@ -109,77 +112,88 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
                                                  : "out of memory: a page of steps");
 }
 
-/* Runs the text and writes the page of it. */
-static bool write_page(stepping *s, const tc_seen *view, const char *path)
+/* Copies the words as strings. The caller frees them. Returns false after tc_fail. */
+static bool copy_words(char **words, const tc_analysis *analysis)
+{
+    for (int32_t i = 0; i < analysis->count; i++) {
+        const tc_token *token = &analysis->tokens.items[i];
+        words[i] = tc_allocate(NULL, token->length + 1, 1);
+        if (!words[i]) return false;
+        memcpy(words[i], analysis->text + token->start, token->length);
+        words[i][token->length] = 0;
+    }
+    return true;
+}
+
+static bool write_page(stepping *s, const tc_analysis *analysis, const char *path)
 {
     char about[200], *words[STEPPER_MOST_WORDS] = {NULL};
     const tc_settings *settings = &s->model->settings;
     snprintf(about, sizeof about, "Encoder %s, attention %s%s%s",
              tc_encoder_names[settings->encoder], tc_attention_names[settings->attention],
-             settings->max_pool ? ", max pool" : "", settings->ngrams ? ", bag of runs" : "");
+             settings->max_pool ? ", max pool" : "", settings->ngrams ? ", bag of n-grams" : "");
     const tc_names *labels = &s->model->labels;
-    stepper page = {.title = view->text,
+    stepper page = {.title = analysis->text,
                     .about = about,
-                    .rate = rate,
+                    .rate = lr,
                     .again = loss_again,
                     .context = s,
                     .words = (const char *const *)words,
-                    .word_count = view->count,
-                    .ids = view->ids,
+                    .word_count = analysis->count,
+                    .ids = analysis->ids,
                     .labels = (const char *const *)labels->items,
                     .label_count = labels->count,
                     .label = s->label};
     tc_output output;
     bool good = tc_output_open(&output, path);
-    for (int32_t i = 0; good && i < view->count; i++) {
-        const tc_token *token = &view->tokens.items[i];
-        good = (words[i] = tc_allocate(NULL, token->length + 1, 1)) != NULL;
-        if (good)
-            memcpy(words[i], view->text + token->start, token->length), words[i][token->length] = 0;
-    }
+    good = good && copy_words(words, analysis);
     tg_tape *tape = tg_tape_new(0);
     tg_tape_set_training(tape, false);
     good = good && walk(s, &page, tape, output.stream);
     good = tc_output_close(&output, good);
     if (good) {
-        printf("%s: loss %.4f of %s; the fused operators agree: loss %.1g, logits %.1g, gradients "
-               "%.1g\nwritten: %s\n",
+        printf("%s\nloss %.4f for the label %s\nthe fused operators agree: loss %.1g, logits %.1g, "
+               "gradients %.1g\nwritten: %s\n",
                about, s->loss, labels->items[s->label], page.agreement[LOSS],
                page.agreement[LOGITS], page.agreement[GRADIENTS], path);
     }
     tg_tape_free(tape);
     stepper_free(&page);
-    for (int32_t i = 0; i < view->count; i++) tc_free(words[i]);
+    for (int32_t i = 0; i < analysis->count; i++) tc_free(words[i]);
     return good;
 }
 
-static bool step(tc_model *model, tc_seen *seen, const tc_options *options)
+static bool step(tc_model *model, tc_analysis *analysis, const tc_options *options)
 {
     const char *path = options->output, *name = options->step_label;
     stepping s = {.model = model};
-    if (!tc_named(path, ".html")) return tc_fail("%s: step writes a page: give -o FILE.html", path);
+    if (!tc_named(path, ".html"))
+        return tc_fail("%s: step writes a web page; give -o FILE.html", path);
     if (!tc_output_check(path)) return false;
-    tg_params_set_inference(model->params, false); /* they are going to take a step */
+    tg_params_set_inference(model->params, false); /* the page shows a step of them */
     s.label = name ? tc_names_find(&model->labels, name) : 0;
-    if (s.label < 0) return tc_fail("--label %s: the model has no such label", name);
-    if (!tc_see(seen, model, options->arguments[1], false)) return false;
-    if (!name) s.label = seen->best;
-    if (seen->count > STEPPER_MOST_WORDS) {
-        return tc_fail("TEXT: %d words are too many: a page of steps has %d", (int)seen->count,
-                       STEPPER_MOST_WORDS);
+    if (s.label < 0)
+        return tc_fail("--label %s: the model does not have this label; its first labels are "
+                       "\"%s\" and \"%s\"",
+                       name, model->labels.items[0], model->labels.items[1]);
+    if (!tc_analysis_compute(analysis, model, options->arguments[1], false)) return false;
+    if (!name) s.label = analysis->best;
+    if (analysis->count > STEPPER_MOST_WORDS) {
+        return tc_fail("TEXT: the text has %d words, but the page shows at most %d",
+                       (int)analysis->count, STEPPER_MOST_WORDS);
     }
-    s.batch = seen->batch;
+    s.batch = analysis->batch;
     s.fused = tg_tape_new(0);
     tg_tape_set_training(s.fused, false);
-    const bool good = write_page(&s, seen, path);
+    const bool good = write_page(&s, analysis, path);
     tg_tape_free(s.fused);
     return good;
 }
 
 bool tc_step(tc_model *model, const tc_options *options)
 {
-    tc_seen seen = {0};
-    const bool good = step(model, &seen, options);
-    tc_seen_free(&seen);
+    tc_analysis analysis = {0};
+    const bool good = step(model, &analysis, options);
+    tc_analysis_free(&analysis);
     return good;
 }

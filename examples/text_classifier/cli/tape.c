@@ -1,5 +1,7 @@
-/* textclf tape: the tape of one text, forward and backward, as a table, and as a graph for Graphviz. */
+/* textclf tape: prints the tape of one text, forward and backward, as a table, and writes it as a
+ * graph for Graphviz. */
 #include "commands.h"
+
 #include "../../support/failure.h"
 #include "../../support/files.h"
 #include "../model/analysis.h"
@@ -21,24 +23,24 @@ static bool write_graph(tg_tape *tape, const char *path)
     return tc_output_close(&output, drawn) && printf("written: %s\n", path) > 0;
 }
 
-/* The loss is of the model's own answer, as nobody said what is right. */
+/* The true label is not known, so the loss is that of the predicted label. */
 bool tc_tape(tc_model *model, const tc_options *options)
 {
     const char *path = options->output;
-    tc_seen seen = {0};
+    tc_analysis analysis = {0};
     if (path && !tc_named(path, ".dot"))
-        return tc_fail("%s: tape writes a graph: give -o FILE.dot", path);
+        return tc_fail("%s: tape writes a graph; give -o FILE.dot", path);
     tg_tape *tape = tg_tape_new(0);
     bool good = (!path || tc_output_check(path)) &&
-                tc_see(&seen, model, options->arguments[1], false);
+                tc_analysis_compute(&analysis, model, options->arguments[1], false);
     if (good) {
         tg_tape_set_training(tape, false);
-        tg_tensor *logits = tc_model_forward(tape, model, seen.batch, NULL);
-        good = tg_backward(tape, tg_cross_entropy(tape, logits, tg_ints_1d(&seen.best, 1))) ||
+        tg_tensor *logits = tc_model_forward(tape, model, analysis.batch, NULL);
+        good = tg_backward(tape, tg_cross_entropy(tape, logits, tg_ints_1d(&analysis.best, 1))) ||
                tc_fail("%s", tg_tape_error(tape));
     }
     good = good && shown(tape, tg_tape_print(tape, stdout)) && (!path || write_graph(tape, path));
     tg_tape_free(tape);
-    tc_seen_free(&seen);
+    tc_analysis_free(&analysis);
     return good;
 }

@@ -1,4 +1,4 @@
-/* Rows in batches of similar lengths. */
+/* Mini-batches of rows with similar lengths. */
 #ifndef TC_BATCH_H
 #define TC_BATCH_H
 
@@ -6,32 +6,36 @@
 #include "tapegrad.h"
 
 typedef struct tc_batch {
-    int32_t rows, time;        /* B, and T: the longest of them, at least 1 */
-    int32_t *tokens;           /* [B, T], padded with EX_PADDING; and behind it in one block: */
-    int32_t *lengths, *labels; /* [B] */
-    int32_t *index;            /* [B] their places in the part */
+    int32_t rows, time; /* B; T, the length of the longest row, at least 1 */
+    int32_t *tokens;    /* [B, T], padded with EX_PADDING; owns the arrays below too */
+    int32_t *lengths;   /* [B] */
+    int32_t *labels;    /* [B] */
+    int32_t *index;     /* [B] each row's index in the slice */
 } tc_batch;
 
-typedef struct tc_slot {
-    int32_t length, place, row;
-} tc_slot;
+/* Sorts rows by length; rows of equal length by position. */
+typedef struct tc_sort_entry {
+    int32_t length, position, row;
+} tc_sort_entry;
 
 typedef struct tc_batches {
-    tc_part part;
-    int32_t size, count; /* rows of a batch, batches */
-    tc_slot *slots;      /* the rows, batch by batch */
-    int32_t *order;      /* in which the batches come */
-    tc_batch batch;
+    tc_slice slice;
+    int32_t size, count;    /* rows per batch; number of batches */
+    tc_sort_entry *entries; /* all rows in batch order: batch i starts at entry i * size */
+    int32_t *order;         /* [count] the order in which tc_batches_get returns the batches */
+    tc_batch batch;         /* the memory of the current batch */
 } tc_batches;
 
-/* Batches of `size` rows (the last one may have fewer), shortest first over the whole part. */
-bool tc_batches_init(tc_batches *batches, tc_part part, int32_t size);
+/* Makes batches of `size` rows (the last one may have fewer), sorted by length over the whole
+ * slice. Returns false after tc_fail. */
+bool tc_batches_init(tc_batches *batches, tc_slice slice, int32_t size);
 void tc_batches_free(tc_batches *batches);
 
-/* A new order for an epoch: rows shuffled, sorted by length within windows of 20 batches, and the batches shuffled. */
+/* Draws the order of one epoch: shuffles the rows, sorts them by length within windows of 20
+ * batches and shuffles the batches. */
 void tc_batches_shuffle(tc_batches *batches, tg_random *random);
 
-/* Batch `number`; its memory is used again for the next. */
+/* Returns batch `number`. The next call reuses its memory. */
 tc_batch *tc_batches_get(tc_batches *batches, int32_t number);
 
 #endif

@@ -9,7 +9,7 @@
 
 /* ---- reading ---- */
 
-/* With room for one byte more; the caller frees it. */
+/* Returns a copy with capacity for one more byte. The caller frees it. */
 static char *copy_builtin(const tc_builtin *builtin, size_t *size)
 {
     *size = strlen((const char *)builtin->text);
@@ -17,167 +17,167 @@ static char *copy_builtin(const tc_builtin *builtin, size_t *size)
     return bytes ? memcpy(bytes, builtin->text, *size) : NULL;
 }
 
-static bool add_row(tc_data *data, tc_row row)
+static bool add_row(tc_dataset *data, tc_row row)
 {
-    if (data->count == INT32_MAX) return tc_fail("%s: more than 2^31 rows", data->name);
-    tc_row *rows = tc_grow(data->rows, (size_t)data->count, 1, &data->room, sizeof *rows);
+    if (data->count == INT32_MAX) return tc_fail("%s: more than 2147483647 rows", data->name);
+    tc_row *rows = tc_grow(data->rows, (size_t)data->count, 1, &data->capacity, sizeof *rows);
     if (!rows) return false;
     data->rows = rows;
     data->rows[data->count++] = row;
     return true;
 }
 
-bool tc_data_add_text(tc_data *data, const char *text)
+bool tc_dataset_add_text(tc_dataset *data, const char *text)
 {
     return add_row(data, (tc_row){.text = text, .line = data->count + 1, .label = -1});
 }
 
-/* Copies a field; returns where it ends. */
-static char *put_field(char *to, const tc_field *field)
+/* Copies a field and returns the end of the copy. */
+static char *copy_field(char *to, const tc_field *field)
 {
     for (size_t i = 0; i < field->length; i++) {
         *to++ = field->start[i];
-        if (field->quoted && field->start[i] == '"') i++; /* two stand for one */
+        if (field->quoted && field->start[i] == '"') i++; /* "" stands for one quote */
     }
     return to;
 }
 
-static bool check_columns(const tc_data *data, const tc_scan *scan)
+static bool check_columns(const tc_dataset *data, const tc_scanner *record)
 {
-    const tc_layout *layout = &data->layout;
-    if (scan->count == layout->columns) return true;
-    if (layout->format == TC_TSV && !layout->delimiter) {
-        return tc_fail("%s:%d: no tab: a line is a text, a tab and its label; lines of a label and "
-                       "a text need --format "
-                       "label-text",
-                       data->name, scan->start_line);
+    const tc_dialect *dialect = &data->dialect;
+    if (record->count == dialect->columns) return true;
+    if (dialect->format == TC_TSV && !dialect->delimiter) {
+        return tc_fail("%s:%d: the line has no tab; write a text, a tab and its label, or give "
+                       "--format label-text if the label comes first",
+                       data->name, record->record_line);
     }
-    return tc_fail("%s:%d: %d column%s, and the first row has %d: %s (it is read as %s)",
-                   data->name, scan->start_line, scan->count, scan->count == 1 ? "" : "s",
-                   layout->columns,
-                   scan->count < layout->columns ? "add what is missing, or take the line out"
-                   : layout->format == TC_CSV
-                       ? "a text that holds the delimiter has to stand in quotes"
-                       : "a text must hold no tab",
-                   layout->about);
+    const char *advice = "fields that contain the delimiter must be in quotes";
+    if (record->count < dialect->columns) advice = "add the missing columns or remove the line";
+    else if (dialect->format != TC_CSV) advice = "a text must not contain a tab";
+    return tc_fail("%s:%d: the row has %d column%s, but the first row has %d; %s (read as %s)",
+                   data->name, record->record_line, record->count, record->count == 1 ? "" : "s",
+                   dialect->columns, advice, dialect->description);
 }
 
-/* The row's strings are put at *to, which moves on: the text and the label, each with a 0. */
-static bool read_row(tc_data *data, const tc_scan *scan, char **to)
+/* Copies the row's text and label, each with its 0, to *to and advances it. */
+static bool read_row(tc_dataset *data, const tc_scanner *record, char **to)
 {
-    const tc_layout *layout = &data->layout;
-    tc_field label = scan->fields[layout->label];
-    tc_row row = {.text = *to, .line = scan->start_line, .label = -1};
-    for (int32_t i = 0; i < layout->text_count; i++) {
+    const tc_dialect *dialect = &data->dialect;
+    tc_field label = record->fields[dialect->label];
+    tc_row row = {.text = *to, .line = record->record_line, .label = -1};
+    for (int32_t i = 0; i < dialect->text_count; i++) {
         if (*to > row.text) *(*to)++ = ' ';
-        *to = put_field(*to, &scan->fields[layout->texts[i]]);
+        *to = copy_field(*to, &record->fields[dialect->texts[i]]);
     }
     *(*to)++ = 0;
     while (label.length && tc_is_blank(label.start[label.length - 1])) label.length--;
     for (; label.length && tc_is_blank(*label.start); label.length--) label.start++;
     row.label_name = *to;
-    *to = put_field(*to, &label);
+    *to = copy_field(*to, &label);
     *(*to)++ = 0;
     if (!*row.label_name) {
-        if (!data->no_label++) data->no_label_line = row.line;
+        if (!data->unlabelled++) data->unlabelled_line = row.line;
         return true;
     }
-    if (!row.text[strspn(row.text, " \t\r\n\v\f")] && !data->no_text++)
-        data->no_text_line = row.line;
-    data->several += layout->format == TC_FASTTEXT && scan->labels > 1;
+    if (!row.text[strspn(row.text, " \t\r\n\v\f")] && !data->empty++) data->empty_line = row.line;
+    data->multi_labelled += dialect->format == TC_FASTTEXT && record->labels > 1;
     return add_row(data, row);
 }
 
-static const char json[] =
-    "; it looks like JSON: make it CSV, by jq -r '[.text, .label] | @csv' for one";
-
-static bool read_rows(tc_data *data, char *bytes, size_t size, const tc_reading *reading)
+/* Says why no row can be used. */
+static bool fail_without_rows(const tc_dataset *data)
 {
-    bytes[size] = '\n';
-    if (!tc_layout_find(&data->layout, data->name, bytes, size, reading)) return false;
-    tc_scan scan = tc_layout_scan(&data->layout, bytes, size);
-    char *to = data->strings =
-        tc_allocate(NULL, size + 1, 2); /* a record of a byte and its newline may become three */
-    bool good = to && (!data->layout.header || tc_scan_next(&scan) || !scan.wrong);
-    while (good && tc_scan_next(&scan))
-        good = check_columns(data, &scan) && read_row(data, &scan, &to);
-    if (scan.wrong)
-        tc_fail("%s:%d: %s%s", data->name, scan.wrong_line, scan.wrong,
-                strchr("[{", *bytes) ? json : "");
-    data->quoted = scan.quoted;
-    data->doubled = scan.doubled;
-    tc_scan_free(&scan);
-    if (tc_failure()) return false;
-    const bool columns = data->layout.format < TC_FASTTEXT;
-    if (data->count && data->count == data->no_text) {
-        return tc_fail("%s:%d: no usable row, each of %d texts is empty (%s): name another %s",
-                       data->name, data->no_text_line, data->count, data->layout.about,
+    const char *description = data->dialect.description;
+    const bool columns = data->dialect.format < TC_FASTTEXT;
+    if (data->count) {
+        return tc_fail("%s:%d: 0 of %d rows have a text (%s); name the right %s", data->name,
+                       data->empty_line, data->count, description,
                        columns ? "column with --text" : "--format");
     }
-    if (data->count) return true;
-    if (data->no_label) {
-        return tc_fail("%s:%d: no usable row, none of %d has a label (%s): name another %s",
-                       data->name, data->no_label_line, data->no_label, data->layout.about,
+    if (data->unlabelled) {
+        return tc_fail("%s:%d: 0 of %d rows have a label (%s); name the right %s", data->name,
+                       data->unlabelled_line, data->unlabelled, description,
                        columns ? "column with --label" : "--format");
     }
-    return tc_fail("%s:1: no rows in it: a row is a text and its label, as in a line of a text, a "
-                   "tab and a label",
+    return tc_fail("%s:1: the file has no rows; write a text, a tab and its label on each line",
                    data->name);
 }
 
-bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading)
+static bool read_rows(tc_dataset *data, char *bytes, size_t size, const tc_read_options *options)
 {
-    static const tc_reading automatic = {0}, tsv = {.format = TC_TSV, .header = TC_HEADER_NO};
-    *data = (tc_data){.name = strcmp(name, "-") ? name : "standard input"};
+    bytes[size] = '\n';
+    if (!tc_dialect_detect(&data->dialect, data->name, bytes, size, options)) return false;
+    tc_scanner scanner = tc_dialect_scanner(&data->dialect, bytes, size);
+    /* enough: a record of one byte and its newline can become three bytes, "x", 0 and 0 */
+    char *to = data->strings = tc_allocate(NULL, size + 1, 2);
+    bool good = to && (!data->dialect.header || tc_scanner_next(&scanner) || !scanner.error);
+    while (good && tc_scanner_next(&scanner))
+        good = check_columns(data, &scanner) && read_row(data, &scanner, &to);
+    if (scanner.error) {
+        const char *json = strchr("[{", *bytes) ? "; this looks like JSON: convert it to CSV, for "
+                                                  "example with jq -r '[.text, .label] | @csv'"
+                                                : "";
+        tc_fail("%s:%d: %s%s", data->name, scanner.error_line, scanner.error, json);
+    }
+    data->quoted_fields = scanner.quoted_fields;
+    data->doubled_quotes = scanner.doubled_quotes;
+    tc_scanner_free(&scanner);
+    if (tc_failure()) return false;
+    return data->count > data->empty || fail_without_rows(data);
+}
+
+bool tc_dataset_read(tc_dataset *data, const char *name, const tc_read_options *options)
+{
+    static const tc_read_options detect = {0}, tsv = {.format = TC_TSV, .header = TC_HEADER_NO};
+    *data = (tc_dataset){.name = strcmp(name, "-") ? name : "standard input"};
     const tc_builtin *builtin = tc_builtin_find(name);
     if (!builtin && !strncmp(name, "builtin:", 8)) {
-        return tc_fail(
-            "%s: there is no such data in the program; textclf train --help lists what is", name);
+        return tc_fail("%s: unknown built-in data; textclf train --help lists the names", name);
     }
-    if (builtin || !reading) reading = builtin ? &tsv : &automatic;
+    if (builtin) options = &tsv;
+    else if (!options) options = &detect;
     size_t size;
     char *bytes = builtin ? copy_builtin(builtin, &size)
-                          : tc_read_text(name, reading->encoding, &size);
-    const bool good = bytes && read_rows(data, bytes, size, reading);
+                          : tc_read_text(name, options->encoding, &size);
+    const bool good = bytes && read_rows(data, bytes, size, options);
     tc_free(bytes);
-    if (!good) tc_data_free(data);
+    if (!good) tc_dataset_free(data);
     return good;
 }
 
-void tc_data_print(const tc_data *data, FILE *stream)
+void tc_dataset_describe(const tc_dataset *data, FILE *stream)
 {
-    fprintf(stream, "%s", data->layout.about);
-    if (data->no_label) {
-        fprintf(stream, "; rows without a label left out: %d (first in line %d)", data->no_label,
-                data->no_label_line);
+    fprintf(stream, "%s", data->dialect.description);
+    if (data->unlabelled) {
+        fprintf(stream, "; left out rows without a label: %d (first in line %d)", data->unlabelled,
+                data->unlabelled_line);
     }
-    if (data->no_text)
-        fprintf(stream, "; empty texts kept: %d (first in line %d)", data->no_text,
-                data->no_text_line);
-    if (data->several)
-        fprintf(stream, "; rows with several labels, of which the first counts: %d", data->several);
+    if (data->empty)
+        fprintf(stream, "; empty texts: %d (first in line %d)", data->empty, data->empty_line);
+    if (data->multi_labelled)
+        fprintf(stream, "; rows with several labels (the first one counts): %d",
+                data->multi_labelled);
     fputc('\n', stream);
 }
 
-void tc_data_tell(const tc_data *data)
+void tc_dataset_log(const tc_dataset *data)
 {
     if (!data->count || tc_builtin_find(data->name)) return;
     fprintf(stderr, "textclf: %s: ", data->name);
-    tc_data_print(data, stderr);
+    tc_dataset_describe(data, stderr);
     if (!data->single_labels) return;
     fprintf(stderr,
-            "textclf: %s: labels that occur once: %d (\"%s\" for one): what is learned of them "
-            "cannot be measured; give "
-            "more rows or leave them out\n",
+            "textclf: %s: labels that occur once: %d (for example \"%s\"); accuracy on them cannot "
+            "be measured: add rows or remove them\n",
             data->name, data->single_labels, data->single_label);
 }
 
-void tc_data_free(tc_data *data)
+void tc_dataset_free(tc_dataset *data)
 {
     tc_free(data->strings);
     tc_free(data->rows);
     tc_free(data->ids);
-    *data = (tc_data){0};
+    *data = (tc_dataset){0};
 }
 
 /* ---- labels ---- */
@@ -187,7 +187,7 @@ static int compare_strings(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-bool tc_data_labels(tc_names *labels, tc_data *data)
+bool tc_dataset_labels(tc_names *labels, tc_dataset *data)
 {
     *labels = (tc_names){0};
     size_t count = (size_t)data->count, distinct = 0;
@@ -202,14 +202,13 @@ bool tc_data_labels(tc_names *labels, tc_data *data)
     }
     bool good;
     if (distinct < 2) {
-        good = tc_fail("%s:%d: every row has the label \"%s\": there is nothing to tell apart, "
-                       "give rows of two labels or more "
-                       "(%s)",
-                       data->name, data->rows[0].line, names[0], data->layout.about);
+        good = tc_fail("%s:%d: every row has the label \"%s\"; a classifier needs at least two "
+                       "labels (%s)",
+                       data->name, data->rows[0].line, names[0], data->dialect.description);
     } else if (count >= 10 && distinct > count / 2) {
-        good = tc_fail("%s:%d: %zu labels for %zu rows, so that is no column of labels: name it "
-                       "with --label (%s)",
-                       data->name, data->rows[0].line, distinct, count, data->layout.about);
+        good = tc_fail("%s:%d: %zu different labels in %zu rows; name the column of labels with "
+                       "--label (%s)",
+                       data->name, data->rows[0].line, distinct, count, data->dialect.description);
     } else {
         good = tc_names_set(labels, "labels", names, distinct);
     }
@@ -217,39 +216,39 @@ bool tc_data_labels(tc_names *labels, tc_data *data)
     return good;
 }
 
-bool tc_data_number_labels(tc_data *data, const tc_names *labels)
+bool tc_dataset_encode_labels(tc_dataset *data, const tc_names *labels)
 {
     for (int32_t i = 0; i < data->count; i++) {
         tc_row *row = &data->rows[i];
         row->label = tc_names_find(labels, row->label_name);
         if (row->label >= 0) continue;
-        return tc_fail("%s:%d: the label \"%s\" does not occur in the training data, which has %d: "
-                       "\"%s\", \"%s\"%s (%s)",
+        return tc_fail("%s:%d: the label \"%s\" does not occur in the training data, which has %d "
+                       "labels: \"%s\", \"%s\"%s (%s)",
                        data->name, row->line, row->label_name, labels->count, labels->items[0],
-                       labels->items[1], labels->count > 2 ? " .." : "", data->layout.about);
+                       labels->items[1], labels->count > 2 ? ", ..." : "",
+                       data->dialect.description);
     }
     return true;
 }
 
 /* ---- ids ---- */
 
-bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words,
-                    int64_t longest)
+bool tc_dataset_encode_texts(tc_dataset *data, const tc_tokenizer *tokenizer, const tc_names *words,
+                             int64_t max_length)
 {
     tc_tokens tokens = {0};
-    size_t room = 0;
-    for (int32_t i = 0; i < data->count; i++)
-        room += strlen(data->rows[i].text); /* a token has a byte or more */
-    int32_t *next = data->ids = tc_allocate(NULL, room, sizeof *data->ids);
+    size_t max_tokens = 0; /* a token has at least one byte */
+    for (int32_t i = 0; i < data->count; i++) max_tokens += strlen(data->rows[i].text);
+    int32_t *next = data->ids = tc_allocate(NULL, max_tokens, sizeof *data->ids);
     bool good = next != NULL;
     for (int32_t i = 0; good && i < data->count; i++) {
         tc_row *row = &data->rows[i];
         tc_tokens_clear(&tokens);
         good = tc_tokenize(tokenizer, &tokens, row->text);
-        const bool cut = tokens.count > (uint64_t)longest;
-        row->length = (int32_t)(cut ? longest : (int64_t)tokens.count);
+        const bool too_long = tokens.count > (uint64_t)max_length;
+        row->length = (int32_t)(too_long ? max_length : (int64_t)tokens.count);
         row->ids = next;
-        data->cut += cut;
+        data->truncated += too_long;
         data->tokens += row->length;
         for (int32_t t = 0; good && t < row->length; t++) {
             const int32_t id = tc_names_find(words, tc_token_word(&tokens, (size_t)t));
@@ -261,21 +260,21 @@ bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names
     return good;
 }
 
-bool tc_data_words(tc_names *words, tc_part part, const tc_tokenizer *tokenizer, int64_t least,
-                   int64_t most, int32_t *rare)
+bool tc_dataset_vocabulary(tc_names *words, tc_slice rows, const tc_tokenizer *tokenizer,
+                           int64_t min_count, int64_t max_vocab, int32_t *first_rare)
 {
     tc_tokens tokens = {0};
     bool good = true;
-    for (int32_t i = 0; good && i < part.count; i++)
-        good = tc_tokenize(tokenizer, &tokens, part.rows[i].text);
-    good = good && tc_vocabulary_build(words, &tokens, least, most, rare);
+    for (int32_t i = 0; good && i < rows.count; i++)
+        good = tc_tokenize(tokenizer, &tokens, rows.rows[i].text);
+    good = good && tc_vocabulary_build(words, &tokens, min_count, max_vocab, first_rare);
     tc_tokens_free(&tokens);
     return good;
 }
 
-/* ---- splitting ---- */
+/* ---- holding out rows ---- */
 
-bool tc_data_split(tc_data *data, const tc_names *labels, uint64_t seed, int32_t *held_out)
+bool tc_dataset_hold_out(tc_dataset *data, const tc_names *labels, uint64_t seed, int32_t *held_out)
 {
     int32_t count = data->count, wanted = count >= 20 ? count / 10 : 0, head = 0, tail = count;
     tc_row *rows = tc_allocate(NULL, (size_t)count, sizeof *rows);

@@ -1,7 +1,8 @@
-/* Labelled texts, from a file in one of the formats of read.h or from what is built in. CRLF and a byte order mark are
- * tolerated, blank lines skipped. Rows without a label are left out, those without a text stay: both are counted. */
-#ifndef TC_DATA_H
-#define TC_DATA_H
+/* Labelled texts from a file in one of the formats of read.h, or from the built-in data. Reading
+ * accepts CRLF and a byte order mark and skips blank lines. It counts rows without a label and
+ * leaves them out; it counts rows without a text and keeps them. */
+#ifndef TC_DATASET_H
+#define TC_DATASET_H
 
 #include "dialect.h"
 #include "tokenizer.h"
@@ -9,70 +10,77 @@
 #include <stdio.h>
 
 typedef struct tc_row {
-    const char *text;       /* a string of the data's, or of the caller's */
-    const char *label_name; /* NULL: it has none */
-    int32_t line;           /* of the file where it starts, from 1 */
-    int32_t label;          /* id, once tc_data_number_labels has found it, or -1 */
-    int32_t length;         /* tokens, once tc_data_encode has run */
-    const int32_t *ids;     /* [length], the data's */
+    const char *text;       /* owned by the dataset or the caller */
+    const char *label_name; /* NULL: no label */
+    int32_t line;           /* the line of the file in which the row starts, from 1 */
+    int32_t label;          /* its id after tc_dataset_encode_labels; -1 before */
+    int32_t length;         /* number of tokens, after tc_dataset_encode_texts */
+    const int32_t *ids;     /* [length], owned by the dataset */
 } tc_row;
 
-typedef struct tc_data {
-    const char *name; /* as given, or "standard input"; the caller's */
-    tc_layout layout;
-    char *strings; /* of the rows */
+typedef struct tc_dataset {
+    const char *name; /* as given, or "standard input"; owned by the caller */
+    tc_dialect dialect;
+    char *strings; /* of all rows */
     tc_row *rows;
     int32_t count;
-    size_t room;
-    int32_t *ids;
-    int32_t cut; /* rows that were longer than allowed */
-    int32_t no_label, no_label_line, no_text,
-        no_text_line;      /* how many, and the line of the first one */
-    int32_t several;       /* rows with labels beside the one that counts, in fastText's format */
-    int32_t single_labels; /* labels that occur once, once tc_data_labels has run */
-    const char *single_label; /* the first of them */
-    int64_t quoted, doubled;  /* fields in quotes, and doubled quotes in them */
-    int64_t tokens, unknown;  /* of all rows, and how many of them are not in the vocabulary */
-} tc_data;
+    size_t capacity;
+    int32_t *ids;       /* of all rows */
+    int32_t truncated;  /* rows that were longer than the maximum length */
+    int32_t unlabelled; /* rows left out because they have no label */
+    int32_t unlabelled_line;
+    int32_t empty; /* rows without a text */
+    int32_t empty_line;
+    int32_t multi_labelled;   /* fastText rows with more than one label */
+    int32_t single_labels;    /* labels that occur once, after tc_dataset_labels */
+    const char *single_label; /* the first of these */
+    int64_t quoted_fields, doubled_quotes;
+    int64_t tokens, unknown; /* tokens of all rows; those that are not in the vocabulary */
+} tc_dataset;
 
-/* Some of its rows, in one piece. */
-typedef struct tc_part {
+/* Consecutive rows of a dataset. */
+typedef struct tc_slice {
     const tc_row *rows;
     int32_t count;
-} tc_part;
+} tc_slice;
 
-/* Reads `name`, a file, - or a builtin:... (which is TSV, whatever `reading` says; NULL: all is recognised). False after
- * tc_fail, which names file and line. */
-bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading);
+/* Reads `name`: a file, "-" for standard input, or a builtin (which ignores the options). With
+ * options NULL it detects everything. Returns false after tc_fail, which names file and line. */
+bool tc_dataset_read(tc_dataset *data, const char *name, const tc_read_options *options);
 
-/* Says in one line how a file was read and what was left out. */
-void tc_data_print(const tc_data *data, FILE *stream);
+/* Prints one line: how the file was read and which rows were left out. */
+void tc_dataset_describe(const tc_dataset *data, FILE *stream);
 
-/* The same on standard error, and what labels occur once; of a builtin, and of no data, nothing. */
-void tc_data_tell(const tc_data *data);
+/* Prints the same on standard error, and warns of labels that occur once. Prints nothing for a
+ * builtin or an empty dataset. */
+void tc_dataset_log(const tc_dataset *data);
 
-/* Appends a text without a label; the string stays the caller's. */
-bool tc_data_add_text(tc_data *data, const char *text);
+/* Appends a text without a label. The caller keeps owning the string. Returns false after
+ * tc_fail. */
+bool tc_dataset_add_text(tc_dataset *data, const char *text);
 
-void tc_data_free(tc_data *data);
+void tc_dataset_free(tc_dataset *data);
 
-/* The labels that occur, in the order of their bytes. False after tc_fail: there is one only, or so many that the column can
- * be no label. */
-bool tc_data_labels(tc_names *labels, tc_data *data);
+/* Collects the distinct labels, sorted by bytes. Returns false after tc_fail: there is only one,
+ * or so many that the column cannot be a label. */
+bool tc_dataset_labels(tc_names *labels, tc_dataset *data);
 
-/* Looks up each row's label. One that is not in `labels` is a failure that names file and line. */
-bool tc_data_number_labels(tc_data *data, const tc_names *labels);
+/* Sets each row's label id. Returns false after tc_fail, which names file and line of a label
+ * that is not in `labels`. */
+bool tc_dataset_encode_labels(tc_dataset *data, const tc_names *labels);
 
-/* Turns each text into ids, at most `longest` of them. */
-bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words,
-                    int64_t longest);
+/* Turns each text into ids and truncates it to max_length tokens. Returns false after tc_fail. */
+bool tc_dataset_encode_texts(tc_dataset *data, const tc_tokenizer *tokenizer, const tc_names *words,
+                             int64_t max_length);
 
-/* The vocabulary of some rows; see tc_vocabulary_build. */
-bool tc_data_words(tc_names *words, tc_part part, const tc_tokenizer *tokenizer, int64_t least,
-                   int64_t most, int32_t *rare);
+/* Builds the vocabulary of some rows; see tc_vocabulary_build. */
+bool tc_dataset_vocabulary(tc_names *words, tc_slice rows, const tc_tokenizer *tokenizer,
+                           int64_t min_count, int64_t max_vocab, int32_t *first_rare);
 
-/* Shuffles the rows and puts a tenth of them, which are to validate, at the end: *held_out is their number, 0 where there
- * are fewer than 20 rows. No label loses its last row to them. Labels are numbered before. */
-bool tc_data_split(tc_data *data, const tc_names *labels, uint64_t seed, int32_t *held_out);
+/* Shuffles the rows and moves a tenth of them to the end, for validation. *held_out is their
+ * number, 0 if there are fewer than 20 rows. Each label keeps at least one row for training. The
+ * labels must be encoded. Returns false after tc_fail. */
+bool tc_dataset_hold_out(tc_dataset *data, const tc_names *labels, uint64_t seed,
+                         int32_t *held_out);
 
 #endif

@@ -6,14 +6,14 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SAMPLE = 1000 }; /* records that are looked at */
+enum { MAX_SAMPLE = 1000 }; /* records */
 
-/* The first records, as far as they have as many columns as the first one, which may be a header. */
+/* Those of the first records that have as many columns as the first one, which may be a header. */
 typedef struct sample {
     const char *name; /* of the file */
     tc_field *cells;  /* [rows, columns] */
     int32_t rows, columns;
-    struct facts *measured; /* [columns] */
+    struct statistics *statistics; /* [columns] */
 } sample;
 
 static const tc_field *cell(const sample *s, int32_t row, int32_t column)
@@ -23,82 +23,86 @@ static const tc_field *cell(const sample *s, int32_t row, int32_t column)
 
 /* ---- format and delimiter ---- */
 
-/* Of those that read the sample equally well the first is taken: a tab is TSV's, whose quotes are plain marks, unless only
- * quotes make sense of the lines. */
+/* The first candidate that reads the sample best wins. A tab means TSV, in which quotes are plain
+ * characters, unless the lines make sense only with quotes. */
 static const struct candidate {
     tc_format format;
     char delimiter;
 } candidates[] = {{TC_FASTTEXT, 0}, {TC_TSV, '\t'}, {TC_CSV, ','},
                   {TC_CSV, ';'},    {TC_CSV, '|'},  {TC_CSV, '\t'}};
 
-tc_scan tc_layout_scan(const tc_layout *layout, const char *bytes, size_t size)
+tc_scanner tc_dialect_scanner(const tc_dialect *dialect, const char *bytes, size_t size)
 {
-    return (tc_scan){.format = layout->format,
-                     .delimiter = layout->delimiter,
-                     .at = bytes,
-                     .stop = bytes + size,
-                     .line = 1};
+    return (tc_scanner){.format = dialect->format,
+                        .delimiter = dialect->delimiter,
+                        .position = bytes,
+                        .end = bytes + size,
+                        .line = 1};
 }
 
-/* The part of the sample that reads well as this: with a label, or with as many columns as the first record. */
-static double share(const struct candidate *c, const char *bytes, size_t size)
+/* The share of the sample that the candidate reads well: records with a label, or with as many
+ * columns as the first record. */
+static double readable_share(const struct candidate *c, const char *bytes, size_t size)
 {
-    tc_scan scan = tc_layout_scan(&(tc_layout){.format = c->format, .delimiter = c->delimiter},
-                                  bytes, size);
+    tc_scanner scanner = tc_dialect_scanner(&(tc_dialect){.format = c->format,
+                                                          .delimiter = c->delimiter},
+                                            bytes, size);
     int32_t records = 0, first = 0;
     double good = 0;
-    while (records < SAMPLE && tc_scan_next(&scan)) {
-        if (!records++) first = scan.count;
-        if (c->format == TC_FASTTEXT) good += scan.labels > 0;
+    while (records < MAX_SAMPLE && tc_scanner_next(&scanner)) {
+        if (!records++) first = scanner.count;
+        if (c->format == TC_FASTTEXT) good += scanner.labels > 0;
         else
-            good += scan.count >= 2 && (scan.count == first || (c->format == TC_TSV && first >= 2));
+            good += scanner.count >= 2 &&
+                    (scanner.count == first || (c->format == TC_TSV && first >= 2));
     }
-    if (scan.wrong) { /* there are quotes, if not good ones: that is said when the rows are read */
+    if (scanner.error) { /* it has quotes, though wrong ones; reading the rows reports the error */
         records++;
         good += 0.5;
     }
-    tc_scan_free(&scan);
+    tc_scanner_free(&scanner);
     return records ? good / records : 0;
 }
 
-static void guess_format(tc_layout *layout, const char *bytes, size_t size, tc_format asked)
+static void guess_format(tc_dialect *dialect, const char *bytes, size_t size, tc_format format)
 {
     double best = 0;
-    layout->format = asked == TC_CSV ? TC_CSV : TC_TSV;
-    layout->delimiter = asked == TC_CSV ? ',' : '\t';
+    dialect->format = format == TC_CSV ? TC_CSV : TC_TSV;
+    dialect->delimiter = format == TC_CSV ? ',' : '\t';
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
         const struct candidate *c = &candidates[i];
-        if (asked != TC_AUTO && c->format != asked) continue;
-        double found = share(c, bytes, size);
-        if (found <= best) continue;
-        best = found;
-        layout->format = c->format;
-        layout->delimiter = c->delimiter;
+        if (format != TC_AUTO && c->format != format) continue;
+        const double share = readable_share(c, bytes, size);
+        if (share <= best) continue;
+        best = share;
+        dialect->format = c->format;
+        dialect->delimiter = c->delimiter;
     }
 }
 
-static bool find_format(tc_layout *layout, const char *bytes, size_t size, const tc_reading *asked)
+static bool find_format(tc_dialect *dialect, const char *bytes, size_t size,
+                        const tc_read_options *options)
 {
-    layout->format = (tc_format)asked->format;
-    if (!asked->delimiter) {
-        if (layout->format < TC_FASTTEXT) guess_format(layout, bytes, size, layout->format);
+    dialect->format = (tc_format)options->format;
+    if (!options->delimiter) {
+        if (dialect->format < TC_FASTTEXT) guess_format(dialect, bytes, size, dialect->format);
         return true;
     }
-    if (layout->format >= TC_FASTTEXT) {
-        return tc_fail("--delimiter: --format %s has none, leave one of them out",
-                       tc_format_names[layout->format]);
+    if (dialect->format >= TC_FASTTEXT) {
+        return tc_fail("--delimiter: --format %s has no delimiter; leave out one of them",
+                       tc_format_names[dialect->format]);
     }
-    bool tab = !strcmp(asked->delimiter, "tab") || !strcmp(asked->delimiter, "\\t");
-    layout->delimiter = tab ? '\t' : asked->delimiter[0];
-    if (!tab && (asked->delimiter[1] || strchr("\"\n\r", layout->delimiter))) {
-        return tc_fail("--delimiter %s: it takes one ASCII character, or the word tab",
-                       asked->delimiter);
+    bool tab = !strcmp(options->delimiter, "tab") || !strcmp(options->delimiter, "\\t");
+    dialect->delimiter = tab ? '\t' : options->delimiter[0];
+    if (!tab && (options->delimiter[1] || strchr("\"\n\r", dialect->delimiter))) {
+        return tc_fail("--delimiter %s: must be one ASCII character or the word tab",
+                       options->delimiter);
     }
-    if (layout->format == TC_AUTO) layout->format = layout->delimiter == '\t' ? TC_TSV : TC_CSV;
+    if (dialect->format == TC_AUTO) dialect->format = dialect->delimiter == '\t' ? TC_TSV : TC_CSV;
     return true;
 }
 
-/* ---- what a sample tells ---- */
+/* ---- statistics of the sample ---- */
 
 static int compare_fields(const void *a, const void *b)
 {
@@ -107,53 +111,53 @@ static int compare_fields(const void *a, const void *b)
     return order ? order : (x->length > y->length) - (x->length < y->length);
 }
 
-/* What a column holds, the first row's cell included. */
-typedef struct facts {
-    int32_t values, once;  /* different ones, and those of them that stand there once */
-    int32_t filled, words; /* rows that are not empty, and that hold several words */
-    bool again;            /* the first row's value occurs below */
+/* Of one column, including its cell in the first row. */
+typedef struct statistics {
+    int32_t values, unique; /* distinct values; those that occur once */
+    int32_t filled, words;  /* rows that are not empty; rows with several words */
+    bool first_recurs;      /* the first row's value occurs again */
     size_t bytes;
-} facts;
+} statistics;
 
-static bool measure(facts *m, const sample *s, int32_t c)
+static bool measure(statistics *m, const sample *s, int32_t c)
 {
     size_t rows = (size_t)s->rows;
     tc_field *sorted = tc_allocate(NULL, rows, sizeof *sorted);
-    *m = (facts){0};
+    *m = (statistics){0};
     if (!sorted) return false;
     for (size_t i = 0; i < rows; i++) {
         sorted[i] = *cell(s, (int32_t)i, c);
         m->bytes += sorted[i].length;
         m->filled += sorted[i].length > 0;
         m->words += memchr(sorted[i].start, ' ', sorted[i].length) != NULL;
-        m->again = m->again || (i && !compare_fields(&sorted[i], &sorted[0]));
+        m->first_recurs = m->first_recurs || (i && !compare_fields(&sorted[i], &sorted[0]));
     }
     qsort(sorted, rows, sizeof *sorted, compare_fields);
     for (size_t i = 0, end; i < rows; i = end, m->values++) {
         for (end = i + 1; end < rows && !compare_fields(&sorted[i], &sorted[end]);) end++;
-        m->once += end == i + 1;
+        m->unique += end == i + 1;
     }
     tc_free(sorted);
     return true;
 }
 
-static bool take_sample(sample *s, const tc_layout *layout, const char *bytes, size_t size)
+static bool take_sample(sample *s, const tc_dialect *dialect, const char *bytes, size_t size)
 {
-    tc_scan scan = tc_layout_scan(layout, bytes, size);
-    while (s->rows < SAMPLE && tc_scan_next(&scan)) {
+    tc_scanner scanner = tc_dialect_scanner(dialect, bytes, size);
+    while (s->rows < MAX_SAMPLE && tc_scanner_next(&scanner)) {
         if (!s->rows) {
-            s->columns = scan.count;
-            s->cells = tc_allocate(NULL, SAMPLE * (size_t)s->columns, sizeof *s->cells);
+            s->columns = scanner.count;
+            s->cells = tc_allocate(NULL, MAX_SAMPLE * (size_t)s->columns, sizeof *s->cells);
             if (!s->cells) break;
         }
-        if (scan.count != s->columns) continue;
-        memcpy(&s->cells[(size_t)s->rows++ * (size_t)s->columns], scan.fields,
+        if (scanner.count != s->columns) continue;
+        memcpy(&s->cells[(size_t)s->rows++ * (size_t)s->columns], scanner.fields,
                (size_t)s->columns * sizeof *s->cells);
     }
-    tc_scan_free(&scan);
-    s->measured = tc_allocate(NULL, (size_t)s->columns, sizeof *s->measured);
-    for (int32_t c = 0; s->rows && s->measured && c < s->columns; c++) {
-        if (!measure(&s->measured[c], s, c)) break;
+    tc_scanner_free(&scanner);
+    s->statistics = tc_allocate(NULL, (size_t)s->columns, sizeof *s->statistics);
+    for (int32_t c = 0; s->rows && s->statistics && c < s->columns; c++) {
+        if (!measure(&s->statistics[c], s, c)) break;
     }
     return !tc_failure();
 }
@@ -170,7 +174,7 @@ static const char *const text_names[] = {"text",        "review", "sentence", "c
                                          "utterance",   "文本",   "评论",     "内容",     "标题",
                                          NULL};
 
-/* Blanks around it and case (of ASCII) do not count. */
+/* Ignores surrounding blanks and the case of ASCII letters. */
 static bool is_named(const tc_field *field, const char *name, size_t length)
 {
     const char *start = field->start, *end = start + field->length;
@@ -185,7 +189,7 @@ static bool is_known(const tc_field *field, const char *const *names)
     return *names != NULL;
 }
 
-/* The column of that name, or -1. */
+/* Returns the column of this name, or -1. */
 static int32_t find_name(const sample *s, const char *name, size_t length)
 {
     for (int32_t c = 0; c < s->columns; c++) {
@@ -194,86 +198,88 @@ static int32_t find_name(const sample *s, const char *name, size_t length)
     return -1;
 }
 
-/* Appends the name that a column has in the first row, shortened where it is long, between characters. */
+/* Appends a column's name from the first row. Cuts a long name between two characters. */
 static void append_name(char *text, size_t size, const sample *s, int32_t column)
 {
     const tc_field *f = cell(s, 0, column);
     size_t shown = f->length < 40 ? f->length : 40;
     while (shown < f->length && ((unsigned char)f->start[shown] & 0xC0) == 0x80) shown--;
-    tc_append(text, size, "\"%.*s%s\"", (int)shown, f->start, shown < f->length ? ".." : "");
+    tc_append(text, size, "\"%.*s%s\"", (int)shown, f->start, shown < f->length ? "..." : "");
 }
 
-/* Finds the column that the first `length` bytes of `asked` name or number. A name means that there is a header. */
-static bool find_column(int32_t *column, tc_layout *layout, const sample *s, const char *option,
-                        const char *asked, size_t length, int header)
+/* Finds the column that the first `length` bytes of `value` name or number. A name implies a
+ * header. */
+static bool find_column(int32_t *column, tc_dialect *dialect, const sample *s, const char *option,
+                        const char *value, size_t length, int header)
 {
-    char there[300] = "";
-    bool number = strspn(asked, "0123456789") >= length;
-    long value = number ? strtol(asked, NULL, 10) : 0;
-    *column = number && value <= s->columns ? (int32_t)value - 1
-              : number                      ? -1
-                                            : find_name(s, asked, length);
-    if (!number && header == TC_HEADER_NO) {
+    char names[300] = "";
+    const bool is_number = strspn(value, "0123456789") >= length;
+    const long number = is_number ? strtol(value, NULL, 10) : 0;
+    if (!is_number && header == TC_HEADER_NO) {
         return tc_fail(
-            "%s: --%s %.*s: with --header no columns have no names, give a number from 1 to %d",
-            s->name, option, (int)length, asked, s->columns);
+            "%s: --%s %.*s: with --header no, columns have no names; give a number from 1 "
+            "to %d",
+            s->name, option, (int)length, value, s->columns);
     }
+    if (!is_number) *column = find_name(s, value, length);
+    else *column = number <= s->columns ? (int32_t)number - 1 : -1;
     if (*column >= 0) {
-        layout->header = layout->header || !number;
+        dialect->header = dialect->header || !is_number;
         return true;
     }
     for (int32_t c = 0; c < s->columns && c < 8; c++) {
-        tc_append(there, sizeof there, "%s%d ", c ? ", " : "", c + 1);
-        append_name(there, sizeof there, s, c);
+        tc_append(names, sizeof names, "%s%d ", c ? ", " : "", c + 1);
+        append_name(names, sizeof names, s, c);
     }
-    return tc_fail("%s: --%s %.*s: there is no such column; the first row has %s%s", s->name,
-                   option, (int)length, asked, there, s->columns > 8 ? " .." : "");
+    return tc_fail("%s: --%s %.*s: no such column; the first row has %s%s", s->name, option,
+                   (int)length, value, names, s->columns > 8 ? ", ..." : "");
 }
 
 /* ---- header and columns ---- */
 
-static bool is_text(const tc_layout *layout, int32_t column)
+static bool is_text(const tc_dialect *dialect, int32_t column)
 {
-    for (int32_t i = 0; i < layout->text_count; i++) {
-        if (layout->texts[i] == column) return true;
+    for (int32_t i = 0; i < dialect->text_count; i++) {
+        if (dialect->texts[i] == column) return true;
     }
     return false;
 }
 
-static bool find_asked(tc_layout *layout, const sample *s, const tc_reading *asked)
+static bool find_given_columns(tc_dialect *dialect, const sample *s, const tc_read_options *options)
 {
-    layout->header = asked->header == TC_HEADER_YES;
-    layout->label = -1;
-    for (const char *next = asked->text, *end; next; next = *end ? end + 1 : NULL) {
+    dialect->header = options->header == TC_HEADER_YES;
+    dialect->label = -1;
+    for (const char *next = options->text, *end; next; next = *end ? end + 1 : NULL) {
         int32_t column;
         end = next + strcspn(next, ",");
-        if (!find_column(&column, layout, s, "text", next, (size_t)(end - next), asked->header))
+        if (!find_column(&column, dialect, s, "text", next, (size_t)(end - next), options->header))
             return false;
-        if (is_text(layout, column))
-            return tc_fail("--text %s: it names column %d twice", asked->text, column + 1);
-        if (layout->text_count == TC_MOST_TEXTS)
-            return tc_fail("--text %s: it takes at most %d", asked->text, TC_MOST_TEXTS);
-        layout->texts[layout->text_count++] = column;
+        if (is_text(dialect, column))
+            return tc_fail("--text %s: names column %d twice", options->text, column + 1);
+        if (dialect->text_count == TC_MAX_TEXTS)
+            return tc_fail("--text %s: takes at most %d columns", options->text, TC_MAX_TEXTS);
+        dialect->texts[dialect->text_count++] = column;
     }
-    return !asked->label || find_column(&layout->label, layout, s, "label", asked->label,
-                                        strlen(asked->label), asked->header);
+    return !options->label || find_column(&dialect->label, dialect, s, "label", options->label,
+                                          strlen(options->label), options->header);
 }
 
-/* The first row has a known name in it that is no value of the rows below. */
+/* Whether the first row has a known column name that does not occur below it. */
 static bool has_known_name(const sample *s)
 {
     for (int32_t c = 0; c < s->columns; c++) {
         const tc_field *f = cell(s, 0, c);
-        if (!s->measured[c].again && (is_known(f, label_names) || is_known(f, text_names)))
+        if (!s->statistics[c].first_recurs && (is_known(f, label_names) || is_known(f, text_names)))
             return true;
     }
     return false;
 }
 
-/* The first row reads like names, and its label never occurs again while every other does: in a sample that can tell. */
-static bool has_strange_label(const sample *s, int32_t label)
+/* Whether the first row looks like names: short cells without blanks, and a label that never
+ * occurs again although every other label does. Needs ten rows to decide. */
+static bool has_unique_label(const sample *s, int32_t label)
 {
-    if (s->rows < 10 || s->measured[label].again || s->measured[label].once > 1 ||
+    if (s->rows < 10 || s->statistics[label].first_recurs || s->statistics[label].unique > 1 ||
         !cell(s, 0, label)->length)
         return false;
     for (int32_t c = 0; c < s->columns; c++) {
@@ -283,132 +289,138 @@ static bool has_strange_label(const sample *s, int32_t label)
     return true;
 }
 
-/* By name; else the last column that is mostly filled and no text, unless nearly each of its values is another: then the one
- * with fewest values. Few rows of TSV prove nothing: there the last column is what the label has always been. */
-static int32_t guess_label(const tc_layout *layout, const sample *s)
+/* Guesses by name; otherwise takes the last column that is mostly filled and is not a text. If
+ * most of its values are distinct, takes the mostly filled column with the fewest values. A TSV
+ * file of few rows proves nothing: its label is the last column. */
+static int32_t guess_label(const tc_dialect *dialect, const sample *s)
 {
     int32_t best = -1, rows = s->rows;
-    bool proof = layout->format == TC_CSV || rows >= 10;
-    for (const char *const *name = label_names; layout->header && *name; name++) {
+    const bool enough_rows = dialect->format == TC_CSV || rows >= 10;
+    for (const char *const *name = label_names; dialect->header && *name; name++) {
         int32_t c = find_name(s, *name, strlen(*name));
-        if (c >= 0 && !is_text(layout, c)) return c;
+        if (c >= 0 && !is_text(dialect, c)) return c;
     }
     for (int32_t c = 0; c < s->columns; c++) {
-        if (!is_text(layout, c) && (best < 0 || !proof || 2 * s->measured[c].filled > rows))
+        if (!is_text(dialect, c) &&
+            (best < 0 || !enough_rows || 2 * s->statistics[c].filled > rows))
             best = c;
     }
-    if (best < 0) return 0; /* all are texts, which is found out */
-    bool telling = proof && 2 * s->measured[best].values > rows;
-    for (int32_t c = 0; telling && c < s->columns; c++) {
-        const facts *m = &s->measured[c];
-        if (!is_text(layout, c) && 2 * m->filled > rows && m->values < s->measured[best].values)
+    if (best < 0) return 0; /* all columns are texts, which the caller reports */
+    const bool mostly_distinct = enough_rows && 2 * s->statistics[best].values > rows;
+    for (int32_t c = 0; mostly_distinct && c < s->columns; c++) {
+        const statistics *m = &s->statistics[c];
+        if (!is_text(dialect, c) && 2 * m->filled > rows && m->values < s->statistics[best].values)
             best = c;
     }
     return best;
 }
 
-/* By name; else the column with most bytes, and each that mostly holds several words. */
-static void guess_texts(tc_layout *layout, const sample *s)
+/* Guesses by name; otherwise takes the column with most bytes and every column that mostly holds
+ * several words. */
+static void guess_texts(tc_dialect *dialect, const sample *s)
 {
-    int32_t longest = layout->label ? 0 : 1;
+    int32_t longest = dialect->label ? 0 : 1;
     bool named = false;
     for (int32_t c = 0; c < s->columns; c++) {
-        if (c == layout->label) continue;
-        named = named || (layout->header && is_known(cell(s, 0, c), text_names));
-        if (s->measured[c].bytes > s->measured[longest].bytes) longest = c;
+        if (c == dialect->label) continue;
+        named = named || (dialect->header && is_known(cell(s, 0, c), text_names));
+        if (s->statistics[c].bytes > s->statistics[longest].bytes) longest = c;
     }
-    for (int32_t c = 0; c < s->columns && layout->text_count < TC_MOST_TEXTS; c++) {
+    for (int32_t c = 0; c < s->columns && dialect->text_count < TC_MAX_TEXTS; c++) {
         bool text = named ? is_known(cell(s, 0, c), text_names)
-                          : c == longest || 2 * s->measured[c].words > s->rows;
-        if (text && c != layout->label) layout->texts[layout->text_count++] = c;
+                          : c == longest || 2 * s->statistics[c].words > s->rows;
+        if (text && c != dialect->label) dialect->texts[dialect->text_count++] = c;
     }
 }
 
-static bool find_columns(tc_layout *layout, const sample *s, const tc_reading *asked)
+static bool find_columns(tc_dialect *dialect, const sample *s, const tc_read_options *options)
 {
-    layout->columns = s->columns;
-    if (!s->rows || (s->columns == 1 && layout->format == TC_TSV && !asked->text && !asked->label))
+    dialect->columns = s->columns;
+    if (!s->rows ||
+        (s->columns == 1 && dialect->format == TC_TSV && !options->text && !options->label))
         return true;
     if (s->columns == 1)
         return tc_fail(
-            "%s:1: there is one column, and a text and a label are needed: --delimiter or --format "
-            "says how it is written",
+            "%s:1: the file has one column, but a text and a label are needed; name the right "
+            "--delimiter or --format",
             s->name);
-    if (!find_asked(layout, s, asked)) return false;
-    bool automatic = asked->header == TC_HEADER_AUTO && !layout->header;
-    if (automatic) layout->header = has_known_name(s);
-    if (layout->label < 0) layout->label = guess_label(layout, s);
-    if (automatic && !layout->header) layout->header = has_strange_label(s, layout->label);
-    if (!layout->text_count) guess_texts(layout, s);
-    return !is_text(layout, layout->label) ||
-           tc_fail("%s: column %d is asked for as text and is the label too: a model would read "
-                   "the answer",
-                   s->name, layout->label + 1);
+    if (!find_given_columns(dialect, s, options)) return false;
+    bool automatic = options->header == TC_HEADER_AUTO && !dialect->header;
+    if (automatic) dialect->header = has_known_name(s);
+    if (dialect->label < 0) dialect->label = guess_label(dialect, s);
+    if (automatic && !dialect->header) dialect->header = has_unique_label(s, dialect->label);
+    if (!dialect->text_count) guess_texts(dialect, s);
+    return !is_text(dialect, dialect->label) ||
+           tc_fail("%s: column %d is both text and label, so the model would read the answer; "
+                   "give --text or --label another column",
+                   s->name, dialect->label + 1);
 }
 
-/* ---- all together ---- */
+/* ---- the whole dialect ---- */
 
-static void append_column(tc_layout *layout, const sample *s, int32_t column)
+static void append_column(tc_dialect *dialect, const sample *s, int32_t column)
 {
-    if (layout->header) append_name(layout->about, sizeof layout->about, s, column);
-    else tc_append(layout->about, sizeof layout->about, "%d", column + 1);
+    if (dialect->header) append_name(dialect->description, sizeof dialect->description, s, column);
+    else tc_append(dialect->description, sizeof dialect->description, "%d", column + 1);
 }
 
-static void describe(tc_layout *layout, const sample *s)
+static void describe(tc_dialect *dialect, const sample *s)
 {
-    char *about = layout->about;
-    const size_t size = sizeof layout->about;
-    bool plain = layout->delimiter == (layout->format == TC_TSV ? '\t' : ',');
-    tc_append(about, size, "%s", layout->format == TC_TSV ? "TSV" : "CSV");
-    if (layout->delimiter == '\t' && !plain) tc_append(about, size, " split by tabs");
-    else if (!plain) tc_append(about, size, " split by \"%c\"", layout->delimiter);
-    tc_append(about, size, " %s a header, text is column%s ", layout->header ? "with" : "without",
-              layout->text_count > 1 ? "s" : "");
-    for (int32_t i = 0; i < layout->text_count; i++) {
-        tc_append(about, size, "%s", !i ? "" : i + 1 < layout->text_count ? ", " : " and ");
-        append_column(layout, s, layout->texts[i]);
+    char *text = dialect->description;
+    const size_t size = sizeof dialect->description;
+    const bool tsv = dialect->format == TC_TSV;
+    tc_append(text, size, "%s", tsv ? "TSV" : "CSV");
+    if (dialect->delimiter != (tsv ? '\t' : ',')) {
+        if (dialect->delimiter == '\t') tc_append(text, size, " (delimiter: tab)");
+        else tc_append(text, size, " (delimiter: \"%c\")", dialect->delimiter);
     }
-    tc_append(about, size, ", label is column ");
-    append_column(layout, s, layout->label);
+    tc_append(text, size, " %s a header, text is column%s ", dialect->header ? "with" : "without",
+              dialect->text_count > 1 ? "s" : "");
+    for (int32_t i = 0; i < dialect->text_count; i++) {
+        if (i) tc_append(text, size, "%s", i + 1 < dialect->text_count ? ", " : " and ");
+        append_column(dialect, s, dialect->texts[i]);
+    }
+    tc_append(text, size, ", label is column ");
+    append_column(dialect, s, dialect->label);
 }
 
-/* Formats without columns: each record is a text and a label. */
-static void set_line_format(tc_layout *layout, bool header)
+/* For formats without columns: each record is a text and a label. */
+static void set_line_format(tc_dialect *dialect, bool header)
 {
-    static const char *const about[] = {
-        [TC_TSV] = "TSV without a header, the label is what follows the last tab",
-        [TC_FASTTEXT] = "fastText's lines, the label follows __label__",
-        [TC_LABEL_TEXT] = "lines of a label and a text",
-        [TC_TEXT_LABEL] = "lines of a text and a label",
+    static const char *const descriptions[] = {
+        [TC_TSV] = "TSV without a header, the label follows the last tab",
+        [TC_FASTTEXT] = "fastText lines, the label follows __label__",
+        [TC_LABEL_TEXT] = "lines of label and text",
+        [TC_TEXT_LABEL] = "lines of text and label",
     };
-    *layout = (tc_layout){
-        .format = layout->format, .header = header, .columns = 2, .text_count = 1, .label = 1};
-    tc_append(layout->about, sizeof layout->about, "%s%s", about[layout->format],
-              header ? ", below a header" : "");
+    *dialect = (tc_dialect){
+        .format = dialect->format, .header = header, .columns = 2, .text_count = 1, .label = 1};
+    tc_append(dialect->description, sizeof dialect->description, "%s%s",
+              descriptions[dialect->format], header ? ", with a header" : "");
 }
 
-bool tc_layout_find(tc_layout *layout, const char *name, const char *bytes, size_t size,
-                    const tc_reading *asked)
+bool tc_dialect_detect(tc_dialect *dialect, const char *name, const char *bytes, size_t size,
+                       const tc_read_options *options)
 {
-    *layout = (tc_layout){.format = TC_AUTO};
-    if (!find_format(layout, bytes, size, asked)) return false;
-    if (layout->format >= TC_FASTTEXT) {
-        if (asked->text || asked->label) {
-            return tc_fail("%s: --text and --label choose columns, and there are none in %s lines",
-                           name, tc_format_names[layout->format]);
+    *dialect = (tc_dialect){.format = TC_AUTO};
+    if (!find_format(dialect, bytes, size, options)) return false;
+    if (dialect->format >= TC_FASTTEXT) {
+        if (options->text || options->label) {
+            return tc_fail("%s: --text and --label choose columns, but %s lines have no columns",
+                           name, tc_format_names[dialect->format]);
         }
-        set_line_format(layout, asked->header == TC_HEADER_YES);
+        set_line_format(dialect, options->header == TC_HEADER_YES);
         return true;
     }
     sample s = {.name = name};
-    bool good = take_sample(&s, layout, bytes, size) && find_columns(layout, &s, asked);
-    /* Of plain TSV nothing is asked but one tab, so that a text may hold others. */
-    bool plain = layout->format == TC_TSV && layout->delimiter == '\t' && !layout->header &&
-                 !asked->text && !asked->label;
-    if (good && plain && (s.columns < 2 || layout->label == s.columns - 1))
-        set_line_format(layout, false);
-    else if (good) describe(layout, &s);
+    bool good = take_sample(&s, dialect, bytes, size) && find_columns(dialect, &s, options);
+    /* A plain TSV line needs only its last tab, so its text may contain others. */
+    bool plain = dialect->format == TC_TSV && dialect->delimiter == '\t' && !dialect->header &&
+                 !options->text && !options->label;
+    if (good && plain && (s.columns < 2 || dialect->label == s.columns - 1))
+        set_line_format(dialect, false);
+    else if (good) describe(dialect, &s);
     tc_free(s.cells);
-    tc_free(s.measured);
+    tc_free(s.statistics);
     return good;
 }

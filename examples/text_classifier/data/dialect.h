@@ -1,26 +1,28 @@
-/* How a file of data is laid out: its format, whether a header stands above it, which columns are text and which is the label.
- * What the command line does not say is recognised, from the first thousand records. */
-#ifndef TC_LAYOUT_H
-#define TC_LAYOUT_H
+/* The dialect of a data file: its format, whether it has a header, and which columns hold the
+ * text and the label. What the options leave open is detected from the first thousand records. */
+#ifndef TC_DIALECT_H
+#define TC_DIALECT_H
 
 #include "read.h"
 
-enum { TC_MOST_TEXTS = 16 };
+enum { TC_MAX_TEXTS = 16 };
 
-typedef struct tc_layout {
+typedef struct tc_dialect {
     tc_format format;
-    char delimiter; /* as a scan takes it */
+    char delimiter; /* as in tc_scanner */
     bool header;
-    int32_t columns;                                 /* of every record */
-    int32_t texts[TC_MOST_TEXTS], text_count, label; /* columns, from 0 */
-    char about[400];                                 /* all this in words */
-} tc_layout;
+    int32_t columns;             /* of every record */
+    int32_t texts[TC_MAX_TEXTS]; /* [text_count] columns, from 0 */
+    int32_t text_count, label;   /* the label's column, from 0 */
+    char description[400];       /* all of this in words */
+} tc_dialect;
 
-/* bytes[size] is '\n'. False after tc_fail, which names the file: what is asked for is not there, or goes not together. */
-bool tc_layout_find(tc_layout *layout, const char *name, const char *bytes, size_t size,
-                    const tc_reading *asked);
+/* bytes[size] must be '\n'. Returns false after tc_fail, which names the file: a column does not
+ * exist, or options contradict each other. */
+bool tc_dialect_detect(tc_dialect *dialect, const char *name, const char *bytes, size_t size,
+                       const tc_read_options *options);
 
-/* A scan that starts at the first record, the header where there is one. */
-tc_scan tc_layout_scan(const tc_layout *layout, const char *bytes, size_t size);
+/* Returns a scanner at the first record, which is the header if there is one. */
+tc_scanner tc_dialect_scanner(const tc_dialect *dialect, const char *bytes, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
-/* Bytes as people have them, made UTF-8, and the records that they hold: rows of CSV (RFC 4180) or TSV, fastText's lines, and
- * lines of a label and a text. A scan only looks: what it finds are places in the bytes. */
+/* Reads a data file as UTF-8 and splits it into records: rows of CSV (RFC 4180) or TSV,
+ * fastText's lines, or lines that hold a label and a text. Records point into the file's bytes. */
 #ifndef TC_READ_H
 #define TC_READ_H
 
@@ -17,53 +17,57 @@ typedef enum tc_format {
 } tc_format;
 typedef enum tc_header { TC_HEADER_AUTO, TC_HEADER_YES, TC_HEADER_NO } tc_header;
 
-extern const char *const tc_format_names[],
-    *const tc_header_names[]; /* as --format and --header take them; NULL ends */
+/* The values of --format and --header; both lists end with NULL. */
+extern const char *const tc_format_names[];
+extern const char *const tc_header_names[];
 
-/* What the command line says about data; {0} has everything recognised. Strings are the caller's, NULL: not given. */
-typedef struct tc_reading {
-    const char *text;      /* columns, by names or numbers from 1, with commas between them */
-    const char *label;     /* a column */
-    const char *delimiter; /* a character, or the word tab */
-    const char *encoding;  /* of which iconv knows the name */
+/* How to read data. {0} detects everything. The caller owns the strings; NULL means not given. */
+typedef struct tc_read_options {
+    const char *text;      /* columns, as names or numbers from 1, separated by commas */
+    const char *label;     /* one column */
+    const char *delimiter; /* one character, or the word tab */
+    const char *encoding;  /* a name that iconv knows */
     int format, header;    /* tc_format, tc_header */
-    bool quiet;            /* nothing is said of how it was read */
-} tc_reading;
+    bool quiet;            /* do not report how the data was read */
+} tc_read_options;
 
-/* The *size bytes of a file or of "-" as UTF-8 without NUL or byte order mark, with room for one more; the caller frees them.
- * NULL after tc_fail, which names line and byte of what is not UTF-8 (without an encoding), or not of the encoding. */
+/* Returns the *size bytes of a file (or of standard input if path is "-") as UTF-8 without NUL
+ * and without byte order mark, with capacity for one more byte. The caller frees them. Returns
+ * NULL after tc_fail, which names the line and byte that is not valid in the encoding. */
 char *tc_read_text(const char *path, const char *encoding, size_t *size);
 
-/* One field, without its quotes; in a quoted one two quotes stand for one. */
+/* One field of a record without its enclosing quotes. In a quoted field "" stands for one quote. */
 typedef struct tc_field {
     const char *start;
     size_t length;
     bool quoted;
 } tc_field;
 
-/* Start with the format, the delimiter and the bytes, at line 1; *stop is '\n'. End with tc_scan_free. */
-typedef struct tc_scan {
-    tc_format
-        format; /* TC_CSV has quotes, TC_TSV has not; the other three give two fields, text and label */
-    char
-        delimiter; /* 0: the line is cut at its last tab into text and label, and a line without a tab is one field */
-    const char *at, *stop;
-    int32_t line; /* where `at` is, from 1 */
-    const char *
-        start; /* of the record that was found; it has the bytes up to `at`, its newline among them */
-    int32_t start_line;
+/* Finds records one by one. Set format, delimiter, position, end and line = 1; *end must be '\n'.
+ * tc_scanner_free frees it. */
+typedef struct tc_scanner {
+    /* TC_CSV knows quotes, TC_TSV does not. The other formats give two fields: text and label. */
+    tc_format format;
+    /* 0: the last tab of a line separates text and label; a line without a tab is one field. */
+    char delimiter;
+    const char *position, *end;
+    int32_t line; /* of `position`, from 1 */
+    /* The current record: its bytes from `record` to `position`, with its newline. */
+    const char *record;
+    int32_t record_line;
     tc_field *fields;
     int32_t count;
-    size_t room;
+    size_t capacity;
     int32_t labels;    /* of a fastText line */
-    const char *wrong; /* what is wrong in line `wrong_line`; NULL: nothing */
-    int32_t wrong_line;
-    int64_t quoted, doubled; /* so far: fields in quotes, and quotes that are doubled */
-} tc_scan;
+    const char *error; /* what is wrong in line `error_line`, or NULL */
+    int32_t error_line;
+    int64_t quoted_fields, doubled_quotes; /* so far */
+} tc_scanner;
 
-/* Finds the next record; lines of blanks are none. False at the end, at what is wrong, and after tc_fail. */
-bool tc_scan_next(tc_scan *scan);
-void tc_scan_free(tc_scan *scan);
+/* Finds the next record; skips blank lines. Returns false at the end, on an error, and after
+ * tc_fail. */
+bool tc_scanner_next(tc_scanner *scanner);
+void tc_scanner_free(tc_scanner *scanner);
 
 static inline bool tc_is_blank(char c)
 {

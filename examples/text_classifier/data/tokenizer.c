@@ -1,47 +1,73 @@
 #include "tokenizer.h"
 
-#include "builtin.h"
 #include "../../support/failure.h"
 #include "../../support/files.h"
+#include "builtin.h"
 
 #include <string.h>
 
 const char *const tc_token_names[] = {"words", "characters", NULL};
 
-bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name)
+/* The built-in list of this name, or NULL. */
+static const char *builtin_stopwords(const char *name)
 {
-    const unsigned char *list = !strcmp(name, "en")   ? textclf_stopwords_en
-                                : !strcmp(name, "zh") ? textclf_stopwords_zh
-                                                      : NULL;
-    const char *words = (const char *)list;
-    size_t size, bad;
-    char *bytes = words ? NULL : tc_file_read(name, &size);
-    if (!words && !bytes) return false;
-    if (bytes) bytes[size] = 0;
+    if (!strcmp(name, "en")) return (const char *)textclf_stopwords_en;
+    if (!strcmp(name, "zh")) return (const char *)textclf_stopwords_zh;
+    return NULL;
+}
+
+/* Adds the words of `text`, which may be NULL after tc_fail. */
+static bool set_stopwords(tc_tokenizer *tokenizer, const char *name, const char *text)
+{
     tc_tokens tokens = {0};
-    int32_t rare;
-    bool good = words || tc_text_valid(bytes, size, &bad) ||
-                tc_fail("%s: byte %zu is not UTF-8 text", name, bad + 1);
-    good = good && tc_tokens_add(&tokens, words ? words : bytes);
+    int32_t first_rare;
+    bool good = text && tc_tokens_add(&tokens, text);
     if (good && !tokens.count)
-        good = tc_fail("%s: there is no stop word in it: give en, zh, or a file of words", name);
-    good = good && tc_vocabulary_build(&tokenizer->stopwords, &tokens, 1, 0, &rare);
+        good = tc_fail("--stopwords %s: the file has no words; give en, zh or a file of words",
+                       name);
+    good = good && tc_vocabulary_build(&tokenizer->stopwords, &tokens, 1, 0, &first_rare);
     tc_tokens_free(&tokens);
+    return good;
+}
+
+/* Returns the text of a file, which the caller frees, or NULL after tc_fail. */
+static char *read_words(const char *path)
+{
+    size_t size, bad;
+    char *bytes = tc_file_read(path, &size);
+    if (!bytes) return NULL;
+    bytes[size] = 0;
+    if (tc_text_valid(bytes, size, &bad)) return bytes;
+    tc_fail("%s: byte %zu, 0x%02X, is not valid UTF-8; save the stop words as UTF-8", path, bad + 1,
+            (unsigned)(unsigned char)bytes[bad]);
+    tc_free(bytes);
+    return NULL;
+}
+
+bool tc_tokenizer_init(tc_tokenizer *tokenizer, const tc_tokenizer_options *options)
+{
+    const char *name = options->stopwords;
+    *tokenizer = (tc_tokenizer){.kind = options->kind, .no_punctuation = options->no_punctuation};
+    if (!name) return true;
+    const char *list = builtin_stopwords(name);
+    if (list) return set_stopwords(tokenizer, name, list);
+    char *bytes = read_words(name);
+    const bool good = set_stopwords(tokenizer, name, bytes);
     tc_free(bytes);
     return good;
 }
 
 bool tc_tokenize(const tc_tokenizer *tokenizer, tc_tokens *tokens, const char *text)
 {
-    size_t kept = tokens->count;
+    size_t count = tokens->count;
     tokens->characters = tokenizer->kind == TC_CHARACTERS;
-    tokens->plain = tokenizer->plain;
+    tokens->plain = tokenizer->no_punctuation;
     if (!tc_tokens_add(tokens, text)) return false;
-    for (size_t i = kept; i < tokens->count; i++) {
+    for (size_t i = count; i < tokens->count; i++) {
         if (tc_names_find(&tokenizer->stopwords, tc_token_word(tokens, i)) < 0)
-            tokens->items[kept++] = tokens->items[i];
+            tokens->items[count++] = tokens->items[i];
     }
-    tokens->count = kept;
+    tokens->count = count;
     return true;
 }
 

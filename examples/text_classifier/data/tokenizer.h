@@ -1,25 +1,33 @@
-/* What a model makes of a text: the tokens of text.h without its stop words. */
+/* Splits a text into the tokens that a model sees: those of text.h without stop words. */
 #ifndef TC_TOKENIZER_H
 #define TC_TOKENIZER_H
 
 #include "../../support/names.h"
 
-/* What a token is: a word, or a character of Chinese or Japanese; or every character. */
+/* TC_WORDS: a token is a word, or one character of Chinese or Japanese. TC_CHARACTERS: a token is
+ * one character. */
 enum { TC_WORDS, TC_CHARACTERS };
-extern const char *const tc_token_names[]; /* NULL at the end */
+extern const char *const tc_token_names[]; /* ends with NULL */
 
-/* Start with {0}: words and punctuation, none of them a stop word. */
+/* {0}: words and punctuation, no stop words. */
+typedef struct tc_tokenizer_options {
+    int kind;              /* TC_WORDS or TC_CHARACTERS */
+    bool no_punctuation;   /* drop punctuation and symbols */
+    const char *stopwords; /* "en", "zh", or the path of a file of words; NULL: none */
+} tc_tokenizer_options;
+
 typedef struct tc_tokenizer {
-    int kind;           /* TC_WORDS or TC_CHARACTERS */
-    bool plain;         /* punctuation and symbols are no tokens */
-    tc_names stopwords; /* like a vocabulary, whose first two names no token has */
+    int kind;
+    bool no_punctuation;
+    tc_names stopwords; /* built like a vocabulary; no token equals its first two names */
 } tc_tokenizer;
 
-/* Takes the stop words "en", "zh" (characters, as Chinese is cut into), or all the words of a text file. The first two are words of
- * grammar without negations (not, never, don't, 不, 没), which turn a text's meaning round. False after tc_fail. */
-bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name);
+/* Sets up a tokenizer. The lists "en" and "zh" hold function words but no negations (not, never,
+ * don't, 不, 没), because negations reverse the meaning of a text. Returns false after tc_fail. */
+bool tc_tokenizer_init(tc_tokenizer *tokenizer, const tc_tokenizer_options *options);
 
-/* Appends the tokens of a text; see tc_tokens_add. `tokens` is new or was filled by the same tokenizer. */
+/* Appends the tokens of a text. `tokens` is {0} or was filled by the same tokenizer. Returns
+ * false after tc_fail. */
 bool tc_tokenize(const tc_tokenizer *tokenizer, tc_tokens *tokens, const char *text);
 
 void tc_tokenizer_free(tc_tokenizer *tokenizer);

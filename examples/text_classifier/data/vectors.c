@@ -9,38 +9,38 @@
 #include <string.h>
 
 enum {
-    MAX_WORD = 1000,
-    LOOKED_AT = 4096
-}; /* bytes of a word in a binary file, and the 0; and those that tell it from text */
+    MAX_WORD = 1000,   /* bytes of a word in a binary file, with its terminating 0 */
+    SNIFF_BYTES = 4096 /* bytes that tell a binary file from text */
+};
 
-/* A file of vectors on its way into the embedding. */
 typedef struct loader {
-    tc_model *model;
     const char *path;
-    int64_t width; /* of the embedding */
-    float *row;    /* [width] */
-    bool *seen;    /* [words] the first vector of a word counts */
-    int32_t found;
+    const tc_names *words;
+    float *embedding; /* [words, width] */
+    int64_t width;
+    float *row;    /* [width] the vector being read */
+    bool *is_set;  /* [words] a word that occurs twice takes its first vector */
+    int32_t found; /* words with a vector */
 } loader;
 
-static void take(loader *l, const char *word)
+/* Copies the row that was read if the vocabulary has the word. */
+static void store_row(loader *l, const char *word)
 {
-    const int32_t id = tc_names_find(&l->model->words, word);
-    if (id < EX_FIRST_WORD || l->seen[id]) return;
-    l->seen[id] = true;
-    memcpy(l->model->embedding.weight->data + id * l->width, l->row,
-           (size_t)l->width * sizeof *l->row);
+    const int32_t id = tc_names_find(l->words, word);
+    if (id < EX_FIRST_WORD || l->is_set[id]) return;
+    l->is_set[id] = true;
+    memcpy(l->embedding + id * l->width, l->row, (size_t)l->width * sizeof *l->row);
     l->found++;
 }
 
 static bool wrong_width(const loader *l, int64_t width)
 {
     return tc_fail(
-        "%s: its vectors have %lld numbers, and --embedding is %lld: give --embedding %lld",
-        l->path, (long long)width, (long long)l->width, (long long)width);
+        "%s: the vectors have width %lld, but --embedding is %lld; give --embedding %lld", l->path,
+        (long long)width, (long long)l->width, (long long)width);
 }
 
-/* Whether a text starts with the header of word2vec's formats, a line of the number of words and the width. */
+/* Whether a text starts with word2vec's header: a line with the number of words and the width. */
 static bool is_header(const char *text, long long *count, long long *width)
 {
     char *at, *end;
@@ -51,9 +51,9 @@ static bool is_header(const char *text, long long *count, long long *width)
     return !*end || *end == '\n';
 }
 
-/* ---- text: a word, which may have blanks in it, and its numbers ---- */
+/* ---- text: each line holds a word, which may contain blanks, and its numbers ---- */
 
-/* Where the last field before `end` begins; `end` itself where there is none. */
+/* The start of the last field before `end`, or `end` if there is none. */
 static char *field_before(const char *line, char *end)
 {
     char *at = end;
@@ -63,7 +63,7 @@ static char *field_before(const char *line, char *end)
     return at;
 }
 
-/* Where the last `count` fields of a line begin; *found is how many there are, at most that many. */
+/* The start of the last `count` fields of a line. *found is their number, at most `count`. */
 static char *last_fields(char *line, int64_t count, int64_t *found)
 {
     char *at = line + strlen(line), *start;
@@ -71,7 +71,7 @@ static char *last_fields(char *line, int64_t count, int64_t *found)
     return at;
 }
 
-/* How many fields at the end of a line are numbers; the first field of all is a word. */
+/* Counts the numbers at the end of a line. The first field is always a word. */
 static int64_t numbers_at_end(char *line)
 {
     char *at = line + strlen(line), *start, *end;
@@ -82,7 +82,7 @@ static int64_t numbers_at_end(char *line)
     }
 }
 
-static bool take_line(loader *l, char *line, long number, bool first)
+static bool read_line(loader *l, char *line, long number, bool first)
 {
     int64_t found;
     if (first) {
@@ -93,49 +93,49 @@ static bool take_line(loader *l, char *line, long number, bool first)
     while (end > line && end[-1] == ' ') end--;
     bool good = found == l->width && end > line;
     if (good) end[0] = 0;
-    if (good && tc_names_find(&l->model->words, line) < EX_FIRST_WORD) return true;
+    if (good && tc_names_find(l->words, line) < EX_FIRST_WORD) return true;
     for (int64_t i = 0; good && i < l->width; i++) {
         char *next;
         l->row[i] = strtof(start, &next);
         good = next != start && isfinite(l->row[i]);
         start = next;
     }
-    if (good) take(l, line);
+    if (good) store_row(l, line);
     line[strcspn(line, " ")] = 0;
     size_t bad;
     if (!good && !tc_text_valid(line, strlen(line), &bad)) {
-        return tc_fail("%s:%ld: it is neither text nor word2vec's binary format: unpack it first, "
-                       "if it is packed",
+        return tc_fail("%s:%ld: neither text nor word2vec's binary format; if the file is "
+                       "compressed, unpack it",
                        l->path, number);
     }
-    return good || tc_fail("%s:%ld: \"%.40s\" has not the %lld finite numbers of --embedding: a "
-                           "line is a word and its numbers",
-                           l->path, number, line, (long long)l->width);
+    return good ||
+           tc_fail("%s:%ld: \"%.40s\" does not have %lld finite numbers (--embedding); each "
+                   "line must be a word and its vector",
+                   l->path, number, line, (long long)l->width);
 }
 
 static bool read_text(loader *l, FILE *file)
 {
     char *line = NULL;
-    size_t room = 0;
+    size_t capacity = 0;
     long long count, width;
     bool good = true, first = true;
-    for (long number = 1; good && getline(&line, &room, file) >= 0; number++) {
+    for (long number = 1; good && getline(&line, &capacity, file) >= 0; number++) {
         line[strcspn(line, "\r\n")] = 0;
         for (char *c = line; *c; c++) *c = *c == '\t' ? ' ' : *c;
         if (!line[strspn(line, " ")] || (number == 1 && is_header(line, &count, &width))) continue;
-        good = take_line(l, line, number, first);
+        good = read_line(l, line, number, first);
         first = false;
     }
-    if (good && !feof(file))
-        good = tc_fail("%s: %s", l->path,
-                       strerror(errno)); /* a line that finds no memory is no end */
+    /* getline also fails if there is no memory for a line */
+    if (good && !feof(file)) good = tc_fail("%s: %s", l->path, strerror(errno));
     free(line);
     return good;
 }
 
-/* ---- word2vec's binary format: after the header a word, a blank and its numbers as little-endian floats ---- */
+/* ---- word2vec's binary format: a header, then words with a blank and little-endian floats ---- */
 
-/* Without the line ends that some writers put after each vector. False where no blank follows. */
+/* Skips the newline that some writers put after each vector. Returns false if no blank follows. */
 static bool read_word(FILE *file, char word[MAX_WORD])
 {
     int c = getc(file), length = 0;
@@ -153,62 +153,63 @@ static bool read_binary(loader *l, FILE *file, long long count)
         if (!read_word(file, word) ||
             fread(l->row, sizeof *l->row, (size_t)l->width, file) != (size_t)l->width) {
             return ferror(file) ||
-                   tc_fail(
-                       "%s: it says that it has %lld words and ends or is damaged at number %lld",
-                       l->path, count, i + 1);
+                   tc_fail("%s: the header promises %lld words, but the file ends or is damaged at "
+                           "word %lld",
+                           l->path, count, i + 1);
         }
         for (int64_t j = 0; j < l->width; j++) {
             if (!isfinite(l->row[j]))
-                return tc_fail("%s: the vector of \"%.40s\" has a number that is not finite",
-                               l->path, word);
+                return tc_fail("%s: the vector of \"%.40s\" contains NaN or infinity", l->path,
+                               word);
         }
-        take(l, word);
+        store_row(l, word);
     }
     return true;
 }
 
-/* After the header of text comes text. */
+/* A text file goes on with text after its header. */
 static bool is_binary(const char *start, size_t size)
 {
     size_t bad;
     long long count, width;
     if (!is_header(start, &count, &width) || tc_text_valid(start, size, &bad)) return false;
-    return size < LOOKED_AT || bad + 4 < size; /* else a character may be cut there */
+    /* the end of the sample may cut a character in two */
+    return size < SNIFF_BYTES || bad + 4 < size;
 }
 
 static bool read_file(loader *l, FILE *file)
 {
-    char start[LOOKED_AT + 1];
-    const size_t size = fread(start, 1, LOOKED_AT, file);
+    char start[SNIFF_BYTES + 1];
+    const size_t size = fread(start, 1, SNIFF_BYTES, file);
     long long count, width;
     start[size] = 0;
     if (fseek(file, 0, SEEK_SET))
-        return tc_fail("%s: it is read twice, and has to be a file, not a pipe", l->path);
+        return tc_fail("%s: cannot seek; give a file, not a pipe", l->path);
     if (!is_binary(start, size)) return read_text(l, file);
     is_header(start, &count, &width);
     return width == l->width ? read_binary(l, file, count) : wrong_width(l, width);
 }
 
-bool tc_vectors_load(tc_model *model, const char *path)
+bool tc_vectors_load(const char *path, const tc_names *words, float *embedding, int64_t width)
 {
-    const int32_t words = model->words.count;
-    loader l = {.model = model, .path = path, .width = model->settings.embedding};
-    l.row = tc_allocate(NULL, (size_t)l.width, sizeof *l.row);
-    l.seen = tc_allocate(NULL, (size_t)words, sizeof *l.seen);
+    const size_t count = (size_t)words->count;
+    const int32_t known = words->count - EX_FIRST_WORD;
+    loader l = {.path = path, .words = words, .embedding = embedding, .width = width};
+    l.row = tc_allocate(NULL, (size_t)width, sizeof *l.row);
+    l.is_set = tc_allocate(NULL, count, sizeof *l.is_set);
     FILE *file = fopen(path, "rb");
-    bool good = l.row && l.seen && (file || tc_fail("%s: %s", path, strerror(errno)));
+    bool good = l.row && l.is_set && (file || tc_fail("%s: %s", path, strerror(errno)));
     if (good) {
-        memset(l.seen, 0, (size_t)words * sizeof *l.seen);
+        memset(l.is_set, 0, count * sizeof *l.is_set);
         good = read_file(&l, file);
         if (ferror(file)) good = tc_fail("%s: %s", path, strerror(errno));
     }
     if (good) {
-        fprintf(stderr, "vectors:    %d of %d words (%.1f %%) found in %s\n", l.found,
-                words - EX_FIRST_WORD,
-                words > EX_FIRST_WORD ? 100.0 * l.found / (words - EX_FIRST_WORD) : 0.0, path);
+        fprintf(stderr, "vectors:    %d of %d words (%.1f %%) found in %s\n", l.found, known,
+                known > 0 ? 100.0 * l.found / known : 0.0, path);
     }
     if (file) fclose(file);
     tc_free(l.row);
-    tc_free(l.seen);
+    tc_free(l.is_set);
     return good;
 }

@@ -1,12 +1,13 @@
-/* Word vectors from a file: the text formats of word2vec (with a line of count and width above) and of GloVe (without), in which
- * a word may have blanks, or word2vec's binary format. */
+/* Reads word vectors from a file: word2vec's text format (its first line holds count and width),
+ * GloVe's text format (no such line; a word may contain blanks), or word2vec's binary format. */
 #ifndef TC_VECTORS_H
 #define TC_VECTORS_H
 
-#include "../model/model.h"
+#include "../../support/names.h"
 
-/* Copies the vectors of the words that the model knows into its embedding, and says how many they are. False after tc_fail, which
- * names file and line or number: the file cannot be read, is damaged, or has vectors of another width. */
-bool tc_vectors_load(tc_model *model, const char *path);
+/* Copies the vectors of the known words into rows of `embedding`, [words->count, width], and
+ * prints on standard error how many it found. Returns false after tc_fail, which names file and
+ * line or number: the file cannot be read, is damaged, or has vectors of another width. */
+bool tc_vectors_load(const char *path, const tc_names *words, float *embedding, int64_t width);
 
 #endif

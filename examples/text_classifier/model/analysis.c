@@ -1,13 +1,13 @@
 #include "analysis.h"
 
-#include "evaluate.h"
 #include "../../support/failure.h"
+#include "evaluate.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The sum of the probabilities of all labels but one; never 0, so that its logarithm is a number. */
-static double others(const float *log_probabilities, int32_t count, int32_t label)
+/* The sum of the probabilities of all other labels; at least 1e-300, so its logarithm is finite. */
+static double other_probability(const float *log_probabilities, int32_t count, int32_t label)
 {
     double sum = 0;
     for (int32_t c = 0; c < count; c++) sum += c == label ? 0 : exp((double)log_probabilities[c]);
@@ -16,105 +16,116 @@ static double others(const float *log_probabilities, int32_t count, int32_t labe
 
 double tc_log_odds(const float *log_probabilities, int32_t count, int32_t label)
 {
-    return (double)log_probabilities[label] - log(others(log_probabilities, count, label));
+    return (double)log_probabilities[label] -
+           log(other_probability(log_probabilities, count, label));
 }
 
-static bool take_weights(tc_seen *seen, tg_tape *tape, const tg_tensor *attended)
+static bool store_weights(tc_analysis *analysis, tg_tape *tape, const tg_tensor *attended)
 {
-    const int32_t count = seen->count;
+    const int32_t count = analysis->count;
     const tg_tensor *all = tg_attention_weights(tape, attended); /* [1, heads, 1, T] */
     if (!all) return tc_fail("%s", tg_tape_error(tape));
-    seen->weights = tc_allocate(NULL, (size_t)count, sizeof *seen->weights);
-    for (int32_t i = 0; seen->weights && i < count; i++) {
-        seen->weights[i] = 0;
+    analysis->weights = tc_allocate(NULL, (size_t)count, sizeof *analysis->weights);
+    for (int32_t i = 0; analysis->weights && i < count; i++) {
+        analysis->weights[i] = 0;
         for (int64_t n = 0; n < all->shape[1]; n++) {
-            seen->weights[i] += (double)all->data[n * all->shape[3] + i] / (double)all->shape[1];
+            analysis->weights[i] += (double)all->data[n * all->shape[3] + i] /
+                                    (double)all->shape[1];
         }
     }
-    return seen->weights != NULL;
+    return analysis->weights != NULL;
 }
 
-/* With z the logits, o = z_best - log sum over the others of exp z_c, so that do/dz is 1 for the best label and
- * -p_c / (1 - p_best) for each other one. As constants they make a sum that has o's gradient. */
-static bool take_gradient(tc_seen *seen, tg_tape *tape, tg_tensor *logits, const float *answer,
-                          const tg_tensor *words, tg_params *params)
+/* With logits z the log-odds are o = z_best - log(sum of exp(z_c) over the other labels c), so
+ * do/dz is 1 for the best label and -p_c / (1 - p_best) for each other one. The sum of z * do/dz,
+ * with do/dz constant, has the gradient of o. */
+static bool store_gradient(tc_analysis *analysis, tg_tape *tape, tg_tensor *logits,
+                           const float *log_p, const tg_tensor *words, tg_params *params)
 {
-    const int32_t C = seen->labels->count, best = seen->best;
-    tg_tensor *slopes = tg_constant(tape, NULL, TG_SHAPE(1, C));
-    const double rest = others(answer, C, best);
-    for (int32_t c = 0; slopes && c < C; c++) {
-        slopes->data[c] = c == best ? 1 : (tg_real)(-exp((double)answer[c]) / rest);
+    const int32_t C = analysis->labels->count, best = analysis->best;
+    tg_tensor *do_dz = tg_constant(tape, NULL, TG_SHAPE(1, C));
+    const double rest = other_probability(log_p, C, best);
+    for (int32_t c = 0; do_dz && c < C; c++) {
+        do_dz->data[c] = c == best ? 1 : (tg_real)(-exp((double)log_p[c]) / rest);
     }
-    const bool walked = tg_backward(tape,
-                                    tg_sum(tape, tg_mul(tape, logits, slopes), TG_ALL_AXES, false));
+    tg_tensor *sum = tg_sum(tape, tg_mul(tape, logits, do_dz), TG_ALL_AXES, false);
+    const bool good = tg_backward(tape, sum);
     tg_params_zero_grad(params);
-    if (!walked) return tc_fail("%s", tg_tape_error(tape));
-    seen->gradient = tc_allocate(NULL, (size_t)seen->count, sizeof *seen->gradient);
+    if (!good) return tc_fail("%s", tg_tape_error(tape));
+    analysis->gradient = tc_allocate(NULL, (size_t)analysis->count, sizeof *analysis->gradient);
     const int64_t E = words->shape[2];
-    for (int32_t i = 0; seen->gradient && i < seen->count; i++) {
-        seen->gradient[i] = 0;
+    for (int32_t i = 0; analysis->gradient && i < analysis->count; i++) {
+        analysis->gradient[i] = 0;
         for (int64_t e = i * E; e < (i + 1) * E; e++)
-            seen->gradient[i] += (double)words->grad[e] * (double)words->data[e];
+            analysis->gradient[i] += (double)words->grad[e] * (double)words->data[e];
     }
-    return seen->gradient != NULL;
+    return analysis->gradient != NULL;
 }
 
-static bool run(tc_seen *seen, tg_tape *tape, const tc_model *model, bool gradient)
+static bool compute(tc_analysis *analysis, tg_tape *tape, const tc_model *model, bool gradient)
 {
     const int32_t C = model->labels.count;
-    tc_look look = {0};
-    if (!tc_batches_init(&seen->batches, (tc_part){seen->data.rows, 1}, 1)) return false;
-    seen->batch = tc_batches_get(&seen->batches, 0);
-    tg_tensor *logits = tc_model_forward(tape, model, seen->batch, &look);
-    const tg_tensor *answer = tc_answers(tape, logits);
-    if (!answer) return false;
-    seen->probabilities = tc_allocate(NULL, (size_t)C, sizeof *seen->probabilities);
-    if (!seen->probabilities) return false;
-    for (int32_t c = 0; c < C; c++) seen->probabilities[c] = exp((double)answer->data[c]);
-    seen->best = tc_best_label(answer->data, C);
-    seen->log_odds = tc_log_odds(answer->data, C, seen->best);
-    return (model->settings.attention == TC_NO_ATTENTION ||
-            take_weights(seen, tape, look.attended)) &&
-           (!gradient ||
-            take_gradient(seen, tape, logits, answer->data, look.words, model->params));
+    tc_activations activations = {0};
+    if (!tc_batches_init(&analysis->batches, (tc_slice){analysis->data.rows, 1}, 1)) return false;
+    analysis->batch = tc_batches_get(&analysis->batches, 0);
+    tg_tensor *logits = tc_model_forward(tape, model, analysis->batch, &activations);
+    const tg_tensor *log_p = tc_checked_log_softmax(tape, logits);
+    if (!log_p) return false;
+    analysis->probabilities = tc_allocate(NULL, (size_t)C, sizeof *analysis->probabilities);
+    if (!analysis->probabilities) return false;
+    for (int32_t c = 0; c < C; c++) analysis->probabilities[c] = exp((double)log_p->data[c]);
+    analysis->best = tc_best_label(log_p->data, C);
+    analysis->log_odds = tc_log_odds(log_p->data, C, analysis->best);
+    const bool attention = model->settings.attention != TC_NO_ATTENTION;
+    if (attention && !store_weights(analysis, tape, activations.attended)) return false;
+    return !gradient ||
+           store_gradient(analysis, tape, logits, log_p->data, activations.embedded, model->params);
 }
 
-bool tc_see(tc_seen *seen, const tc_model *model, const char *text, bool gradient)
+bool tc_analysis_compute(tc_analysis *analysis, const tc_model *model, const char *text,
+                         bool gradient)
 {
     const tc_tokenizer *tokenizer = &model->tokenizer;
     size_t bad;
     if (!tc_text_valid(text, strlen(text), &bad)) {
-        return tc_fail("TEXT: byte %zu, 0x%02X, is not UTF-8", bad + 1,
+        return tc_fail("TEXT: byte %zu, 0x%02X, is not valid UTF-8", bad + 1,
                        (unsigned)(unsigned char)text[bad]);
     }
-    seen->text = text;
-    seen->labels = &model->labels;
-    seen->data.name = "TEXT";
-    if (!tc_data_add_text(&seen->data, text) || !tc_model_encode(model, &seen->data) ||
-        !tc_tokenize(tokenizer, &seen->tokens, text)) {
+    analysis->text = text;
+    analysis->labels = &model->labels;
+    analysis->data.name = "TEXT";
+    if (!tc_dataset_add_text(&analysis->data, text) || !tc_model_encode(model, &analysis->data) ||
+        !tc_tokenize(tokenizer, &analysis->tokens, text)) {
         return false;
     }
-    seen->ids = seen->data.rows[0].ids;
-    seen->count = seen->data.rows[0].length;
-    if (!seen->count) {
-        return tc_fail("TEXT: there is no word in it to look at%s",
-                       tokenizer->stopwords.count ? " but stop words" : "");
+    analysis->ids = analysis->data.rows[0].ids;
+    analysis->count = analysis->data.rows[0].length;
+    if (!analysis->count) {
+        return tc_fail("TEXT: the text has no words%s",
+                       tokenizer->stopwords.count ? " other than stop words" : "");
     }
     tg_tape *tape = tg_tape_new(0);
     tg_tape_set_training(tape, false);
     tg_tape_set_recording(tape, gradient);
-    const bool good = run(seen, tape, model, gradient);
+    const bool good = compute(analysis, tape, model, gradient);
     tg_tape_free(tape);
     return good;
 }
 
-void tc_seen_free(tc_seen *seen)
+void tc_analysis_free(tc_analysis *analysis)
 {
-    tc_tokens_free(&seen->tokens);
-    tc_data_free(&seen->data);
-    tc_batches_free(&seen->batches);
-    tc_free(seen->weights);
-    tc_free(seen->probabilities);
-    tc_free(seen->gradient);
-    *seen = (tc_seen){0};
+    tc_tokens_free(&analysis->tokens);
+    tc_dataset_free(&analysis->data);
+    tc_batches_free(&analysis->batches);
+    tc_free(analysis->weights);
+    tc_free(analysis->probabilities);
+    tc_free(analysis->gradient);
+    *analysis = (tc_analysis){0};
+}
+
+double tc_max_magnitude(const double *values, int32_t count)
+{
+    double max = 0;
+    for (int32_t i = 0; i < count; i++) max = fmax(max, fabs(values[i]));
+    return max > 0 ? max : 1;
 }

@@ -1,34 +1,40 @@
-/* A model's look at one text: its answer, where the attention went, and what speaks for the answer. */
-#ifndef TC_LOOK_H
-#define TC_LOOK_H
+/* The analysis of one text: the model's prediction, the attention weights, and how much each word
+ * contributes to the prediction. */
+#ifndef TC_ANALYSIS_H
+#define TC_ANALYSIS_H
 
 #include "model.h"
 
-/* Start with {0}; tc_seen_free works at any time after that. */
-typedef struct tc_seen {
-    const char *text;       /* the caller's */
-    const tc_names *labels; /* the model's */
-    int32_t best;           /* the likeliest of them */
-    double *probabilities;  /* by label */
-    double log_odds;        /* of the best, see tc_log_odds */
-    int32_t count;          /* of the words */
-    tc_tokens tokens;       /* [count], their places in the text */
+/* Start with {0}; tc_analysis_free is valid at any time after that. */
+typedef struct tc_analysis {
+    const char *text;       /* owned by the caller */
+    const tc_names *labels; /* owned by the model */
+    int32_t best;           /* the most probable label */
+    double *probabilities;  /* [labels] */
+    double log_odds;        /* of `best`, see tc_log_odds */
+    int32_t count;          /* number of words */
+    tc_tokens tokens;       /* [count] with their positions in the text */
     const int32_t *ids;     /* [count] */
-    double *weights;        /* [count], their sum is 1; NULL of a model without attention */
-    double *gradient;       /* [count] or NULL, see tc_see */
-    tc_data data;           /* one row */
+    double *weights;        /* [count] attention weights, which sum to 1; NULL without attention */
+    double *gradient;       /* [count] gradient x input, or NULL */
+    tc_dataset data;        /* the text as its only row */
     tc_batches batches;
-    tc_batch *batch; /* of it */
-} tc_seen;
+    tc_batch *batch; /* of that row */
+} tc_analysis;
 
-/* The answer to a text and, where the model has attention, each word's weight, the mean over the heads. With `gradient`
- * also, by word, sum over E of do/dx x, o the log-odds of the best label and x the embedded word (Shrikumar et al.,
- * "Learning important features through propagating activation differences", 2017). False after tc_fail: the text is not
- * UTF-8, or has no word. */
-bool tc_see(tc_seen *seen, const tc_model *model, const char *text, bool gradient);
-void tc_seen_free(tc_seen *seen);
+/* Predicts the label of a text. With attention it also computes each word's weight, averaged over
+ * the heads. With `gradient` it computes, for each word, sum over E of (do/dx) x, with o the
+ * log-odds of the predicted label and x the word's vector (Shrikumar et al., "Learning important
+ * features through propagating activation differences", 2017). Returns false after tc_fail: the
+ * text is not UTF-8 or has no words. */
+bool tc_analysis_compute(tc_analysis *analysis, const tc_model *model, const char *text,
+                         bool gradient);
+void tc_analysis_free(tc_analysis *analysis);
 
-/* log(p / (1 - p)) of a label, of the logarithms of all probabilities. */
+/* Returns log(p / (1 - p)) of a label, from the logarithms of all probabilities. */
 double tc_log_odds(const float *log_probabilities, int32_t count, int32_t label);
+
+/* Returns the largest magnitude of `count` values, or 1 if all are 0. */
+double tc_max_magnitude(const double *values, int32_t count);
 
 #endif

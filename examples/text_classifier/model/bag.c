@@ -5,27 +5,28 @@
 #include <math.h>
 #include <string.h>
 
-bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets, int64_t longest,
+bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets, int64_t max_ngram,
                  int64_t width)
 {
-    *bag = (tc_bag){.words = words, .buckets = buckets, .longest = longest};
+    *bag = (tc_bag){.words = words, .buckets = buckets, .max_ngram = max_ngram};
     bag->embedding.padding = EX_PADDING;
     bag->embedding.weight = tg_param(params, "bag", "weight", TG_SHAPE(words + buckets, width),
                                      tg_init_constant(0));
     return bag->embedding.weight != NULL;
 }
 
-/* The rows of a batch's words and runs, [B, M], M the most that a text has. The caller frees them; NULL after tc_fail. */
+/* Returns the table rows of a batch's words and n-grams, [B, M], padded; *most is M. The caller
+ * frees them. Returns NULL after tc_fail. */
 static int32_t *rows_of(const tc_bag *bag, const tc_batch *batch, int64_t *most)
 {
-    *most = bag->longest * batch->time;
+    *most = bag->max_ngram * batch->time;
     int32_t *rows = tc_allocate(NULL, (size_t)batch->rows, (size_t)*most * sizeof *rows);
     for (int32_t b = 0; rows && b < batch->rows; b++) {
         int32_t *row = rows + b * *most;
         const int32_t *words = batch->tokens + (int64_t)b * batch->time;
         for (int32_t start = 0; start < batch->lengths[b]; start++) {
             uint64_t hash = 0;
-            for (int32_t n = 0; n < bag->longest && start + n < batch->lengths[b]; n++) {
+            for (int32_t n = 0; n < bag->max_ngram && start + n < batch->lengths[b]; n++) {
                 hash = (hash ^ (uint64_t)words[start + n]) * 0x9E3779B97F4A7C15u;
                 *row++ = n ? (int32_t)(bag->words + (int64_t)(hash >> 32) % bag->buckets)
                            : words[start];

@@ -7,17 +7,20 @@
 
 enum { BATCH = 64 };
 
-const tg_tensor *tc_answers(tg_tape *tape, tg_tensor *logits)
+const tg_tensor *tc_checked_log_softmax(tg_tape *tape, tg_tensor *logits)
 {
-    const tg_tensor *answers = tg_log_softmax(tape, logits);
-    if (!answers) tc_fail("%s", tg_tape_error(tape));
-    for (int64_t i = 0; answers && i < answers->size; i++) {
-        if (!isnan(answers->data[i])) continue;
-        tc_fail("the model's answers are not numbers: its weights are too large, or not numbers "
-                "themselves");
+    const tg_tensor *result = tg_log_softmax(tape, logits);
+    if (!result) {
+        tc_fail("%s", tg_tape_error(tape));
         return NULL;
     }
-    return answers;
+    for (int64_t i = 0; i < result->size; i++) {
+        if (!isnan(result->data[i])) continue;
+        tc_fail("the model's probabilities are not numbers: a weight is too large or not a number; "
+                "train the model again");
+        return NULL;
+    }
+    return result;
 }
 
 static bool fill(float *result, tg_tape *tape, const tc_model *model, tc_batches *batches)
@@ -25,10 +28,11 @@ static bool fill(float *result, tg_tape *tape, const tc_model *model, tc_batches
     size_t C = (size_t)model->labels.count;
     for (int32_t i = 0; i < batches->count; i++) {
         const tc_batch *batch = tc_batches_get(batches, i);
-        const tg_tensor *answer = tc_answers(tape, tc_model_forward(tape, model, batch, NULL));
-        if (!answer) return false;
+        const tg_tensor *log_p = tc_checked_log_softmax(tape,
+                                                        tc_model_forward(tape, model, batch, NULL));
+        if (!log_p) return false;
         for (int32_t b = 0; b < batch->rows; b++) {
-            memcpy(result + (size_t)batch->index[b] * C, answer->data + (size_t)b * C,
+            memcpy(result + (size_t)batch->index[b] * C, log_p->data + (size_t)b * C,
                    C * sizeof *result);
         }
         tg_tape_reset(tape);
@@ -36,11 +40,11 @@ static bool fill(float *result, tg_tape *tape, const tc_model *model, tc_batches
     return true;
 }
 
-float *tc_log_probabilities(const tc_model *model, tc_part part)
+float *tc_log_probabilities(const tc_model *model, tc_slice rows)
 {
     tc_batches batches;
-    if (!tc_batches_init(&batches, part, BATCH)) return NULL;
-    float *result = tc_allocate(NULL, (size_t)part.count,
+    if (!tc_batches_init(&batches, rows, BATCH)) return NULL;
+    float *result = tc_allocate(NULL, (size_t)rows.count,
                                 (size_t)model->labels.count * sizeof *result);
     tg_tape *tape = tg_tape_new(0);
     tg_tape_set_training(tape, false);
@@ -63,25 +67,25 @@ int32_t tc_best_label(const float *log_probabilities, int32_t count)
     return best;
 }
 
-bool tc_score_part(tc_score *score, const tc_model *model, tc_part part)
+bool tc_score_rows(tc_score *score, const tc_model *model, tc_slice rows)
 {
     const int32_t C = model->labels.count;
     const size_t cells = (size_t)C * (size_t)C;
-    *score = (tc_score){.rows = part.count, .labels = C};
+    *score = (tc_score){.rows = rows.count, .labels = C};
     score->confusion = tc_allocate(NULL, cells, sizeof *score->confusion);
-    float *answers = score->confusion ? tc_log_probabilities(model, part) : NULL;
-    bool good = answers != NULL;
+    float *log_probabilities = score->confusion ? tc_log_probabilities(model, rows) : NULL;
+    bool good = log_probabilities != NULL;
     if (good) memset(score->confusion, 0, cells * sizeof *score->confusion);
-    for (int32_t i = 0; good && i < part.count; i++) {
-        const float *answer = answers + (size_t)i * (size_t)C;
-        const int32_t label = part.rows[i].label, best = tc_best_label(answer, C);
-        score->loss -= (double)answer[label] / part.count;
-        score->right += best == label;
+    for (int32_t i = 0; good && i < rows.count; i++) {
+        const float *log_p = log_probabilities + (size_t)i * (size_t)C;
+        const int32_t label = rows.rows[i].label, best = tc_best_label(log_p, C);
+        score->loss -= (double)log_p[label] / rows.count;
+        score->correct += best == label;
         score->confusion[(size_t)label * (size_t)C + (size_t)best]++;
     }
     if (good && !isfinite(score->loss))
-        good = tc_fail("the model's answers are not finite numbers");
-    tc_free(answers);
+        good = tc_fail("the model's loss is not finite; train the model again");
+    tc_free(log_probabilities);
     if (!good) tc_score_free(score);
     return good;
 }
@@ -94,15 +98,15 @@ void tc_score_free(tc_score *score)
 
 tc_label_score tc_score_label(const tc_score *score, int32_t label)
 {
-    const size_t C = (size_t)score->labels, at = (size_t)label;
-    tc_label_score s = {.right = score->confusion[at * C + at]};
+    const size_t C = (size_t)score->labels, index = (size_t)label;
+    tc_label_score s = {.correct = score->confusion[index * C + index]};
     for (size_t c = 0; c < C; c++) {
-        s.rows += score->confusion[at * C + c];
-        s.answers += score->confusion[c * C + at];
+        s.rows += score->confusion[index * C + c];
+        s.predicted += score->confusion[c * C + index];
     }
-    if (s.answers) s.precision = (double)s.right / s.answers;
-    if (s.rows) s.recall = (double)s.right / s.rows;
-    if (s.rows + s.answers) s.f1 = 2.0 * s.right / (s.rows + s.answers);
+    if (s.predicted) s.precision = (double)s.correct / s.predicted;
+    if (s.rows) s.recall = (double)s.correct / s.rows;
+    if (s.rows + s.predicted) s.f1 = 2.0 * s.correct / (s.rows + s.predicted);
     return s;
 }
 
@@ -113,7 +117,7 @@ double tc_macro_f1(const tc_score *score)
     for (int32_t c = 0; c < score->labels; c++) {
         const tc_label_score s = tc_score_label(score, c);
         sum += s.f1;
-        count += s.rows + s.answers > 0;
+        count += s.rows + s.predicted > 0;
     }
     return count ? sum / count : 0;
 }

@@ -1,44 +1,46 @@
-/* A model's answers, how many of them are right, and which are taken for which. */
+/* A model's predictions for rows, and how many of them are correct. */
 #ifndef TC_EVALUATE_H
 #define TC_EVALUATE_H
 
 #include "model.h"
 
-/* The logarithm of each label's probability, [rows, C], from the classifier's logits. NULL after tc_fail, as where one of them is NaN. */
-const tg_tensor *tc_answers(tg_tape *tape, tg_tensor *logits);
+/* Returns the logarithms of the labels' probabilities, [rows, C], from the logits, or NULL after
+ * tc_fail; NaN is a failure. The tape owns the result. */
+const tg_tensor *tc_checked_log_softmax(tg_tape *tape, tg_tensor *logits);
 
-/* The logarithm of each label's probability, [rows, C]; the caller frees it. NULL after tc_fail. */
-float *tc_log_probabilities(const tc_model *model, tc_part part);
+/* Returns the logarithms of the labels' probabilities for some rows, [rows, C], or NULL after
+ * tc_fail. The caller frees them. */
+float *tc_log_probabilities(const tc_model *model, tc_slice rows);
 
-/* The likeliest of `count` labels. */
+/* Returns the most probable of `count` labels, the first one if there are several. */
 int32_t tc_best_label(const float *log_probabilities, int32_t count);
 
 typedef struct tc_score {
-    int32_t rows, right;
-    double loss;        /* the mean of -log p(label) */
+    int32_t rows, correct;
+    double loss;        /* mean of -log p(true label) */
     int32_t labels;     /* C */
-    int32_t *confusion; /* [C, C] rows by true label and by answer; tc_score_free */
+    int32_t *confusion; /* [C, C] rows by true label and predicted label */
 } tc_score;
 
-/* What a score says of one label. Precision is the share of its answers that are right, recall the share of its rows that are
- * found, F1 their harmonic mean; 0 where nothing can be right, and all of it without meaning where `rows` and `answers` are 0. */
+/* The score of one label: precision = correct / predicted, recall = correct / rows, F1 = their
+ * harmonic mean. Each is 0 if its denominator is 0. */
 typedef struct tc_label_score {
-    int32_t rows, answers, right;
+    int32_t rows, predicted, correct;
     double precision, recall, f1;
 } tc_label_score;
 
-/* Compares with the labels, which every row has. */
-bool tc_score_part(tc_score *score, const tc_model *model, tc_part part);
+/* Compares the predictions with the labels, which must be encoded. Returns false after tc_fail. */
+bool tc_score_rows(tc_score *score, const tc_model *model, tc_slice rows);
 void tc_score_free(tc_score *score);
 
 static inline double tc_accuracy(const tc_score *score)
 {
-    return (double)score->right / score->rows;
+    return (double)score->correct / score->rows;
 }
 
 tc_label_score tc_score_label(const tc_score *score, int32_t label);
 
-/* The mean of F1 over the labels that occur among the rows or the answers. */
+/* The mean F1 over the labels that occur among the true or predicted labels. */
 double tc_macro_f1(const tc_score *score);
 
 #endif

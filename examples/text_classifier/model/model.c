@@ -4,15 +4,15 @@
 
 #include <string.h>
 
-enum { BAG_WIDTH = 16 }; /* enough: all that comes of it is a number a label */
+enum { BAG_WIDTH = 16 }; /* small: the classifier reduces it to one number per label */
 
 const char *const tc_encoder_names[] = {"lstm", "bilstm", "transformer", "none", NULL};
 const char *const tc_attention_names[] = {"dot",       "scaled-dot", "bilinear",
                                           "additive",  "cosine",     "euclidean",
                                           "multihead", "none",       NULL};
 
-/* Smaller than the N(0, 1) that an embedding starts with: a word seen a few times then is what was learned about it more
- * than what was drawn for it. */
+/* Smaller than an embedding's usual N(0, 1), so that a rare word's vector depends more on its few
+ * occurrences than on its random start. */
 static const double embedding_deviation = 0.1;
 
 static void scale_embedding(tg_tensor *weight)
@@ -21,15 +21,19 @@ static void scale_embedding(tg_tensor *weight)
         weight->data[i] *= (tg_real)embedding_deviation;
 }
 
-/* The width D of what the encoder gives. */
+/* D, the width of the encoder's output. */
 static int64_t encoded_width(const tc_settings *settings)
 {
     if (settings->encoder == TC_LSTM) return settings->hidden;
     return settings->encoder == TC_BILSTM ? 2 * settings->hidden : settings->embedding;
 }
 
-/* Four heads, or as many as divide the width. */
-static int64_t heads_for(int64_t width) { return width % 4 == 0 ? 4 : width % 2 == 0 ? 2 : 1; }
+/* Four heads, or fewer if the width is not a multiple of four. */
+static int64_t heads_for(int64_t width)
+{
+    if (width % 4 == 0) return 4;
+    return width % 2 == 0 ? 2 : 1;
+}
 
 bool tc_model_register(tc_model *model)
 {
@@ -41,7 +45,7 @@ bool tc_model_register(tc_model *model)
         tg_lstm_init(&model->lstm, params, "encoder", E, H, 1, settings->encoder == TC_BILSTM);
     } else if (settings->encoder == TC_TRANSFORMER) {
         tg_transformer_init(&model->transformer, params, "encoder", E, heads_for(E), 2 * H, false);
-        model->transformer.pre_norm = true; /* learns without a warm-up */
+        model->transformer.pre_norm = true; /* trains without warm-up */
     }
     if (settings->attention == TC_MULTIHEAD) {
         model->query = tg_param(params, "attention", "query", TG_SHAPE(1, D), tg_init_uniform(0.1));
@@ -83,19 +87,19 @@ bool tc_model_touch_rows(const tc_model *model, const tc_batch *batch)
     return !model->settings.ngrams || tc_bag_touch_rows(&model->bag, batch);
 }
 
-bool tc_model_encode(const tc_model *model, tc_data *data)
+bool tc_model_encode(const tc_model *model, tc_dataset *data)
 {
-    return tc_data_encode(data, &model->tokenizer, &model->words, model->settings.longest);
+    return tc_dataset_encode_texts(data, &model->tokenizer, &model->words,
+                                   model->settings.max_length);
 }
 
-/* What each direction of the LSTM ends with, side by side: [directions, B, H] -> [B, D]. */
+/* Joins the final states of both LSTM directions: [directions, B, H] -> [B, D]. */
 static tg_tensor *last_state(tg_tape *tape, const tc_model *model, const tg_lstm_state *final)
 {
     tg_tensor *by_row = tg_permute(tape, final->h, TG_AXES(1, 0, 2));
-    return by_row
-               ? tg_reshape(tape, by_row,
-                            TG_SHAPE(by_row->shape[0], model->lstm.directions * model->lstm.hidden))
-               : NULL;
+    if (!by_row) return NULL;
+    return tg_reshape(tape, by_row,
+                      TG_SHAPE(by_row->shape[0], model->lstm.directions * model->lstm.hidden));
 }
 
 static tg_tensor *encode(tg_tape *tape, const tc_model *model, tg_tensor *x, tg_ints lengths,
@@ -115,9 +119,10 @@ static tg_tensor *encode(tg_tape *tape, const tc_model *model, tg_tensor *x, tg_
     }
 }
 
-/* One query for every sequence, [B, 1, D], attending to h: of zeros, all weights are alike and the result is the mean. */
-static tg_tensor *ask(tg_tape *tape, const tc_model *model, tg_tensor *h, tg_ints lengths,
-                      tg_tensor **attended)
+/* Attends to h [B, T, D] with one query per sequence, [B, 1, D]. A query of zeros gives equal
+ * weights, so the result is the mean over time. */
+static tg_tensor *attend(tg_tape *tape, const tc_model *model, tg_tensor *h, tg_ints lengths,
+                         tg_tensor **attended)
 {
     if (!h) return NULL;
     const int64_t rows = h->shape[0], D = h->shape[2];
@@ -131,45 +136,45 @@ static tg_tensor *ask(tg_tape *tape, const tc_model *model, tg_tensor *h, tg_int
     return tg_reshape(tape, y, TG_SHAPE(rows, D));
 }
 
-/* The largest of each feature over the words: h [B, T, D] -> [B, D]. A text without a word has its first place, which is zeros. */
-static tg_tensor *largest(tg_tape *tape, tg_tensor *h, const tc_batch *batch)
+/* The maximum of each feature over the words: h [B, T, D] -> [B, D]. A text without words takes
+ * its first position, which is zeros. */
+static tg_tensor *max_over_words(tg_tape *tape, tg_tensor *h, const tc_batch *batch)
 {
     const size_t T = (size_t)batch->time;
-    uint8_t *keep = tc_allocate(NULL, (size_t)batch->rows, T);
-    for (int32_t b = 0; keep && b < batch->rows; b++) {
+    uint8_t *mask = tc_allocate(NULL, (size_t)batch->rows, T);
+    if (!mask) return NULL;
+    for (int32_t b = 0; b < batch->rows; b++) {
         for (size_t t = 0; t < T; t++)
-            keep[(size_t)b * T + t] = t == 0 || t < (size_t)batch->lengths[b];
+            mask[(size_t)b * T + t] = t == 0 || t < (size_t)batch->lengths[b];
     }
-    tg_tensor *words = keep ? tg_where_scalar(tape,
-                                              tg_mask_nd(keep,
-                                                         TG_SHAPE(batch->rows, batch->time, 1)),
-                                              h, -1e30)
-                            : NULL;
-    tc_free(keep);
-    return tg_max(tape, words, TG_AXES(1), false);
+    tg_mask words = tg_mask_nd(mask, TG_SHAPE(batch->rows, batch->time, 1));
+    tg_tensor *masked = tg_where_scalar(tape, words, h, -1e30);
+    tc_free(mask);
+    return tg_max(tape, masked, TG_AXES(1), false);
 }
 
 tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch,
-                            tc_look *look)
+                            tc_activations *activations)
 {
     tg_ints tokens = tg_ints_2d(batch->tokens, batch->rows, batch->time);
     tg_ints lengths = tg_ints_1d(batch->lengths, batch->rows);
     double p = model->settings.dropout;
     tg_lstm_state final = {NULL, NULL};
-    tg_tensor **attended = look ? &look->attended : NULL;
+    tg_tensor **attended = activations ? &activations->attended : NULL;
 
-    tg_tensor *words = tg_embedding_forward(tape, &model->embedding, tokens); /* [B, T, E] */
-    if (look) look->words = words;
-    tg_tensor *x = tg_dropout(tape, words, p);
+    tg_tensor *embedded = tg_embedding_forward(tape, &model->embedding, tokens); /* [B, T, E] */
+    if (activations) activations->embedded = embedded;
+    tg_tensor *x = tg_dropout(tape, embedded, p);
     tg_tensor *h = encode(tape, model, x, lengths, &final); /* [B, T, D] */
     tg_tensor *c;                                           /* [B, D] */
     if (model->settings.attention == TC_NO_ATTENTION && final.h)
         c = last_state(tape, model, &final);
-    else if (model->settings.attention >= TC_MULTIHEAD) c = ask(tape, model, h, lengths, attended);
+    else if (model->settings.attention >= TC_MULTIHEAD)
+        c = attend(tape, model, h, lengths, attended);
     else c = tg_attention_pool_forward(tape, &model->attention, h, lengths, attended);
     tg_tensor *features[3] = {c}; /* [B, D] each */
     int count = 1;
-    if (model->settings.max_pool) features[count++] = largest(tape, h, batch);
+    if (model->settings.max_pool) features[count++] = max_over_words(tape, h, batch);
     if (model->settings.ngrams) features[count++] = tc_bag_forward(tape, &model->bag, batch);
     if (count > 1) c = tg_concat(tape, count, features, 1);
     return tg_linear_forward(tape, &model->classify, tg_dropout(tape, c, p)); /* [B, C] */

@@ -1,39 +1,42 @@
+/* A model as a safetensors file: the weights under PyTorch's names, and in its metadata the
+ * settings as a JSON object and vocabulary, labels and stop words as JSON arrays. */
+#include "model.h"
+
 #include "../../support/checked.h"
 #include "../../support/failure.h"
 #include "../../support/fields.h"
-#include "model.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The version of what the metadata says; a change that older programs would misread raises it. */
-static const char format_version[] = "1", version_key[] = "textclf.version",
+/* The version of the metadata. It rises if an older program would misread them. Version 1 called
+ * the setting max_length "longest". */
+static const char format_version[] = "2", version_key[] = "textclf.version",
                   settings_key[] = "textclf.settings";
 
-/* What the settings are called in the file, and what they may be; fields of tc_model. */
 #define SETTING(name) offsetof(tc_model, settings.name)
-static const tc_option settings[] = {
-    {"embedding", .kind = EX_INTEGER, .field = SETTING(embedding), .least = 1,
-     .most = TC_MOST_WIDTH},
-    {"hidden", .kind = EX_INTEGER, .field = SETTING(hidden), .least = 1, .most = TC_MOST_WIDTH},
-    {"encoder", .kind = EX_CHOICE, .field = SETTING(encoder), .choices = tc_encoder_names},
-    {"attention", .kind = EX_CHOICE, .field = SETTING(attention), .choices = tc_attention_names},
-    {"dropout", .kind = EX_NUMBER, .field = SETTING(dropout), .least = 0, .most = TC_MOST_DROPOUT},
-    {"longest", .kind = EX_INTEGER, .field = SETTING(longest), .least = 1, .most = TC_MOST_LENGTH},
-    {"tokenizer", .kind = EX_CHOICE, .field = offsetof(tc_model, tokenizer.kind),
-     .choices = tc_token_names},
-    {"no_punctuation", .kind = EX_FLAG, .field = offsetof(tc_model, tokenizer.plain)},
-    {"ngrams", .kind = EX_INTEGER, .field = SETTING(ngrams), .least = 0, .most = TC_MOST_RUN},
-    {"buckets", .kind = EX_INTEGER, .field = SETTING(buckets), .least = 1, .most = TC_MOST_BUCKETS},
-    {"max_pool", .kind = EX_FLAG, .field = SETTING(max_pool)},
+static const ex_field settings_fields[] = {
+    {"embedding", EX_FIELD_INTEGER, SETTING(embedding), .min = 1, .max = TC_MAX_WIDTH},
+    {"hidden", EX_FIELD_INTEGER, SETTING(hidden), .min = 1, .max = TC_MAX_WIDTH},
+    {"encoder", EX_FIELD_CHOICE, SETTING(encoder), .choices = tc_encoder_names},
+    {"attention", EX_FIELD_CHOICE, SETTING(attention), .choices = tc_attention_names},
+    {"dropout", EX_FIELD_NUMBER, SETTING(dropout), .min = 0, .max = TC_MAX_DROPOUT},
+    {"max_length", EX_FIELD_INTEGER, SETTING(max_length), .min = 1, .max = TC_MAX_LENGTH},
+    {"tokenizer", EX_FIELD_CHOICE, offsetof(tc_model, tokenizer.kind), .choices = tc_token_names},
+    {.name = "no_punctuation",
+     .kind = EX_FIELD_BOOL,
+     .offset = offsetof(tc_model, tokenizer.no_punctuation)},
+    {"ngrams", EX_FIELD_INTEGER, SETTING(ngrams), .min = 0, .max = TC_MAX_NGRAM},
+    {"buckets", EX_FIELD_INTEGER, SETTING(buckets), .min = 1, .max = TC_MAX_BUCKETS},
+    {.name = "max_pool", .kind = EX_FIELD_BOOL, .offset = SETTING(max_pool)},
     {.name = NULL},
 };
 
 static const struct {
     const char *key;
-    size_t field;
+    size_t offset; /* in tc_model */
 } lists[] = {
     {"textclf.vocabulary", offsetof(tc_model, words)},
     {"textclf.labels", offsetof(tc_model, labels)},
@@ -43,65 +46,66 @@ enum { LISTS = sizeof lists / sizeof *lists };
 
 static tc_names *list_of(tc_model *model, int i)
 {
-    return (tc_names *)(void *)((char *)model + lists[i].field);
+    return (tc_names *)(void *)((char *)model + lists[i].offset);
 }
 
 /* ---- saving ---- */
 
 static char *settings_to_json(const tc_model *model)
 {
-    return tc_json_write(tc_fields_to_json(settings, model), JSON_COMPACT);
+    return tc_json_write(ex_fields_to_json(settings_fields, model), JSON_COMPACT);
 }
 
 bool tc_model_save(tc_model *model, const char *path)
 {
     tg_params *params = model->params;
-    char *text = NULL;
-    bool good = true;
     tg_params_set_metadata(params, version_key, format_version);
-    for (int i = 0; good && i <= LISTS; i++) {
-        text = i < LISTS ? tc_names_to_json(list_of(model, i)) : settings_to_json(model);
-        good = text != NULL;
+    for (int i = 0; i <= LISTS; i++) {
+        char *text = i < LISTS ? tc_names_to_json(list_of(model, i)) : settings_to_json(model);
+        if (!text) return false;
         tg_params_set_metadata(params, i < LISTS ? lists[i].key : settings_key, text);
         tc_free(text);
     }
-    return good && (tg_params_save(params, path, TG_SAVE_MODEL) ||
-                    tc_fail("the model is not saved: %s", tg_params_error(params)));
+    return tg_params_save(params, path, TG_SAVE_MODEL) ||
+           tc_fail("the model is not saved: %s", tg_params_error(params));
 }
 
-bool tc_model_replaceable(const char *path)
+bool tc_model_check_output(const char *path)
 {
-    char start[9] = ""; /* the length of the header, and its first byte */
+    char start[9] = ""; /* the length of the header and its first byte */
     FILE *file = fopen(path, "rb");
     const size_t size = file ? fread(start, 1, sizeof start, file) : 0;
     if (file) fclose(file);
     return !size || start[8] == '{' ||
-           tc_fail("%s: it is there and no model: give another name with -o", path);
+           tc_fail("%s: the file exists and is not a model; give another name with -o", path);
 }
 
 /* ---- loading ---- */
 
-static bool check_version(const tg_params *params, const char *path)
+/* Returns the version, 1 or 2, or 0 after tc_fail. */
+static int read_version(const tg_params *params, const char *path)
 {
     const char *version = tg_params_metadata(params, version_key);
-    if (!version)
-        return tc_fail("%s: this is a safetensors file, but not a model of textclf", path);
-    if (strcmp(version, format_version)) {
-        return tc_fail("%s: the model has format %.20s and this program reads %s: use the program "
-                       "that wrote it",
-                       path, version, format_version);
+    if (!version) {
+        tc_fail("%s: this is a safetensors file, but not a model of textclf", path);
+        return 0;
     }
-    return true;
+    if (!strcmp(version, "1")) return 1;
+    if (!strcmp(version, format_version)) return 2;
+    tc_fail("%s: the model has format %.20s, but this program reads 1 and %s; use the program that "
+            "wrote it",
+            path, version, format_version);
+    return 0;
 }
 
-/* What a model made elsewhere need not say, for false or 0 is what it means. */
-static bool may_be_left_out(const tc_model *model, const tc_option *s)
+/* Whether a model made elsewhere may omit this setting, which then is false or 0. */
+static bool is_optional(const tc_model *model, const ex_field *f)
 {
-    return s->kind == EX_FLAG || s->field == SETTING(ngrams) ||
-           (s->field == SETTING(buckets) && !model->settings.ngrams);
+    return f->kind == EX_FIELD_BOOL || f->offset == SETTING(ngrams) ||
+           (f->offset == SETTING(buckets) && !model->settings.ngrams);
 }
 
-static bool read_settings(tc_model *model, const char *path)
+static bool read_settings(tc_model *model, const char *path, int version)
 {
     char what[512];
     const char *text = tg_params_metadata(model->params, settings_key);
@@ -109,9 +113,11 @@ static bool read_settings(tc_model *model, const char *path)
     bool good = json_is_object(object) ||
                 tc_fail("%s: the model's settings are not a JSON object", path);
     snprintf(what, sizeof what, "%s: the model's setting", path);
-    for (const tc_option *s = settings; good && s->name; s++) {
-        if (json_object_get(object, s->name) || !may_be_left_out(model, s))
-            good = tc_field_from_json(s, model, object, what);
+    if (good && version == 1)
+        json_object_set(object, "max_length", json_object_get(object, "longest"));
+    for (const ex_field *f = settings_fields; good && f->name; f++) {
+        if (json_object_get(object, f->name) || !is_optional(model, f))
+            good = ex_field_from_json(f, model, object, what);
     }
     json_decref(object);
     return good;
@@ -129,12 +135,15 @@ static bool read_list(tc_model *model, int i, const char *path)
 
 static bool read_metadata(tc_model *model, const char *path)
 {
-    bool good = check_version(model->params, path) && read_settings(model, path);
-    for (int i = 0; good && i < LISTS; i++) good = read_list(model, i, path);
-    if (good && !tc_vocabulary_valid(&model->words))
-        good = tc_fail("%s: the model's vocabulary does not start as ours do", path);
-    return good &&
-           (model->labels.count > 1 || tc_fail("%s: the model has fewer than two labels", path));
+    const int version = read_version(model->params, path);
+    if (!version || !read_settings(model, path, version)) return false;
+    for (int i = 0; i < LISTS; i++) {
+        if (!read_list(model, i, path)) return false;
+    }
+    if (!tc_vocabulary_valid(&model->words))
+        return tc_fail("%s: the model's vocabulary does not start with <padding> and <unknown>",
+                       path);
+    return model->labels.count > 1 || tc_fail("%s: the model has fewer than two labels", path);
 }
 
 static bool check_weights(const tc_model *model, const char *path)
@@ -143,8 +152,8 @@ static bool check_weights(const tc_model *model, const char *path)
         const tg_tensor *p = tg_params_at(model->params, i);
         for (int64_t j = 0; j < p->size; j++) {
             if (!isfinite(p->data[j]))
-                return tc_fail("%s: %s has a number that is not finite: train the model again",
-                               path, p->name);
+                return tc_fail("%s: %s contains NaN or infinity; train the model again", path,
+                               p->name);
         }
     }
     return true;
@@ -152,17 +161,16 @@ static bool check_weights(const tc_model *model, const char *path)
 
 bool tc_model_load(tc_model *model, const char *path)
 {
-    *model = (tc_model){.settings.buckets = 1,
-                        .params = tg_params_new(
-                            0)}; /* in which a model without a bag is saved again */
+    /* a model without a bag need not name its buckets, but saving it writes them */
+    *model = (tc_model){.settings.buckets = 1, .params = tg_params_new(0)};
     if (!tg_params_load(model->params, path)) {
-        return tc_fail("%s; MODEL is what textclf train has written",
+        return tc_fail("%s; MODEL must be a file that textclf train wrote",
                        tg_params_error(model->params));
     }
     if (!read_metadata(model, path)) return false;
     tc_model_register(model);
     if (!tg_params_finish_load(model->params)) {
-        return tc_fail("%s: settings and weights do not fit: %s", path,
+        return tc_fail("%s: the settings and the weights do not fit together: %s", path,
                        tg_params_error(model->params));
     }
     tg_params_set_inference(model->params, true);

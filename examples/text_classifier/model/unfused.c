@@ -3,7 +3,7 @@
 #include "../../stepper/layers.h"
 #include "../../support/failure.h"
 
-/* *last is where an LSTM ends, if nothing attends to its states. */
+/* Without attention *last becomes the final state of an LSTM. */
 static tg_tensor *encode(const stepper_walk *w, const tc_model *model, const tc_batch *batch,
                          tg_tensor **last)
 {
@@ -24,8 +24,9 @@ static tg_tensor *encode(const stepper_walk *w, const tc_model *model, const tc_
     tg_scope_end(tape);
     if (kind == TC_NO_ENCODER) return x;
     if (kind != TC_LSTM && kind != TC_BILSTM && kind != TC_TRANSFORMER) {
-        tc_fail("the encoder %s is not written in single operators",
-                tc_encoder_names[kind]); /* one of a reader's own */
+        /* an encoder that was added to the model but not here */
+        tc_fail("textclf step does not know the encoder %s; add it to model/unfused.c",
+                tc_encoder_names[kind]);
         return NULL;
     }
     tg_scope_begin(tape, "encoder");

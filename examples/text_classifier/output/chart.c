@@ -3,24 +3,25 @@
 #include <float.h>
 #include <math.h>
 
-/* Units of the drawing, about a pixel each where two charts stand side by side. */
+/* In units of the drawing: about a pixel if two charts are side by side. */
 enum { WIDTH = 360, HEIGHT = 216, LEFT = 46, RIGHT = 12, TOP = 24, BOTTOM = 34 };
 enum { TICKS = 5, MAX_POINTS = 400, MAX_DOTS = 40 };
 
 typedef struct axis {
-    double low, high, step; /* step: from one tick to the next */
-    int first, last;        /* log: the ticks at low and high */
+    double low, high, step; /* step: the distance of ticks */
+    int first, last;        /* of a logarithmic axis: the numbers of the ticks at low and high */
     bool log;
 } axis;
 
-/* 1, 2, 5, 10, 20 .. for k = 0, 1, 2 .., and 0.5, 0.2, 0.1 .. below. */
+/* Returns 1, 2, 5, 10, 20 ... for k = 0, 1, 2 ..., and 0.5, 0.2, 0.1 ... for k = -1, -2, -3 ... */
 static double tick(int k)
 {
-    const int decade = k >= 0 ? k / 3 : (k - 2) / 3, place = k - 3 * decade;
-    return (place == 0 ? 1 : place == 1 ? 2 : 5) * pow(10, decade);
+    static const double mantissas[] = {1, 2, 5};
+    const int decade = k >= 0 ? k / 3 : (k - 2) / 3;
+    return mantissas[k - 3 * decade] * pow(10, decade);
 }
 
-/* The first tick that is not below the value. */
+/* Returns the number of the first tick at or above the value. */
 static int tick_above(double value)
 {
     int k = 3 * (int)floor(log10(value));
@@ -28,10 +29,11 @@ static int tick_above(double value)
     return k;
 }
 
-/* Cuts the range into at most TICKS pieces. */
+/* Returns a step that divides the range into at most TICKS parts. */
 static double nice_step(double range) { return tick(tick_above(range / TICKS)); }
 
-/* NaN for what is not drawn. A checkpoint may hold numbers that no training has, and whose difference would be infinite. */
+/* Returns NaN for a point that is not drawn. A damaged checkpoint may hold numbers whose
+ * difference would be infinite. */
 static double value_at(const tc_chart *chart, int line, int64_t i)
 {
     const double value = chart->lines[line].first[(size_t)i * chart->stride];
@@ -40,7 +42,7 @@ static double value_at(const tc_chart *chart, int line, int64_t i)
                : (double)NAN;
 }
 
-/* From a tick at or below the smallest value to one at or above the largest. */
+/* Returns an axis from a tick at or below the smallest value to one at or above the largest. */
 static axis fit_axis(const tc_chart *chart)
 {
     axis a = {.low = HUGE_VAL, .high = -HUGE_VAL, .log = chart->log};
@@ -50,7 +52,7 @@ static axis fit_axis(const tc_chart *chart)
             a.high = fmax(a.high, value_at(chart, l, i));
         }
     }
-    if (a.low > a.high) a.low = a.high = 1; /* no point at all */
+    if (a.low > a.high) a.low = a.high = 1; /* there are no points */
     if (a.log) {
         a.first = tick_above(a.low * (1 + 1e-6)) - 1;
         a.last = tick_above(a.high);
@@ -60,9 +62,9 @@ static axis fit_axis(const tc_chart *chart)
         return a;
     }
     if (a.high - a.low < 1e-6 * fabs(a.high) + 1e-9) {
-        const double room = fmax(0.1 * fabs(a.high), 0.01);
-        a.low -= room;
-        a.high += room;
+        const double margin = fmax(0.1 * fabs(a.high), 0.01);
+        a.low -= margin;
+        a.high += margin;
     }
     a.step = nice_step(a.high - a.low);
     a.low = a.step * floor(a.low / a.step + 1e-6);
@@ -115,13 +117,15 @@ static void put_axes(tc_page *page, const tc_chart *chart, const axis *a)
                 bottom + 31);
     if (!chart->best) return;
     const double x = x_of(chart, (double)chart->best);
-    const char *anchor = x < LEFT + 24 ? "start" : x > WIDTH - RIGHT - 24 ? "end" : "middle";
+    const char *anchor = "middle";
+    if (x < LEFT + 24) anchor = "start";
+    else if (x > WIDTH - RIGHT - 24) anchor = "end";
     tc_page_put(page, "<path class=\"best\" d=\"M%.1f %dV%d\"/>", x, TOP - 4, bottom);
     tc_page_put(page, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">best: %lld</text>\n", x,
                 TOP - 9, anchor, (long long)chart->best);
 }
 
-/* A long history is thinned; its last point stays. */
+/* Thins a long history but keeps its last point. */
 static void put_line(tc_page *page, const tc_chart *chart, const axis *a, int line)
 {
     const int64_t step = 1 + (chart->epochs - 1) / MAX_POINTS, first = (chart->epochs - 1) % step;

@@ -1,6 +1,5 @@
 #include "page.h"
 
-#include "../data/builtin.h"
 #include "../../support/failure.h"
 
 #include <math.h>
@@ -8,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LABELS = 8 }; /* that are shown beside a text */
+extern const unsigned char textclf_page[]; /* page.css */
+
+enum { MAX_LABELS = 8 }; /* for which probabilities are shown */
 
 static void escape(FILE *to, const char *text, size_t length)
 {
@@ -29,23 +30,23 @@ void tc_page_put(tc_page *page, const char *format, ...)
     FILE *const stream = page->stream;
     va_start(values, format);
     for (const char *p = format; stream && *p; p++) {
-        char rule[16] = "%"; /* one conversion, such as %.1f */
+        char conversion[16] = "%"; /* such as %.1f */
         if (*p != '%') {
             fputc(*p, stream);
             continue;
         }
         size_t length = strcspn(++p, "%sdf");
-        memcpy(rule + 1, p, length + 1);
+        memcpy(conversion + 1, p, length + 1);
         p += length;
         if (*p == '%') fputc('%', stream);
-        else if (*p == 'f') fprintf(stream, rule, va_arg(values, double));
+        else if (*p == 'f') fprintf(stream, conversion, va_arg(values, double));
         else if (*p == 'd')
             fprintf(stream, "%lld",
                     length ? va_arg(values, long long) : va_arg(values, int)); /* %lld, %d */
         else {
-            const int most = length ? va_arg(values, int) : -1; /* %.*s */
+            const int max = length ? va_arg(values, int) : -1; /* %.*s, or %s */
             const char *text = va_arg(values, const char *);
-            escape(stream, text, most < 0 ? strlen(text) : (size_t)most);
+            escape(stream, text, max < 0 ? strlen(text) : (size_t)max);
         }
     }
     va_end(values);
@@ -67,37 +68,39 @@ bool tc_page_begin(tc_page *page, const char *path, const char *title)
     return true;
 }
 
-void tc_page_words(tc_page *page, const tc_seen *view, const double *values,
-                   const char *const *notes)
+void tc_page_words(tc_page *page, const tc_analysis *analysis, const double *values,
+                   const char *const *flags)
 {
-    const double most = values ? tc_view_most(values, view->count) : 1;
-    size_t at = 0;
+    const double max = values ? tc_max_magnitude(values, analysis->count) : 1;
+    size_t end = 0;
     tc_page_put(page, "<p class=\"text\" dir=\"auto\">");
-    for (int32_t i = 0; i < view->count; i++) {
-        const tc_token *token = &view->tokens.items[i];
+    for (int32_t i = 0; i < analysis->count; i++) {
+        const tc_token *token = &analysis->tokens.items[i];
         const double value = values ? values[i] : 0;
-        const char *note = notes && notes[i] ? notes[i] : "", *gap = *note ? " " : "";
+        const char *flag = flags && flags[i] ? flags[i] : "", *gap = *flag ? " " : "";
         tc_page_put(page, "%.*s<span class=\"w%s%s%s\" style=\"--a:%.3f\"",
-                    (int)(token->start - at), view->text + at, value < 0 ? " n" : "",
-                    view->ids[i] == EX_UNKNOWN ? " u" : "", *note ? " d" : "", fabs(value) / most);
-        if (values && values == view->weights)
-            tc_page_put(page, " title=\"%.1f %%%s%s\"", 100 * value, gap, note);
-        else if (values) tc_page_put(page, " title=\"%+.3f%s%s\"", value, gap, note);
-        tc_page_put(page, ">%.*s</span>", (int)token->length, view->text + token->start);
-        at = token->start + token->length;
+                    (int)(token->start - end), analysis->text + end, value < 0 ? " n" : "",
+                    analysis->ids[i] == EX_UNKNOWN ? " u" : "", *flag ? " d" : "",
+                    fabs(value) / max);
+        if (values && values == analysis->weights)
+            tc_page_put(page, " title=\"%.1f %%%s%s\"", 100 * value, gap, flag);
+        else if (values) tc_page_put(page, " title=\"%+.3f%s%s\"", value, gap, flag);
+        tc_page_put(page, ">%.*s</span>", (int)token->length, analysis->text + token->start);
+        end = token->start + token->length;
     }
-    tc_page_put(page, "%s</p>\n", view->text + at);
+    tc_page_put(page, "%s</p>\n", analysis->text + end);
 }
 
-void tc_page_view(tc_page *page, const tc_seen *view)
+void tc_page_analysis(tc_page *page, const tc_analysis *analysis)
 {
     tc_page_put(page, "<section>\n<h2><bdi>%s</bdi> %.1f %%</h2>\n",
-                view->labels->items[view->best], 100 * view->probabilities[view->best]);
-    tc_page_words(page, view, view->weights, NULL);
+                analysis->labels->items[analysis->best],
+                100 * analysis->probabilities[analysis->best]);
+    tc_page_words(page, analysis, analysis->weights, NULL);
     tc_page_put(page, "<table>\n");
-    for (int32_t c = 0; c < view->labels->count && view->labels->count <= MAX_LABELS; c++) {
-        tc_page_put(page, "<tr><td><bdi>%s</bdi><td>%.1f %%\n", view->labels->items[c],
-                    100 * view->probabilities[c]);
+    for (int32_t c = 0; c < analysis->labels->count && analysis->labels->count <= MAX_LABELS; c++) {
+        tc_page_put(page, "<tr><td><bdi>%s</bdi><td>%.1f %%\n", analysis->labels->items[c],
+                    100 * analysis->probabilities[c]);
     }
     tc_page_put(page, "</table>\n</section>\n");
 }

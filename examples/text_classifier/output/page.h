@@ -1,30 +1,35 @@
-/* A web page about a model: one file that needs nothing else, in light and dark, on a phone and on a desk. */
+/* Writes a web page: one file without external resources, for light and dark schemes, phones and
+ * desks. */
 #ifndef TC_PAGE_H
 #define TC_PAGE_H
 
 #include "../../support/files.h"
-#include "picture.h"
+#include "../model/analysis.h"
 
-/* Start with {0}; tc_page_free works at any time after that. What fails while it is filled, tc_page_save reports. */
+/* Start with {0}; tc_page_free is valid at any time after that. tc_page_save reports the errors
+ * of all calls before it. */
 typedef tc_output tc_page;
 
-/* With NULL there is to be no page: then nothing is put into it, and nothing written. False after tc_fail: it cannot be written there,
- * or there is no memory. */
+/* Starts a page. With path NULL there is no page and all calls do nothing. Returns false after
+ * tc_fail: the file cannot be written there, or memory ran out. */
 bool tc_page_begin(tc_page *page, const char *path, const char *title);
 
-/* Markup in printf's manner, of the conversions %s, %.*s, %d, %lld and %f alone. What stands for %s is text: it is escaped. */
+/* Writes markup as printf does, with the conversions %s, %.*s, %d, %lld and %f alone. Escapes the
+ * text of %s. */
 void tc_page_put(tc_page *page, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3)));
 
-/* A text with its words marked: blue for a value above 0, orange for one below, the more the larger (NULL: no marks); and a frame round
- * those that have a note (NULL: none has). */
-void tc_page_words(tc_page *page, const tc_seen *view, const double *values,
-                   const char *const *notes);
+/* Writes a text with its words shaded by values [count]: blue above 0, orange below (NULL: no
+ * shades). flags [count] adds a frame and a tooltip to the words whose flag is not NULL (NULL: no
+ * frames). */
+void tc_page_words(tc_page *page, const tc_analysis *analysis, const double *values,
+                   const char *const *flags);
 
-/* A section: the answer to a text, its words marked by their weights, and the probabilities of a few labels. */
-void tc_page_view(tc_page *page, const tc_seen *view);
+/* Writes a section: the predicted label, the words shaded by their attention weights, and the
+ * probabilities if there are at most eight labels. */
+void tc_page_analysis(tc_page *page, const tc_analysis *analysis);
 
-/* Writes the file whole or not at all. False after tc_fail. */
+/* Writes the file, whole or not at all. Returns false after tc_fail. */
 bool tc_page_save(tc_page *page);
 
 void tc_page_free(tc_page *page);

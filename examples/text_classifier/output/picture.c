@@ -5,22 +5,21 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
 #include <utf8proc.h>
 
-/* Pixels. The picture is large enough to be sharp on a dense screen. */
+/* In pixels; large enough to be sharp on a dense screen. */
 enum {
     WIDTH = 1400,
     MARGIN = 64,
     MAX_HEIGHT = 30000,
-    TITLE = 52, /* sizes of type */
+    TITLE = 52, /* font sizes */
     SUBTITLE = 26,
     WORD = 36,
     SMALL = 20,
     BOX = 64,     /* height of a word's box */
-    PADDING = 16, /* beside a word in its box */
+    PADDING = 16, /* on both sides of a word in its box */
     GAP = 10,     /* between boxes */
     LINE = 120,   /* from one line of boxes to the next */
     HEAD = 190,   /* above the first line */
@@ -30,22 +29,23 @@ typedef struct box {
     double x, y, width;
 } box;
 
-/* From almost white to blue. */
+/* A colour from almost white to blue. */
 static tc_colour tint(double share)
 {
     return (tc_colour){0.945 - 0.835 * share, 0.955 - 0.600 * share, 0.970 - 0.150 * share};
 }
 
-/* A weight in percent, as it stands under the word. */
-static size_t weight_text(char *text, size_t room, double weight)
+/* Formats a weight in percent, for the line under the word. */
+static size_t weight_text(char *text, size_t size, double weight)
 {
     double percent = 100 * weight;
-    int length = snprintf(text, room, percent >= 9.95 ? "%.0f %%" : "%.1f %%", percent);
+    int length = snprintf(text, size, percent >= 9.95 ? "%.0f %%" : "%.1f %%", percent);
     return length > 0 ? (size_t)length : 0;
 }
 
-/* The longest start of a text, in whole characters, that is no wider than `most`. */
-static size_t fitting(tc_fonts *fonts, const char *text, size_t length, double size, double most)
+/* Returns the bytes of the longest prefix, in whole characters, of at most `max_width`. */
+static size_t fitting(tc_fonts *fonts, const char *text, size_t length, double size,
+                      double max_width)
 {
     size_t end = 0;
     double width = 0;
@@ -53,26 +53,27 @@ static size_t fitting(tc_fonts *fonts, const char *text, size_t length, double s
         int c;
         size_t bytes = tc_text_next(text + end, &c);
         width += tc_text_width(fonts, text + end, bytes, size);
-        if (width > most) break;
+        if (width > max_width) break;
         end += bytes;
     }
     return end;
 }
 
-static void measure(const tc_seen *view, tc_fonts *fonts, box *boxes)
+static void measure(const tc_analysis *analysis, tc_fonts *fonts, box *boxes)
 {
-    for (int32_t i = 0; i < view->count; i++) {
-        const tc_token *token = &view->tokens.items[i];
+    for (int32_t i = 0; i < analysis->count; i++) {
+        const tc_token *token = &analysis->tokens.items[i];
         char weight[32];
-        const size_t length = weight_text(weight, sizeof weight, view->weights[i]);
-        const double word = tc_text_width(fonts, view->text + token->start, token->length, WORD) +
+        const size_t length = weight_text(weight, sizeof weight, analysis->weights[i]);
+        const double word = tc_text_width(fonts, analysis->text + token->start, token->length,
+                                          WORD) +
                             2 * PADDING;
         boxes[i].width = fmin(ceil(fmax(word, tc_text_width(fonts, weight, length, SMALL))),
                               WIDTH - 2 * MARGIN);
     }
 }
 
-/* Places the boxes in lines that end before `right`; returns the height of the picture. */
+/* Places the boxes in lines that end before `right`. Returns the height of the picture. */
 static double place(box *boxes, int32_t count, double right)
 {
     double x = MARGIN, y = HEAD;
@@ -88,75 +89,77 @@ static double place(box *boxes, int32_t count, double right)
     return y + LINE + MARGIN / 2.0;
 }
 
-/* As few lines as there can be, about as long as each other; returns the height of the picture. */
-static double lay_out(const tc_seen *view, tc_fonts *fonts, box *boxes)
+/* Places the boxes in as few lines as possible, of similar lengths. Returns the height of the
+ * picture. */
+static double lay_out(const tc_analysis *analysis, tc_fonts *fonts, box *boxes)
 {
     double right = WIDTH - MARGIN;
-    measure(view, fonts, boxes);
-    const double height = place(boxes, view->count, right);
-    while (right > 2 * MARGIN && place(boxes, view->count, right - GAP) <= height) right -= GAP;
-    return place(boxes, view->count, right);
+    measure(analysis, fonts, boxes);
+    const double height = place(boxes, analysis->count, right);
+    while (right > 2 * MARGIN && place(boxes, analysis->count, right - GAP) <= height) right -= GAP;
+    return place(boxes, analysis->count, right);
 }
 
-/* The answer and a line below it; returns the width that they take. Without a canvas that is all. */
-static double draw_head(const tc_seen *view, tc_canvas *canvas, tc_fonts *fonts)
+/* Draws the label and a caption and returns their width. With canvas NULL it only measures. */
+static double draw_head(const tc_analysis *analysis, tc_canvas *canvas, tc_fonts *fonts)
 {
-    const char *label = view->labels->items[view->best], *caption = "where the attention went";
+    const char *label = analysis->labels->items[analysis->best], *caption = "attention weights";
     const int length = (int)fitting(fonts, label, strlen(label), TITLE,
                                     WIDTH - 2 * MARGIN - 6 * TITLE);
     const double x = MARGIN + tc_text_width(fonts, label, (size_t)length, TITLE) + 20;
-    for (int32_t i = 0; i < view->count; i++) {
-        if (view->ids[i] == EX_UNKNOWN)
-            caption = "where the attention went; underlined: not in the vocabulary";
+    for (int32_t i = 0; i < analysis->count; i++) {
+        if (analysis->ids[i] == EX_UNKNOWN)
+            caption = "attention weights; underlined words are not in the vocabulary";
     }
     if (canvas) {
         draw_text(canvas, fonts, MARGIN, MARGIN + 44, TITLE, DRAW_LEFT, draw_ink, "%.*s", length,
                   label);
         draw_text(canvas, fonts, x, MARGIN + 44, TITLE, DRAW_LEFT, tint(1), "%.1f %%",
-                  100 * view->probabilities[view->best]);
+                  100 * analysis->probabilities[analysis->best]);
         draw_text(canvas, fonts, MARGIN, MARGIN + 92, SUBTITLE, DRAW_LEFT, draw_grey, "%s",
                   caption);
     }
     return fmax(x + 4 * TITLE, MARGIN + tc_text_width(fonts, caption, strlen(caption), SUBTITLE));
 }
 
-static void draw_word(const tc_seen *view, int32_t i, const box *place, double most,
+static void draw_word(const tc_analysis *analysis, int32_t i, const box *place, double max_weight,
                       tc_canvas *canvas, tc_fonts *fonts)
 {
-    const char *word = view->text + view->tokens.items[i].start;
-    const double share = view->weights[i] / most, middle = place->x + place->width / 2;
-    const tc_colour colour = share > 0.75
-                                 ? draw_white
-                                 : draw_ink; /* about where both contrast equally with the tint */
-    const size_t length = fitting(fonts, word, view->tokens.items[i].length, WORD, place->width);
+    const char *word = analysis->text + analysis->tokens.items[i].start;
+    const double share = analysis->weights[i] / max_weight, middle = place->x + place->width / 2;
+    /* at a share of 0.75 black and white contrast about equally with the tint */
+    const tc_colour colour = share > 0.75 ? draw_white : draw_ink;
+    const size_t length = fitting(fonts, word, analysis->tokens.items[i].length, WORD,
+                                  place->width);
     const double width = tc_text_width(fonts, word, length, WORD);
     char weight[32];
-    weight_text(weight, sizeof weight, view->weights[i]);
+    weight_text(weight, sizeof weight, analysis->weights[i]);
     tc_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
     draw_text(canvas, fonts, middle, place->y + 45, WORD, DRAW_MIDDLE, colour, "%.*s", (int)length,
               word);
-    if (view->ids[i] == EX_UNKNOWN)
+    if (analysis->ids[i] == EX_UNKNOWN)
         tc_canvas_box(canvas, middle - width / 2, place->y + 55, width, 3, 1.5, colour);
     draw_text(canvas, fonts, middle, place->y + BOX + 26, SMALL, DRAW_MIDDLE, draw_grey, "%s",
               weight);
 }
 
-static bool draw(const tc_seen *view, tc_fonts *fonts, const char *path)
+static bool draw(const tc_analysis *analysis, tc_fonts *fonts, const char *path)
 {
-    box *boxes = tc_allocate(NULL, (size_t)view->count, sizeof *boxes);
+    box *boxes = tc_allocate(NULL, (size_t)analysis->count, sizeof *boxes);
     if (!boxes) return false;
-    const double height = lay_out(view, fonts, boxes),
-                 most = tc_view_most(view->weights, view->count);
-    double width = draw_head(view, NULL, fonts);
-    for (int32_t i = 0; i < view->count; i++) width = fmax(width, boxes[i].x + boxes[i].width);
+    const double height = lay_out(analysis, fonts, boxes),
+                 max_weight = tc_max_magnitude(analysis->weights, analysis->count);
+    double width = draw_head(analysis, NULL, fonts);
+    for (int32_t i = 0; i < analysis->count; i++) width = fmax(width, boxes[i].x + boxes[i].width);
     tc_canvas canvas = {0};
     bool good = height <= MAX_HEIGHT
                     ? tc_canvas_init(&canvas, (int)width + MARGIN, (int)height)
-                    : tc_fail("the text has %d words: too many for a picture", view->count);
+                    : tc_fail("the text has %d words, too many for a picture; give -o FILE.html",
+                              analysis->count);
     if (good) {
-        draw_head(view, &canvas, fonts);
-        for (int32_t i = 0; i < view->count; i++)
-            draw_word(view, i, &boxes[i], most, &canvas, fonts);
+        draw_head(analysis, &canvas, fonts);
+        for (int32_t i = 0; i < analysis->count; i++)
+            draw_word(analysis, i, &boxes[i], max_weight, &canvas, fonts);
         good = tc_canvas_save(&canvas, path);
     }
     tc_canvas_free(&canvas);
@@ -164,10 +167,11 @@ static bool draw(const tc_seen *view, tc_fonts *fonts, const char *path)
     return good;
 }
 
-/* Whether letters stand in it that are written from right to left, which most of their scripts join. */
-static bool runs_left(const char *text)
+/* Whether a text has letters that are written from right to left. */
+static bool is_right_to_left(const char *text)
 {
-    for (int c; *text;) {
+    while (*text) {
+        int c;
         text += tc_text_next(text, &c);
         const int direction = utf8proc_get_property(c)->bidi_class;
         if (direction == UTF8PROC_BIDI_CLASS_R || direction == UTF8PROC_BIDI_CLASS_AL) return true;
@@ -175,109 +179,24 @@ static bool runs_left(const char *text)
     return false;
 }
 
-bool tc_view_draw(const tc_seen *view, const char *font, const char *path)
+bool tc_picture_draw(const tc_analysis *analysis, const char *font, const char *path)
 {
     tc_fonts fonts;
-    bool good = tc_fonts_open(&fonts, font) && draw(view, &fonts, path);
+    bool good = tc_fonts_open(&fonts, font) && draw(analysis, &fonts, path);
     if (good && fonts.missing) {
-        fprintf(stderr,
-                "textclf: no font found that has U+%04X: for Chinese and Japanese install "
-                "fonts-droid-fallback (Debian, "
-                "Ubuntu) or google-noto-sans-cjk-fonts (Fedora), or name one with --font FILE\n",
-                (unsigned)fonts.missing);
+        fprintf(
+            stderr,
+            "textclf: warning: no font has the character U+%04X; for Chinese and Japanese install "
+            "fonts-droid-fallback (Debian, Ubuntu) or google-noto-sans-cjk-fonts (Fedora), or name "
+            "a "
+            "font with --font FILE\n",
+            (unsigned)fonts.missing);
     }
-    if (good && runs_left(view->text)) {
-        fprintf(stderr, "textclf: the picture has single letters, from left to right, where they "
-                        "run to the left; -o FILE.html has them as "
-                        "they are written\n");
+    if (good && is_right_to_left(analysis->text)) {
+        fprintf(stderr,
+                "textclf: warning: the picture shows right-to-left letters from left to right and "
+                "unjoined; -o FILE.html shows them as they are written\n");
     }
     tc_fonts_close(&fonts);
     return good;
-}
-
-/* ---- in a terminal ---- */
-
-bool tc_view_colour(void) { return isatty(STDOUT_FILENO) && !getenv("NO_COLOR"); }
-
-int tc_view_columns(const char *text, size_t length)
-{
-    int sum = 0, c;
-    for (size_t at = 0; at < length; sum += utf8proc_charwidth(c))
-        at += tc_text_next(text + at, &c);
-    return sum;
-}
-
-void tc_view_plain(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        putchar((unsigned char)text[i] < ' ' || text[i] == 0x7F ? ' ' : text[i]);
-}
-
-void tc_view_cell(const char *text, int width, bool right)
-{
-    int used = 0;
-    size_t end = 0;
-    for (int c; text[end]; used += utf8proc_charwidth(c)) {
-        const size_t bytes = tc_text_next(text + end, &c);
-        if (used + utf8proc_charwidth(c) > width) break;
-        end += bytes;
-    }
-    printf("%*s", right ? width - used : 0, "");
-    tc_view_plain(text, end);
-    printf("%*s", right ? 0 : width - used, "");
-}
-
-int tc_view_widest(const tc_seen *view)
-{
-    int widest = 0;
-    for (int32_t i = 0; i < view->count; i++) {
-        const int width = tc_view_columns(view->text + view->tokens.items[i].start,
-                                          view->tokens.items[i].length);
-        if (width > widest) widest = width;
-    }
-    return widest;
-}
-
-void tc_view_head(const tc_seen *view, bool colour)
-{
-    const char *label = view->labels->items[view->best];
-    fputs(colour ? "\033[1m" : "", stdout);
-    tc_view_plain(label, strlen(label));
-    printf(" %.4f%s\n", view->probabilities[view->best], colour ? "\033[0m" : "");
-}
-
-bool tc_view_word(const tc_seen *view, int32_t i, int widest)
-{
-    const tc_token *token = &view->tokens.items[i];
-    const char *word = view->text + token->start;
-    const bool known = view->ids[i] != EX_UNKNOWN;
-    printf("  %.*s%*s %s ", (int)token->length, word, widest - tc_view_columns(word, token->length),
-           "", known ? " " : "?");
-    return known;
-}
-
-double tc_view_most(const double *values, int32_t count)
-{
-    double most = 0;
-    for (int32_t i = 0; i < count; i++) most = fmax(most, fabs(values[i]));
-    return most > 0 ? most : 1;
-}
-
-/* Drawn in eighths of a cell; of the 256 colours, grey to blue, or to orange below zero. */
-int tc_view_cells(double share, int cells, bool colour)
-{
-    static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-    static const int shades[2][6] = {{250, 153, 111, 69, 33, 27}, {250, 223, 216, 209, 208, 202}};
-    const double size = fabs(share);
-    const int eighths = (int)lround(size * cells * 8);
-    if (colour) printf("\033[38;5;%dm", shades[share < 0][(int)lround(size * 5)]);
-    for (int i = 0; i < eighths / 8; i++) printf("█");
-    printf("%s%s", parts[eighths % 8], colour ? "\033[0m" : "");
-    return (eighths + 7) / 8;
-}
-
-void tc_view_bar(double share, bool colour)
-{
-    tc_view_cells(share, 40, colour);
-    printf("\n");
 }

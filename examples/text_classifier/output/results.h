@@ -1,28 +1,33 @@
-/* How results are shown: to people, and as JSON to machines. */
+/* Prints results: tables for people, JSON for programs. */
 #ifndef TC_RESULTS_H
 #define TC_RESULTS_H
 
 #include "../model/evaluate.h"
 
-/* "accuracy 0.7462 (97 of 130), macro-F1 0.7459, loss 0.5637", without an end of line. */
+/* Prints "accuracy 0.7462 (97 of 130), macro-F1 0.7459, loss 0.5637" without a newline. */
 void tc_results_line(const tc_score *score);
 
-/* The labels' precision, recall and F1, and the confusion matrix, or, of more labels than fit in a line, what is confused most. */
+/* Prints each label's precision, recall and F1, and the confusion matrix. With more labels than
+ * fit on a line it prints the most frequent confusions instead. */
 void tc_results_table(const tc_score *score, const tc_names *labels);
 
-/* Mistakes, the most frequent first: start with {0}; *last becomes the one that follows it. False: there is none. */
-enum { TC_MOST_CONFUSED = 10 }; /* that are shown */
-typedef struct tc_confused {
-    int32_t label, answer, rows;
-} tc_confused;
-bool tc_results_confused(const tc_score *score, tc_confused *last);
+/* Finds the confusions, the most frequent first: start with {0}; *confusion becomes the next one.
+ * Returns false if there are no more. */
+typedef struct tc_confusion {
+    int32_t label, predicted, rows;
+} tc_confusion;
+bool tc_results_next_confusion(const tc_score *score, tc_confusion *confusion);
 
-/* All of it and the share of words that are not in the vocabulary as one JSON object on one line. False after tc_fail. */
+enum { TC_MAX_CONFUSIONS = 10 }; /* that are shown */
+
+/* Prints a score and the share of unknown words as a JSON object on one line. Returns false after
+ * tc_fail. */
 bool tc_results_json(const tc_score *score, const tc_names *labels, double unknown);
 
-/* One answer: the likeliest label and its probability, then the `top` likeliest with theirs (0: all, in the labels' order), then
- * the text; as a line of columns or, as JSON, an object on a line. False after tc_fail. */
-bool tc_results_answer(const float *log_probabilities, const tc_names *labels, const char *text,
-                       int32_t top, bool json);
+/* Prints one prediction on one line: the most probable label and its probability, the `top` most
+ * probable labels with theirs (0: all, in the labels' order), and the text; as columns separated
+ * by tabs, or as a JSON object. Returns false after tc_fail. */
+bool tc_results_prediction(const float *log_probabilities, const tc_names *labels, const char *text,
+                           int32_t top, bool json);
 
 #endif

@@ -1,131 +1,135 @@
 #include "experiment.h"
 
-#include "../data/builtin.h"
-#include "../cli/commands.h"
-#include "../../support/checked.h"
 #include "../../support/failure.h"
-#include "ranks.h"
+#include "../data/builtin.h"
 #include "../data/vectors.h"
 
-#include <stdio.h>
-
-void tc_material_free(tc_material *m)
+void tc_experiment_free(tc_experiment *experiment)
 {
-    tc_data_free(&m->train);
-    tc_data_free(&m->valid);
-    tc_data_free(&m->test);
-    tc_model_free(&m->model);
+    tc_dataset_free(&experiment->train);
+    tc_dataset_free(&experiment->valid);
+    tc_dataset_free(&experiment->test);
+    tc_model_free(&experiment->model);
 }
 
 /* ---- data ---- */
 
-static bool read_labelled(tc_data *data, const char *name, const tc_names *labels,
-                          const tc_reading *reading)
+/* Reads data with known labels. `name` may be NULL. */
+static bool read_labelled(tc_dataset *data, const char *name, const tc_names *labels,
+                          const tc_read_options *options)
 {
-    return !name || (tc_data_read(data, name, reading) && tc_data_number_labels(data, labels));
+    if (!name) return true;
+    return tc_dataset_read(data, name, options) && tc_dataset_encode_labels(data, labels);
 }
 
-static bool read_material(tc_material *m)
+static bool read_data(tc_experiment *e)
 {
-    const tc_options *options = &m->options;
-    const char *name = options->argument_count ? options->arguments[0] : "builtin:reviews";
-    const tc_builtin *builtin = tc_builtin_find(name);
-    const char *test = options->test ? options->test : builtin ? builtin->test : NULL;
-    const tc_reading *reading = &options->reading;
-    tc_names *labels = &m->model.labels;
-    if (!tc_data_read(&m->train, name, reading) || !tc_data_labels(labels, &m->train) ||
-        !tc_data_number_labels(&m->train, labels) ||
-        !read_labelled(&m->valid, options->valid, labels, reading) ||
-        !read_labelled(&m->test, test, labels, reading)) {
+    const tc_experiment_config *config = &e->config;
+    const tc_read_options *options = &config->read;
+    const tc_builtin *builtin = tc_builtin_find(config->train);
+    const char *test = config->test;
+    tc_names *labels = &e->model.labels;
+    if (!test && builtin) test = builtin->test;
+    if (!tc_dataset_read(&e->train, config->train, options) ||
+        !tc_dataset_labels(labels, &e->train) || !tc_dataset_encode_labels(&e->train, labels) ||
+        !read_labelled(&e->valid, config->valid, labels, options) ||
+        !read_labelled(&e->test, test, labels, options)) {
         return false;
     }
-    if (!reading->quiet) {
-        tc_data_tell(&m->train);
-        tc_data_tell(&m->valid);
-        tc_data_tell(&m->test);
+    if (!options->quiet) {
+        tc_dataset_log(&e->train);
+        tc_dataset_log(&e->valid);
+        tc_dataset_log(&e->test);
     }
+    return true;
+}
+
+/* Divides the rows into training, validation and test rows. */
+static bool divide_rows(tc_experiment *e)
+{
+    const uint64_t seed = (uint64_t)e->config.training.seed;
     int32_t held_out = 0;
-    if (!options->valid &&
-        !tc_data_split(&m->train, labels, (uint64_t)options->schedule.seed, &held_out))
+    if (!e->config.valid && !tc_dataset_hold_out(&e->train, &e->model.labels, seed, &held_out))
         return false;
-    m->train_part = (tc_part){m->train.rows, m->train.count - held_out};
-    m->valid_part = options->valid ? (tc_part){m->valid.rows, m->valid.count}
-                                   : (tc_part){m->train.rows + m->train_part.count, held_out};
-    m->test_part = (tc_part){m->test.rows, m->test.count};
+    e->train_rows = (tc_slice){e->train.rows, e->train.count - held_out};
+    e->valid_rows = (tc_slice){e->train.rows + e->train_rows.count, held_out};
+    if (e->config.valid) e->valid_rows = (tc_slice){e->valid.rows, e->valid.count};
+    e->test_rows = (tc_slice){e->test.rows, e->test.count};
     return true;
 }
 
-bool tc_tokenizer_of(tc_tokenizer *tokenizer, const tc_options *options)
+/* ---- the whole experiment ---- */
+
+/* Makes the choices that the config leaves open. */
+static void choose(tc_experiment_config *config, int32_t rows)
 {
-    *tokenizer = options->tokenizer;
-    return !options->stopwords || tc_tokenizer_set_stopwords(tokenizer, options->stopwords);
+    tc_train_config *training = &config->training;
+    const int64_t steps = (rows + training->batch_size - 1) / training->batch_size; /* per epoch */
+    if (!config->min_count) config->min_count = rows >= 1000 ? 2 : 1;
+    if (training->epochs) return;
+    training->epochs = (TC_DEFAULT_STEPS + steps - 1) / steps;
+    if (training->epochs < TC_MIN_EPOCHS) training->epochs = TC_MIN_EPOCHS;
+    if (training->epochs > TC_MAX_EPOCHS) training->epochs = TC_MAX_EPOCHS;
 }
 
-/* What the options leave open. */
-static void decide(tc_options *options, int32_t rows)
+/* The vocabulary comes from the training rows alone, not from the validation rows. */
+static bool build_vocabulary(tc_experiment *e)
 {
-    tc_schedule *schedule = &options->schedule;
-    const int64_t steps = (rows + schedule->batch - 1) / schedule->batch,
-                  epochs = (TC_DEFAULT_STEPS + steps - 1) / steps;
-    if (!options->min_count) options->min_count = rows >= 1000 ? 2 : 1;
-    if (schedule->epochs) return;
-    schedule->epochs = epochs < TC_LEAST_EPOCHS  ? TC_LEAST_EPOCHS
-                       : epochs > TC_MOST_EPOCHS ? TC_MOST_EPOCHS
-                                                 : epochs;
+    tc_experiment_config *config = &e->config;
+    tc_model *model = &e->model;
+    if (!tc_dataset_vocabulary(&model->words, e->train_rows, &model->tokenizer, config->min_count,
+                               config->max_vocab, &config->training.first_rare_word)) {
+        return false;
+    }
+    return model->words.count > EX_FIRST_WORD ||
+           tc_fail("%s: the vocabulary is empty; lower --min-count, or leave out --stopwords or "
+                   "--no-punctuation",
+                   e->train.name);
 }
 
-bool tc_material_prepare(tc_material *m, const tc_options *options)
+bool tc_experiment_init(tc_experiment *e, const tc_experiment_config *config)
 {
-    tc_model *model = &m->model;
-    m->options = *options;
-    model->settings = options->settings;
-    if (!tc_tokenizer_of(&model->tokenizer, options) || !read_material(m)) return false;
-    decide(&m->options, m->train_part.count);
-    /* the vocabulary of the rows that are trained on, not of those that validate */
-    if (!tc_data_words(&model->words, m->train_part, &model->tokenizer, m->options.min_count,
-                       options->max_vocab, &m->options.schedule.rare)) {
+    tc_model *model = &e->model;
+    e->config = *config;
+    model->settings = config->settings;
+    if (!tc_tokenizer_init(&model->tokenizer, &config->tokenizer) || !read_data(e) ||
+        !divide_rows(e)) {
         return false;
     }
-    if (model->words.count == EX_FIRST_WORD) {
-        return tc_fail("%s: no word is left to learn from: lower --min-count, or leave --stopwords "
-                       "or --no-punctuation out",
-                       m->train.name);
-    }
-    if (!tc_model_encode(model, &m->train) || !tc_model_encode(model, &m->valid) ||
-        !tc_model_encode(model, &m->test) || !tc_model_build(model, options->schedule.seed) ||
-        (options->vectors && !tc_vectors_load(model, options->vectors))) {
+    choose(&e->config, e->train_rows.count);
+    if (!build_vocabulary(e) || !tc_model_encode(model, &e->train) ||
+        !tc_model_encode(model, &e->valid) || !tc_model_encode(model, &e->test) ||
+        !tc_model_build(model, config->training.seed)) {
         return false;
     }
-    if (options->frozen) tg_params_freeze(model->params, "embedding", true);
+    if (config->vectors &&
+        !tc_vectors_load(config->vectors, &model->words, model->embedding.weight->data,
+                         config->settings.embedding))
+        return false;
+    if (config->freeze_embedding) tg_params_freeze(model->params, "embedding", true);
     return true;
 }
 
-/* ---- the plan ---- */
+/* ---- hash ---- */
 
-/* FNV-1a of what is learned from and what chooses the epoch, as the model sees it. */
-static uint64_t hash_part(uint64_t hash, tc_part part)
+/* One step of FNV-1a. */
+static uint64_t hash_number(uint64_t hash, int32_t number)
 {
-    for (int32_t i = 0; i < part.count; i++) {
-        const tc_row *row = &part.rows[i];
-        hash = (hash ^ (uint64_t)row->label) * 0x100000001B3u;
-        hash = (hash ^ (uint64_t)row->length) * 0x100000001B3u;
-        for (int32_t t = 0; t < row->length; t++)
-            hash = (hash ^ (uint64_t)row->ids[t]) * 0x100000001B3u;
+    return (hash ^ (uint64_t)number) * 0x100000001B3u;
+}
+
+static uint64_t hash_rows(uint64_t hash, tc_slice slice)
+{
+    for (int32_t i = 0; i < slice.count; i++) {
+        const tc_row *row = &slice.rows[i];
+        hash = hash_number(hash, row->label);
+        hash = hash_number(hash, row->length);
+        for (int32_t t = 0; t < row->length; t++) hash = hash_number(hash, row->ids[t]);
     }
     return hash;
 }
 
-char *tc_material_plan(const tc_material *m)
+uint64_t tc_experiment_hash(const tc_experiment *e)
 {
-    char data[80], processes[16];
-    json_t *plan = tc_options_plan(&m->options);
-    snprintf(data, sizeof data, "%d and %d rows (%016llx)", m->train_part.count,
-             m->valid_part.count,
-             (unsigned long long)hash_part(hash_part(0xCBF29CE484222325u, m->train_part),
-                                           m->valid_part));
-    snprintf(processes, sizeof processes, "%d", tc_ranks);
-    json_object_set_new(plan, "data", json_string(data));
-    json_object_set_new(plan, "processes", json_string(processes));
-    json_object_set_new(plan, "instruction set", json_string(tg_isa()));
-    return tc_json_write(plan, 0);
+    return hash_rows(hash_rows(0xCBF29CE484222325u, e->train_rows), e->valid_rows);
 }

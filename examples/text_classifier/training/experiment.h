@@ -1,28 +1,42 @@
-/* What a training works on: its data in parts, and the model as it starts. */
-#ifndef TC_MATERIAL_H
-#define TC_MATERIAL_H
+/* One experiment: the data in its parts and the model before training. */
+#ifndef TC_EXPERIMENT_H
+#define TC_EXPERIMENT_H
 
-#include "../cli/options.h"
+#include "../data/read.h"
+#include "../data/tokenizer.h"
+#include "fit.h"
 
-/* Start with {0}; tc_material_free works at any time after that. */
-typedef struct tc_material {
-    tc_options options;         /* as they were given, and what they leave open decided */
-    tc_data train, valid, test; /* valid and test may be empty */
-    tc_part train_part, valid_part, test_part;
+/* Without a number of epochs: enough for this many steps, within these limits. */
+enum { TC_DEFAULT_STEPS = 1000, TC_MIN_EPOCHS = 8, TC_MAX_EPOCHS = 60 };
+
+typedef struct tc_experiment_config {
+    const char *train;        /* data, see tc_dataset_read */
+    const char *valid, *test; /* data, or NULL */
+    tc_read_options read;     /* for all three */
+    tc_tokenizer_options tokenizer;
+    int64_t min_count, max_vocab; /* 0: chosen by the number of rows; 0: all words */
+    const char *vectors;          /* a file of word vectors, or NULL */
+    bool freeze_embedding;
+    tc_settings settings;
+    tc_train_config training; /* epochs 0: chosen by the number of rows */
+} tc_experiment_config;
+
+/* Start with {0}; tc_experiment_free is valid at any time after that. */
+typedef struct tc_experiment {
+    tc_experiment_config config;   /* as given, with the open choices made */
+    tc_dataset train, valid, test; /* valid and test may be empty */
+    tc_slice train_rows, valid_rows, test_rows;
     tc_model model;
-} tc_material;
+} tc_experiment;
 
-/* Sets up a tokenizer, which is {0}, as the options say. False after tc_fail. */
-bool tc_tokenizer_of(tc_tokenizer *tokenizer, const tc_options *options);
+/* Reads the data, builds the labels, the vocabulary and the model, loads word vectors, encodes
+ * the texts and makes the open choices. A builtin is tested on its held-out part. Returns false
+ * after tc_fail. */
+bool tc_experiment_init(tc_experiment *experiment, const tc_experiment_config *config);
 
-/* Reads the data, builds labels, vocabulary and layers with the vectors that the options name, turns texts into ids, and chooses
- * epochs that make enough steps. False after tc_fail. */
-bool tc_material_prepare(tc_material *m, const tc_options *options);
+/* Returns a hash of the training and validation rows as the model sees them. */
+uint64_t tc_experiment_hash(const tc_experiment *experiment);
 
-/* All that the training's result depends on, as a JSON object of strings: the options that shape it, a hash of the data, the
- * instruction set. The caller frees it; NULL after tc_fail. */
-char *tc_material_plan(const tc_material *m);
-
-void tc_material_free(tc_material *m);
+void tc_experiment_free(tc_experiment *experiment);
 
 #endif

@@ -9,41 +9,41 @@
 
 int tc_rank, tc_ranks = 1;
 static int own_stderr;
-static bool training; /* all have come through tc_ranks_agree */
+static bool training; /* all processes have passed tc_ranks_agree */
 
 void tc_ranks_begin(void)
 {
-    int level; /* of threads: MPI is called by the first alone */
+    int level; /* of thread support; only the first thread calls MPI */
     MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level);
     MPI_Comm_rank(MPI_COMM_WORLD, &tc_rank);
     MPI_Comm_size(MPI_COMM_WORLD, &tc_ranks);
     if (!tc_rank) return;
-    const int nowhere = open("/dev/null", O_WRONLY);
+    const int null_device = open("/dev/null", O_WRONLY);
     own_stderr = dup(STDERR_FILENO);
-    dup2(nowhere, STDOUT_FILENO);
-    dup2(nowhere, STDERR_FILENO);
+    dup2(null_device, STDOUT_FILENO);
+    dup2(null_device, STDERR_FILENO);
 }
 
-/* Before a training all of them look at the same options and data: here they tell each other what came of it. Of those that failed
- * the first says why and ends the others, which wait for that. */
-static void meet(bool failed)
+/* Before training, all processes check the same options and data; here they exchange the result.
+ * The first process that failed reports the error and ends the others, which wait for that. */
+static void synchronize(bool failed)
 {
     int first = failed ? tc_rank : tc_ranks;
     MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
     if (first < tc_ranks && first != tc_rank) MPI_Barrier(MPI_COMM_WORLD);
 }
 
-bool tc_ranks_agree(const char *plan)
+bool tc_ranks_agree(const char *settings)
 {
-    meet(false);
+    synchronize(false);
     training = true;
     uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
-    for (const char *c = plan; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001B3u;
+    for (const char *c = settings; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001B3u;
     uint64_t first = hash;
     MPI_Bcast(&first, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
     return hash == first ||
            tc_fail(
-               "process %d has other options, other data or another instruction set than process 0",
+               "process %d differs from process 0 in its options, its data or its instruction set",
                tc_rank);
 }
 
@@ -72,7 +72,7 @@ bool tc_ranks_add(tg_params *params, double share, double *loss, bool *stop)
     int64_t n = 0, at = 0;
     for (tg_grad_piece g = {0}; tg_grad_next(params, &g);) n += g.size;
     if (n > INT_MAX - 2)
-        return tc_fail("%lld gradients are more than one message holds", (long long)n);
+        return tc_fail("%lld gradients do not fit in one MPI message", (long long)n);
     tg_real *larger = tc_allocate(sums, (size_t)n + 2, sizeof *sums);
     if (!larger) return false;
     sums = larger;
@@ -94,10 +94,9 @@ int tc_ranks_end(int status)
 {
     int joined;
     MPI_Initialized(&joined);
-    if (joined && !training) meet(status == 1);
+    if (joined && !training) synchronize(status == 1);
     if (tc_rank && tc_failure()) {
-        if (training)
-            sleep(1); /* what all of them find process 0 says, and ends the others meanwhile */
+        if (training) sleep(1); /* process 0 reports an error that all have, and ends the others */
         dup2(own_stderr, STDERR_FILENO);
     }
     status = tc_end("textclf", status, NULL);

@@ -1,6 +1,7 @@
-/* One model, trained by several processes at once: mpirun -n 4 textclf train .. Each goes through its share of every batch, and their
- * gradients are added up before the step, so that all take the same step and hold the same weights. Process 0 alone prints and writes
- * files. Without MPI (meson's option mpi) there is one process, and nothing of this is left. */
+/* Trains one model by several MPI processes: mpirun -n 4 textclf train ... Each process computes
+ * the gradients of its share of every batch. The sum of all gradients is taken before the step,
+ * so all processes take the same step and have the same weights. Only process 0 prints and writes
+ * files. Without MPI (meson's option mpi) there is one process and these functions do nothing. */
 #ifndef TC_RANKS_H
 #define TC_RANKS_H
 
@@ -9,30 +10,32 @@
 
 #ifdef TC_MPI
 
-extern int tc_rank, tc_ranks; /* number of this process, and how many there are */
+extern int tc_rank, tc_ranks; /* the number of this process, from 0; the number of processes */
 
-/* Joins the other processes. What any but process 0 prints from now on goes nowhere. */
+/* Joins the other processes. From now on the output of all processes but process 0 is discarded. */
 void tc_ranks_begin(void);
 
-/* False after tc_fail: this process's plan is not that of process 0. All call it. */
-bool tc_ranks_agree(const char *plan);
+/* Checks that all processes have the same settings, given as JSON. All processes must call it.
+ * Returns false after tc_fail if this process differs from process 0. */
+bool tc_ranks_agree(const char *settings);
 
-/* Leaves of a batch this process's share, a row at least, and returns what that counts in the whole, 0 .. 1: rows weigh as their
- * labels do (NULL: all alike). */
+/* Reduces a batch to this process's share, at least one row. Returns the share's weight in the
+ * batch, 0 to 1: the rows have the weights of their labels, or equal weights if class_weights is
+ * NULL. */
 double tc_ranks_share(tc_batch *batch, const tg_real *class_weights);
 
-/* Adds up what all processes have, as much as it counts: gradients and loss; and whether one of them wants to stop. All call it.
- * False after tc_fail. */
+/* Sums gradients and loss over all processes, weighted by their shares; *stop becomes true if it
+ * is true in one of them. All processes must call it. Returns false after tc_fail. */
 bool tc_ranks_add(tg_params *params, double share, double *loss, bool *stop);
 
-/* tc_end, in place of it. A process that failed ends all others, which cannot go on without it. */
+/* Replaces tc_end. A process that failed ends all others, which cannot continue without it. */
 int tc_ranks_end(int status);
 
 #else
 
 enum { tc_rank = 0, tc_ranks = 1 };
 #define tc_ranks_begin() ((void)0)
-#define tc_ranks_agree(plan) true
+#define tc_ranks_agree(settings) true
 #define tc_ranks_share(batch, class_weights) 1.0
 #define tc_ranks_add(params, share, loss, stop) ((void)(share), true)
 #define tc_ranks_end(status) tc_end("textclf", status, NULL)

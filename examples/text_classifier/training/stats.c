@@ -2,19 +2,19 @@
 
 #include <math.h>
 
-void tc_runs_add(tc_runs *runs, double accuracy, double seconds)
+void tc_stats_add(tc_stats *stats, double accuracy, double seconds)
 {
-    runs->count++;
-    runs->sum += accuracy;
-    runs->squares += accuracy * accuracy;
-    runs->seconds += seconds;
+    stats->count++;
+    stats->sum += accuracy;
+    stats->sum_of_squares += accuracy * accuracy;
+    stats->seconds += seconds;
 }
 
-double tc_runs_mean(const tc_runs *runs) { return runs->sum / (double)runs->count; }
+double tc_stats_mean(const tc_stats *stats) { return stats->sum / (double)stats->count; }
 
-double tc_runs_deviation(const tc_runs *runs)
+double tc_stats_deviation(const tc_stats *stats)
 {
-    if (runs->count < 2) return (double)NAN;
-    return sqrt(
-        fmax((runs->squares - runs->sum * tc_runs_mean(runs)) / (double)(runs->count - 1), 0));
+    if (stats->count < 2) return (double)NAN;
+    const double spread = stats->sum_of_squares - stats->sum * tc_stats_mean(stats);
+    return sqrt(fmax(spread / (double)(stats->count - 1), 0));
 }

@@ -1,20 +1,21 @@
-/* What several trainings of one kind come to. */
-#ifndef TC_RUNS_H
-#define TC_RUNS_H
+/* Mean and standard deviation of the accuracies of several trainings. */
+#ifndef TC_STATS_H
+#define TC_STATS_H
 
 #include <stdint.h>
 
 /* Start with {0}. */
-typedef struct tc_runs {
+typedef struct tc_stats {
     int64_t count;
-    double sum, squares, seconds; /* of the accuracies, and the time of all */
-} tc_runs;
+    double sum, sum_of_squares; /* of the accuracies */
+    double seconds;             /* of all trainings */
+} tc_stats;
 
-void tc_runs_add(tc_runs *runs, double accuracy, double seconds);
+void tc_stats_add(tc_stats *stats, double accuracy, double seconds);
 
-double tc_runs_mean(const tc_runs *runs);
+double tc_stats_mean(const tc_stats *stats);
 
-/* Of the sample; NaN of a single run. */
-double tc_runs_deviation(const tc_runs *runs);
+/* The sample's standard deviation; NaN for a single training. */
+double tc_stats_deviation(const tc_stats *stats);
 
 #endif
