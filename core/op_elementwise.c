@@ -24,10 +24,10 @@
  *     binary_cross_entropy_with_logits, before the mean
  *              y = max(a, 0) - a b + ln(1 + e^-|a|)          da = dy (sigmoid(a) - b)
  *
- * An operator is one function that computes a span of y, and one for the gradient of each operand. A
- * span is a stretch of consecutive elements of y; an operand is read along it with a stride of 1, or
- * of 0 if it is broadcast. If something is broadcast, a span is a row of y. Otherwise it is MAX_SPAN
- * elements, and threads share the spans. */
+ * An operator is one function that computes a span of y, and one for the gradient of each operand.
+ * A span is a stretch of consecutive elements of y; an operand is read along it with a stride of 1,
+ * or of 0 if it is broadcast. If something is broadcast, a span is a row of y. Otherwise it is
+ * MAX_SPAN elements, and threads share the spans. */
 #include <tgmath.h>
 
 #include "internal.h"
@@ -111,8 +111,8 @@ static void elementwise_forward(tg_node *node)
     apply_to_spans(node, op->forward, y, y);
 }
 
-/* A gradient is computed in the shape of y. It is written to its place directly if nothing has to be
- * added. */
+/* A gradient is computed in the shape of y. It is written to its place directly if nothing has to
+ * be added. */
 static void elementwise_backward(tg_node *node)
 {
     const elementwise *op = node->attributes;
@@ -162,12 +162,13 @@ static void elementwise_backward(tg_node *node)
 #define UNUSED __attribute__((unused))
 #define MASK s->mask[i * s->step[2]]
 
-/* UNARY_OPERATOR(exp) defines exp_op and tg_exp from exp_forward and exp_grad. */
+/* UNARY_OPERATOR(exp, exp_hint) defines exp_op and tg_exp from exp_forward and exp_grad. The hint
+ * is for anomaly detection; most operators have none. */
+#define OPERATOR(identifier) OPERATOR_WITH_HINT(identifier, NULL)
 #define OPERATOR_WITH_HINT(identifier, hint)                                   \
     TG_OP(identifier##_op, #identifier, .attribute_size = sizeof(elementwise), \
           .shape = elementwise_shape, .forward = elementwise_forward,          \
           .backward = elementwise_backward, .anomaly_hint = hint)
-#define OPERATOR(identifier) OPERATOR_WITH_HINT(identifier, NULL)
 #define UNARY_OPERATOR(identifier, hint)                                                     \
     OPERATOR_WITH_HINT(identifier, hint);                                                    \
     tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x)                                  \

@@ -130,10 +130,11 @@ bool tg_tape_write_dot(tg_tape *tape, FILE *stream)
         return tg_fail(&tape->error, "out of memory: %zu bytes to draw the tape",
                        graph.rows ? bytes : (size_t)graph.count * sizeof *graph.rows);
     }
+    const int64_t *times = drawn + graph.count;
     fold(&graph, drawn, drawn + graph.count);
     fputs(HEADER, stream);
     for (int64_t i = 0; i < graph.count; i++)
-        if (drawn[i] == i) draw_operator(&graph, i, drawn[graph.count + i], stream);
+        if (drawn[i] == i) draw_operator(&graph, i, times[i], stream);
     draw_edges(&graph, drawn, stream);
     fprintf(stream, "}\n");
     tg_free(graph.rows);

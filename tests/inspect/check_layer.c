@@ -66,7 +66,7 @@ static const struct {
     {FAULT(NO_INIT), TG_LAYER_RUNS, {"init returned false"}},
     {FAULT(REGISTERS), TG_LAYER_RUNS, {"no operator reads the parameter layer.extra1"}},
 
-    {FAULT(NOT_FROM_FILE), TG_LAYER_FILES, {"loading: the file contains layer.weight, which is not"}},
+    {FAULT(NOT_FROM_FILE), TG_LAYER_FILES, {"loading: the file contains layer.weight, which"}},
     {FAULT(NOT_LOADED), TG_LAYER_FILES, {"saved and loaded: the result of sequence 0"}},
 
     {FAULT(GROWS), TG_LAYER_MEMORY, {"pass 3 uses", "pass 2 used"}},

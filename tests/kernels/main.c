@@ -45,7 +45,8 @@ typedef struct kernel_set {
                               tg_real *);
     void (*online_softmax)(int64_t, int64_t, int64_t, const tg_real *, tg_real *, tg_real *,
                            tg_real *, int64_t, int64_t, tg_real *);
-    void (*softmax_from_stats)(int64_t, int64_t, int64_t, const tg_real *, const tg_real *, tg_real *);
+    void (*softmax_from_stats)(int64_t, int64_t, int64_t, const tg_real *, const tg_real *,
+                               tg_real *);
     void (*adam)(int64_t, const tg_adam_constants *, const tg_real *, tg_real *, tg_real *,
                  tg_real *);
 } kernel_set;
@@ -71,7 +72,7 @@ EXP(avx512)
             tg_k_lstm_gates_##suffix, tg_k_lstm_gates_backward_##suffix,                           \
             tg_k_additive_score_##suffix, tg_k_additive_score_backward_##suffix,                   \
             tg_k_distance_##suffix, tg_k_distance_backward_##suffix, tg_k_online_softmax_##suffix, \
-            tg_k_softmax_from_stats_##suffix, tg_k_adam_##suffix      \
+            tg_k_softmax_from_stats_##suffix, tg_k_adam_##suffix                                   \
     }
 
 static const kernel_set sets[] = {
