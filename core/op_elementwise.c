@@ -17,17 +17,17 @@
  *     sub      y = a - b            da = dy                  db = -dy
  *     mul      y = a b              da = dy b                db = dy a
  *     div      y = a / b            da = dy / b              db = -dy y / b
- *     maximum  y = max(a, b)        da = dy [a > b]          db = dy [b > a]      dy / 2 each if a = b
+ *     maximum  y = max(a, b)        da = dy [a > b]          db = dy [b > a];  dy / 2 if a = b
  *     where    y = mask ? a : b     da = mask ? dy : 0       db = mask ? 0 : dy
  *     dropout  y = a b              da = dy b,   b drawn: 0 or 1 / (1 - p)
  *
  *     binary_cross_entropy_with_logits, before the mean
  *              y = max(a, 0) - a b + ln(1 + e^-|a|)          da = dy (sigmoid(a) - b)
  *
- * An operator is one function that computes a span of y, and one for the gradient of each operand. A
- * span is a stretch of consecutive elements of y; an operand is read along it with a stride of 1, or
- * of 0 if it is broadcast. If something is broadcast, a span is a row of y. Otherwise it is MAX_SPAN
- * elements, and threads share the spans. */
+ * An operator is one function that computes a span of y, and one for the gradient of each operand.
+ * A span is a stretch of consecutive elements of y; an operand is read along it with a stride of
+ * 1, or of 0 if it is broadcast. If something is broadcast, a span is a row of y. Otherwise it is
+ * MAX_SPAN elements, and threads share the spans. */
 #include <tgmath.h>
 
 #include "internal.h"
@@ -111,8 +111,8 @@ static void elementwise_forward(tg_node *node)
     apply_to_spans(node, op->forward, y, y);
 }
 
-/* A gradient is computed in the shape of y. It is written to its place directly if nothing has to be
- * added. */
+/* A gradient is computed in the shape of y. It is written to its place directly if nothing has to
+ * be added. */
 static void elementwise_backward(tg_node *node)
 {
     const elementwise *op = node->attributes;
