@@ -51,8 +51,7 @@ tg_tensor *tg_reshape(tg_tape *tape, tg_tensor *x, int ndim, const int64_t *shap
     reshape_attributes op = {.ndim = ndim};
     if (!tape) return NULL;
     if (ndim < 0 || ndim > TG_MAX_DIMS)
-        return tg_fail(&tape->error, "reshape: a shape of %d axes; 0 .. %d are allowed", ndim,
-                       TG_MAX_DIMS);
+        return tg_fail(&tape->error, "reshape: %d axes; 0 .. %d are allowed", ndim, TG_MAX_DIMS);
     for (int d = 0; d < ndim; d++) op.shape[d] = shape[d];
     return tg_apply_1(tape, &reshape_op, &op, x);
 }

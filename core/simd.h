@@ -16,7 +16,7 @@
 /* The build compiles a kernel file once for each of _baseline, _avx2 and _avx512. Without the build
  * only the baseline is compiled, so that one command builds all sources:
  *
- *     cc -O2 -ffp-contract=off core/?*.c layers/?*.c optim/?*.c inspect/?*.c app.c -lm
+ *     cc -O2 -ffp-contract=off -I. core/?*.c layers/?*.c optim/?*.c inspect/?*.c app.c -lm
  */
 #ifndef TG_ISA_SUFFIX
 #define TG_ISA_SUFFIX _baseline

@@ -1,8 +1,12 @@
 /* Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019):
- *     g += decay p  (Adam)   or   p -= rate decay p  (AdamW)
- *     m += (g - m) (1 - beta1)          v = v beta2 + g^2 (1 - beta2)
- *     p -= rate / (1 - beta1^t)  m / (sqrt(v) / r + epsilon),   r = sqrt(1 - beta2^t)
- * the last as  rate r / (1 - beta1^t)  m / (sqrt(v) + r epsilon),  which saves a division (section 2 of the paper).
+ *
+ *     g += decay p  (Adam)   or   p -= lr decay p  (AdamW)
+ *     m += (g - m) (1 - beta1)
+ *     v = v beta2 + g^2 (1 - beta2)
+ *     p -= lr / (1 - beta1^t)  m / (sqrt(v) / r + eps),   r = sqrt(1 - beta2^t)
+ *
+ * The last is computed as  lr r / (1 - beta1^t)  m / (sqrt(v) + r eps),  which saves a division
+ * (section 2 of Adam's paper).
  * m and v are kept as "exp_avg" and "exp_avg_sq"; t counts the steps that a parameter has taken. */
 #include "kernels.h"
 #include "optim_internal.h"
@@ -87,7 +91,8 @@ static void take_steps(tg_param_entry *entry, int64_t row)
                 p->data + at, m + at, v + at);
 }
 
-/* Room for one more note; the notes start anew, with all rows caught up, when there are very many. */
+/* Room for one more note; the notes start anew, with all rows caught up, when there are very
+ * many. */
 static bool has_room(tg_param_entry *entry)
 {
     enum { MOST = 1 << 15 };

@@ -38,9 +38,10 @@ static inline void take_steps(lanes *x, int64_t steps, const tg_adam_constants *
     }
 }
 
-/* Whatever a step subtracts is at most U = S |m| / (sqrt(v beta2) + e), where S is the largest of the steps' factors and e the
- * smallest of their epsilons: m shrinks by beta1 at each, and sqrt(v) by sqrt(beta2) at most, which is less, until |m| is as
- * small as a rounding: then it is below 1e-37. If p + U and p - U both round to p, so does p less anything smaller. */
+/* Whatever a step subtracts is at most U = S |m| / (sqrt(v beta2) + e), where S is the largest of
+ * the steps' factors and e the smallest of their epsilons: m shrinks by beta1 at each, and sqrt(v)
+ * by sqrt(beta2) at most, which is less, until |m| is as small as a rounding: then it is below
+ * 1e-37. If p + U and p - U both round to p, so does p less anything smaller. */
 static inline bool is_settled(const lanes *x, const tg_adam_bounds *b, tg_real beta2)
 {
     const tg_real least = beta2 * (tg_real)(1 - 1e-6),
@@ -55,7 +56,8 @@ static inline bool is_settled(const lanes *x, const tg_adam_bounds *b, tg_real b
     return !moves;
 }
 
-/* The steps of a piece that has settled: p stays. Once m has come to where rounding holds it, v alone goes on. */
+/* The steps of a piece that has settled: p stays. Once m has come to where rounding holds it, v
+ * alone goes on. */
 static inline void idle(lanes *x, int64_t steps, const tg_adam_constants *k)
 {
     const tg_real beta1_rest = k->beta1_rest, beta2 = k->beta2;

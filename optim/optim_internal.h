@@ -10,8 +10,9 @@ static inline bool tg_optim_takes_step(const tg_param_entry *entry)
     return entry->tensor.requires_grad && entry->tensor.has_grad;
 }
 
-/* Whether a step may be taken, with the states it needs (a list that ends with NULL) there for every parameter, so that it
- * is taken whole or not at all; otherwise the error is set, and says why in the name of `caller`. */
+/* Checks that a step is possible and allocates the optimizer state that it needs, named by a list
+ * that ends with NULL, for every parameter. So a step either changes all parameters or none. False
+ * with the error set, in the name of `caller`. */
 bool tg_optim_ready(tg_params *params, const char *caller, const char *const *states);
 
 #endif
