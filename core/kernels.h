@@ -162,9 +162,9 @@ static inline int64_t tg_gemm_workspace_size(int64_t n, int64_t k, tg_matrix a, 
  * products through tg_matrix_packed. */
 TG_KERNEL_DECLARE(void, tg_k_gemm_pack, int64_t k, int64_t n, tg_matrix b, tg_real *packed);
 
-/* Computes a product. `workspace` has tg_gemm_workspace_size numbers. NULL is allowed if B is packed
- * or read in place; A is then not gathered. A large product is shared among threads, unless the
- * caller is inside a parallel region. */
+/* Computes a product. `workspace` has tg_gemm_workspace_size numbers. NULL is allowed if B is
+ * packed or read in place; A is then not gathered. A large product is shared among threads, unless
+ * the caller is inside a parallel region. */
 TG_KERNEL_DECLARE(void, tg_k_gemm, const tg_product *product, tg_real *workspace);
 
 #endif

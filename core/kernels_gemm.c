@@ -1,11 +1,11 @@
 /* The matrix product C = start + A B. Compiled once for each instruction set; see kernels.h.
  *
- * The columns of B are divided into panels of at most PANEL_VECS vectors. A packed B holds one panel
- * after the other, each row by row and padded with zeros to whole vectors.
+ * The columns of B are divided into panels of at most PANEL_VECS vectors. A packed B holds one
+ * panel after the other, each row by row and padded with zeros to whole vectors.
  *
  * A tile of C, at most TILE_ROWS rows of one panel, stays in registers while k runs: for each k,
- * each of its rows multiplies one number of A into the panel's vectors. A is read in place. If it is
- * transposed and its rows are far apart, LINE of its columns at a time are copied first.
+ * each of its rows multiplies one number of A into the panel's vectors. A is read in place. If it
+ * is transposed and its rows are far apart, LINE of its columns at a time are copied first.
  *
  * k is divided into blocks, so that the rows of A and the panel stay in cache. Between two blocks
  * the tile is stored in C. That changes no bit. */
@@ -210,7 +210,8 @@ static void gather(int64_t rows, int64_t k, tg_matrix a, tg_real *to)
         }
 }
 
-/* Every tile of some rows and panels, over one block of k. a.data points at the first of the rows. */
+/* Every tile of some rows and panels, over one block of k. a.data points at the first of the
+ * rows. */
 static void multiply_block(const tg_product *g, range k, range rows, range of_panels, tg_matrix a)
 {
     const bool packed = tg_matrix_is_packed(g->b);
@@ -274,9 +275,9 @@ static void multiply_part(const tg_product *g, range rows, range of_panels, tg_r
 
 /* ---- threads ---- */
 
-/* A product is cut into parts, one for each thread: `rows` parts of its rows times `panels` parts of
- * its panels. If B is still to be packed, the panels alone are cut if they suffice, so that each
- * thread packs what it reads. */
+/* A product is cut into parts, one for each thread: `rows` parts of its rows times `panels` parts
+ * of its panels. If B is still to be packed, the panels alone are cut if they suffice, so that
+ * each thread packs what it reads. */
 typedef struct division {
     int64_t rows, panels;
 } division;

@@ -17,7 +17,7 @@
  *     sub      y = a - b            da = dy                  db = -dy
  *     mul      y = a b              da = dy b                db = dy a
  *     div      y = a / b            da = dy / b              db = -dy y / b
- *     maximum  y = max(a, b)        da = dy [a > b]          db = dy [b > a]      dy / 2 each if a = b
+ *     maximum  y = max(a, b)        da = dy [a > b]          db = dy [b > a];  dy / 2 if a = b
  *     where    y = mask ? a : b     da = mask ? dy : 0       db = mask ? 0 : dy
  *     dropout  y = a b              da = dy b,   b drawn: 0 or 1 / (1 - p)
  *
@@ -25,8 +25,8 @@
  *              y = max(a, 0) - a b + ln(1 + e^-|a|)          da = dy (sigmoid(a) - b)
  *
  * An operator is one function that computes a span of y, and one for the gradient of each operand.
- * A span is a stretch of consecutive elements of y; an operand is read along it with a stride of 1,
- * or of 0 if it is broadcast. If something is broadcast, a span is a row of y. Otherwise it is
+ * A span is a stretch of consecutive elements of y; an operand is read along it with a stride of
+ * 1, or of 0 if it is broadcast. If something is broadcast, a span is a row of y. Otherwise it is
  * MAX_SPAN elements, and threads share the spans. */
 #include <tgmath.h>
 

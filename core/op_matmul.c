@@ -70,7 +70,8 @@ static bool matmul_shape(tg_node *node)
     shape[op->batch_ndim - 1] = op->m;
     shape[op->batch_ndim] = op->n;
     if (!tg_output(node, op->batch_ndim + 1, shape)) return false;
-    /* From here on no product of sizes overflows. With a single b, all rows of a are one product. */
+    /* From here on no product of sizes overflows. With a single b, all rows of a are one
+     * product. */
     if (b.ndim == 1 && !op->transposed[A])
         for (int d = 0; d < op->batch_ndim; d++) {
             op->m *= op->batch_shape[d];

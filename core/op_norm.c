@@ -9,7 +9,8 @@
  *
  * Derivation. Write D_k for the partial derivative by x_k.
  *
- *     layer_norm    D_k mean = 1/n and D_k s = h_k / n, so D_k h_i = ([i = k] - 1/n) / s - h_i h_k / (n s)
+ *     layer_norm    D_k mean = 1/n and D_k s = h_k / n, so
+ *                   D_k h_i = ([i = k] - 1/n) / s - h_i h_k / (n s)
  *                   dx_k = sum_i g_i D_k h_i = (g_k - mean(g) - h_k mean(g h)) / s
  *     l2_normalize  D_k |x| = x_k / |x| = y_k, so D_k y_i = ([i = k] - y_i y_k) / |x|
  *                   dx_k = sum_i dy_i D_k y_i = (dy_k - y_k (y . dy)) / |x| */

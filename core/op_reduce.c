@@ -5,8 +5,8 @@
  *     max         y = max_j x_j               dx_j = dy / k if x_j = y, for the k such j; else 0
  *     logsumexp   y = m + ln sum_j e^(x_j-m)  dx_j = dy e^(x_j - y),   m = max_j x_j
  *
- * The last: y = ln s with s = sum_j e^x_j, so the derivative of y by x_j is e^x_j / s = e^(x_j - y).
- * If y is NaN, the gradient of max is NaN.
+ * The last: y = ln s with s = sum_j e^x_j, so the derivative of y by x_j is e^x_j / s = e^(x_j -
+ * y). If y is NaN, the gradient of max is NaN.
  *
  * Every result is a function of one row of n numbers. If the reduced axes are not the last ones, x
  * is permuted first. */
@@ -51,8 +51,8 @@ static void reduce_backward(tg_node *node)
     }
 }
 
-/* Sets the reduction's n and its result's shape; `order` becomes the axes of x with the reduced ones
- * last. Returns whether x has that order already. */
+/* Sets the reduction's n and its result's shape; `order` becomes the axes of x with the reduced
+ * ones last. Returns whether x has that order already. */
 static bool plan(reduction *op, const tg_tensor *x, tg_axes axes, bool keepdim, tg_axes *order)
 {
     bool reduced[TG_MAX_DIMS] = {false}, in_order = true;

@@ -1,5 +1,5 @@
-/* The optimizers' inner loops, compiled once an instruction set. They use no fused multiply-add, so that the bits are the
- * same on all of them. */
+/* The optimizers' inner loops, compiled once for each instruction set. They use no fused
+ * multiply-add, so that every instruction set gives the same bits. */
 #ifndef TG_OPTIM_KERNELS_H
 #define TG_OPTIM_KERNELS_H
 

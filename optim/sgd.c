@@ -1,6 +1,11 @@
-/* Stochastic gradient descent with momentum (Polyak, 1964) and Nesterov's variant, in PyTorch's order of operations:
- *     g += decay p      v = momentum v + g  (v = g at the first step)      p -= rate v,  or rate (g + momentum v)
- * v is kept as "momentum_buffer". */
+/* Stochastic gradient descent with momentum (Polyak, 1964) and Nesterov's variant, in PyTorch's
+ * order of operations:
+ *
+ *     g += decay p
+ *     v = momentum v + g      (v = g at the first step)
+ *     p -= lr v,  or, with Nesterov's momentum, p -= lr (g + momentum v)
+ *
+ * The optimizer state "momentum_buffer" is v. */
 #include "optim_internal.h"
 
 /* `n` numbers from `at` on. A new buffer is zeros, so that momentum 0 + g is the first step's g. */
