@@ -51,8 +51,9 @@ typedef struct tg_node {
 /* What an operator is. */
 struct tg_op {
     const char *name;
-    size_t attribute_size; /* bytes that tg_apply copies from `attributes`, with space for the operator's own fields */
-    unsigned optional;     /* bit i: input i may be NULL */
+    size_t
+        attribute_size; /* bytes that tg_apply copies from `attributes`, with space for the operator's own fields */
+    unsigned optional; /* bit i: input i may be NULL */
 
     /* Checks the inputs and creates each output with tg_output or a relative. Returns false after tg_node_fail. */
     bool (*shape)(tg_node *node);
@@ -66,8 +67,9 @@ struct tg_op {
      * operator has no derivative, and it is an error to apply it to an input that requires one. */
     void (*backward)(tg_node *node);
 
-    bool stops_gradient;  /* its outputs never require a gradient, on purpose (detach) */
-    bool may_be_infinite; /* infinity is a proper result, as for the logarithm of 0: anomaly detection accepts it */
+    bool stops_gradient; /* its outputs never require a gradient, on purpose (detach) */
+    bool
+        may_be_infinite; /* infinity is a proper result, as for the logarithm of 0: anomaly detection accepts it */
 
     /* Floating-point operations of the forward pass, for reports; may be NULL. */
     double (*flops)(const tg_node *node);
@@ -86,7 +88,8 @@ TG_EXPORT tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attrib
                               tg_tensor *const *inputs, tg_tensor **outputs);
 
 /* The same for an operator with one input. */
-static inline tg_tensor *tg_apply_unary(tg_tape *tape, const tg_op *op, const void *attributes, tg_tensor *x)
+static inline tg_tensor *tg_apply_unary(tg_tape *tape, const tg_op *op, const void *attributes,
+                                        tg_tensor *x)
 {
     return tg_apply(tape, op, attributes, 1, &x, NULL);
 }
@@ -102,7 +105,8 @@ TG_EXPORT tg_tensor *tg_output(tg_node *node, int ndim, const int64_t *shape);
 TG_EXPORT tg_tensor *tg_output_like(tg_node *node, const tg_tensor *tensor);
 
 /* Creates the next output as a view of an input's numbers in another shape of the same size. */
-TG_EXPORT tg_tensor *tg_output_view(tg_node *node, tg_tensor *input, int ndim, const int64_t *shape);
+TG_EXPORT tg_tensor *tg_output_view(tg_node *node, tg_tensor *input, int ndim,
+                                    const int64_t *shape);
 
 /* Copies the numbers behind a view to the tape, so that they still exist in the backward pass. Returns false on error. */
 TG_EXPORT bool tg_copy_ints(tg_node *node, tg_ints *ints);
@@ -110,31 +114,13 @@ TG_EXPORT bool tg_copy_mask(tg_node *node, tg_mask *mask);
 
 /* Checks `lengths` ([batch], each 0 .. time, or tg_full_length()) and replaces it by a copy on the tape, in which full
  * lengths are written out. `what` names it in errors: "lengths". Returns false on error. */
-TG_EXPORT bool tg_copy_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t time);
-TG_EXPORT bool tg_copy_lengths_of(tg_node *node, const char *what, tg_ints *lengths, int64_t batch,
-                                  int64_t time);
+TG_EXPORT bool tg_copy_lengths(tg_node *node, const char *what, tg_ints *lengths, int64_t batch,
+                               int64_t time);
 
 /* Replaces axes of x that are counted from the end (-1 is the last) by their numbers from 0. Returns false, with the
  * error set in the name of `caller`, if an axis is out of range or named twice. */
-TG_EXPORT bool tg_check_axes(tg_tape *tape, const char *caller, const tg_tensor *x, int count, int *axes);
-
-/* TEMPORARY */
-TG_EXPORT const char *tg_shape_text(tg_node *node, int ndim, const int64_t *shape);
-TG_EXPORT const char *tg_tensor_text(tg_node *node, const tg_tensor *tensor);
-#define TG_OP(identifier, text, ...)                                         \
-    static const tg_op identifier = {.name = text, __VA_ARGS__};             \
-    __attribute__((constructor)) static void tg_register_##identifier(void) \
-    {                                                                        \
-        static tg_op_entry entry = {&identifier, NULL};                      \
-        tg_op_register(&entry);                                              \
-    }                                                                        \
-    struct tg_op
-typedef struct tg_op_entry {
-    const tg_op *op;
-    struct tg_op_entry *next; /* NULL at the end */
-} tg_op_entry;
-TG_EXPORT void tg_op_register(tg_op_entry *entry);
-TG_EXPORT const tg_op_entry *tg_op_first(void);
+TG_EXPORT bool tg_check_axes(tg_tape *tape, const char *caller, const tg_tensor *x, int count,
+                             int *axes);
 
 /* ---- for forward and backward passes ---- */
 

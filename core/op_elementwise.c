@@ -67,9 +67,9 @@ static bool elementwise_shape(tg_node *node)
     memcpy(mask.shape, op->mask.shape, sizeof mask.shape);
     if (tg_broadcast(3, (const tg_tensor *[]){a, b, &mask}, &ndim, shape, op->strides))
         return tg_output(node, ndim, shape) != NULL;
-    const char *a_text = tg_tensor_text(node, a), *b_text = tg_tensor_text(node, b);
+    const char *a_text = tg_tensor_str(a).text, *b_text = tg_tensor_str(b).text;
     if (!op->mask.data) return tg_node_fail(node, "%s and %s do not broadcast", a_text, b_text);
-    return tg_node_fail(node, "mask %s, %s and %s do not broadcast", tg_tensor_text(node, &mask),
+    return tg_node_fail(node, "mask %s, %s and %s do not broadcast", tg_tensor_str(&mask).text,
                         a_text, b_text);
 }
 
@@ -162,26 +162,37 @@ static void elementwise_backward(tg_node *node)
 #define UNUSED __attribute__((unused))
 #define MASK s->mask[i * s->step[2]]
 
-/* UNARY_OPERATOR(exp, exp_hint) defines exp_op and tg_exp from exp_forward and exp_grad. The hint
+/* UNARY_OPERATOR(exp, exp_hint) defines tg_op_exp and tg_exp from exp_forward and exp_grad. The hint
  * is for anomaly detection; most operators have none. */
 #define OPERATOR(identifier) OPERATOR_WITH_HINT(identifier, NULL)
-#define OPERATOR_WITH_HINT(identifier, hint)                                   \
-    TG_OP(identifier##_op, #identifier, .attribute_size = sizeof(elementwise), \
-          .shape = elementwise_shape, .forward = elementwise_forward,          \
-          .backward = elementwise_backward, .anomaly_hint = hint)
+#define OPERATOR_WITH_HINT(identifier, hint)                                 \
+    const tg_op tg_op_##identifier = {.name = #identifier,                   \
+                                      .attribute_size = sizeof(elementwise), \
+                                      .shape = elementwise_shape,            \
+                                      .forward = elementwise_forward,        \
+                                      .backward = elementwise_backward,      \
+                                      .anomaly_hint = hint}
+#define OPERATOR(identifier) OPERATOR_WITH_HINT(identifier, NULL)
+#define OPERATOR_WITH_HINT(identifier, hint)                                 \
+    const tg_op tg_op_##identifier = {.name = #identifier,                   \
+                                      .attribute_size = sizeof(elementwise), \
+                                      .shape = elementwise_shape,            \
+                                      .forward = elementwise_forward,        \
+                                      .backward = elementwise_backward,      \
+                                      .anomaly_hint = hint}
 #define UNARY_OPERATOR(identifier, hint)                                                     \
     OPERATOR_WITH_HINT(identifier, hint);                                                    \
     tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x)                                  \
     {                                                                                        \
         elementwise op = {.forward = identifier##_forward, .gradient = {identifier##_grad}}; \
-        return tg_apply_unary(tape, &identifier##_op, &op, x);                               \
+        return tg_apply_unary(tape, &tg_op_##identifier, &op, x);                            \
     }
 #define BINARY_OPERATOR(identifier, grad_a, grad_b, hint)                                 \
     OPERATOR_WITH_HINT(identifier, hint);                                                 \
     tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *a, tg_tensor *b)                 \
     {                                                                                     \
         elementwise op = {.forward = identifier##_forward, .gradient = {grad_a, grad_b}}; \
-        return tg_apply(tape, &identifier##_op, &op, 2, (tg_tensor *[]){a, b}, NULL);     \
+        return tg_apply(tape, &tg_op_##identifier, &op, 2, (tg_tensor *[]){a, b}, NULL);  \
     }
 
 /* ---- of one tensor ---- */
@@ -276,7 +287,7 @@ tg_tensor *tg_affine(tg_tape *tape, tg_tensor *x, double scale, double shift)
                       .gradient = {affine_grad},
                       .scale = (tg_real)scale,
                       .shift = (tg_real)shift};
-    return tg_apply_unary(tape, &affine_op, &op, x);
+    return tg_apply_unary(tape, &tg_op_affine, &op, x);
 }
 
 /* ---- of two tensors ---- */
@@ -338,15 +349,19 @@ static bool where_shape(tg_node *node)
     return tg_copy_mask(node, &op->mask) && elementwise_shape(node);
 }
 
-TG_OP(where_op, "where", .may_be_infinite = true, .attribute_size = sizeof(elementwise),
-      .shape = where_shape, .forward = elementwise_forward, .backward = elementwise_backward);
+const tg_op tg_op_where = {.name = "where",
+                           .may_be_infinite = true,
+                           .attribute_size = sizeof(elementwise),
+                           .shape = where_shape,
+                           .forward = elementwise_forward,
+                           .backward = elementwise_backward};
 
 tg_tensor *tg_where(tg_tape *tape, tg_mask mask, tg_tensor *a, tg_tensor *b)
 {
     elementwise op = {.forward = where_forward,
                       .gradient = {where_grad_a, where_grad_b},
                       .mask = mask};
-    return tg_apply(tape, &where_op, &op, 2, (tg_tensor *[]){a, b}, NULL);
+    return tg_apply(tape, &tg_op_where, &op, 2, (tg_tensor *[]){a, b}, NULL);
 }
 
 tg_tensor *tg_where_scalar(tg_tape *tape, tg_mask mask, tg_tensor *x, double value)
@@ -405,8 +420,11 @@ static void dropout_forward(tg_node *node)
     elementwise_forward(node);
 }
 
-TG_OP(dropout_op, "dropout", .attribute_size = sizeof(elementwise), .shape = elementwise_shape,
-      .forward = dropout_forward, .backward = elementwise_backward);
+const tg_op tg_op_dropout = {.name = "dropout",
+                             .attribute_size = sizeof(elementwise),
+                             .shape = elementwise_shape,
+                             .forward = dropout_forward,
+                             .backward = elementwise_backward};
 
 tg_tensor *tg_dropout(tg_tape *tape, tg_tensor *x, double p)
 {
@@ -416,7 +434,7 @@ tg_tensor *tg_dropout(tg_tape *tape, tg_tensor *x, double p)
         return tg_fail(&tape->error, "dropout: p is %g, and must be in 0 <= p < 1", p);
     if (p == 0 || !tape->training) return x;
     tg_tensor *b = x ? tg_tensor_alloc(tape, x->ndim, x->shape) : NULL;
-    return tg_apply(tape, &dropout_op, &op, 2, (tg_tensor *[]){x, b}, NULL);
+    return tg_apply(tape, &tg_op_dropout, &op, 2, (tg_tensor *[]){x, b}, NULL);
 }
 
 /* ---- losses: the mean over two tensors of one shape ---- */
@@ -458,7 +476,7 @@ tg_tensor *tg_binary_cross_entropy_with_logits(tg_tape *tape, tg_tensor *logits,
         !check_targets(tape, targets))
         return NULL;
     elementwise op = {.forward = bce_forward, .gradient = {bce_grad}};
-    tg_tensor *losses = tg_apply(tape, &binary_cross_entropy_with_logits_op, &op, 2,
+    tg_tensor *losses = tg_apply(tape, &tg_op_binary_cross_entropy_with_logits, &op, 2,
                                  (tg_tensor *[]){logits, targets}, NULL);
     return tg_mean(tape, losses, TG_ALL_AXES, false);
 }

@@ -31,8 +31,8 @@ static bool check_label_shape(tg_node *node)
     if (fits) return true;
     if (x->ndim < 1) return tg_node_fail(node, "logits [] have no axis of classes");
     return tg_node_fail(node, "labels are %s for logits %s, and must be %s",
-                        tg_shape_text(node, op->labels.ndim, op->labels.shape),
-                        tg_tensor_text(node, x), tg_shape_text(node, x->ndim - 1, x->shape));
+                        tg_shape_str(op->labels.ndim, op->labels.shape).text, tg_tensor_str(x).text,
+                        tg_shape_str(x->ndim - 1, x->shape).text);
 }
 
 static bool copy_weights(tg_node *node)
@@ -151,9 +151,12 @@ static const char *cross_entropy_hint(const tg_node *node)
     return "each row of the logits sums to 1, as probabilities do; pass logits, without a softmax";
 }
 
-TG_OP(cross_entropy_op, "cross_entropy", .attribute_size = sizeof(cross_entropy_attributes),
-      .shape = cross_entropy_shape, .forward = cross_entropy_forward,
-      .backward = cross_entropy_backward, .anomaly_hint = cross_entropy_hint);
+const tg_op tg_op_cross_entropy = {.name = "cross_entropy",
+                                   .attribute_size = sizeof(cross_entropy_attributes),
+                                   .shape = cross_entropy_shape,
+                                   .forward = cross_entropy_forward,
+                                   .backward = cross_entropy_backward,
+                                   .anomaly_hint = cross_entropy_hint};
 
 tg_tensor *tg_cross_entropy_weighted(tg_tape *tape, tg_tensor *logits, tg_ints labels,
                                      const tg_real *class_weights, double label_smoothing)
@@ -161,7 +164,7 @@ tg_tensor *tg_cross_entropy_weighted(tg_tape *tape, tg_tensor *logits, tg_ints l
     cross_entropy_attributes op = {.labels = labels,
                                    .weights = class_weights,
                                    .smoothing = label_smoothing};
-    return tg_apply_unary(tape, &cross_entropy_op, &op, logits);
+    return tg_apply_unary(tape, &tg_op_cross_entropy, &op, logits);
 }
 
 tg_tensor *tg_cross_entropy(tg_tape *tape, tg_tensor *logits, tg_ints labels)

@@ -26,8 +26,8 @@ typedef struct matmul_attributes {
 static bool fail_shapes(tg_node *node, const char *reason)
 {
     const matmul_attributes *op = node->attributes;
-    return tg_node_fail(node, "%s%s x %s%s: %s", tg_tensor_text(node, node->inputs[A]),
-                        op->transposed[A] ? "^T" : "", tg_tensor_text(node, node->inputs[B]),
+    return tg_node_fail(node, "%s%s x %s%s: %s", tg_tensor_str(node->inputs[A]).text,
+                        op->transposed[A] ? "^T" : "", tg_tensor_str(node->inputs[B]).text,
                         op->transposed[B] ? "^T" : "", reason);
 }
 
@@ -176,14 +176,18 @@ static void matmul_backward(tg_node *node)
     if (db && op->transposed[B]) multiply(node, transposed(dy), a, B, db, add);  /* db^T = dy^T a */
 }
 
-TG_OP(matmul_op, "matmul", .attribute_size = sizeof(matmul_attributes), .shape = matmul_shape,
-      .forward = matmul_forward, .backward = matmul_backward, .flops = matmul_flops);
+const tg_op tg_op_matmul = {.name = "matmul",
+                            .attribute_size = sizeof(matmul_attributes),
+                            .shape = matmul_shape,
+                            .forward = matmul_forward,
+                            .backward = matmul_backward,
+                            .flops = matmul_flops};
 
 tg_tensor *tg_matmul_transposed(tg_tape *tape, tg_tensor *a, tg_tensor *b, tg_transpose transpose)
 {
     matmul_attributes op = {
         .transposed = {(transpose & TG_TRANSPOSE_A) != 0, (transpose & TG_TRANSPOSE_B) != 0}};
-    return tg_apply(tape, &matmul_op, &op, 2, (tg_tensor *[]){a, b}, NULL);
+    return tg_apply(tape, &tg_op_matmul, &op, 2, (tg_tensor *[]){a, b}, NULL);
 }
 
 tg_tensor *tg_matmul(tg_tape *tape, tg_tensor *a, tg_tensor *b)

@@ -32,15 +32,15 @@ static bool layer_norm_shape(tg_node *node)
     const tg_tensor *x = node->inputs[0];
     if (x->ndim == 0 || x->shape[x->ndim - 1] == 0)
         return tg_node_fail(node, "the last axis of %s holds nothing to normalize over",
-                            tg_tensor_text(node, x));
+                            tg_tensor_str(x).text);
     op->n = x->shape[x->ndim - 1];
     op->rows = x->size / op->n;
     for (int i = 1; i < 3; i++) {
         const tg_tensor *w = node->inputs[i];
         if (w && !tg_has_shape(w, TG_SHAPE(op->n)))
             return tg_node_fail(node, "%s is %s for x %s, and must be [%lld]",
-                                i == 1 ? "weight" : "bias", tg_tensor_text(node, w),
-                                tg_tensor_text(node, x), (long long)op->n);
+                                i == 1 ? "weight" : "bias", tg_tensor_str(w).text,
+                                tg_tensor_str(x).text, (long long)op->n);
     }
     op->h = tg_save(node, x->size);
     op->inverse_s = tg_save(node, op->rows);
@@ -101,15 +101,18 @@ static void layer_norm_backward(tg_node *node)
     if (db) TG_DISPATCH(tg_k_add_rows, op->rows, n, dy, n, db);
 }
 
-TG_OP(layer_norm_op, "layer_norm", .attribute_size = sizeof(layer_norm_attributes),
-      .optional = 1 << 1 | 1 << 2, .shape = layer_norm_shape, .forward = layer_norm_forward,
-      .backward = layer_norm_backward);
+const tg_op tg_op_layer_norm = {.name = "layer_norm",
+                                .attribute_size = sizeof(layer_norm_attributes),
+                                .optional = 1 << 1 | 1 << 2,
+                                .shape = layer_norm_shape,
+                                .forward = layer_norm_forward,
+                                .backward = layer_norm_backward};
 
 tg_tensor *tg_layer_norm(tg_tape *tape, tg_tensor *x, tg_tensor *weight, tg_tensor *bias,
                          double eps)
 {
     layer_norm_attributes op = {.eps = eps};
-    return tg_apply(tape, &layer_norm_op, &op, 3, (tg_tensor *[]){x, weight, bias}, NULL);
+    return tg_apply(tape, &tg_op_layer_norm, &op, 3, (tg_tensor *[]){x, weight, bias}, NULL);
 }
 
 /* ---- unit vectors ---- */
@@ -157,11 +160,13 @@ static void l2_normalize_backward(tg_node *node)
     }
 }
 
-TG_OP(l2_normalize_op, "l2_normalize", .attribute_size = sizeof(l2_normalize_attributes),
-      .shape = l2_normalize_shape, .forward = l2_normalize_forward,
-      .backward = l2_normalize_backward);
+const tg_op tg_op_l2_normalize = {.name = "l2_normalize",
+                                  .attribute_size = sizeof(l2_normalize_attributes),
+                                  .shape = l2_normalize_shape,
+                                  .forward = l2_normalize_forward,
+                                  .backward = l2_normalize_backward};
 
 tg_tensor *tg_l2_normalize(tg_tape *tape, tg_tensor *x)
 {
-    return tg_apply_unary(tape, &l2_normalize_op, NULL, x);
+    return tg_apply_unary(tape, &tg_op_l2_normalize, NULL, x);
 }

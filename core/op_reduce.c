@@ -153,16 +153,19 @@ static void logsumexp_gradient(int64_t n, const tg_real *x, tg_real y, tg_real d
 }
 
 /* needs: a reduction over nothing is an error; infinite: a reduction over nothing is -infinity. */
-#define REDUCE_OP(identifier, needs, infinite)                                           \
-    TG_OP(identifier##_op, #identifier, .attribute_size = sizeof(reduction),             \
-          .shape = reduce_shape, .forward = reduce_forward, .backward = reduce_backward, \
-          .may_be_infinite = infinite);                                                  \
-    tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keepdim)  \
-    {                                                                                    \
-        reduction how = {.reduce = identifier##_row,                                     \
-                         .gradient = identifier##_gradient,                              \
-                         .needs_elements = needs};                                       \
-        return reduce(tape, &identifier##_op, how, x, axes, keepdim);                    \
+#define REDUCE_OP(identifier, needs, infinite)                                          \
+    const tg_op tg_op_##identifier = {.name = #identifier,                              \
+                                      .attribute_size = sizeof(reduction),              \
+                                      .shape = reduce_shape,                            \
+                                      .forward = reduce_forward,                        \
+                                      .backward = reduce_backward,                      \
+                                      .may_be_infinite = infinite};                     \
+    tg_tensor *tg_##identifier(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keepdim) \
+    {                                                                                   \
+        reduction how = {.reduce = identifier##_row,                                    \
+                         .gradient = identifier##_gradient,                             \
+                         .needs_elements = needs};                                      \
+        return reduce(tape, &tg_op_##identifier, how, x, axes, keepdim);                \
     }
 
 REDUCE_OP(sum, false, false)

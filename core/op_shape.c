@@ -23,14 +23,14 @@ static bool reshape_shape(tg_node *node)
         }
         if (op->shape[d] < 0 || (op->shape[d] > 0 && size > INT64_MAX / op->shape[d]))
             return tg_node_fail(node, "%s to %s: a size is negative or too large",
-                                tg_tensor_text(node, x), tg_shape_text(node, op->ndim, op->shape));
+                                tg_tensor_str(x).text, tg_shape_str(op->ndim, op->shape).text);
         size *= op->shape[d];
     }
     const bool fits = unknown < 0 ? size == x->size : size > 0 && x->size % size == 0;
     if (!fits)
         return tg_node_fail(node, "%s holds %lld numbers and cannot become %s",
-                            tg_tensor_text(node, x), (long long)x->size,
-                            tg_shape_text(node, op->ndim, op->shape));
+                            tg_tensor_str(x).text, (long long)x->size,
+                            tg_shape_str(op->ndim, op->shape).text);
     if (unknown >= 0) op->shape[unknown] = x->size / size;
     return tg_output_view(node, x, op->ndim, op->shape) != NULL;
 }
@@ -43,8 +43,11 @@ static void reshape_backward(tg_node *node)
     if (dx) TG_DISPATCH(tg_k_add_rows, 1, node->inputs[0]->size, node->outputs[0]->grad, 0, dx);
 }
 
-TG_OP(reshape_op, "reshape", .attribute_size = sizeof(reshape_attributes), .shape = reshape_shape,
-      .forward = no_forward, .backward = reshape_backward);
+const tg_op tg_op_reshape = {.name = "reshape",
+                             .attribute_size = sizeof(reshape_attributes),
+                             .shape = reshape_shape,
+                             .forward = no_forward,
+                             .backward = reshape_backward};
 
 tg_tensor *tg_reshape(tg_tape *tape, tg_tensor *x, int ndim, const int64_t *shape)
 {
@@ -53,7 +56,7 @@ tg_tensor *tg_reshape(tg_tape *tape, tg_tensor *x, int ndim, const int64_t *shap
     if (ndim < 0 || ndim > TG_MAX_DIMS)
         return tg_fail(&tape->error, "reshape: %d axes; 0 .. %d are allowed", ndim, TG_MAX_DIMS);
     for (int d = 0; d < ndim; d++) op.shape[d] = shape[d];
-    return tg_apply_unary(tape, &reshape_op, &op, x);
+    return tg_apply_unary(tape, &tg_op_reshape, &op, x);
 }
 
 static bool detach_shape(tg_node *node)
@@ -62,9 +65,15 @@ static bool detach_shape(tg_node *node)
     return tg_output_view(node, x, x->ndim, x->shape) != NULL;
 }
 
-TG_OP(detach_op, "detach", .shape = detach_shape, .forward = no_forward, .stops_gradient = true);
+const tg_op tg_op_detach = {.name = "detach",
+                            .shape = detach_shape,
+                            .forward = no_forward,
+                            .stops_gradient = true};
 
-tg_tensor *tg_detach(tg_tape *tape, tg_tensor *x) { return tg_apply_unary(tape, &detach_op, NULL, x); }
+tg_tensor *tg_detach(tg_tape *tape, tg_tensor *x)
+{
+    return tg_apply_unary(tape, &tg_op_detach, NULL, x);
+}
 
 /* ---- permute and slice: x read with other strides ---- */
 
@@ -109,8 +118,11 @@ static bool permute_shape(tg_node *node)
     return tg_output(node, x->ndim, shape) != NULL;
 }
 
-TG_OP(permute_op, "permute", .attribute_size = sizeof(permute_attributes), .shape = permute_shape,
-      .forward = layout_forward, .backward = layout_backward);
+const tg_op tg_op_permute = {.name = "permute",
+                             .attribute_size = sizeof(permute_attributes),
+                             .shape = permute_shape,
+                             .forward = layout_forward,
+                             .backward = layout_backward};
 
 tg_tensor *tg_permute(tg_tape *tape, tg_tensor *x, tg_axes order)
 {
@@ -119,7 +131,7 @@ tg_tensor *tg_permute(tg_tape *tape, tg_tensor *x, tg_axes order)
         return tg_fail(&tape->error, "permute: the order names %d axes, but %s has %d", order.count,
                        tg_shape_str(x->ndim, x->shape).text, x->ndim);
     memcpy(op.order, order.axis, sizeof op.order);
-    return tg_apply_unary(tape, &permute_op, &op, x);
+    return tg_apply_unary(tape, &tg_op_permute, &op, x);
 }
 
 typedef struct slice_attributes {
@@ -138,7 +150,7 @@ static bool slice_shape(tg_node *node)
     if (start < 0 || stop < start || stop > size)
         return tg_node_fail(node, "%lld .. %lld is out of range for axis %d of %s",
                             (long long)op->start, (long long)op->stop, op->axis,
-                            tg_tensor_text(node, x));
+                            tg_tensor_str(x).text);
     int64_t shape[TG_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     shape[op->axis] = stop - start;
@@ -148,13 +160,16 @@ static bool slice_shape(tg_node *node)
     return tg_output(node, x->ndim, shape) != NULL;
 }
 
-TG_OP(slice_op, "slice", .attribute_size = sizeof(slice_attributes), .shape = slice_shape,
-      .forward = layout_forward, .backward = layout_backward);
+const tg_op tg_op_slice = {.name = "slice",
+                           .attribute_size = sizeof(slice_attributes),
+                           .shape = slice_shape,
+                           .forward = layout_forward,
+                           .backward = layout_backward};
 
 tg_tensor *tg_slice(tg_tape *tape, tg_tensor *x, int axis, int64_t start, int64_t stop)
 {
     slice_attributes op = {.axis = axis, .start = start, .stop = stop};
-    return tg_apply_unary(tape, &slice_op, &op, x);
+    return tg_apply_unary(tape, &tg_op_slice, &op, x);
 }
 
 /* ---- concat and stack ---- */
@@ -173,7 +188,7 @@ static bool concat_shape(tg_node *node)
             fits = d == *axis || x->shape[d] == first->shape[d];
         if (!fits)
             return tg_node_fail(node, "input 0 %s and input %d %s differ in more than axis %d",
-                                tg_tensor_text(node, first), i, tg_tensor_text(node, x), *axis);
+                                tg_tensor_str(first).text, i, tg_tensor_str(x).text, *axis);
         const int64_t left = INT64_MAX - shape[*axis]; /* tg_output refuses such a sum */
         shape[*axis] += x->shape[*axis] < left ? x->shape[*axis] : left;
     }
@@ -202,8 +217,11 @@ static void concat_forward(tg_node *node) { each_part(node, false); }
 
 static void concat_backward(tg_node *node) { each_part(node, true); }
 
-TG_OP(concat_op, "concat", .attribute_size = sizeof(int), .shape = concat_shape,
-      .forward = concat_forward, .backward = concat_backward);
+const tg_op tg_op_concat = {.name = "concat",
+                            .attribute_size = sizeof(int),
+                            .shape = concat_shape,
+                            .forward = concat_forward,
+                            .backward = concat_backward};
 
 enum { MAX_TENSORS = 64 };
 
@@ -217,7 +235,7 @@ static bool check_count(tg_tape *tape, const char *name, int count)
 tg_tensor *tg_concat(tg_tape *tape, int n, tg_tensor *const *tensors, int axis)
 {
     if (!check_count(tape, "concat", n)) return NULL;
-    return tg_apply(tape, &concat_op, &axis, n, tensors, NULL);
+    return tg_apply(tape, &tg_op_concat, &axis, n, tensors, NULL);
 }
 
 /* x with a new axis of size 1. The other inputs of a stack must have the shape of the first. */

@@ -37,16 +37,15 @@ static bool softmax_shape(tg_node *node)
     op->n = x->shape[x->ndim - 1];
     if (op->how == BY_LENGTHS) {
         if (x->ndim < 2)
-            return tg_node_fail(node, "%s has no batch axis for lengths", tg_tensor_text(node, x));
-        if (!tg_copy_lengths(node, &op->lengths, x->shape[0], op->n)) return false;
+            return tg_node_fail(node, "%s has no batch axis for lengths", tg_tensor_str(x).text);
+        if (!tg_copy_lengths(node, "lengths", &op->lengths, x->shape[0], op->n)) return false;
     }
     if (op->how == BY_MASK) {
         tg_mask *mask = &op->mask;
         if (!tg_copy_mask(node, mask)) return false;
         if (!tg_broadcast_strides(x->ndim, x->shape, mask->ndim, mask->shape, op->strides[0]))
             return tg_node_fail(node, "mask %s does not broadcast to %s",
-                                tg_shape_text(node, mask->ndim, mask->shape),
-                                tg_tensor_text(node, x));
+                                tg_shape_str(mask->ndim, mask->shape).text, tg_tensor_str(x).text);
     }
     return tg_output_like(node, x) != NULL;
 }
@@ -137,44 +136,52 @@ static const char *softmax_hint(const tg_node *node)
     return NULL;
 }
 
-TG_OP(softmax_op, "softmax", .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,
-      .forward = softmax_forward, .backward = softmax_backward, .anomaly_hint = softmax_hint);
-TG_OP(log_softmax_op, "log_softmax", .may_be_infinite = true,
-      .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,
-      .forward = softmax_forward, .backward = softmax_backward, .anomaly_hint = softmax_hint);
+const tg_op tg_op_softmax = {.name = "softmax",
+                             .attribute_size = sizeof(softmax_attributes),
+                             .shape = softmax_shape,
+                             .forward = softmax_forward,
+                             .backward = softmax_backward,
+                             .anomaly_hint = softmax_hint};
+const tg_op tg_op_log_softmax = {.name = "log_softmax",
+                                 .may_be_infinite = true,
+                                 .attribute_size = sizeof(softmax_attributes),
+                                 .shape = softmax_shape,
+                                 .forward = softmax_forward,
+                                 .backward = softmax_backward,
+                                 .anomaly_hint = softmax_hint};
 
 tg_tensor *tg_softmax(tg_tape *tape, tg_tensor *x)
 {
     softmax_attributes op = {.how = EVERYTHING};
-    return tg_apply_unary(tape, &softmax_op, &op, x);
+    return tg_apply_unary(tape, &tg_op_softmax, &op, x);
 }
 
 tg_tensor *tg_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
     softmax_attributes op = {.how = BY_LENGTHS, .lengths = lengths};
-    return tg_apply_unary(tape, &softmax_op, &op, x);
+    return tg_apply_unary(tape, &tg_op_softmax, &op, x);
 }
 
 tg_tensor *tg_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask mask)
 {
     softmax_attributes op = {.how = BY_MASK, .mask = mask};
-    return tg_apply_unary(tape, &softmax_op, &op, x);
+    return tg_apply_unary(tape, &tg_op_softmax, &op, x);
 }
 
 tg_tensor *tg_log_softmax(tg_tape *tape, tg_tensor *x)
 {
     softmax_attributes op = {.logarithm = true, .how = EVERYTHING};
-    return tg_apply_unary(tape, &log_softmax_op, &op, x);
+    return tg_apply_unary(tape, &tg_op_log_softmax, &op, x);
 }
 
 tg_tensor *tg_log_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
     softmax_attributes op = {.logarithm = true, .how = BY_LENGTHS, .lengths = lengths};
-    return tg_apply_unary(tape, &log_softmax_op, &op, x);
+    return tg_apply_unary(tape, &tg_op_log_softmax, &op, x);
 }
 
 tg_tensor *tg_log_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask mask)
 {
     softmax_attributes op = {.logarithm = true, .how = BY_MASK, .mask = mask};
-    return tg_apply_unary(tape, &log_softmax_op, &op, x);
+    return tg_apply_unary(tape, &tg_op_log_softmax, &op, x);
 }

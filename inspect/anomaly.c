@@ -40,8 +40,8 @@ static void report_nonfinite(tg_node *node, const char *what, const tg_tensor *t
         position[d] = rest % tensor->shape[d];
     const char *hint = hint_of(node);
     tg_node_fail(node, "%s %s is %g at %s (operator %lld, scope \"%s\")%s%s", what,
-                 tg_tensor_text(node, tensor), (double)data[at],
-                 tg_shape_text(node, tensor->ndim, position), (long long)node->number,
+                 tg_tensor_str(tensor).text, (double)data[at],
+                 tg_shape_str(tensor->ndim, position).text, (long long)node->number,
                  scope_of(node).text, hint ? ": " : "", hint ? hint : "");
 }
 

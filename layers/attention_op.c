@@ -42,14 +42,14 @@ static bool check_mask(tg_node *node, attention_attributes *op)
 {
     const int64_t shape[3] = {op->batch, op->tq, op->tk};
     tg_mask *mask = &op->mask.mask;
-    if (!tg_copy_lengths(node, &op->mask.lengths, op->batch, op->tk) ||
-        !tg_copy_lengths_of(node, "query lengths", &op->mask.query_lengths, op->batch, op->tq))
+    if (!tg_copy_lengths(node, "lengths", &op->mask.lengths, op->batch, op->tk) ||
+        !tg_copy_lengths(node, "query lengths", &op->mask.query_lengths, op->batch, op->tq))
         return false;
     if (!mask->data) return true;
     if (!tg_broadcast_strides(3, shape, mask->ndim, mask->shape, op->mask_strides))
         return tg_node_fail(node, "mask %s does not broadcast to %s",
-                            tg_shape_text(node, mask->ndim, mask->shape),
-                            tg_shape_text(node, 3, shape));
+                            tg_shape_str(mask->ndim, mask->shape).text,
+                            tg_shape_str(3, shape).text);
     return tg_copy_mask(node, mask);
 }
 
@@ -65,8 +65,8 @@ static bool attention_shape(tg_node *node)
     if (!fits)
         return tg_node_fail(node,
                             "queries %s, keys %s and values %s do not fit together (heads: %lld)",
-                            tg_tensor_text(node, q), tg_tensor_text(node, k),
-                            tg_tensor_text(node, v), (long long)op->heads);
+                            tg_tensor_str(q).text, tg_tensor_str(k).text, tg_tensor_str(v).text,
+                            (long long)op->heads);
     op->batch = q->shape[0], op->tq = q->shape[1], op->tk = k->shape[1];
     op->d = q->shape[2] / op->heads, op->dv = v->shape[2] / op->heads;
     if (!(op->how.dropout >= 0 && op->how.dropout < 1))
@@ -439,9 +439,13 @@ static void attention_backward(tg_node *node)
         TG_DISPATCH(tg_k_add_rows, 1, op->d, g.aside + i * row, 0, dw + i % op->heads * op->d);
 }
 
-TG_OP(attention_op, "attention", .attribute_size = sizeof(attention_attributes),
-      .optional = 1 << SCORE, .shape = attention_shape, .forward = attention_forward,
-      .backward = attention_backward, .flops = attention_flops);
+const tg_op tg_op_attention = {.name = "attention",
+                               .attribute_size = sizeof(attention_attributes),
+                               .optional = 1 << SCORE,
+                               .shape = attention_shape,
+                               .forward = attention_forward,
+                               .backward = attention_backward,
+                               .flops = attention_flops};
 
 tg_tensor *tg_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v,
                      tg_tensor *score_weight, int64_t heads, tg_attention_config how,
@@ -451,7 +455,7 @@ tg_tensor *tg_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v,
     if (mask) op.mask = *mask;
     if (tg_tape_training(tape)) op.random = tape->random;
     else op.how.dropout = 0;
-    return tg_apply(tape, &attention_op, &op, 4, (tg_tensor *[]){q, k, v, score_weight}, NULL);
+    return tg_apply(tape, &tg_op_attention, &op, 4, (tg_tensor *[]){q, k, v, score_weight}, NULL);
 }
 
 /* ---- looking ---- */
@@ -477,7 +481,7 @@ static void write_head(head *a) { each_tile_again(a, write_tile); }
 static tg_tensor *matrix_of(tg_tape *tape, const tg_tensor *y, quantity what)
 {
     if (!tape || tape->error.set || !y) return NULL;
-    if (!y->node || y->node->op != &attention_op)
+    if (!y->node || y->node->op != &tg_op_attention)
         return tg_fail(&tape->error, "attention: the tensor is not an attention's result");
     if (what != WEIGHTS && !y->has_grad)
         return tg_fail(&tape->error, "attention: gradients exist only after a backward pass");

@@ -16,11 +16,11 @@ static bool linear_shape(tg_node *node)
     const tg_tensor *x = node->inputs[0], *w = node->inputs[1], *b = node->inputs[2];
     if (w->ndim != 2 || x->ndim < 1 || x->shape[x->ndim - 1] != w->shape[1])
         return tg_node_fail(node, "input %s does not fit weight %s (out, in)",
-                            tg_tensor_text(node, x), tg_tensor_text(node, w));
+                            tg_tensor_str(x).text, tg_tensor_str(w).text);
     op->out = w->shape[0], op->in = w->shape[1];
     if (b && !tg_has_shape(b, TG_SHAPE(op->out)))
-        return tg_node_fail(node, "bias %s does not fit weight %s", tg_tensor_text(node, b),
-                            tg_tensor_text(node, w));
+        return tg_node_fail(node, "bias %s does not fit weight %s", tg_tensor_str(b).text,
+                            tg_tensor_str(w).text);
     op->rows = 1;
     int64_t shape[TG_MAX_DIMS];
     for (int d = 0; d < x->ndim - 1; d++) op->rows *= shape[d] = x->shape[d];
@@ -54,9 +54,13 @@ static void linear_backward(tg_node *node)
     if (db) TG_DISPATCH(tg_k_add_rows, op->rows, op->out, dy, op->out, db);
 }
 
-TG_OP(linear_op, "linear", .attribute_size = sizeof(linear_attributes), .optional = 1 << 2,
-      .shape = linear_shape, .forward = linear_forward, .backward = linear_backward,
-      .flops = linear_flops);
+const tg_op tg_op_linear = {.name = "linear",
+                            .attribute_size = sizeof(linear_attributes),
+                            .optional = 1 << 2,
+                            .shape = linear_shape,
+                            .forward = linear_forward,
+                            .backward = linear_backward,
+                            .flops = linear_flops};
 
 bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *name, int64_t in,
                             int64_t out)
@@ -76,5 +80,6 @@ bool tg_linear_init(tg_linear *layer, tg_params *params, const char *name, int64
 tg_tensor *tg_linear_forward(tg_tape *tape, const tg_linear *layer, tg_tensor *x)
 {
     linear_attributes op = {0};
-    return tg_apply(tape, &linear_op, &op, 3, (tg_tensor *[]){x, layer->weight, layer->bias}, NULL);
+    return tg_apply(tape, &tg_op_linear, &op, 3, (tg_tensor *[]){x, layer->weight, layer->bias},
+                    NULL);
 }

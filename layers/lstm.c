@@ -82,7 +82,7 @@ static bool lstm_shape(tg_node *node)
     if (x->ndim != 3 || w->ndim != 2 || r->ndim != 2 || x->shape[2] != w->shape[1])
         return tg_node_fail(node,
                             "input %s does not fit weight %s (4H, input): wanted is [B, T, input]",
-                            tg_tensor_text(node, x), tg_tensor_text(node, w));
+                            tg_tensor_str(x).text, tg_tensor_str(w).text);
     op->batch = x->shape[0], op->time = x->shape[1], op->input = x->shape[2],
     op->hidden = r->shape[1];
     const int64_t width = 4 * op->hidden;
@@ -99,9 +99,10 @@ static bool lstm_shape(tg_node *node)
         if (node->inputs[i] &&
             !tg_has_shape(node->inputs[i], TG_SHAPE(op->directions, op->batch, op->hidden)))
             return tg_node_fail(node, "the initial state is %s, wanted is [%d, %lld, %lld]",
-                                tg_tensor_text(node, node->inputs[i]), op->directions,
+                                tg_tensor_str(node->inputs[i]).text, op->directions,
                                 (long long)op->batch, (long long)op->hidden);
-    if (!tg_copy_lengths(node, &op->lengths, op->batch, op->time) || !plan(node, op)) return false;
+    if (!tg_copy_lengths(node, "lengths", &op->lengths, op->batch, op->time) || !plan(node, op))
+        return false;
     return tg_output(node, TG_SHAPE(op->batch, op->time, op->directions * op->hidden)) &&
            tg_output(node, TG_SHAPE(op->directions, op->batch, op->hidden)) &&
            tg_output(node, TG_SHAPE(op->directions, op->batch, op->hidden));
@@ -388,9 +389,13 @@ static void lstm_backward(tg_node *node)
     }
 }
 
-TG_OP(lstm_op, "lstm", .attribute_size = sizeof(lstm_attributes), .shape = lstm_shape,
-      .forward = lstm_forward, .backward = lstm_backward, .flops = lstm_flops,
-      .optional = 1 << H0 | 1 << C0);
+const tg_op tg_op_lstm = {.name = "lstm",
+                          .attribute_size = sizeof(lstm_attributes),
+                          .shape = lstm_shape,
+                          .forward = lstm_forward,
+                          .backward = lstm_backward,
+                          .flops = lstm_flops,
+                          .optional = 1 << H0 | 1 << C0};
 
 /* One layer: x [B, T, I] -> [B, T, directions * H]; states are [directions, B, H], the initial ones may be NULL. */
 static tg_tensor *layer_forward(tg_tape *tape, const tg_lstm_weights *weights, int directions,
@@ -405,7 +410,7 @@ static tg_tensor *layer_forward(tg_tape *tape, const tg_lstm_weights *weights, i
         of[W_IH] = weights[d].weight_ih, of[W_HH] = weights[d].weight_hh;
         of[B_IH] = weights[d].bias_ih, of[B_HH] = weights[d].bias_hh;
     }
-    tg_apply(tape, &lstm_op, &op, FIRST_WEIGHT + directions * WEIGHTS, inputs, outputs);
+    tg_apply(tape, &tg_op_lstm, &op, FIRST_WEIGHT + directions * WEIGHTS, inputs, outputs);
     *final = (tg_lstm_state){outputs[H_FINAL], outputs[C_FINAL]};
     return outputs[Y];
 }

@@ -18,14 +18,14 @@ static bool conv1d_shape(tg_node *node)
     conv1d_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[0], *w = node->inputs[1];
     if (x->ndim != 3 || x->shape[2] != w->shape[1])
-        return tg_node_fail(node, "x %s does not fit weight %s", tg_tensor_text(node, x),
-                            tg_tensor_text(node, w));
+        return tg_node_fail(node, "x %s does not fit weight %s", tg_tensor_str(x).text,
+                            tg_tensor_str(w).text);
     op->B = x->shape[0];
     op->T = x->shape[1];
     op->I = x->shape[2];
     op->D = w->shape[0];
     op->K = w->shape[2];
-    return tg_copy_lengths(node, &op->lengths, op->B, op->T) &&
+    return tg_copy_lengths(node, "lengths", &op->lengths, op->B, op->T) &&
            tg_output(node, TG_SHAPE(op->B, op->T, op->D));
 }
 
@@ -74,8 +74,11 @@ static void conv1d_backward(tg_node *node)
             }
 }
 
-TG_OP(conv1d_op, "conv1d", .attribute_size = sizeof(conv1d_attributes), .shape = conv1d_shape,
-      .forward = conv1d_compute, .backward = conv1d_backward);
+static const tg_op conv1d_op = {.name = "conv1d",
+                                .attribute_size = sizeof(conv1d_attributes),
+                                .shape = conv1d_shape,
+                                .forward = conv1d_compute,
+                                .backward = conv1d_backward};
 
 bool conv1d_init(conv1d *layer, tg_params *params, const char *name, int64_t input, int64_t output,
                  int64_t size)

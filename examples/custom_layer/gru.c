@@ -39,7 +39,7 @@ static bool gru_shape(tg_node *node)
     g->T = x->shape[1];
     g->I = x->shape[2];
     g->H = w->shape[0] / 3;
-    return tg_copy_lengths(node, &g->lengths, g->B, g->T) &&
+    return tg_copy_lengths(node, "lengths", &g->lengths, g->B, g->T) &&
            tg_output(node, TG_SHAPE(g->B, g->T, g->H)) != NULL;
 }
 

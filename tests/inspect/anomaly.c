@@ -181,8 +181,10 @@ static const char *test_hinted_hint(const tg_node *node)
 {
     return node->inputs[0]->data[0] == 7 ? "the input is 7" : NULL;
 }
-TG_OP(test_hinted, "test_hinted", .shape = test_hinted_shape, .forward = test_hinted_forward,
-      .anomaly_hint = test_hinted_hint);
+static const tg_op test_hinted = {.name = "test_hinted",
+                                  .shape = test_hinted_shape,
+                                  .forward = test_hinted_forward,
+                                  .anomaly_hint = test_hinted_hint};
 
 START_TEST(the_first_warning_stays)
     {

@@ -53,13 +53,13 @@ static bool test_mean_shape(tg_node *node)
         return tg_node_fail(node, "x has %d axes", x->ndim);
     }
     if (x->shape[2] != w->size && planted != ANY_WIDTH)
-        return tg_node_fail(node, "x %s, weight %s", tg_tensor_text(node, x),
-                            tg_tensor_text(node, w));
+        return tg_node_fail(node, "x %s, weight %s", tg_tensor_str(x).text, tg_tensor_str(w).text);
     if (refuses(node)) return false;
     op->without_lengths = !op->lengths.data;
     tg_ints unused = op->lengths, *copy = planted == NOT_COPIED ? &unused : &op->lengths;
     const bool any = planted == ANY_LENGTH && copy->data;
-    if (any ? !tg_copy_ints(node, copy) : !tg_copy_lengths(node, copy, x->shape[0], x->shape[1]))
+    if (any ? !tg_copy_ints(node, copy)
+            : !tg_copy_lengths(node, "lengths", copy, x->shape[0], x->shape[1]))
         return false;
     return tg_output(node, TG_SHAPE(x->shape[0], w->size)) != NULL;
 }
@@ -179,8 +179,11 @@ static void test_mean_backward(tg_node *node)
         }
 }
 
-TG_OP(test_mean, "test_mean", .attribute_size = sizeof(mean_attributes), .shape = test_mean_shape,
-      .forward = test_mean_forward, .backward = test_mean_backward);
+static const tg_op test_mean = {.name = "test_mean",
+                                .attribute_size = sizeof(mean_attributes),
+                                .shape = test_mean_shape,
+                                .forward = test_mean_forward,
+                                .backward = test_mean_backward};
 
 /* ---- the layer ---- */
 

@@ -49,9 +49,11 @@ static void test_deaf_backward(tg_node *node)
     for (int64_t i = 0; dx && i < node->inputs[0]->size; i++) dx[i] += 2 * x[i];
 }
 
-#define SQUARE(kind)                                                               \
-    TG_OP(kind, #kind, .shape = test_square_shape, .forward = test_square_forward, \
-          .backward = kind##_backward)
+#define SQUARE(kind)                                           \
+    static const tg_op kind = {.name = #kind,                  \
+                               .shape = test_square_shape,     \
+                               .forward = test_square_forward, \
+                               .backward = kind##_backward}
 SQUARE(test_right);
 SQUARE(test_flipped);
 SQUARE(test_one_flipped);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../inspect/operators.h"
 #include "../../tapegrad.h"
 
 #define INF ((double)INFINITY)
@@ -163,6 +164,10 @@ tg_tensor *test_golden_input(tg_tape *tape, tg_params *golden, const char *name,
 tg_tensor *test_golden_loss(tg_tape *tape, tg_params *golden, const char *name, tg_tensor *y);
 
 /* ---- gradient checks (coverage.c) ---- */
+
+/* One more operator for test_unchecked_operators beside the library's; NULL for none. */
+void test_extra_operator(const tg_op *op);
+
 
 /* tg_gradcheck must pass, also if another operator reads each parameter. Then one more pass records
  * the operators, and their inputs, that a gradient passed through. */
