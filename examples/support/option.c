@@ -19,16 +19,36 @@ int tc_choice(const char *const *choices, const char *name)
     return -1;
 }
 
+static bool is_shown(const tc_option *option, unsigned command)
+{
+    return (option->commands & command) != 0;
+}
+
+/* The columns of the longest name that is shown, and two blanks. */
+static int name_width(const tc_option *options, unsigned command)
+{
+    size_t width = 13;
+    for (const tc_option *o = options; o->name; o++) {
+        const size_t length = o->kind == EX_HEADING ? 0 : strlen(o->name);
+        if (is_shown(o, command) && length > width) width = length;
+    }
+    return (int)width + 2;
+}
+
 void tc_options_show(const tc_option *options, unsigned command)
 {
+    const int width = name_width(options, command);
     for (const tc_option *o = options; o->name; o++) {
-        if (!(o->commands & command)) continue;
-        if (o->kind == EX_HEADING) printf("%s\n", o->name);
-        else
-            printf("  %c%c%c --%-15s%-9s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-                   o->letter ? ',' : ' ', o->name, o->argument ? o->argument : "", o->about);
+        if (!is_shown(o, command)) continue;
+        if (o->kind == EX_HEADING) {
+            printf("%s\n", o->name);
+            continue;
+        }
+        if (o->letter) printf("  -%c,", o->letter);
+        else printf("     ");
+        printf(" --%-*s%-9s %s\n", width, o->name, o->argument ? o->argument : "", o->about);
     }
-    printf("  -h, --%-24s shows this\n", "help");
+    printf("  -h, --%-*s%-9s show this help\n", width, "help", "");
 }
 
 static bool refuse_choice(const tc_option *option, const char *value)

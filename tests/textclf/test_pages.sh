@@ -158,7 +158,7 @@ check 'explain: some word is framed, so the checks can fail' [ "$framed" -gt 0 ]
 run train data.tsv $small --encoder none --attention cosine -o cosine.st
 run explain cosine.st 'the film is great' -o explain.html
 ran 0 'explain -o'
-says 'explain: the legend under the table' '^  large, small  *at least half of' out
+says 'explain: the legend under the table' '^A flag marks a word on which the measures disagree (large: at least half of' out
 check 'explain: no colours outside a terminal' [ "$(grep -c "$(printf '\033')" out)" -eq 0 ]
 check 'explain: the text is shown three times' [ "$(grep -c '^<p class="text"' explain.html)" -eq 3 ]
 shows explain.html 2

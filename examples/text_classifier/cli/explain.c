@@ -13,19 +13,8 @@
 
 enum { VARIANTS = 256, CELLS = 9 }; /* texts per block of predictions; columns of a bar */
 
-/* The measures come first; they index values too. */
-enum {
-    ATTENTION,
-    GRADIENT,
-    LEFT_OUT,
-    MEASURES,
-    SIZES = MEASURES,
-    UNUSED,
-    AGAINST,
-    UNSEEN,
-    SIGNS,
-    TERMS
-};
+/* The measures come first; they index values too. The other terms flag disagreements. */
+enum { ATTENTION, GRADIENT, LEFT_OUT, MEASURES, UNUSED = MEASURES, AGAINST, UNSEEN, SIGNS, TERMS };
 
 static const struct {
     const char *term, *description;
@@ -34,21 +23,26 @@ static const struct {
     [GRADIENT] = {"gradient x input",
                   "the contribution of the word's vector to the log-odds, to first order"},
     [LEFT_OUT] = {"left out", "the fall of the log-odds if the word is left out"},
-    [SIZES] = {"large, small",
-               "at least half of the text's largest value; less than a tenth of it. "
-               "The measures disagree:"},
     [UNUSED] = {"unused",
                 "attention is large, left out small: the prediction does not need the word"},
     [AGAINST] = {"against", "attention is large, left out negative and not small: the word speaks "
                             "against the prediction"},
-    [UNSEEN] = {"unseen", "left out is large, attention small: the prediction needs a word without "
-                          "attention"},
+    [UNSEEN] = {"unseen",
+                "left out is large, attention small: the prediction needs the word, which "
+                "has little attention"},
     [SIGNS] = {"signs", "gradient x input and left out are large and have opposite signs"},
 };
 
+static const char disagreements[] = "A flag marks a word on which the measures disagree (large: at "
+                                    "least half of the text's largest "
+                                    "value; small: less than a tenth of it).";
+
 void tc_explain_print_terms(void)
 {
-    for (int i = 0; i < TERMS; i++) printf("  %-17s %s\n", terms[i].term, terms[i].description);
+    for (int i = 0; i < TERMS; i++) {
+        if (i == MEASURES) printf("%s\n", disagreements);
+        printf("  %-17s %s\n", terms[i].term, terms[i].description);
+    }
 }
 
 typedef struct explanation {
@@ -224,8 +218,12 @@ bool tc_explain(tc_model *model, const tc_options *options)
         printf("%s%s", attention, bag);
     }
     tc_page_put(&page, "<section>\n<h2>Legend</h2>\n<dl class=\"terms\">\n");
-    for (int i = 0; i < TERMS; i++)
+    for (int i = 0; i < TERMS; i++) {
+        if (i == MEASURES)
+            tc_page_put(&page, "</dl>\n<p class=\"quiet\">%s</p>\n<dl class=\"terms\">\n",
+                        disagreements);
         tc_page_put(&page, "<div><dt>%s<dd>%s</div>\n", terms[i].term, terms[i].description);
+    }
     tc_page_put(&page, "</dl>\n<p class=\"quiet\">%s%s</p>\n</section>\n", attention, bag);
     good = good && tc_page_save(&page);
     if (good && output) printf("written: %s\n", output);

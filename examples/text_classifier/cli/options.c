@@ -68,27 +68,27 @@ static const tc_option option_table[] = {
     {"delimiter", 0, READ, TEXT(config.read.delimiter), "CHAR",
      "character between columns, or the word tab"},
     {"header", 0, READ, CHOICE(config.read.header, tc_header_names), "CHOICE",
-     "whether the first row is a header: auto, yes or no (auto)"},
+     "the first row is a header: auto, yes or no (auto)"},
     {"encoding", 0, READ, TEXT(config.read.encoding), "NAME",
      "encoding of the data, such as latin1, gb18030 or utf-16 (utf-8)"},
     {"valid", 0, LEARN, TEXT(config.valid), "DATA",
-     "validation data, which choose the best epoch (a tenth of DATA from 20 rows on)"},
-    {"test", 0, LEARN, TEXT(config.test), "DATA", "test data, which measure the trained model"},
+     "data to choose the best epoch (a tenth of DATA, if it has 20 rows or more)"},
+    {"test", 0, LEARN, TEXT(config.test), "DATA", "data to measure the trained model"},
     {"Words", 0, LEARN | CHECK, HEADING},
     {"tokenizer", 0, SETTING | CHECK, CHOICE(config.tokenizer.kind, tc_token_names), "KIND",
-     "words (for Chinese and Japanese characters) or characters (words)"},
+     "words, or characters; Chinese and Japanese are always characters (words)"},
     {"stopwords", 0, SETTING | CHECK, TEXT(config.tokenizer.stopwords), "LIST",
-     "leave out function words: en, zh, or a file of words"},
+     "leave out stop words: en or zh for function words, or a file of words"},
     {"no-punctuation", 0, SETTING | CHECK, FLAG(config.tokenizer.no_punctuation), NULL,
      "leave out punctuation and symbols"},
     {"min-count", 0, SETTING, INTEGER(config.min_count, 1, 1e9), "N",
-     "occurrences that a word of the vocabulary needs (2 from 1000 rows on, else 1)"},
+     "leave out words that occur less often (2 from 1000 rows on, else 1)"},
     {"max-vocab", 0, SETTING, INTEGER(config.max_vocab, 1, 1e9), "N",
-     "size of the vocabulary, the most frequent words (all)"},
+     "leave out all but the N most frequent words (no limit)"},
     {"max-length", 0, SETTING, INTEGER(config.settings.max_length, 1, TC_MAX_LENGTH), "N",
      "tokens of a text; longer texts are truncated (1000)"},
     {"vectors", 0, SETTING, TEXT(config.vectors), "FILE",
-     "initial word vectors in word2vec's format, text or binary, or GloVe's"},
+     "initial word vectors, as word2vec (text or binary) or GloVe writes them"},
     {"freeze-embedding", 0, SETTING, FLAG(config.freeze_embedding), NULL,
      "do not train the word vectors"},
     {"Model", 0, LEARN, HEADING},
@@ -101,9 +101,9 @@ static const tc_option option_table[] = {
     {"hidden", 0, SETTING, INTEGER(config.settings.hidden, 1, TC_MAX_WIDTH), "N",
      "width of each direction of the LSTM (128)"},
     {"max-pool", 0, SETTING, FLAG(config.settings.max_pool), NULL,
-     "add the maximum of each feature over the words to the attention"},
+     "also use the maximum of each feature over the words"},
     {"ngrams", 0, SETTING, INTEGER(config.settings.ngrams, 0, TC_MAX_NGRAM), "N",
-     "add a bag of words and n-grams of up to N words to the attention (0: none)"},
+     "also use a bag of words and n-grams of up to N words (0: no bag)"},
     {"buckets", 0, SETTING, INTEGER(config.settings.buckets, 1, TC_MAX_BUCKETS), "N",
      "buckets that the n-grams are hashed into (131072)"},
     {"Training", 0, LEARN, HEADING},
@@ -111,7 +111,8 @@ static const tc_option option_table[] = {
      "seed of all random numbers (1); the same seed gives the same model"},
     {"seeds", 0, LEARN, INTEGER(seeds, 1, 1000), "N",
      "train with N seeds from --seed on; print mean and deviation (train 1, compare 3)"},
-    {"epochs", 0, SETTING, INTEGER(config.training.epochs, 1, 1e6), "N", "passes over the data"},
+    {"epochs", 0, SETTING, INTEGER(config.training.epochs, 1, 1e6), "N",
+     "passes over the data, at most (see below)"},
     {"patience", 0, SETTING, INTEGER(config.training.patience, 0, 1e6), "N",
      "stop after N epochs without a better one (10; 0: never)"},
     {"batch-size", 0, SETTING, INTEGER(config.training.batch_size, 1, 65536), "N",
@@ -202,11 +203,11 @@ static void show_command_help(const tc_command *command)
                "it trains all kinds that match.\n");
     }
     if (command->bit & LEARN) {
-        printf(
-            "\nWithout DATA the data is builtin:reviews. Without --test a builtin is tested on "
-            "its\n"
-            "held-out part. Without --epochs training runs for about %d steps, %d to %d epochs.\n",
-            TC_DEFAULT_STEPS, TC_MIN_EPOCHS, TC_MAX_EPOCHS);
+        printf("\nWithout DATA the data is builtin:reviews. Without --test a builtin is tested on "
+               "its\n"
+               "held-out part. Without --epochs training stops after about %d steps: %d to %d "
+               "epochs.\n",
+               TC_DEFAULT_STEPS, TC_MIN_EPOCHS, TC_MAX_EPOCHS);
     }
 }
 

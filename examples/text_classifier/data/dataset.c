@@ -99,7 +99,7 @@ static bool fail_without_rows(const tc_dataset *data)
                        data->unlabelled_line, data->unlabelled, description,
                        columns ? "column with --label" : "--format");
     }
-    return tc_fail("%s:1: the file has no rows; write a text, a tab and its label on each line",
+    return tc_fail("%s:1: the file has no rows; it needs one text and one label per row",
                    data->name);
 }
 
