@@ -172,15 +172,12 @@ static void show_help(void)
 
 static void show_data_help(void)
 {
-    printf("\nDATA is a file in UTF-8, or - for standard input. Its format is detected: TSV "
-           "(without a\n"
-           "header the label follows the last tab), CSV with quotes as in RFC 4180, or fastText "
-           "lines.\n"
-           "Lines that start or end with a label need --format label-text or text-label. textclf "
-           "says\n"
-           "how it read the data. The options above apply to all data of a command except the "
-           "built-in\n"
-           "data:\n");
+    printf(
+        "\nDATA is a file in UTF-8, or - for standard input. Its format is detected: TSV (without\n"
+        "a header the label follows the last tab), CSV with quotes as in RFC 4180, or fastText\n"
+        "lines. Lines that start or end with a label need --format label-text or text-label.\n"
+        "textclf prints how it read the data. The options above apply to all data of a command\n"
+        "except the built-in data:\n");
     for (size_t i = 0; i < tc_builtin_count; i++)
         printf("  %-22s %s\n", tc_builtins[i].name, tc_builtins[i].description);
 }
@@ -196,17 +193,15 @@ static void show_command_help(const tc_command *command)
         tc_explain_print_terms();
     }
     if (command->bit == COMPARE) {
-        printf("\nWithout --encoder and --attention, compare trains every attention with bilstm, "
-               "and the\n"
-               "other encoders with additive attention and without attention. With one or both of "
-               "them\n"
-               "it trains all kinds that match.\n");
+        printf(
+            "\nWithout --encoder and --attention, compare trains every attention with bilstm, and\n"
+            "the other encoders with additive attention and without attention. With one or both\n"
+            "of them it trains all kinds that match.\n");
     }
     if (command->bit & LEARN) {
-        printf("\nWithout DATA the data is builtin:reviews. Without --test a builtin is tested on "
-               "its\n"
-               "held-out part. Without --epochs training stops after about %d steps: %d to %d "
-               "epochs.\n",
+        printf("\nWithout DATA the data is builtin:reviews. Without --test a builtin is tested on\n"
+               "its held-out part. Without --epochs training stops after about %d steps: after %d\n"
+               "to %d epochs.\n",
                TC_DEFAULT_STEPS, TC_MIN_EPOCHS, TC_MAX_EPOCHS);
     }
 }
