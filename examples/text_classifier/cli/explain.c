@@ -128,7 +128,7 @@ static void print_explanation(const explanation *e)
     for (int m = 0; m < MEASURES; m++) {
         if (e->values[m]) printf("%-*s", CELLS + 9, terms[m].term);
     }
-    printf("disagree\n");
+    printf("flag\n");
     for (int32_t i = 0; i < analysis->count; i++) {
         const char *flag = e->flags[i];
         int gap = 0; /* blanks up to the next column */
@@ -156,7 +156,7 @@ static void put_explanation(tc_page *page, const explanation *e)
         tc_page_put(page, "<h3>%s</h3>\n", terms[m].term);
         tc_page_words(page, analysis, e->values[m], e->flags);
     }
-    tc_page_put(page, "<h3>disagree</h3>\n<table>\n");
+    tc_page_put(page, "<h3>flags</h3>\n<table>\n");
     for (int32_t i = 0; i < analysis->count; i++) {
         const tc_token *token = &analysis->tokens.items[i];
         const char *flag = e->flags[i];
@@ -166,7 +166,7 @@ static void put_explanation(tc_page *page, const explanation *e)
         shown++;
     }
     tc_page_put(page, shown ? "</table>\n</section>\n"
-                            : "</table>\n<p class=\"quiet\">No disagreement.</p>\n</section>\n");
+                            : "</table>\n<p class=\"quiet\">None.</p>\n</section>\n");
 }
 
 static bool explain_text(const tc_model *model, tc_page *page, const char *text)
