@@ -1,4 +1,4 @@
-/* Data files and what is wrong with them, their split, batches. */
+/* Data files and their errors, held-out rows, batches. */
 
 #include "../../examples/support/failure.h"
 #include "../../examples/text_classifier/data/batch.h"
@@ -53,7 +53,7 @@ START_TEST(rows)
     }
 END_TEST
 
-/* `expected` follows the file's name in the failure. */
+/* The failure must be the file's name and then `expected`. */
 static void check_refused(const char *bytes, size_t size, const char *expected)
 {
     tc_dataset data;
@@ -102,10 +102,10 @@ START_TEST(unreadable)
     }
 END_TEST
 
-/* ---- data as people have it ---- */
+/* ---- formats ---- */
 
-/* The rows have to be `expected`, each as "line label|text;", read as the layout's words, which
- * start with `about`. */
+/* The rows, each as "line label|text;", must be `expected`, and the dialect's description must start
+ * with `about`. */
 static void check_read(const char *bytes, size_t size, const tc_read_options *options,
                        const char *about, const char *expected)
 {
@@ -128,7 +128,7 @@ static void check_read(const char *bytes, size_t size, const tc_read_options *op
 #define READ_AS(bytes, about, expected, ...) \
     check_read(bytes, sizeof bytes - 1, &(tc_read_options){__VA_ARGS__}, about, expected)
 
-/* `expected` is in the failure, behind the file's name. */
+/* The failure must contain `expected`. */
 static void check_refused_as(const char *bytes, size_t size, const tc_read_options *options,
                              const char *expected)
 {
@@ -143,7 +143,7 @@ static void check_refused_as(const char *bytes, size_t size, const tc_read_optio
 #define REFUSED_AS(bytes, expected, ...) \
     check_refused_as(bytes, sizeof bytes - 1, &(tc_read_options){__VA_ARGS__}, expected)
 
-/* RFC 4180, section 2, rule by rule, and what people write beside it. */
+/* RFC 4180, section 2, rule by rule, and common deviations. */
 START_TEST(csv)
     {
         static const char with[] =
@@ -198,11 +198,11 @@ START_TEST(delimiters)
         READ("a, b; c\tp\nd, e; f\tn\n", "TSV without a header",
              "1 p|a, b; c;2 n|d, e; f;"); /* a tab comes first */
         READ("a\tb, c\tp\nd, e\tn\nf, g\tp\n", "TSV without a header",
-             "1 p|a\tb, c;2 n|d, e;3 p|f, g;"); /* several tabs, too */
+             "1 p|a\tb, c;2 n|d, e;3 p|f, g;"); /* also with several tabs */
         READ("\"a\" b\tp\n\"c\tn\n", "TSV without a header",
-             "1 p|\"a\" b;2 n|\"c;"); /* quotes are plain marks */
+             "1 p|\"a\" b;2 n|\"c;"); /* quotes are plain characters */
         READ("text\tlabel\n\"a\nb\"\tp\nc\tn\n", "CSV (delimiter: tab) with",
-             "2 p|a\nb;4 n|c;"); /* unless only they help */
+             "2 p|a\nb;4 n|c;"); /* unless the lines make sense only with quotes */
         READ("text\tlabel\na\tp\n", "TSV with a header, text is column \"text\"", "2 p|a;");
         READ_AS("\"a\tb\"\tp\nc\tn\n", "CSV (delimiter: tab) without", "1 p|a\tb;2 n|c;",
                 .format = TC_CSV);
@@ -271,26 +271,26 @@ START_TEST(columns)
     }
 END_TEST
 
-/* Nothing is taken for a header that is as good a row. */
+/* A first row that may be data is not a header. */
 START_TEST(headers)
     {
         READ("good\tpos\nbad\tneg\n", "TSV without a header, the label follows the last tab",
              "1 pos|good;2 neg|bad;");
         READ("good\tpos\ngood\tneg\n", "TSV without",
-             "1 pos|good;2 neg|good;"); /* nor is the first column the label for that */
+             "1 pos|good;2 neg|good;"); /* and the first column is not the label */
         READ("x\todd\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\n",
-             "TSV without", /* too few rows to tell */
+             "TSV without", /* too few rows to decide */
              "1 odd|x;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;");
         READ("x\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\tp\n",
              "TSV with a header, text is column \"x\"",
              "2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 p|i;");
         READ("x y\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\tp\n",
-             "TSV without", /* more than a name */
+             "TSV without", /* not a name */
              "1 kind|x y;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 p|i;");
         READ("x\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\trare\n",
-             "TSV without", /* another label that is rare */
+             "TSV without", /* another rare label */
              "1 kind|x;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 rare|i;");
-        /* the label first: seen in ten rows, of which the last column is another each time */
+        /* the label comes first: the last column differs in each of ten rows */
         READ("p\ta\nn\tb\np\tc\nn\td\np\te\nn\tf\np\tg\nn\th\np\ti\nn\tj\np\tk\n",
              "TSV without a header, text is column 2",
              "1 p|a;2 n|b;3 p|c;4 n|d;5 p|e;6 n|f;7 p|g;8 n|h;9 p|i;10 n|j;11 p|k;");
@@ -422,7 +422,7 @@ START_TEST(builtins)
     }
 END_TEST
 
-/* ---- splitting and batches ---- */
+/* ---- held-out rows and batches ---- */
 
 static void read_builtin(tc_dataset *data, tc_names *labels, tc_names *words)
 {
@@ -484,14 +484,14 @@ START_TEST(split_keeps_labels)
         ck_assert(tc_dataset_read(&data, path, NULL) && tc_dataset_labels(&labels, &data) &&
                   tc_dataset_encode_labels(&data, &labels));
         ck_assert(tc_dataset_hold_out(&data, &labels, 1, &held_out));
-        ck_assert_int_eq(held_out, 0); /* too few to hold any out */
+        ck_assert_int_eq(held_out, 0); /* too few rows to hold any out */
         tc_names_free(&labels);
         tc_dataset_free(&data);
     }
 END_TEST
 
-/* Every row comes once, with its ids, length and label, in batches padded to their longest;
- * returns how often the length falls from one row to the next. */
+/* Each row must come once, with its ids, length and label, in batches padded to their longest row.
+ * Returns how often the length falls from one row to the next. */
 static int check_batches(tc_batches *batches, const tc_dataset *data)
 {
     char *seen = calloc((size_t)data->count, 1);

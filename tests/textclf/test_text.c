@@ -63,12 +63,12 @@ START_TEST(folding)
                      "\u043F\u0440\u0438\u0432\u0435\u0442");
         check_tokens("\u0301", ""); /* a mark on nothing */
         check_tokens("\u00B8 don\u00B4t",
-                     "\u0327|don|\u0301|t"); /* whose compatible forms have a blank */
+                     "\u0327|don|\u0301|t"); /* their compatible forms contain a blank */
     }
 END_TEST
 
-/* Marks without end would be put in order in a time that grows with their square: more than 30
- * are left out. */
+/* Sorting marks takes a time that grows with the square of their number, so marks beyond 30 are left
+ * out. */
 START_TEST(heaps_of_marks)
     {
         enum { MARKS = 50000 };
@@ -94,7 +94,7 @@ START_TEST(one_by_one)
         check_tokens("\U00020000x", "\U00020000|x"); /* Han outside the first plane */
         check_tokens("\u3042\u30A2\u30FC", "\u3042|\u30A2|\u30FC");
         check_tokens("\uFF76\uFF9E", "\u30AC"); /* half-width Kana and its voicing mark */
-        check_tokens("\uAC00\uB098 \uB2E4", "\uAC00\uB098|\uB2E4"); /* Hangul has blanks */
+        check_tokens("\uAC00\uB098 \uB2E4", "\uAC00\uB098|\uB2E4"); /* Hangul has blanks between words */
         check_tokens("\U0001F44D\U0001F3FB\U0001F44E", "\U0001F44D\U0001F3FB|\U0001F44E");
     }
 END_TEST
@@ -136,11 +136,11 @@ END_TEST
 
 /* ---- names ---- */
 
-void build_vocabulary(tc_names *words, const char *text, int64_t least, int32_t *rare)
+void build_vocabulary(tc_names *words, const char *text, int64_t min_count, int32_t *first_rare)
 {
     tc_tokens tokens = {0};
     ck_assert(tc_tokens_add(&tokens, text));
-    ck_assert(tc_vocabulary_build(words, &tokens, least, 0, rare));
+    ck_assert(tc_vocabulary_build(words, &tokens, min_count, 0, first_rare));
     tc_tokens_free(&tokens);
 }
 
@@ -152,7 +152,7 @@ START_TEST(vocabulary)
         ck_assert_int_eq(words.count, 6);
         ck_assert_str_eq(words.items[2], "c");
         ck_assert_str_eq(words.items[3], "b");
-        ck_assert_str_eq(words.items[4], "a"); /* as often as d, but before it */
+        ck_assert_str_eq(words.items[4], "a"); /* as frequent as d, but first */
         ck_assert_str_eq(words.items[5], "d");
         ck_assert_int_eq(rare, 4);
         ck_assert_int_eq(tc_names_find(&words, "b"), 3);
