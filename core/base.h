@@ -60,21 +60,19 @@ enum {
 
 TG_BEGIN_DECLS
 
-/* Every byte that the library holds comes through one function, which behaves like realloc: `memory` NULL allocates,
- * `size` 0 frees and returns NULL, and a failure returns NULL and leaves `memory` as it was. It may be called by several
- * threads at once. */
+/* The library allocates all memory through one function, which behaves like realloc: `memory` NULL
+ * allocates, `size` 0 frees and returns NULL, and a failure returns NULL and leaves `memory`
+ * unchanged. Several threads may call it at once. */
 typedef void *(*tg_allocator)(void *memory, size_t size);
 
-/* Sets the allocator of the whole process, and jansson's with it (json_set_alloc_funcs); NULL goes back to realloc and free, for
- * both. Call it before anything else of the library, or while the library holds no memory. Not thread-safe. */
+/* Sets the library's allocator for the whole process; NULL restores realloc and free. Call it
+ * before any other function of the library, or while the library has no memory allocated. Not
+ * thread-safe. */
 TG_EXPORT void tg_set_allocator(tg_allocator allocator);
 
-/* That allocator itself, for memory of a program's own. Thread-safe if the allocator is. */
+/* Calls that allocator: programs may use it for their own memory. Thread-safe if the allocator is. */
 TG_EXPORT void *tg_realloc(void *memory, size_t size);
 static inline void tg_free(void *memory) { tg_realloc(memory, 0); }
-
-/* How many bytes it last refused to this thread, for who is told only that something failed; 0 if it never did. Thread-safe. */
-TG_EXPORT size_t tg_bytes_refused(void);
 
 /* The instruction set whose kernels run: "baseline", "avx2" or "avx512". The best that the processor has is chosen at
  * first use; the environment variable TG_ISA can name a lower one. Thread-safe. */

@@ -22,10 +22,6 @@ static bool check_inputs(tg_tape *tape, const tg_op *op, int n_inputs, tg_tensor
         if (!x && (i >= 32 || !(op->optional >> i & 1)))
             return tg_fail(&tape->error, "%s: input %d is NULL", op->name, i);
         if (!x) continue;
-        if (!op->reads_rows && tg_deferred_of(x) && tg_deferred_of(x)->noted)
-            return tg_fail(&tape->error,
-                           "%s: rows of %s may wait for their steps; call tg_params_catch_up first",
-                           op->name, x->name);
         if (!x->requires_grad || !tape->recording || op->stops_gradient) continue;
         if (!op->backward)
             return tg_fail(
@@ -85,7 +81,7 @@ tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attributes, int 
     if (!fits && !tape->error.set)
         tg_node_fail(node, "the shape rule failed and did not say why, or made no output");
     if (fits) op->forward(node);
-    if (tape->watch && !tape->error.set) tape->watch(node, false);
+    if (tape->anomaly_hook && !tape->error.set) tape->anomaly_hook(node, false);
     tg_arena_reset(&tape->scratch);
     if (tape->error.set) return NULL;
     if (tape->recording) record(tape, node);
@@ -235,6 +231,8 @@ tg_real *tg_save(tg_node *node, int64_t count)
     assert(count >= 0);
     return tg_tape_alloc(node->tape, tg_real_bytes(count));
 }
+
+void *tg_save_bytes(tg_node *node, size_t bytes) { return tg_tape_alloc(node->tape, bytes); }
 
 void *tg_scratch_bytes(tg_node *node, size_t bytes)
 {

@@ -49,7 +49,7 @@ tg_tensor *tg_reshape(tg_tape *tape, tg_tensor *x, int ndim, const int64_t *shap
     if (ndim < 0 || ndim > TG_MAX_DIMS)
         return tg_fail(&tape->error, "reshape: %d axes are not 0 .. %d", ndim, TG_MAX_DIMS);
     for (int d = 0; d < ndim; d++) op.shape[d] = shape[d];
-    return tg_apply_1(tape, &reshape_op, &op, x);
+    return tg_apply_unary(tape, &reshape_op, &op, x);
 }
 
 static bool detach_shape(tg_node *node)
@@ -60,7 +60,7 @@ static bool detach_shape(tg_node *node)
 
 TG_OP(detach_op, "detach", .shape = detach_shape, .forward = no_forward, .stops_gradient = true);
 
-tg_tensor *tg_detach(tg_tape *tape, tg_tensor *x) { return tg_apply_1(tape, &detach_op, NULL, x); }
+tg_tensor *tg_detach(tg_tape *tape, tg_tensor *x) { return tg_apply_unary(tape, &detach_op, NULL, x); }
 
 /* ---- permute and slice: x read in another layout ---- */
 
@@ -113,7 +113,7 @@ tg_tensor *tg_permute(tg_tape *tape, tg_tensor *x, tg_axes order)
         return tg_fail(&tape->error, "permute: the order names %d axes, and %s has %d", order.count,
                        tg_shape_str(x->ndim, x->shape).text, x->ndim);
     for (int d = 0; x && d < x->ndim; d++) op.order[d] = order.axis[d];
-    return tg_apply_1(tape, &permute_op, &op, x);
+    return tg_apply_unary(tape, &permute_op, &op, x);
 }
 
 typedef struct slice_attributes {
@@ -148,7 +148,7 @@ TG_OP(slice_op, "slice", .attribute_size = sizeof(slice_attributes), .shape = sl
 tg_tensor *tg_slice(tg_tape *tape, tg_tensor *x, int axis, int64_t start, int64_t stop)
 {
     slice_attributes op = {.axis = axis, .start = start, .stop = stop};
-    return tg_apply_1(tape, &slice_op, &op, x);
+    return tg_apply_unary(tape, &slice_op, &op, x);
 }
 
 /* ---- concat and stack ---- */

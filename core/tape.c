@@ -1,5 +1,5 @@
 /* The tape: what owns every tensor that an operator makes, and what walks back over them. */
-#include "internal.h"
+#include "sparse.h"
 
 tg_tape *tg_tape_new(uint64_t seed)
 {
@@ -43,6 +43,16 @@ const char *tg_tape_take_error(tg_tape *tape)
     const char *text = tg_tape_error(tape);
     if (tape) tape->error.set = false;
     return text;
+}
+
+bool tg_tape_fail(tg_tape *tape, const char *format, ...)
+{
+    va_list arguments;
+    if (!tape) return false;
+    va_start(arguments, format);
+    tg_fail_v(&tape->error, NULL, format, arguments);
+    va_end(arguments);
+    return false;
 }
 
 /* ---- modes and facts ---- */
@@ -128,9 +138,9 @@ tg_real *tg_tensor_grad(tg_tape *tape, tg_tensor *tensor, bool *add)
             return tg_fail(&tape->error, "out of memory: %zu bytes for the gradient of %s", bytes,
                            tensor->name ? tensor->name : "a tensor");
     }
-    tg_deferred *deferred = tg_deferred_of(tensor);
-    if (deferred) deferred->whole = true; /* and zero, if there is no gradient yet */
-    *add = tensor->has_grad || deferred;
+    tg_sparse *sparse = tg_sparse_of(tensor);
+    if (sparse) tg_sparse_touch_all(sparse);
+    *add = tensor->has_grad || sparse; /* a sparse gradient starts as zeros */
     tensor->has_grad = true;
     return tensor->grad;
 }
@@ -161,7 +171,7 @@ bool tg_backward(tg_tape *tape, tg_tensor *loss)
                        tg_shape_str(loss->ndim, loss->shape).text);
     if (tape->backward_done)
         return tg_fail(&tape->error,
-                       "backward: this tape has been backward_done already; reset it and run the "
+                       "backward: this tape has been walked already; reset it and run the "
                        "forward pass again");
     if (!loss->requires_grad)
         return tg_fail(&tape->error,
@@ -174,7 +184,7 @@ bool tg_backward(tg_tape *tape, tg_tensor *loss)
     for (tg_node *node = tape->last; node && !tape->error.set; node = node->previous) {
         if (!node->op->backward || node->op->stops_gradient || !wants_backward(node)) continue;
         node->op->backward(node);
-        if (tape->watch && !tape->error.set) tape->watch(node, true);
+        if (tape->anomaly_hook && !tape->error.set) tape->anomaly_hook(node, true);
         tg_arena_reset(&tape->scratch);
     }
     if (tape->error.set) spoil_parameters(tape);

@@ -32,6 +32,9 @@ TG_EXPORT const char *tg_tape_error(const tg_tape *tape);
 /* Returns the sticky error like tg_tape_error and clears it, so that the tape can be used again after a reset. */
 TG_EXPORT const char *tg_tape_take_error(tg_tape *tape);
 
+/* Sets the sticky error, for layers of your own; a first error stays. Returns false. */
+TG_EXPORT bool tg_tape_fail(tg_tape *tape, const char *format, ...) TG_PRINTF(2, 3);
+
 /* Training mode (dropout drops; on in a new tape) or evaluation. */
 TG_EXPORT void tg_tape_set_training(tg_tape *tape, bool training);
 TG_EXPORT bool tg_tape_training(const tg_tape *tape);

@@ -11,7 +11,7 @@ bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name,
                        int64_t query_width, int64_t key_width, int64_t width)
 {
     *layer = (tg_attention){.score = score};
-    tg_init by_query = tg_init_by_width(query_width), by_key = tg_init_by_width(key_width);
+    tg_init by_query = tg_init_fan_in(query_width), by_key = tg_init_fan_in(key_width);
     if (score == TG_SCORE_BILINEAR)
         layer->weight = tg_param(params, name, "weight", TG_SHAPE(query_width, key_width),
                                  by_query);
@@ -22,7 +22,7 @@ bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name,
                                      by_key);
         layer->bias = tg_param(params, name, "key.bias", TG_SHAPE(width), by_key);
         layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width),
-                                       tg_init_by_width(width));
+                                       tg_init_fan_in(width));
     }
     return params && !params->error.set;
 }
@@ -76,11 +76,11 @@ bool tg_additive_attention_init(tg_additive_attention *layer, tg_params *params,
                                 int64_t input, int64_t width)
 {
     layer->proj_weight = tg_param(params, name, "proj.weight", TG_SHAPE(width, input),
-                                  tg_init_by_width(input));
+                                  tg_init_fan_in(input));
     layer->proj_bias = tg_param(params, name, "proj.bias", TG_SHAPE(width),
-                                tg_init_by_width(input));
+                                tg_init_fan_in(input));
     layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width),
-                                   tg_init_by_width(width));
+                                   tg_init_fan_in(width));
     return layer->score_weight != NULL;
 }
 
@@ -90,7 +90,7 @@ bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const c
     *layer = (tg_attention_pool){.query = NULL};
     if (score == TG_SCORE_ADDITIVE)
         return tg_additive_attention_init(&layer->additive, params, name, input, width);
-    layer->query = tg_param(params, name, "query", TG_SHAPE(1, input), tg_init_by_width(input));
+    layer->query = tg_param(params, name, "query", TG_SHAPE(1, input), tg_init_fan_in(input));
     return tg_attention_init(&layer->attention, params, name, score, input, input, width) &&
            layer->query;
 }
@@ -154,11 +154,11 @@ bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *par
                                   const char *name, int64_t in, int64_t hidden, int64_t out)
 {
     char scope[TG_MAX_NAME];
-    return tg_linear_init(&layer->input, params, tg_join_scope(scope, name, "linear1"), in,
+    return tg_linear_init(&layer->input, params, tg_join_name(scope, name, "linear1"), in,
                           hidden) &&
-           tg_linear_init_no_bias(&layer->score, params, tg_join_scope(scope, name, "attention"),
+           tg_linear_init_no_bias(&layer->score, params, tg_join_name(scope, name, "attention"),
                                   hidden, 1) &&
-           tg_linear_init(&layer->output, params, tg_join_scope(scope, name, "linear2"), hidden,
+           tg_linear_init(&layer->output, params, tg_join_name(scope, name, "linear2"), hidden,
                           out);
 }
 

@@ -186,8 +186,8 @@ static void multiply(const head *h, int64_t m, int64_t n, int64_t k, tg_matrix a
                         c + i * c_row);
     if (is_single(h)) return;
     if (pack && !in_place) TG_DISPATCH(tg_k_gemm_pack, k, n, b, packed);
-    TG_DISPATCH(tg_k_gemm, m, n, k, a, in_place ? b.data : packed, in_place ? b.row : 0, c, c,
-                c_row);
+    if (!in_place) b = tg_matrix_packed(packed);
+    TG_DISPATCH(tg_k_gemm, &(tg_product){m, n, k, a, b, c, c, c_row}, NULL);
 }
 
 static void pack_keys(const head *a, int64_t j0, int64_t n)
@@ -243,7 +243,11 @@ static void tile_scores(const head *a, tile t)
     const tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0);
     if (!is_product(a)) scores_by_pairs(a, t);
     else if (is_single(a)) dot_rows(t.n, op->d, (tg_real)op->how.scale, q.data, k, a->s);
-    else TG_DISPATCH(tg_k_gemm, t.rows, t.n, op->d, q, a->k_t, 0, NULL, a->s, KEYS);
+    else
+        TG_DISPATCH(tg_k_gemm,
+                    &(tg_product){t.rows, t.n, op->d, q, tg_matrix_packed(a->k_t), NULL, a->s,
+                                  KEYS},
+                    NULL);
     for (int64_t i = 0; i < t.rows; i++) {
         tg_real *s = a->s + i * KEYS, *r = a->r + i * KEYS;
         const int64_t *step = op->mask_strides,
@@ -327,7 +331,11 @@ static void recompute_tile(const head *a, tile t, quantity wanted, tg_real facto
     if (is_single(a))
         dot_rows(t.n, op->dv, 1, dy.data,
                  head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0), a->ds);
-    else TG_DISPATCH(tg_k_gemm, t.rows, t.n, op->dv, dy, a->v_t, 0, NULL, a->ds, KEYS);
+    else
+        TG_DISPATCH(tg_k_gemm,
+                    &(tg_product){t.rows, t.n, op->dv, dy, tg_matrix_packed(a->v_t), NULL, a->ds,
+                                  KEYS},
+                    NULL);
     if (op->plain && wanted == SCORE_GRADS) {
         TG_DISPATCH(tg_k_softmax_backward, t.rows, t.n, KEYS, a->p, a->l + t.i0, factor, a->ds);
         return;

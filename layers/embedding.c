@@ -23,6 +23,13 @@ bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name,
     return true;
 }
 
+bool tg_embedding_init_sparse(tg_embedding *layer, tg_params *params, const char *name,
+                              int64_t count, int64_t width, int32_t padding)
+{
+    return tg_embedding_init(layer, params, name, count, width, padding) &&
+           tg_params_set_sparse(layer->weight);
+}
+
 bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count, int64_t width)
 {
     tg_tensor *w = layer->weight;
@@ -30,7 +37,6 @@ bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count
     if (!tg_has_shape(w, TG_SHAPE(count, width)))
         return tg_fail(&w->params->error, "%s is %s, and the matrix to load %s", w->name,
                        tg_shape_str(2, w->shape).text, tg_shape_str(TG_SHAPE(count, width)).text);
-    tg_params_catch_up(w->params); /* so that no step is taken later, on other values */
     if (w->size) memcpy(w->data, matrix, (size_t)w->size * sizeof *matrix);
     clear_padding(layer);
     return true;

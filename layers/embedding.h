@@ -19,6 +19,12 @@ typedef struct tg_embedding {
 TG_EXPORT bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name,
                                  int64_t count, int64_t width, int32_t padding);
 
+/* The same with a sparse weight (tg_params_set_sparse): a training step costs what the batch touches, however large the
+ * table is, and tg_adam_step moves the touched rows alone, as PyTorch's SparseAdam does. Also false if there is no memory for
+ * the gradient, which is taken at once. */
+TG_EXPORT bool tg_embedding_init_sparse(tg_embedding *layer, tg_params *params, const char *name,
+                                        int64_t count, int64_t width, int32_t padding);
+
 /* Copies a matrix [count, width], the weight's shape, into it, row-major; the padding row becomes zero. False, with the
  * error on the weight's tg_params, where the shape is another. */
 TG_EXPORT bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count,

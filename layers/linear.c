@@ -62,14 +62,14 @@ bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *nam
                             int64_t out)
 {
     *layer = (tg_linear){
-        .weight = tg_param(params, name, "weight", TG_SHAPE(out, in), tg_init_by_width(in))};
+        .weight = tg_param(params, name, "weight", TG_SHAPE(out, in), tg_init_fan_in(in))};
     return layer->weight != NULL;
 }
 
 bool tg_linear_init(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out)
 {
     if (!tg_linear_init_no_bias(layer, params, name, in, out)) return false;
-    layer->bias = tg_param(params, name, "bias", TG_SHAPE(out), tg_init_by_width(in));
+    layer->bias = tg_param(params, name, "bias", TG_SHAPE(out), tg_init_fan_in(in));
     return layer->bias != NULL;
 }
 

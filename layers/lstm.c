@@ -228,9 +228,16 @@ static void forward_block(const tg_node *node, int k, int64_t first, int64_t las
         int64_t end = last < op->active[t] ? last : op->active[t], row = op->offset[t] + first;
         tg_real *gates = d->gates + row * 4 * hidden;
         if (t > 0 || node->inputs[H0])
-            TG_DISPATCH(tg_k_gemm, end - first, 4 * hidden, hidden,
-                        (tg_matrix){d->before + row * hidden, hidden, 1},
-                        d->held ? d->held : d->packed, 0, gates, gates, 4 * hidden);
+            TG_DISPATCH(tg_k_gemm,
+                        &(tg_product){.m = end - first,
+                                      .n = 4 * hidden,
+                                      .k = hidden,
+                                      .a = {d->before + row * hidden, hidden, 1},
+                                      .b = tg_matrix_packed(d->held ? d->held : d->packed),
+                                      .start = gates,
+                                      .c = gates,
+                                      .c_row = 4 * hidden},
+                        NULL);
         for (int64_t rank = first; rank < end; rank++, row++) {
             tg_real *h = node->outputs[Y]->data +
                          (token(op, k, rank, t) * op->directions + k) * hidden;
@@ -307,9 +314,16 @@ static void backward_block(const tg_node *node, int k, int64_t first, int64_t la
                         d->c + row * hidden, dh, d->dc + rank * hidden);
         }
         if (t > 0 || node->inputs[H0]) /* dh_(t-1) = dz_t W_hh */
-            TG_DISPATCH(tg_k_gemm, end - first, hidden, 4 * hidden,
-                        (tg_matrix){d->gates + (op->offset[t] + first) * 4 * hidden, 4 * hidden, 1},
-                        d->packed, 0, NULL, d->dh + first * hidden, hidden);
+            TG_DISPATCH(tg_k_gemm,
+                        &(tg_product){.m = end - first,
+                                      .n = hidden,
+                                      .k = 4 * hidden,
+                                      .a = {d->gates + (op->offset[t] + first) * 4 * hidden,
+                                            4 * hidden, 1},
+                                      .b = tg_matrix_packed(d->packed),
+                                      .c = d->dh + first * hidden,
+                                      .c_row = hidden},
+                        NULL);
     }
 }
 
@@ -334,8 +348,13 @@ static void backward_products(tg_node *node, int k)
     }
     tg_real *dx = tg_input_grad(node, X);
     if (!dx) return;
-    tg_node_matmul(node, op->n, op->input, width, (tg_matrix){d->gates, width, 1},
-                   (tg_matrix){weight(node, k, W_IH)->data, op->input, 1}, NULL, d->x);
+    tg_node_matmul(node, &(tg_product){.m = op->n,
+                                       .n = op->input,
+                                       .k = width,
+                                       .a = {d->gates, width, 1},
+                                       .b = {weight(node, k, W_IH)->data, op->input, 1},
+                                       .c = d->x,
+                                       .c_row = op->input});
     scatter_add_input(op, k, d->x, dx); /* d->x has served its turn */
 }
 
@@ -414,7 +433,7 @@ bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t i
             &params->error,
             "lstm %s: %d layers of %lld over %lld are outside 1 .. %d layers of 1 or more", name,
             layers, (long long)hidden, (long long)input, TG_LSTM_MAX_LAYERS);
-    tg_init uniform = tg_init_by_width(hidden);
+    tg_init uniform = tg_init_fan_in(hidden);
     for (int l = 0; l < layers; l++)
         for (int d = 0; d < layer->directions; d++) {
             tg_lstm_weights *w = &layer->weights[l][d];

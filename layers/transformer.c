@@ -19,7 +19,7 @@ bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name,
                                                                : 0));
     layer->in_proj_bias = tg_param(params, name, "in_proj_bias", TG_SHAPE(3 * width),
                                    tg_init_constant(0));
-    if (!tg_linear_init(&layer->out_proj, params, tg_join_scope(scope, name, "out_proj"), width,
+    if (!tg_linear_init(&layer->out_proj, params, tg_join_name(scope, name, "out_proj"), width,
                         width))
         return false;
     if (!params->from_file) memset(layer->out_proj.bias->data, 0, (size_t)width * sizeof(tg_real));
@@ -52,19 +52,19 @@ bool tg_transformer_init(tg_transformer *layer, tg_params *params, const char *n
 {
     char scope[TG_MAX_NAME];
     *layer = (tg_transformer){.decoder = decoder};
-    return tg_multihead_init(&layer->self_attn, params, tg_join_scope(scope, name, "self_attn"),
+    return tg_multihead_init(&layer->self_attn, params, tg_join_name(scope, name, "self_attn"),
                              width, heads) &&
            (!decoder ||
             tg_multihead_init(&layer->multihead_attn, params,
-                              tg_join_scope(scope, name, "multihead_attn"), width, heads)) &&
-           tg_linear_init(&layer->linear1, params, tg_join_scope(scope, name, "linear1"), width,
+                              tg_join_name(scope, name, "multihead_attn"), width, heads)) &&
+           tg_linear_init(&layer->linear1, params, tg_join_name(scope, name, "linear1"), width,
                           hidden) &&
-           tg_linear_init(&layer->linear2, params, tg_join_scope(scope, name, "linear2"), hidden,
+           tg_linear_init(&layer->linear2, params, tg_join_name(scope, name, "linear2"), hidden,
                           width) &&
-           tg_layer_norm_init(&layer->norm1, params, tg_join_scope(scope, name, "norm1"), width) &&
-           tg_layer_norm_init(&layer->norm2, params, tg_join_scope(scope, name, "norm2"), width) &&
+           tg_layer_norm_init(&layer->norm1, params, tg_join_name(scope, name, "norm1"), width) &&
+           tg_layer_norm_init(&layer->norm2, params, tg_join_name(scope, name, "norm2"), width) &&
            (!decoder ||
-            tg_layer_norm_init(&layer->norm3, params, tg_join_scope(scope, name, "norm3"), width));
+            tg_layer_norm_init(&layer->norm3, params, tg_join_name(scope, name, "norm3"), width));
 }
 
 /* A part of a block is x + part(x), with the norm before the part or after the sum. */

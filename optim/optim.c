@@ -20,20 +20,35 @@ bool tg_optim_ready(tg_params *params, const char *caller, const char *const *st
                             "%s: a step without a fresh gradient; call tg_backward first", caller);
 }
 
-/* The size of the next piece of a gradient, from *at on, that may hold anything but zeros, or 0 at the end: of a table
- * whose rows are touched one by one, pieces without such a row are passed over. */
+bool tg_optim_spares_rows(tg_params *params, const char *caller, double momentum,
+                          double weight_decay)
+{
+    for (int64_t i = 0; i < tg_params_count(params); i++) {
+        const tg_param_entry *entry = params->entries[i];
+        const bool decays = weight_decay != 0 && !entry->no_decay;
+        if (!entry->sparse || !tg_optim_takes_step(entry) || (momentum == 0 && !decays)) continue;
+        return tg_fail(
+            &params->error,
+            "%s: %s is sparse, and %s would move rows that have no gradient; %s, or leave it dense",
+            caller, entry->name, decays ? "weight decay" : "momentum",
+            decays ? "call tg_params_no_decay on it" : "use Adam");
+    }
+    return true;
+}
+
+/* The size of the next piece of a gradient, from *at on, or 0 at the end. Of a sparse parameter it moves *at past rows that
+ * were not touched, and a piece lies in one row. */
 static int64_t next_piece(const tg_param_entry *entry, int64_t *at)
 {
     enum { PIECE = 256 };
     const tg_tensor *p = &entry->tensor;
-    const tg_deferred *d = entry->deferred;
-    if (d && !d->whole && *at < p->size) {
-        const int64_t width = p->shape[1], row = *at / width;
-        const bool *touched = memchr(d->is_touched + row, true, (size_t)(p->shape[0] - row));
-        const int64_t piece = touched ? (touched - d->is_touched) * width / PIECE * PIECE : p->size;
-        *at = piece > *at ? piece : *at;
+    int64_t end = p->size;
+    if (entry->sparse && *at < end) {
+        const int64_t width = p->shape[1], row = tg_sparse_next(entry->sparse, *at / width);
+        if (row > *at / width) *at = row * width;
+        if (row < p->shape[0]) end = (row + 1) * width;
     }
-    return p->size - *at < PIECE ? p->size - *at : PIECE;
+    return end - *at < PIECE ? end - *at : PIECE;
 }
 
 bool tg_grad_next(tg_params *params, tg_grad_piece *piece)

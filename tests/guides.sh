@@ -53,7 +53,7 @@ for page in core/README.md layers/README.md examples/README.md examples/text_cla
             awk 'FNR == NR { block = block $0 "\n"; next } { all = all $0 "\n" } END { exit !index("\n" all, "\n" block) }' \
                 "$work/$n.block" "$name" || fail "$page: block $n is not in $name as it stands: $(head -n 1 "$work/$n.block")" ;;
         text:*)
-            "$built/$name" >"$work/printed" || fail "$page: $name fails: $(cat "$work/printed")"
+            (cd "$work" && "$built/$name") >"$work/printed" || fail "$page: $name fails: $(cat "$work/printed")"
             if grep -q 'built without OpenMP' "$work/printed"; then
                 for file in "$work/printed" "$work/$n.block"; do sed -i '/^threads /d' "$file"; done
             fi

@@ -4,7 +4,7 @@
 #include "failure.h"
 #include "files.h"
 
-/* stb's code stands here, and not in its library, so that its memory is ours. */
+/* stb is compiled here, with our allocator, instead of linked as a library. */
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STBI_WRITE_NO_STDIO
 #define STBIW_MALLOC(size) tc_checked_allocate(size)
@@ -49,8 +49,9 @@ void tc_canvas_box(tc_canvas *canvas, double x, double y, double width, double h
 {
     for (int row = (int)floor(y); row < y + height; row++) {
         for (int column = (int)floor(x); column < x + width; column++) {
-            /* The distance of the pixel's middle from the box shrunk by the radius, less the radius, is how far it is
-             * outside the box; half a pixel on either side of 0 it is covered in part. */
+            /* Shrink the box by the radius on all sides. The distance of the pixel's centre from
+             * it, less the radius, is the distance from the rounded box; within half a pixel of
+             * its edge the pixel is covered in part. */
             double dx = fmax(fmax(x + radius - column - 0.5, column + 0.5 - (x + width - radius)),
                              0);
             double dy = fmax(fmax(y + radius - row - 0.5, row + 0.5 - (y + height - radius)), 0);

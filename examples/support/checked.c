@@ -7,23 +7,23 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What stands before each block: its neighbours in the list of all, the newest first. */
+/* The header of each block: its links in the list of all blocks, the newest first. */
 typedef struct block {
     alignas(max_align_t) struct block *next;
     struct block **link;
 } block;
 
 static block *blocks;
-static jmp_buf *way_out; /* of the work that is under way */
+static jmp_buf *escape; /* out of the work that tc_checked_run is running; NULL: none */
 
-static void enter(block *b)
+static void link_block(block *b)
 {
     *b = (block){blocks, &blocks};
     if (blocks) blocks->link = &b->next;
     blocks = b;
 }
 
-static void leave(block *b)
+static void unlink_block(block *b)
 {
     *b->link = b->next;
     if (b->next) b->next->link = b->link;
@@ -33,16 +33,16 @@ void tc_checked_free(void *memory)
 {
     if (!memory) return;
     block *b = (block *)memory - 1;
-    leave(b);
+    unlink_block(b);
     tc_free(b);
 }
 
 void *tc_checked_allocate(size_t size)
 {
     block *b = size <= SIZE_MAX - sizeof *b ? tc_allocate(NULL, size + sizeof *b, 1) : NULL;
-    if (!b && way_out) longjmp(*way_out, 1);
+    if (!b && escape) longjmp(*escape, 1);
     if (!b) return NULL;
-    enter(b);
+    link_block(b);
     return b + 1;
 }
 
@@ -56,18 +56,18 @@ void *tc_checked_reallocate(void *memory, size_t old, size_t size)
 
 bool tc_checked_run(void (*work)(void *context), void *context)
 {
-    block start; /* what is newer is the work's */
-    jmp_buf here;
-    way_out = &here;
-    enter(&start);
-    if (!setjmp(here)) {
+    block start; /* all blocks before it in the list were allocated by the work */
+    jmp_buf environment;
+    escape = &environment;
+    link_block(&start);
+    if (!setjmp(environment)) {
         work(context);
-        way_out = NULL;
+        escape = NULL;
     }
-    const bool done = !way_out;
+    const bool done = !escape;
     while (!done && blocks != &start) tc_checked_free(blocks + 1);
-    way_out = NULL;
-    leave(&start);
+    escape = NULL;
+    unlink_block(&start);
     return done;
 }
 

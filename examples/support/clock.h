@@ -1,4 +1,4 @@
-/* Time that only goes forward. */
+/* Seconds of a clock that never goes back. */
 #ifndef EX_CLOCK_H
 #define EX_CLOCK_H
 

@@ -56,12 +56,12 @@ void *tc_allocate(void *block, size_t count, size_t size)
 
 void tc_free(void *block) { tg_free(block); }
 
-void *tc_grow(void *block, size_t used, size_t more, size_t *room, size_t size)
+void *tc_grow(void *block, size_t used, size_t more, size_t *capacity, size_t size)
 {
-    if (*room - used >= more) return block;
-    const size_t wanted = *room <= SIZE_MAX / 4 && more <= SIZE_MAX / 4 ? 2 * *room + more + 64
-                                                                        : SIZE_MAX;
+    if (*capacity - used >= more) return block;
+    const bool fits = *capacity <= SIZE_MAX / 4 && more <= SIZE_MAX / 4;
+    const size_t wanted = fits ? 2 * *capacity + more + 64 : SIZE_MAX;
     void *larger = tc_allocate(block, wanted, size);
-    if (larger) *room = wanted;
+    if (larger) *capacity = wanted;
     return larger;
 }

@@ -1,4 +1,4 @@
-/* stb's code stands here, and not in its library, so that its memory is ours. */
+/* stb is compiled here, with our allocator, instead of linked as a library. */
 #include "checked.h"
 #define STB_TRUETYPE_IMPLEMENTATION
 #define STBTT_malloc(size, unused) ((void)(unused), tc_checked_allocate(size))
@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where distributions keep fonts: first some for letters, then some that have Han characters and Kana. */
-static const char *const places[] = {
+/* Font files of several distributions: first fonts for letters, then fonts with Han characters
+ * and Kana. */
+static const char *const font_paths[] = {
     "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",   /* Debian, Ubuntu */
     "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf", /* Fedora */
     "/usr/share/fonts/TTF/DejaVuSans.ttf",               /* Arch */
@@ -30,9 +31,9 @@ static const char *const places[] = {
     "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
 };
-enum { PLACES = sizeof places / sizeof *places };
+enum { FONT_PATHS = sizeof font_paths / sizeof *font_paths };
 
-/* All of a file, or NULL. */
+/* Reads a whole file; NULL if that fails. */
 static unsigned char *read_file(const char *path)
 {
     FILE *file = fopen(path, "rb");
@@ -63,8 +64,8 @@ static bool open_font(tc_fonts *fonts, const char *path)
 
 static bool open_next(tc_fonts *fonts)
 {
-    while (fonts->tried < PLACES) {
-        if (open_font(fonts, places[fonts->tried++])) return true;
+    while (fonts->tried < FONT_PATHS) {
+        if (open_font(fonts, font_paths[fonts->tried++])) return true;
     }
     return false;
 }
@@ -74,7 +75,7 @@ bool tc_fonts_open(tc_fonts *fonts, const char *first)
     *fonts = (tc_fonts){0};
     if (first)
         return open_font(fonts, first) ||
-               tc_fail("%s: this cannot be read as a TrueType or OpenType font", first);
+               tc_fail("%s: not a readable TrueType or OpenType font", first);
     return open_next(fonts) ||
            tc_fail("no font found to draw with: install fonts-dejavu-core (Debian, Ubuntu) or "
                    "dejavu-sans-fonts (Fedora), or name one with --font FILE");
@@ -86,7 +87,8 @@ void tc_fonts_close(tc_fonts *fonts)
     *fonts = (tc_fonts){0};
 }
 
-/* The first font that has the character; one that none has is drawn as the first font draws what it lacks. */
+/* Returns the first font that has the character. If none has it, returns the first font and
+ * glyph 0, its sign for missing ones. */
 static const stbtt_fontinfo *find_glyph(tc_fonts *fonts, int c, int *glyph)
 {
     *glyph = 0;
@@ -98,7 +100,7 @@ static const stbtt_fontinfo *find_glyph(tc_fonts *fonts, int c, int *glyph)
     return &fonts->info[0];
 }
 
-/* How far the pen moves on after a character. */
+/* The width of a character, to where the next one starts. */
 static double advance(const stbtt_fontinfo *font, int glyph, double scale)
 {
     int width, bearing;
@@ -118,12 +120,12 @@ double tc_text_width(tc_fonts *fonts, const char *text, size_t length, double si
     return width;
 }
 
-/* A glyph's shape: how far it covers each pixel, of 255. */
+/* A glyph as pixels: how much of each is covered, 0 .. 255. */
 typedef struct shape {
     const stbtt_fontinfo *font;
     int glyph;
     float scale, shift;
-    unsigned char *cover; /* NULL: nothing is to be seen */
+    unsigned char *cover; /* NULL: nothing to draw, as for a blank */
     int width, height, left, top;
 } shape;
 
@@ -138,7 +140,7 @@ static void draw_glyph(tc_canvas *canvas, const stbtt_fontinfo *font, int glyph,
                        double scale, tc_colour colour)
 {
     shape s = {.font = font, .glyph = glyph, .scale = (float)scale, .shift = (float)(x - floor(x))};
-    if (!tc_checked_run(find_shape, &s)) return; /* tc_canvas_save says so */
+    if (!tc_checked_run(find_shape, &s)) return; /* tc_canvas_save reports it */
     for (int row = 0; s.cover && row < s.height; row++) {
         for (int column = 0; column < s.width; column++) {
             tc_canvas_blend(canvas, (int)floor(x) + s.left + column, (int)lround(y) + s.top + row,

@@ -55,12 +55,13 @@ static bool refuse_choice(const tc_option *option, const char *value)
 {
     char all[300] = "";
     for (const char *const *c = option->choices; *c; c++) {
-        tc_append(all, sizeof all, "%s%s", c == option->choices ? "" : c[1] ? ", " : " or ", *c);
+        const char *separator = c[1] ? ", " : " or ";
+        tc_append(all, sizeof all, "%s%s", c == option->choices ? "" : separator, *c);
     }
-    return tc_fail("--%s %s: it takes %s", option->name, value, all);
+    return tc_fail("--%s %s: it must be %s", option->name, value, all);
 }
 
-/* Stores an option's value where its rule says. */
+/* Stores the value of an option in its field. */
 static bool store(void *fields, const tc_option *option, const char *value)
 {
     void *field = (char *)fields + option->field;
@@ -81,7 +82,7 @@ static bool store(void *fields, const tc_option *option, const char *value)
         const long long number = strtoll(value, &end, 10);
         if (end == value || *end || errno || (double)number < option->least ||
             (double)number > option->most) {
-            return tc_fail("--%s %s: it takes an integer from %.0f to %.0f", option->name, value,
+            return tc_fail("--%s %s: it must be an integer from %.0f to %.0f", option->name, value,
                            option->least, option->most);
         }
         *(int64_t *)field = number;
@@ -90,7 +91,7 @@ static bool store(void *fields, const tc_option *option, const char *value)
     case EX_NUMBER: {
         const double number = strtod(value, &end);
         if (end == value || *end || !(number >= option->least && number <= option->most)) {
-            return tc_fail("--%s %s: it takes a number from %g to %g", option->name, value,
+            return tc_fail("--%s %s: it must be a number from %g to %g", option->name, value,
                            option->least, option->most);
         }
         *(double *)field = number;
@@ -99,7 +100,7 @@ static bool store(void *fields, const tc_option *option, const char *value)
     return true;
 }
 
-/* What getopt_long is told of an option, and tells of what it found. */
+/* The code by which getopt_long reports an option. */
 static int code_of(const tc_option *options, const tc_option *option)
 {
     return option->letter ? option->letter : NO_LETTER + (int)(option - options);

@@ -23,11 +23,11 @@ enum {
 typedef struct layout {
     double column; /* width of a cell with its gap */
     double left;   /* of the cells */
-    double most;   /* the largest weight, the darkest cell */
+    double max;    /* the largest weight, the darkest cell */
     int columns, width, height;
 } layout;
 
-/* From almost white over blue to a deep blue. */
+/* A colour between almost white (0), blue and deep blue (1). */
 static tc_colour tint(double share)
 {
     static const tc_colour stops[] = {{0.95, 0.96, 0.97},
@@ -51,7 +51,7 @@ static layout lay_out(const tr_alignment *a)
     l.height = HEAD + ROW * TR_ISO + FOOT;
     l.left = MARGIN + SIDE;
     for (int i = 0; i < TR_ISO * l.columns; i++)
-        if ((double)a->weights[i] > l.most) l.most = (double)a->weights[i];
+        if ((double)a->weights[i] > l.max) l.max = (double)a->weights[i];
     return l;
 }
 
@@ -66,7 +66,7 @@ static void draw_head(tc_canvas *canvas, tc_fonts *fonts, const tr_alignment *a)
     draw_text(canvas, fonts, MARGIN, base + 36, 20, DRAW_LEFT, draw_grey, "%s", a->caption);
 }
 
-/* One character of a side; a blank is shown as an open box. */
+/* Draws a character beside the cells; a blank becomes an open box. */
 static void draw_character(tc_canvas *canvas, tc_fonts *fonts, double x, double y, char c)
 {
     if (c == ' ') draw_text(canvas, fonts, x, y - 4, 20, DRAW_MIDDLE, draw_grey, "␣");
@@ -81,7 +81,7 @@ static void draw_cells(tc_canvas *canvas, tc_fonts *fonts, const tr_alignment *a
         double y = HEAD + i * ROW;
         draw_character(canvas, fonts, l->left - 30, y + ROW / 2.0 + 9, a->answer[i]);
         for (int t = 0; t < l->columns; t++) {
-            double share = (double)a->weights[i * l->columns + t] / l->most,
+            double share = (double)a->weights[i * l->columns + t] / l->max,
                    x = l->left + t * l->column;
             tc_canvas_box(canvas, x + GAP / 2.0, y + GAP / 2.0, l->column - GAP, ROW - GAP, 4,
                           tint(share));
@@ -89,7 +89,7 @@ static void draw_cells(tc_canvas *canvas, tc_fonts *fonts, const tr_alignment *a
     }
 }
 
-/* What the colours mean. */
+/* Draws the scale of the colours. */
 static void draw_scale(tc_canvas *canvas, tc_fonts *fonts, const layout *l)
 {
     const int x = (int)ceil(l->left), y = HEAD + ROW * TR_ISO + 28;
@@ -99,7 +99,7 @@ static void draw_scale(tc_canvas *canvas, tc_fonts *fonts, const layout *l)
                         tint((double)column / (SCALE_WIDTH - 1)), 1);
     }
     draw_text(canvas, fonts, x + SCALE_WIDTH + 12, y + 14, 17, DRAW_LEFT, draw_grey,
-              "weight 0 to %.2f; each row adds up to 1", l->most);
+              "weight 0 to %.2f; each row sums to 1", l->max);
 }
 
 bool tr_picture_save(const tr_alignment *a, const char *path)

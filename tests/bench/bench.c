@@ -11,8 +11,8 @@
  *     infer       one sentence of 20 words through the sst2 model, not recording
  *     gemm        matrix products: squares, all transposes, and the LSTM's shapes
  *     attention   tiled dot attention forward and backward, one sequence, 4 heads of 64, T from 512 to LONGEST (16384)
- *     adam        an embedding of 200,000 x 128 of which a batch reads about 600 rows: STEPS (1000) steps, by
- *                 rows that take their steps late (tg_params_defer), and all rows at once
+ *     adam        an embedding of 200,000 x 128 of which a batch reads about 600 rows: STEPS (1000) steps,
+ *                 with a dense gradient and with a sparse one (tg_params_set_sparse)
  *     job         the documents' whole program, textclf train and textclf predict, from start to prediction
  *
  * Training workloads are whole steps: forward, backward, clip, Adam, reset of the tape. Sequences fill their length;
@@ -55,6 +55,8 @@ static const workload workloads[] = {
      "(scores that are computed again do not count)"},
     {"adam", run_adam,
      "no matrix products; ms a step, the whole run over its steps, spread of its tenths"},
+    {"gru", run_gru,
+     "3 gates (tg_lstm: 4): 3 x 2 B T H gates (I + H), forward and backward, no optimizer"},
     {"job", run_job, "no matrix products that count"},
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], MAX_ROWS = 128, SHARE_OF_PEAK = 16 };

@@ -48,6 +48,63 @@ steps = tensors({**own}, 8, "F64").replace(b'"none"', b'"optimizer/steps/w":{"dt
 write("params", "steps", b"ba" + steps.replace(b"[80,80]", b"[88,88]"))
 write("params", "whole", b"ar" + whole_file(tensors({"s": []})))
 
+# Headers that are odd, but right.
+four = tensors(own).split(b"\0")[0].decode()[1:-1]
+more = four.replace('"shape"', '"more":%s,"shape"', 1)
+for name, header in {
+    "deep": "{" + more % ("[" * 125 + "]" * 125) + "}",
+    "nested": "{" + more % '{"a":[1,-2.5e+10,{"b":[true,false,null,{}]},[[]]],"c":"\\u00e9"}' + "}",
+    "null-metadata": '{"__metadata__":null,%s}' % four,
+    "escapes": '{"__metadata__":{"k":"\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\u20ac\\ud83d\\ude00"},%s}' % four,
+    "white": "{" + four.replace(":", "\t:\r\n").replace(",", " , ") + "\n}   ",
+}.items():
+    write("params", "header-" + name, "ba" + header + "\0" + 4 * "abcd")
+
+# Headers that the library refuses, for 16 bytes of data.
+entry = '"dtype":"F32","shape":[4],"data_offsets":[0,16]'
+tensor = '"x":{%s}' % entry
+
+
+def placed(shape, begin, end):
+    return '{"dtype":"F32","shape":%s,"data_offsets":[%s,%s]}' % (shape, begin, end)
+
+
+for name, header in {
+    "too-deep": '{"x":{%s,"more":%s}}' % (entry, '{"a":' * 1000 + "1" + "}" * 1000),
+    "huge-number": '{"x":%s}' % placed("[4]", 0, "9" * 100),
+    "huge-size": '{"x":%s}' % placed("[9223372036854775807,9223372036854775807]", 0, 16),
+    "beyond-int64": '{"x":%s}' % placed("[9223372036854775808]", 0, 16),
+    "fraction": '{"x":%s}' % placed("[4.0]", 0, "1.6e1"),
+    "negative": '{"x":%s}' % placed("[-4]", -16, 0),
+    "leading-zero": '{"x":%s}' % placed("[04]", 0, 16),
+    "seven-axes": '{"x":%s}' % placed("[1,1,1,1,1,1,4]", 0, 16),
+    "twice-name": '{"x":%s,"\\u0078":%s}' % (placed("[2]", 0, 8), placed("[2]", 8, 16)),
+    "twice-key": '{"x":{"dtype":"F32",%s}}' % entry,
+    "twice-metadata": '{"__metadata__":{},"__metadata__":{},%s}' % tensor,
+    "twice-text": '{"__metadata__":{"k":"1","k":"2"},%s}' % tensor,
+    "bad-escape": '{"\\x":{%s}}' % entry,
+    "short-escape": '{"__metadata__":{"k":"\\u12"},%s}' % tensor,
+    "high-surrogate": '{"__metadata__":{"k":"\\ud83d"},%s}' % tensor,
+    "low-surrogate": '{"__metadata__":{"k":"\\ude00\\ud83d"},%s}' % tensor,
+    "two-high": '{"__metadata__":{"k":"\\ud83d\\ud83d\\ude00"},%s}' % tensor,
+    "nul-escape": '{"__metadata__":{"k":"a\\u0000b"},%s}' % tensor,
+    "nul-byte": '{"__metadata__":{"k":"a\0b"},%s}' % tensor,
+    "control": '{"__metadata__":{"k":"a\nb"},%s}' % tensor,
+    "not-utf8": b'{"__metadata__":{"k":"\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xe4\xb8"},' + tensor.encode() + b"}",
+    "cut-string": '{"__metadata__":{"k":"a',
+    "cut-escape": '{"__metadata__":{"k":"a\\u00',
+    "cut-array": '{"x":{"dtype":"F32","shape":[4,',
+    "comma": "{%s,}" % tensor,
+    "array": '{"x":["F32",[4],[0,16]]}',
+    "overlap": '{"x":%s,"y":%s}' % (placed("[4]", 0, 16), placed("[2]", 8, 16)),
+    "hole": '{"x":%s,"y":%s}' % (placed("[1]", 0, 4), placed("[2]", 8, 16)),
+    "backwards": '{"x":%s}' % placed("[4]", 16, 0),
+    "spaces": " {%s}" % tensor,
+    "newline": "{%s}\n" % tensor,
+}.items():
+    text = header if isinstance(header, bytes) else header.encode()
+    write("params", "header-" + name, b"ar" + struct.pack("<Q", len(text)) + text + bytes(16))
+
 # ---- models and checkpoints: "a" or "b", then as above ----
 
 words = ["<padding>", "<unknown>", "good", "bad", ",", "\u5f88"]

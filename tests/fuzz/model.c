@@ -6,6 +6,7 @@
 #include "../../examples/text_classifier/cli/commands.h"
 #include "../../examples/text_classifier/training/progress.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,9 +114,12 @@ static void try_checkpoint(void)
     tc_model_free(&model);
 }
 
+static void *allocate(size_t size) { return tg_realloc(NULL, size); }
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     fuzz_input input = {bytes, size};
+    json_set_alloc_funcs(allocate, tg_free); /* so that the limit is one for JSON too */
     const bool checkpoint = fuzz_choose(&input, 2) == 1;
     fuzz_memory_limit(size, 256);
     fuzz_write_safetensors("file", &input);

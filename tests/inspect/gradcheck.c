@@ -1,4 +1,5 @@
-/* Who checks the checker: operators with planted faults, each of which must fail, by name and with both numbers. */
+/* Who checks the checker: operators with planted faults, each of which must fail, by name and with
+ * both numbers. */
 #include "../support/support.h"
 
 /* ---- y = x^2, right and wrong in every way ---- */
@@ -186,7 +187,8 @@ START_TEST(what_is_right_passes)
     }
 END_TEST
 
-/* A fault that shows only when the input has another reader is no fault elsewhere: the test's own premise. */
+/* A fault that shows only when the input has another reader is no fault elsewhere: the test's own
+ * premise. */
 START_TEST(overwriting_is_right_alone)
     {
         model m = {.op = &test_overwriting};

@@ -149,7 +149,7 @@ else
     skip 'attend, the page in a browser: there is no chromium'
 fi
 refused 1 'two.png: a picture shows one text' attend reviews.st good bad -o two.png
-refused 1 'no/such/page.html: no file can be written' attend reviews.st good -o no/such/page.html
+refused 1 'no/such/page.html: cannot write this file' attend reviews.st good -o no/such/page.html
 
 run train builtin:chinese --attention none --epochs 1 --embedding 16 --hidden 16 -o none.st
 ran 0 'train --attention none'
@@ -207,6 +207,18 @@ run train dos.tsv --epochs 1 --max-length 1 -o dos.st
 ran 0 'CRLF, byte order mark, empty text'
 says dos '3 rows of dos.tsv (2 neg, 1 pos)' out
 
+# ---- a model of the previous version ----
+
+# By: textclf train builtin:english --embedding 8 --hidden 8 --epochs 6 --seed 1 --rate 0.02 --max-vocab 300
+run predict "$source/tests/textclf/model_0.1.safetensors" 'a wonderful, moving film' 'the plot is boring and bad' 'ok'
+ran 0 'a model of version 0.1'
+cat >wanted <<END
+positive${tab}0.9340${tab}negative 0.0660, positive 0.9340${tab}a wonderful, moving film
+negative${tab}0.7946${tab}negative 0.7946, positive 0.2054${tab}the plot is boring and bad
+negative${tab}0.6286${tab}negative 0.6286, positive 0.3714${tab}ok
+END
+check "a model of version 0.1 predicts the same (it predicts: $(cat out))" cmp -s wanted out
+
 # ---- wrong models ----
 
 # model FILE METADATA: a safetensors file without tensors, whose header holds METADATA
@@ -241,7 +253,7 @@ model longest.st '"textclf.version":"2","textclf.settings":"{'"$settings"'}",'"$
 model fewer.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$stop"
 refused 1 '.*missing.st: No such file' eval missing.st small.tsv
 refused 1 '.*folder' predict folder text
-refused 1 '.*truncated.st' predict truncated.st text
+refused 1 '.*truncated.st: ' predict truncated.st text
 refused 1 '.*text.st' predict text.st text
 refused 1 'foreign.st: .*not a model of textclf' predict foreign.st text
 refused 1 'newer.st: .*format 99' predict newer.st text
@@ -254,8 +266,8 @@ refused 1 'huge.st: .*"embedding" must be an integer from 1' predict huge.st tex
 refused 1 'words.st: .*vocabulary: item 0' predict words.st text
 refused 1 'start.st: .*vocabulary does not start' predict start.st text
 refused 1 'labels.st: .*fewer than two labels' predict labels.st text
-refused 1 'stop.st: .*stopwords: it is not a JSON array' predict stop.st text
-refused 1 'empty.st: .*holds no parameter' predict empty.st text
+refused 1 'stop.st: .*stopwords: not a JSON array' predict stop.st text
+refused 1 'empty.st: .*does not contain parameter' predict empty.st text
 
 # ---- models with wrong numbers ----
 
@@ -304,9 +316,9 @@ done
 
 # ---- places that cannot be written ----
 
-refused 1 'folder: .*no regular file' train small.tsv -o folder
+refused 1 'folder: not a regular file' train small.tsv -o folder
 refused 1 'nowhere/model.st: .*No such file' train small.tsv -o nowhere/model.st
-refused 1 '/dev/null: .*no regular file' train small.tsv -o /dev/null
+refused 1 '/dev/null: .*not a regular file' train small.tsv -o /dev/null
 check '/dev/null still exists' [ -c /dev/null ]
 "$textclf" eval reviews.st builtin:reviews-test >/dev/full 2>err
 check 'a full standard output is a failure' [ $? -eq 1 ]
@@ -432,7 +444,7 @@ refused 1 'no data to measure accuracy on' compare builtin:documents
 run train builtin:english --min-count 5000 -o no.st
 ran 1 'an empty vocabulary'
 says 'an empty vocabulary' '^textclf: builtin:english: the vocabulary is empty; lower --min-count' err
-refused 2 '--encoder gru: it takes lstm' train --encoder gru
+refused 2 '--encoder gru: it must be lstm' train --encoder gru
 
 # ---- options of training ----
 
@@ -467,9 +479,9 @@ run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --lr 0.01 -o plain.st
 says 'an easy task is learned' '^ *10 .* 1\.0000 ' out
 run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --lr 0.01 --word-dropout 0.99 -o hidden.st
 check 'the loss does not fall if nearly all words are unknown' [ "$(awk '$1 == 10 { print ($2 > 0.6) }' out)" = 1 ]
-refused 2 '--class-weight even: it takes none or balanced' train --class-weight even
+refused 2 '--class-weight even: it must be none or balanced' train --class-weight even
 refused 2 '-x: no such option' train -xy
-refused 2 '--label-smoothing 2: it takes a number from 0 to 1' train --label-smoothing 2
+refused 2 '--label-smoothing 2: it must be a number from 0 to 1' train --label-smoothing 2
 
 # ---- many labels ----
 

@@ -182,7 +182,7 @@ refused 1 '.*missing.st: No such file' explain missing.st text
 refused 1 'TEXT: the text has no words' explain cosine.st ' '
 refused 1 'TEXT: byte 1, 0xFF, is not valid UTF-8' explain cosine.st "$(printf '\377')"
 refused 1 'x.png: explain writes a web page' explain cosine.st great -o x.png
-refused 1 'no/such/page.html: no file can be written' explain cosine.st great -o no/such/page.html
+refused 1 'no/such/page.html: cannot write this file' explain cosine.st great -o no/such/page.html
 run explain cosine.st great ' ' -o explain.html
 ran 1 'explain, the second text without words'
 check 'explain: no page is left after a failure' [ ! -e explain.html ]
@@ -252,7 +252,7 @@ run explain "it's a model.st" 'the film is great, but the plot is not' -o explai
 fits attend.html explain.html report.html none.html odd.html
 
 rm -f ./*.html
-refused 1 'no/such/r.html: no file can be written' train builtin:documents --report no/such/r.html -o refused.st
+refused 1 'no/such/r.html: cannot write this file' train builtin:documents --report no/such/r.html -o refused.st
 refused 1 '--report works for a single training' train builtin:documents --seeds 2 --report r.html -o refused.st
 check 'a refused report leaves no file' [ ! -e refused.st ]
 (
@@ -265,7 +265,7 @@ if [ $status -eq 77 ]; then
     skip 'a full disk: ulimit -f does not work here'
 else
     ran 1 'a report on a full disk'
-    check "a report on a full disk: the message names the file (it is: $(cat err))" grep -q '^textclf: r.html: it is not saved' err
+    check "a report on a full disk: the message names the file (it is: $(cat err))" grep -q '^textclf: r.html: not saved' err
     check 'a report on a full disk: no part of it stays' [ ! -e r.html ]
     check 'a report on a full disk: no partial file stays' [ ! -e r.html.partial ]
 fi

@@ -91,7 +91,7 @@ refused 1 '--label nobody: the model does not have this label' step small.st "$t
 refused 1 'nowhere/page.html: ' step small.st "$twelve" -o nowhere/page.html
 refused 1 'page.png: step writes a web page' step small.st "$twelve" -o page.png
 refused 1 'cannot load missing.st: ' step missing.st "$twelve"
-refused 1 'cannot load .*test_step.sh: it is no safetensors file' step "$source/tests/textclf/test_step.sh" "$twelve"
+refused 1 'cannot load .*test_step.sh: it is not a safetensors file' step "$source/tests/textclf/test_step.sh" "$twelve"
 refused 1 'TEXT: the text has 65 words, but the page shows at most 64' step small.st "$(yes word | head -n 65 | tr '\n' ' ')"
 check 'what is refused leaves no page' [ ! -e step.html ]
 run step small.st "$(yes word | head -n 64 | tr '\n' ' ')"
@@ -160,7 +160,7 @@ python3 "$check_step" hand.html >out
 check "attention by hand: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
 whole hand.html
 check 'attention_by_hand refuses a folder that does not exist' [ "$("$hand" -o nowhere/hand.html 2>&1 >/dev/null)" = \
-    'attention_by_hand: nowhere/hand.html: no file can be written there: No such file or directory' ]
+    'attention_by_hand: nowhere/hand.html: cannot write this file: No such file or directory' ]
 
 # ---- the tests can fail: a page with one gradient, one attention weight or one formula changed ----
 
@@ -203,7 +203,7 @@ run tape small.st 'a good film' -o tape.dot
 ran 0 tape
 says 'tape: the encoder' '^ *[0-9]* lstm  *encoder ' out
 says 'tape: gradients' '^ *[0-9]* cross_entropy .* 1 \.\. 1$' out
-says 'tape: sums' '^[0-9]* operators, results of ' out
+says 'tape: sums' '^[0-9]* operators, .*B of results, ' out
 says 'tape: the graph' 'subgraph "cluster_attention' tape.dot
 if command -v dot >/dev/null; then
     check 'tape: dot accepts the graph' dot -Tsvg -o tape.svg tape.dot

@@ -76,9 +76,9 @@ static bool compare(stepper *page, tg_tensor *const loss[2], tg_tensor *const lo
         if (p->has_grad) add_to_gap(&gaps[GRADIENTS], fused, p->grad, p->size);
         fused += p->size;
     }
-    page->agreed = max_difference;
+    page->max_difference = max_difference;
     for (int i = 0; i < COMPARED; i++) {
-        const double share = page->agreement[i] = gaps[i].difference / fmax(gaps[i].max, 1e-30);
+        const double share = page->difference[i] = gaps[i].difference / fmax(gaps[i].max, 1e-30);
         if (!(share <= max_difference))
             return tc_fail("the %s of single and fused operators differ by %.2g, which is a bug; "
                            "please report it",
@@ -106,8 +106,8 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
     if (!good) return false;
     if (stepper_write(page, stream, loss[1], params))
         return !tg_tape_error(s->fused) || tc_fail("%s", tg_tape_error(s->fused));
-    if (page->refused)
-        return tc_fail("out of memory: %zu bytes for a page of steps", page->refused);
+    if (page->failed_bytes)
+        return tc_fail("out of memory: %zu bytes for a page of steps", page->failed_bytes);
     return tc_fail("%s", tg_params_error(params) ? tg_params_error(params)
                                                  : "out of memory: a page of steps");
 }
@@ -127,7 +127,7 @@ static bool copy_words(char **words, const tc_analysis *analysis)
 
 static bool write_page(stepping *s, const tc_analysis *analysis, const char *path)
 {
-    char about[200], *words[STEPPER_MOST_WORDS] = {NULL};
+    char about[200], *words[STEPPER_MAX_WORDS] = {NULL};
     const tc_settings *settings = &s->model->settings;
     snprintf(about, sizeof about, "Encoder %s, attention %s%s%s",
              tc_encoder_names[settings->encoder], tc_attention_names[settings->attention],
@@ -135,8 +135,8 @@ static bool write_page(stepping *s, const tc_analysis *analysis, const char *pat
     const tc_names *labels = &s->model->labels;
     stepper page = {.title = analysis->text,
                     .about = about,
-                    .rate = lr,
-                    .again = loss_again,
+                    .lr = lr,
+                    .loss_again = loss_again,
                     .context = s,
                     .words = (const char *const *)words,
                     .word_count = analysis->count,
@@ -154,8 +154,8 @@ static bool write_page(stepping *s, const tc_analysis *analysis, const char *pat
     if (good) {
         printf("%s\nloss %.4f for the label %s\nthe fused operators agree: loss %.1g, logits %.1g, "
                "gradients %.1g\nwritten: %s\n",
-               about, s->loss, labels->items[s->label], page.agreement[LOSS],
-               page.agreement[LOGITS], page.agreement[GRADIENTS], path);
+               about, s->loss, labels->items[s->label], page.difference[LOSS],
+               page.difference[LOGITS], page.difference[GRADIENTS], path);
     }
     tg_tape_free(tape);
     stepper_free(&page);
@@ -178,9 +178,9 @@ static bool step(tc_model *model, tc_analysis *analysis, const tc_options *optio
                        name, model->labels.items[0], model->labels.items[1]);
     if (!tc_analysis_compute(analysis, model, options->arguments[1], false)) return false;
     if (!name) s.label = analysis->best;
-    if (analysis->count > STEPPER_MOST_WORDS) {
+    if (analysis->count > STEPPER_MAX_WORDS) {
         return tc_fail("TEXT: the text has %d words, but the page shows at most %d",
-                       (int)analysis->count, STEPPER_MOST_WORDS);
+                       (int)analysis->count, STEPPER_MAX_WORDS);
     }
     s.batch = analysis->batch;
     s.fused = tg_tape_new(0);

@@ -8,13 +8,18 @@
 
 #include <stdio.h>
 
-static bool write_graph(const tg_tape *tape, const char *path)
+/* False if there was no memory to show the tape. If the stream failed, closing it reports that. */
+static bool shown(const tg_tape *tape, bool good)
+{
+    const char *error = tg_tape_error(tape);
+    return good || !error || tc_fail("%s", error);
+}
+
+static bool write_graph(tg_tape *tape, const char *path)
 {
     tc_output output;
     FILE *stream = tc_output_open(&output, path);
-    const bool drawn = stream &&
-                       (tg_tape_write_dot(tape, stream) ||
-                        tc_fail("out of memory: %zu bytes to draw %s", tg_bytes_refused(), path));
+    const bool drawn = stream && shown(tape, tg_tape_write_dot(tape, stream));
     return tc_output_close(&output, drawn) && printf("written: %s\n", path) > 0;
 }
 
@@ -34,10 +39,7 @@ bool tc_tape(tc_model *model, const tc_options *options)
         good = tg_backward(tape, tg_cross_entropy(tape, logits, tg_ints_1d(&analysis.best, 1))) ||
                tc_fail("%s", tg_tape_error(tape));
     }
-    good = good &&
-           (tg_tape_print(tape, stdout) ||
-            tc_fail("out of memory: %zu bytes to show the tape", tg_bytes_refused())) &&
-           (!path || write_graph(tape, path));
+    good = good && shown(tape, tg_tape_print(tape, stdout)) && (!path || write_graph(tape, path));
     tg_tape_free(tape);
     tc_analysis_free(&analysis);
     return good;

@@ -37,14 +37,14 @@ static int32_t *rows_of(const tc_bag *bag, const tc_batch *batch, int64_t *most)
     return rows;
 }
 
-bool tc_bag_prepare(const tc_bag *bag, const tc_batch *batch)
+bool tc_bag_touch_rows(const tc_bag *bag, const tc_batch *batch)
 {
     int64_t most;
     int32_t *rows = rows_of(bag, batch, &most);
-    bool good = rows &&
-                tg_params_prepare(bag->embedding.weight, tg_ints_2d(rows, batch->rows, most));
+    if (!rows) return false;
+    tg_params_touch_rows(bag->embedding.weight, tg_ints_2d(rows, batch->rows, most));
     tc_free(rows);
-    return good;
+    return true;
 }
 
 tg_tensor *tc_bag_forward(tg_tape *tape, const tc_bag *bag, const tc_batch *batch)

@@ -17,8 +17,8 @@ typedef struct tc_bag {
 bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets, int64_t max_ngram,
                  int64_t width);
 
-/* Has the rows of a batch catch up; see tg_params_prepare. */
-bool tc_bag_prepare(const tc_bag *bag, const tc_batch *batch);
+/* Touches the rows of a batch; see tg_params_touch_rows. False after tc_fail. */
+bool tc_bag_touch_rows(const tc_bag *bag, const tc_batch *batch);
 
 /* Returns [B, width]: the sum of a text's n word and n-gram vectors, divided by sqrt(n). */
 tg_tensor *tc_bag_forward(tg_tape *tape, const tc_bag *bag, const tc_batch *batch);

@@ -73,18 +73,18 @@ bool tc_model_build(tc_model *model, int64_t seed)
     return true;
 }
 
-bool tc_model_defer(tc_model *model)
+bool tc_model_set_sparse(tc_model *model)
 {
-    return (tg_params_defer(model->embedding.weight) &&
-            (!model->settings.ngrams || tg_params_defer(model->bag.embedding.weight))) ||
+    return (tg_params_set_sparse(model->embedding.weight) &&
+            (!model->settings.ngrams || tg_params_set_sparse(model->bag.embedding.weight))) ||
            tc_fail("%s", tg_params_error(model->params));
 }
 
-bool tc_model_prepare(const tc_model *model, const tc_batch *batch)
+bool tc_model_touch_rows(const tc_model *model, const tc_batch *batch)
 {
-    return tg_params_prepare(model->embedding.weight,
-                             tg_ints_2d(batch->tokens, batch->rows, batch->time)) &&
-           (!model->settings.ngrams || tc_bag_prepare(&model->bag, batch));
+    tg_params_touch_rows(model->embedding.weight,
+                         tg_ints_2d(batch->tokens, batch->rows, batch->time));
+    return !model->settings.ngrams || tc_bag_touch_rows(&model->bag, batch);
 }
 
 bool tc_model_encode(const tc_model *model, tc_dataset *data)

@@ -64,10 +64,13 @@ bool tc_model_build(tc_model *model, int64_t seed);
  * Returns false if the params have an error. For tc_model_build and tc_model_load. */
 bool tc_model_register(tc_model *model);
 
-/* From now on rows of the tables of words and runs take a step's change when they are next read;
- * tc_model_prepare names those of a batch before its forward pass. False after tc_fail. */
-bool tc_model_defer(tc_model *model);
-bool tc_model_prepare(const tc_model *model, const tc_batch *batch);
+/* Makes the tables of words and n-grams sparse for training: a step moves only the rows that its
+ * batch reads. Returns false after tc_fail. */
+bool tc_model_set_sparse(tc_model *model);
+
+/* Marks the rows that a batch reads in both tables as touched; see tg_params_touch_rows. Returns
+ * false after tc_fail. */
+bool tc_model_touch_rows(const tc_model *model, const tc_batch *batch);
 
 /* Turns each text into the model's ids. Returns false after tc_fail. */
 bool tc_model_encode(const tc_model *model, tc_dataset *data);

@@ -64,7 +64,6 @@ typedef enum move { SAVE, RESTORE, SWAP, AVERAGE } move;
  * - copy). */
 static bool move_weights(tg_params *params, const char *name, move what, tg_real share)
 {
-    tg_params_catch_up(params);
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         tg_tensor *p = tg_params_at(params, i);
         tg_real *copy = tg_params_state(p, name);
@@ -169,7 +168,7 @@ static bool step(training *t, tc_batch *batch)
 {
     tg_params *params = t->model->params;
     drop_words(batch, t->config, &t->word_dropout_rng);
-    tc_model_prepare(t->model, batch);
+    if (tc_ranks > 1 && !tc_model_touch_rows(t->model, batch)) return false;
     tc_batch mine = *batch;
     const double share = tc_ranks_share(&mine, t->class_weights);
     /* a checkpoint stores one counter for all processes */
@@ -251,7 +250,6 @@ static bool finish_epoch(training *t)
     tg_params *params = t->model->params;
     tc_score score = {0};
     const bool averaged = t->config->average_steps > 0 && progress->steps >= AVERAGE_EVERY;
-    tg_params_catch_up(params);
     if (averaged && !move_weights(params, TC_MEAN, SWAP, 0)) return false;
     if (t->valid.count && !tc_score_rows(&score, t->model, t->valid)) return false;
     tc_epoch epoch = {.train_loss = progress->loss / t->batches.slice.count,
@@ -318,7 +316,7 @@ static bool begin(training *t, tc_slice train)
     t->tape = tg_tape_new((uint64_t)config->seed + ((uint64_t)tc_rank << 32));
     if (!t->tape) return tc_fail("%s", tg_tape_error(NULL));
     t->saved = tc_seconds_now();
-    return tc_model_defer(t->model) && resume(t);
+    return tc_model_set_sparse(t->model) && resume(t);
 }
 
 bool tc_fit(tc_model *model, tc_slice train, tc_slice valid, const tc_train_config *config,
