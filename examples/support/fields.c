@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-static json_t *value_of(const tc_option *field, const void *value)
+static json_t *value_of(const ex_option *field, const void *value)
 {
     switch (field->kind) {
     case EX_FLAG: return json_boolean(*(const bool *)value);
@@ -17,40 +17,40 @@ static json_t *value_of(const tc_option *field, const void *value)
     return NULL;
 }
 
-json_t *tc_fields_to_json(const tc_option *fields, const void *from)
+json_t *ex_fields_to_json(const ex_option *fields, const void *from)
 {
     json_t *object = json_object();
-    for (const tc_option *f = fields; f->name; f++)
+    for (const ex_option *f = fields; f->name; f++)
         json_object_set_new(object, f->name, value_of(f, (const char *)from + f->field));
     return object;
 }
 
-bool tc_field_from_json(const tc_option *field, void *into, const json_t *object, const char *what)
+bool ex_field_from_json(const ex_option *field, void *into, const json_t *object, const char *what)
 {
     const json_t *item = json_object_get(object, field->name);
     const double number = json_number_value(item);
-    const bool inside = number >= field->least && number <= field->most;
+    const bool inside = number >= field->min && number <= field->max;
     const char *name = json_string_value(item);
     void *value = (char *)into + field->field;
     switch (field->kind) {
     case EX_FLAG:
         *(bool *)value = json_is_true(item);
         return json_is_boolean(item) ||
-               tc_fail("%s \"%s\" is neither true nor false", what, field->name);
+               ex_fail("%s \"%s\" is neither true nor false", what, field->name);
     case EX_CHOICE:
-        *(int *)value = name ? tc_choice(field->choices, name) : -1;
+        *(int *)value = name ? ex_choice(field->choices, name) : -1;
         return *(int *)value >= 0 ||
-               tc_fail("%s \"%s\" has a value that this program does not know", what, field->name);
+               ex_fail("%s \"%s\" has a value that this program does not know", what, field->name);
     case EX_INTEGER:
         *(int64_t *)value = json_integer_value(item);
         return (json_is_integer(item) && inside) ||
-               tc_fail("%s \"%s\" is not an integer from %.0f to %.0f", what, field->name,
-                       field->least, field->most);
+               ex_fail("%s \"%s\" is not an integer from %.0f to %.0f", what, field->name,
+                       field->min, field->max);
     case EX_NUMBER:
         *(double *)value = number;
         return (json_is_number(item) && inside) ||
-               tc_fail("%s \"%s\" is not a number from %g to %g", what, field->name, field->least,
-                       field->most);
+               ex_fail("%s \"%s\" is not a number from %g to %g", what, field->name, field->min,
+                       field->max);
     case EX_TEXT:
     case EX_HEADING: break;
     }

@@ -11,87 +11,87 @@ static const char padding_name[] = "<padding>",
 
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp(((const tc_name *)a)->text, ((const tc_name *)b)->text);
+    return strcmp(((const ex_name *)a)->text, ((const ex_name *)b)->text);
 }
 
-void tc_names_free(tc_names *names)
+void ex_names_free(ex_names *names)
 {
-    for (int32_t i = 0; i < names->count; i++) tc_free(names->items[i]);
-    tc_free(names->items);
-    tc_free(names->sorted);
-    *names = (tc_names){0};
+    for (int32_t i = 0; i < names->count; i++) ex_free(names->items[i]);
+    ex_free(names->items);
+    ex_free(names->sorted);
+    *names = (ex_names){0};
 }
 
-static bool copy_all(tc_names *names, const char *what, const char *const *strings, size_t count)
+static bool copy_all(ex_names *names, const char *what, const char *const *strings, size_t count)
 {
-    names->items = tc_allocate(NULL, count, sizeof *names->items);
-    names->sorted = tc_allocate(NULL, count, sizeof *names->sorted);
+    names->items = ex_allocate(NULL, count, sizeof *names->items);
+    names->sorted = ex_allocate(NULL, count, sizeof *names->sorted);
     if (!names->items || !names->sorted) return false;
     for (size_t i = 0; i < count; i++) {
         size_t size = strlen(strings[i]) + 1;
-        char *copy = tc_allocate(NULL, size, 1);
+        char *copy = ex_allocate(NULL, size, 1);
         if (!copy) return false;
         memcpy(copy, strings[i], size);
         names->items[i] = copy;
-        names->sorted[i] = (tc_name){copy, (int32_t)i};
+        names->sorted[i] = (ex_name){copy, (int32_t)i};
         names->count++;
     }
     qsort(names->sorted, count, sizeof *names->sorted, compare_names);
     for (size_t i = 1; i < count; i++) {
         if (!strcmp(names->sorted[i - 1].text, names->sorted[i].text)) {
-            return tc_fail("%s: \"%s\" occurs twice", what, names->sorted[i].text);
+            return ex_fail("%s: \"%s\" occurs twice", what, names->sorted[i].text);
         }
     }
     return true;
 }
 
-bool tc_names_set(tc_names *names, const char *what, const char *const *strings, size_t count)
+bool ex_names_set(ex_names *names, const char *what, const char *const *strings, size_t count)
 {
-    *names = (tc_names){0};
-    if (count > INT32_MAX) return tc_fail("%s: %zu are too many", what, count);
+    *names = (ex_names){0};
+    if (count > INT32_MAX) return ex_fail("%s: %zu are too many", what, count);
     if (copy_all(names, what, strings, count)) return true;
-    tc_names_free(names);
+    ex_names_free(names);
     return false;
 }
 
-int32_t tc_names_find(const tc_names *names, const char *text)
+int32_t ex_names_find(const ex_names *names, const char *text)
 {
     if (!names->count) return -1;
-    tc_name key = {text, 0};
-    const tc_name *found = bsearch(&key, names->sorted, (size_t)names->count, sizeof key,
+    ex_name key = {text, 0};
+    const ex_name *found = bsearch(&key, names->sorted, (size_t)names->count, sizeof key,
                                    compare_names);
     return found ? found->id : -1;
 }
 
-char *tc_names_to_json(const tc_names *names)
+char *ex_names_to_json(const ex_names *names)
 {
     json_t *array = json_array();
     for (int32_t i = 0; i < names->count; i++)
         json_array_append_new(array, json_string(names->items[i]));
-    return tc_json_write(array, JSON_COMPACT);
+    return ex_json_write(array, JSON_COMPACT);
 }
 
-static bool set_from_array(tc_names *names, const json_t *array, const char *what)
+static bool set_from_array(ex_names *names, const json_t *array, const char *what)
 {
     size_t count = json_array_size(array);
-    const char **strings = tc_allocate(NULL, count, sizeof *strings);
+    const char **strings = ex_allocate(NULL, count, sizeof *strings);
     if (!strings) return false;
     bool good = true;
     for (size_t i = 0; good && i < count; i++) {
         strings[i] = json_string_value(json_array_get(array, i));
-        if (!strings[i]) good = tc_fail("%s: item %zu is not a string", what, i);
+        if (!strings[i]) good = ex_fail("%s: item %zu is not a string", what, i);
     }
-    good = good && tc_names_set(names, what, strings, count);
-    tc_free(strings);
+    good = good && ex_names_set(names, what, strings, count);
+    ex_free(strings);
     return good;
 }
 
-bool tc_names_from_json(tc_names *names, const char *json, const char *what)
+bool ex_names_from_json(ex_names *names, const char *json, const char *what)
 {
-    *names = (tc_names){0};
-    json_t *array = tc_json_read(json);
+    *names = (ex_names){0};
+    json_t *array = ex_json_read(json);
     const bool good = json_is_array(array) ? set_from_array(names, array, what)
-                                           : tc_fail("%s: not a JSON array", what);
+                                           : ex_fail("%s: not a JSON array", what);
     json_decref(array);
     return good;
 }
@@ -128,11 +128,11 @@ static size_t merge_equal(word_count *entries, size_t count)
     return words;
 }
 
-static bool build(tc_names *words, const tc_tokens *tokens, int64_t min_count, int64_t max_words,
+static bool build(ex_names *words, const ex_tokens *tokens, int64_t min_count, int64_t max_words,
                   int32_t *rare, word_count *entries, const char **strings)
 {
     for (size_t i = 0; i < tokens->count; i++)
-        entries[i] = (word_count){tc_token_word(tokens, i), i, 1};
+        entries[i] = (word_count){ex_token_word(tokens, i), i, 1};
     size_t distinct = merge_equal(entries, tokens->count), count = 0, repeated = 0;
     qsort(entries, distinct, sizeof *entries, by_count);
     strings[EX_PADDING] = padding_name;
@@ -144,23 +144,23 @@ static bool build(tc_names *words, const tc_tokens *tokens, int64_t min_count, i
         count++;
     }
     *rare = EX_FIRST_WORD + (int32_t)repeated;
-    return tc_names_set(words, "vocabulary", strings, EX_FIRST_WORD + count);
+    return ex_names_set(words, "vocabulary", strings, EX_FIRST_WORD + count);
 }
 
-bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t min_count,
+bool ex_vocabulary_build(ex_names *words, const ex_tokens *tokens, int64_t min_count,
                          int64_t max_words, int32_t *rare)
 {
-    *words = (tc_names){0};
-    word_count *entries = tc_allocate(NULL, tokens->count, sizeof *entries);
-    const char **strings = tc_allocate(NULL, tokens->count + EX_FIRST_WORD, sizeof *strings);
+    *words = (ex_names){0};
+    word_count *entries = ex_allocate(NULL, tokens->count, sizeof *entries);
+    const char **strings = ex_allocate(NULL, tokens->count + EX_FIRST_WORD, sizeof *strings);
     bool good = entries && strings &&
                 build(words, tokens, min_count, max_words, rare, entries, strings);
-    tc_free(entries);
-    tc_free(strings);
+    ex_free(entries);
+    ex_free(strings);
     return good;
 }
 
-bool tc_vocabulary_valid(const tc_names *words)
+bool ex_vocabulary_valid(const ex_names *words)
 {
     return words->count >= EX_FIRST_WORD && !strcmp(words->items[EX_PADDING], padding_name) &&
            !strcmp(words->items[EX_UNKNOWN], unknown_name);

@@ -23,22 +23,22 @@ static void print_view(const tc_seen *view)
 bool tc_attend(tc_model *model, const tc_options *options)
 {
     const char *path = options->arguments[0], *output = options->output;
-    const bool picture = output && tc_named(output, ".png");
+    const bool picture = output && ex_has_suffix(output, ".png");
     tc_page page = {0};
     if (model->settings.attention == TC_NO_ATTENTION) {
-        return tc_fail("%s: the model was trained with --attention none: it has no weights to show",
+        return ex_fail("%s: the model was trained with --attention none: it has no weights to show",
                        path);
     }
-    if (output && !picture && !tc_named(output, ".html")) {
-        return tc_fail(
+    if (output && !picture && !ex_has_suffix(output, ".html")) {
+        return ex_fail(
             "%s: attend draws a picture or writes a page: give -o FILE.png or -o FILE.html",
             output);
     }
     if (picture && options->argument_count > 2) {
-        return tc_fail("%s: a picture shows one text: give one, or -o FILE.html for a page of all",
+        return ex_fail("%s: a picture shows one text: give one, or -o FILE.html for a page of all",
                        output);
     }
-    bool good = picture ? tc_output_check(output)
+    bool good = picture ? ex_output_check(output)
                         : tc_page_begin(&page, output, "Where the attention went");
     tc_page_put(&page,
                 "<p class=\"quiet\">Model: %s. The bluer a word, the more of the attention it got; "

@@ -15,11 +15,11 @@ bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets,
     return bag->embedding.weight != NULL;
 }
 
-/* The rows of a batch's words and runs, [B, M], M the most that a text has. The caller frees them; NULL after tc_fail. */
+/* The rows of a batch's words and runs, [B, M], M the most that a text has. The caller frees them; NULL after ex_fail. */
 static int32_t *rows_of(const tc_bag *bag, const tc_batch *batch, int64_t *most)
 {
     *most = bag->longest * batch->time;
-    int32_t *rows = tc_allocate(NULL, (size_t)batch->rows, (size_t)*most * sizeof *rows);
+    int32_t *rows = ex_allocate(NULL, (size_t)batch->rows, (size_t)*most * sizeof *rows);
     for (int32_t b = 0; rows && b < batch->rows; b++) {
         int32_t *row = rows + b * *most;
         const int32_t *words = batch->tokens + (int64_t)b * batch->time;
@@ -42,7 +42,7 @@ bool tc_bag_prepare(const tc_bag *bag, const tc_batch *batch)
     int32_t *rows = rows_of(bag, batch, &most);
     bool good = rows &&
                 tg_params_prepare(bag->embedding.weight, tg_ints_2d(rows, batch->rows, most));
-    tc_free(rows);
+    ex_free(rows);
     return good;
 }
 
@@ -59,6 +59,6 @@ tg_tensor *tc_bag_forward(tg_tape *tape, const tc_bag *bag, const tc_batch *batc
         while (count < most && rows[b * most + count]) count++;
         share->data[b] = count ? (tg_real)(1 / sqrt((double)count)) : 0;
     }
-    tc_free(rows);
+    ex_free(rows);
     return tg_mul(tape, tg_sum(tape, vectors, TG_AXES(1), false), share); /* [B, width] */
 }

@@ -25,9 +25,9 @@ bool tc_batches_init(tc_batches *batches, tc_part part, int32_t size)
     *batches = (tc_batches){.part = part,
                             .size = size,
                             .count = part.count / size + (part.count % size != 0)};
-    batches->slots = tc_allocate(NULL, rows, sizeof *batches->slots);
-    batches->order = tc_allocate(NULL, rows, sizeof *batches->order);
-    int32_t *numbers = batches->batch.tokens = tc_allocate(NULL, batch_rows,
+    batches->slots = ex_allocate(NULL, rows, sizeof *batches->slots);
+    batches->order = ex_allocate(NULL, rows, sizeof *batches->order);
+    int32_t *numbers = batches->batch.tokens = ex_allocate(NULL, batch_rows,
                                                            ((size_t)longest + 3) * sizeof *numbers);
     if (!batches->slots || !batches->order || !numbers) {
         tc_batches_free(batches);
@@ -46,9 +46,9 @@ bool tc_batches_init(tc_batches *batches, tc_part part, int32_t size)
 
 void tc_batches_free(tc_batches *batches)
 {
-    tc_free(batches->slots);
-    tc_free(batches->order);
-    tc_free(batches->batch.tokens);
+    ex_free(batches->slots);
+    ex_free(batches->order);
+    ex_free(batches->batch.tokens);
     *batches = (tc_batches){0};
 }
 

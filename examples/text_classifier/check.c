@@ -26,10 +26,10 @@ static int compare_entries(const void *a, const void *b)
     return order ? order : (x->row->line > y->row->line) - (x->row->line < y->row->line);
 }
 
-/* The caller frees it; NULL after tc_fail. */
+/* The caller frees it; NULL after ex_fail. */
 static entry *sort_rows(const tc_data *data, bool labels)
 {
-    entry *entries = tc_allocate(NULL, (size_t)data->count, sizeof *entries);
+    entry *entries = ex_allocate(NULL, (size_t)data->count, sizeof *entries);
     if (!entries) return NULL;
     for (int32_t i = 0; i < data->count; i++) {
         entries[i] = (entry){labels ? data->rows[i].label_name : data->rows[i].text,
@@ -62,7 +62,7 @@ static bool check_labels(const tc_data *data)
         same += part * part;
         bool shown = end == i + 1 && once++ < SHOWN;
         if (shown)
-            tc_append(rare, sizeof rare, ", %s (line %d)", entries[i].key, entries[i].row->line);
+            ex_append(rare, sizeof rare, ", %s (line %d)", entries[i].key, entries[i].row->line);
         if (labels++ >= LABELS_SHOWN) continue;
         printf("%s%8d %5.1f %%  ", labels == 1 ? "label:   " : "         ", end - i, 100 * part);
         tc_view_cell(entries[i].key, 14, false);
@@ -84,7 +84,7 @@ static bool check_labels(const tc_data *data)
                "parts off, as train does\n",
                changes, plural(changes), expected);
     }
-    tc_free(entries);
+    ex_free(entries);
     return true;
 }
 
@@ -141,7 +141,7 @@ static bool check_texts(const tc_data *data)
     putchar('\n');
     print_runs("repeated:", "the same label", texts[0], rows[0], first[0], entries, n);
     print_runs("clash:", "different labels", texts[1], rows[1], first[1], entries, n);
-    tc_free(entries);
+    ex_free(entries);
     return true;
 }
 
@@ -200,7 +200,7 @@ static int compare_numbers(const void *a, const void *b)
 static bool print_lengths(const tc_data *data)
 {
     int32_t n = data->count, most = 0, bins[33] = {0}, bin = 0, longest = 0;
-    int32_t *lengths = tc_allocate(NULL, (size_t)n, sizeof *lengths);
+    int32_t *lengths = ex_allocate(NULL, (size_t)n, sizeof *lengths);
     if (!lengths) return false;
     for (int32_t i = 0; i < n; i++) {
         lengths[i] = data->rows[i].length;
@@ -218,7 +218,7 @@ static bool print_lengths(const tc_data *data)
                bins[bin]);
         tc_view_bar((double)bins[bin] / most, false);
     }
-    tc_free(lengths);
+    ex_free(lengths);
     return true;
 }
 
@@ -238,7 +238,7 @@ static bool check_shared(const tc_data *data, const tc_data *other)
             rows += k_end - k;
             differ += strcmp(a[i].row->label_name, b[k].row->label_name) != 0;
             if (texts++ < SHOWN)
-                tc_append(lines, sizeof lines, ", %d and %d there", a[i].row->line, b[k].row->line);
+                ex_append(lines, sizeof lines, ", %d and %d there", a[i].row->line, b[k].row->line);
         }
         if (order <= 0) i = i_end;
         if (order >= 0) k = k_end;
@@ -250,18 +250,18 @@ static bool check_shared(const tc_data *data, const tc_data *other)
                texts, plural(texts), rows, 100.0 * rows / other->count, differ,
                texts ? ": lines " : "", texts ? lines + 2 : "", texts > SHOWN ? " .." : "");
     }
-    tc_free(a);
-    tc_free(b);
+    ex_free(a);
+    ex_free(b);
     return good;
 }
 
-static void print_unknown(const tc_names *words, const tc_names *others, const tc_data *other)
+static void print_unknown(const ex_names *words, const ex_names *others, const tc_data *other)
 {
     int32_t missing = 0;
     char most[300] = "";
     for (int32_t i = EX_FIRST_WORD; i < others->count; i++) {
-        if (tc_names_find(words, others->items[i]) >= 0) continue;
-        if (missing++ < 8) tc_append(most, sizeof most, ", %.30s", others->items[i]);
+        if (ex_names_find(words, others->items[i]) >= 0) continue;
+        if (missing++ < 8) ex_append(most, sizeof most, ", %.30s", others->items[i]);
     }
     printf("unknown: %8d of the second's %d words, %.1f %% of its tokens, not in the first%s%s\n",
            missing, others->count - EX_FIRST_WORD,
@@ -271,7 +271,7 @@ static void print_unknown(const tc_names *words, const tc_names *others, const t
 
 /* ---- the command ---- */
 
-static bool check_data(tc_data *data, const tc_names *words, const tc_tokenizer *tokenizer)
+static bool check_data(tc_data *data, const ex_names *words, const tc_tokenizer *tokenizer)
 {
     if (!tc_data_encode(data, tokenizer, words, INT32_MAX)) return false;
     printf("%s: ", data->name);
@@ -282,7 +282,7 @@ static bool check_data(tc_data *data, const tc_names *words, const tc_tokenizer 
     return print_lengths(data);
 }
 
-static bool check(tc_data data[2], tc_names words[2], tc_tokenizer *tokenizer,
+static bool check(tc_data data[2], ex_names words[2], tc_tokenizer *tokenizer,
                   const tc_options *options)
 {
     int32_t count = options->argument_count, rare;
@@ -307,13 +307,13 @@ static bool check(tc_data data[2], tc_names words[2], tc_tokenizer *tokenizer,
 int tc_check(const tc_options *options)
 {
     tc_data data[2] = {{0}};
-    tc_names words[2] = {{0}};
+    ex_names words[2] = {{0}};
     tc_tokenizer tokenizer = {0};
     bool good = check(data, words, &tokenizer, options);
     tc_tokenizer_free(&tokenizer);
     for (int i = 0; i < 2; i++) {
         tc_data_free(&data[i]);
-        tc_names_free(&words[i]);
+        ex_names_free(&words[i]);
     }
     return good ? TC_DONE : TC_FAILED;
 }

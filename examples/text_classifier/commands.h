@@ -1,4 +1,4 @@
-/* What the program can be told to do. Each command returns the exit status, or whether it is done, after tc_fail where it is not. */
+/* What the program can be told to do. Each command returns the exit status, or whether it is done, after ex_fail where it is not. */
 #ifndef TC_COMMANDS_H
 #define TC_COMMANDS_H
 

@@ -37,11 +37,11 @@ static int train_once(tc_runs *runs, int64_t *size, const tc_options *options)
     tc_score score = {0};
     bool good = tc_material_prepare(&m, options);
     if (good && !m.valid_part.count && !m.test.count)
-        good = tc_fail("there is nothing to measure on: give --valid or --test");
+        good = ex_fail("there is nothing to measure on: give --valid or --test");
     if (good && !options->reading.quiet) print_head(&m);
-    const double start = tc_seconds_now();
+    const double start = ex_seconds_now();
     good = good && tc_fit(&m.model, m.train_part, m.valid_part, &m.options.schedule, &outcome);
-    const double seconds = tc_seconds_now() - start;
+    const double seconds = ex_seconds_now() - start;
     if (good && !outcome.interrupted) {
         good = !m.test.count || tc_score_part(&score, &m.model, m.test_part);
         if (good) tc_runs_add(runs, m.test.count ? tc_accuracy(&score) : outcome.accuracy, seconds);
@@ -50,7 +50,7 @@ static int train_once(tc_runs *runs, int64_t *size, const tc_options *options)
     tc_score_free(&score);
     tc_outcome_free(&outcome);
     tc_material_free(&m);
-    if (outcome.interrupted) tc_fail("interrupted: the rows above are whole");
+    if (outcome.interrupted) ex_fail("interrupted: the rows above are whole");
     return outcome.interrupted ? TC_INTERRUPTED : good ? TC_DONE : TC_FAILED;
 }
 

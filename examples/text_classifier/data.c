@@ -13,14 +13,14 @@
 static char *copy_builtin(const tc_builtin *builtin, size_t *size)
 {
     *size = strlen((const char *)builtin->text);
-    char *bytes = tc_allocate(NULL, *size + 1, 1);
+    char *bytes = ex_allocate(NULL, *size + 1, 1);
     return bytes ? memcpy(bytes, builtin->text, *size) : NULL;
 }
 
 static bool add_row(tc_data *data, tc_row row)
 {
-    if (data->count == INT32_MAX) return tc_fail("%s: more than 2^31 rows", data->name);
-    tc_row *rows = tc_grow(data->rows, (size_t)data->count, 1, &data->room, sizeof *rows);
+    if (data->count == INT32_MAX) return ex_fail("%s: more than 2^31 rows", data->name);
+    tc_row *rows = ex_grow(data->rows, (size_t)data->count, 1, &data->room, sizeof *rows);
     if (!rows) return false;
     data->rows = rows;
     data->rows[data->count++] = row;
@@ -47,12 +47,12 @@ static bool check_columns(const tc_data *data, const tc_scan *scan)
     const tc_layout *layout = &data->layout;
     if (scan->count == layout->columns) return true;
     if (layout->format == TC_TSV && !layout->delimiter) {
-        return tc_fail("%s:%d: no tab: a line is a text, a tab and its label; lines of a label and "
+        return ex_fail("%s:%d: no tab: a line is a text, a tab and its label; lines of a label and "
                        "a text need --format "
                        "label-text",
                        data->name, scan->start_line);
     }
-    return tc_fail("%s:%d: %d column%s, and the first row has %d: %s (it is read as %s)",
+    return ex_fail("%s:%d: %d column%s, and the first row has %d: %s (it is read as %s)",
                    data->name, scan->start_line, scan->count, scan->count == 1 ? "" : "s",
                    layout->columns,
                    scan->count < layout->columns ? "add what is missing, or take the line out"
@@ -97,30 +97,30 @@ static bool read_rows(tc_data *data, char *bytes, size_t size, const tc_reading 
     if (!tc_layout_find(&data->layout, data->name, bytes, size, reading)) return false;
     tc_scan scan = tc_layout_scan(&data->layout, bytes, size);
     char *to = data->strings =
-        tc_allocate(NULL, size + 1, 2); /* a record of a byte and its newline may become three */
+        ex_allocate(NULL, size + 1, 2); /* a record of a byte and its newline may become three */
     bool good = to && (!data->layout.header || tc_scan_next(&scan) || !scan.wrong);
     while (good && tc_scan_next(&scan))
         good = check_columns(data, &scan) && read_row(data, &scan, &to);
     if (scan.wrong)
-        tc_fail("%s:%d: %s%s", data->name, scan.wrong_line, scan.wrong,
+        ex_fail("%s:%d: %s%s", data->name, scan.wrong_line, scan.wrong,
                 strchr("[{", *bytes) ? json : "");
     data->quoted = scan.quoted;
     data->doubled = scan.doubled;
     tc_scan_free(&scan);
-    if (tc_failure()) return false;
+    if (ex_failure()) return false;
     const bool columns = data->layout.format < TC_FASTTEXT;
     if (data->count && data->count == data->no_text) {
-        return tc_fail("%s:%d: no usable row, each of %d texts is empty (%s): name another %s",
+        return ex_fail("%s:%d: no usable row, each of %d texts is empty (%s): name another %s",
                        data->name, data->no_text_line, data->count, data->layout.about,
                        columns ? "column with --text" : "--format");
     }
     if (data->count) return true;
     if (data->no_label) {
-        return tc_fail("%s:%d: no usable row, none of %d has a label (%s): name another %s",
+        return ex_fail("%s:%d: no usable row, none of %d has a label (%s): name another %s",
                        data->name, data->no_label_line, data->no_label, data->layout.about,
                        columns ? "column with --label" : "--format");
     }
-    return tc_fail("%s:1: no rows in it: a row is a text and its label, as in a line of a text, a "
+    return ex_fail("%s:1: no rows in it: a row is a text and its label, as in a line of a text, a "
                    "tab and a label",
                    data->name);
 }
@@ -131,7 +131,7 @@ bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading)
     *data = (tc_data){.name = strcmp(name, "-") ? name : "standard input"};
     const tc_builtin *builtin = tc_builtin_find(name);
     if (!builtin && !strncmp(name, "builtin:", 8)) {
-        return tc_fail(
+        return ex_fail(
             "%s: there is no such data in the program; textclf train --help lists what is", name);
     }
     if (builtin || !reading) reading = builtin ? &tsv : &automatic;
@@ -139,7 +139,7 @@ bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading)
     char *bytes = builtin ? copy_builtin(builtin, &size)
                           : tc_read_text(name, reading->encoding, &size);
     const bool good = bytes && read_rows(data, bytes, size, reading);
-    tc_free(bytes);
+    ex_free(bytes);
     if (!good) tc_data_free(data);
     return good;
 }
@@ -174,9 +174,9 @@ void tc_data_tell(const tc_data *data)
 
 void tc_data_free(tc_data *data)
 {
-    tc_free(data->strings);
-    tc_free(data->rows);
-    tc_free(data->ids);
+    ex_free(data->strings);
+    ex_free(data->rows);
+    ex_free(data->ids);
     *data = (tc_data){0};
 }
 
@@ -187,11 +187,11 @@ static int compare_strings(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-bool tc_data_labels(tc_names *labels, tc_data *data)
+bool tc_data_labels(ex_names *labels, tc_data *data)
 {
-    *labels = (tc_names){0};
+    *labels = (ex_names){0};
     size_t count = (size_t)data->count, distinct = 0;
-    const char **names = tc_allocate(NULL, count, sizeof *names);
+    const char **names = ex_allocate(NULL, count, sizeof *names);
     if (!names) return false;
     for (size_t i = 0; i < count; i++) names[i] = data->rows[i].label_name;
     qsort(names, count, sizeof *names, compare_strings);
@@ -202,28 +202,28 @@ bool tc_data_labels(tc_names *labels, tc_data *data)
     }
     bool good;
     if (distinct < 2) {
-        good = tc_fail("%s:%d: every row has the label \"%s\": there is nothing to tell apart, "
+        good = ex_fail("%s:%d: every row has the label \"%s\": there is nothing to tell apart, "
                        "give rows of two labels or more "
                        "(%s)",
                        data->name, data->rows[0].line, names[0], data->layout.about);
     } else if (count >= 10 && distinct > count / 2) {
-        good = tc_fail("%s:%d: %zu labels for %zu rows, so that is no column of labels: name it "
+        good = ex_fail("%s:%d: %zu labels for %zu rows, so that is no column of labels: name it "
                        "with --label (%s)",
                        data->name, data->rows[0].line, distinct, count, data->layout.about);
     } else {
-        good = tc_names_set(labels, "labels", names, distinct);
+        good = ex_names_set(labels, "labels", names, distinct);
     }
-    tc_free(names);
+    ex_free(names);
     return good;
 }
 
-bool tc_data_number_labels(tc_data *data, const tc_names *labels)
+bool tc_data_number_labels(tc_data *data, const ex_names *labels)
 {
     for (int32_t i = 0; i < data->count; i++) {
         tc_row *row = &data->rows[i];
-        row->label = tc_names_find(labels, row->label_name);
+        row->label = ex_names_find(labels, row->label_name);
         if (row->label >= 0) continue;
-        return tc_fail("%s:%d: the label \"%s\" does not occur in the training data, which has %d: "
+        return ex_fail("%s:%d: the label \"%s\" does not occur in the training data, which has %d: "
                        "\"%s\", \"%s\"%s (%s)",
                        data->name, row->line, row->label_name, labels->count, labels->items[0],
                        labels->items[1], labels->count > 2 ? " .." : "", data->layout.about);
@@ -233,18 +233,18 @@ bool tc_data_number_labels(tc_data *data, const tc_names *labels)
 
 /* ---- ids ---- */
 
-bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words,
+bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const ex_names *words,
                     int64_t longest)
 {
-    tc_tokens tokens = {0};
+    ex_tokens tokens = {0};
     size_t room = 0;
     for (int32_t i = 0; i < data->count; i++)
         room += strlen(data->rows[i].text); /* a token has a byte or more */
-    int32_t *next = data->ids = tc_allocate(NULL, room, sizeof *data->ids);
+    int32_t *next = data->ids = ex_allocate(NULL, room, sizeof *data->ids);
     bool good = next != NULL;
     for (int32_t i = 0; good && i < data->count; i++) {
         tc_row *row = &data->rows[i];
-        tc_tokens_clear(&tokens);
+        ex_tokens_clear(&tokens);
         good = tc_tokenize(tokenizer, &tokens, row->text);
         const bool cut = tokens.count > (uint64_t)longest;
         row->length = (int32_t)(cut ? longest : (int64_t)tokens.count);
@@ -252,35 +252,35 @@ bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names
         data->cut += cut;
         data->tokens += row->length;
         for (int32_t t = 0; good && t < row->length; t++) {
-            const int32_t id = tc_names_find(words, tc_token_word(&tokens, (size_t)t));
+            const int32_t id = ex_names_find(words, ex_token_word(&tokens, (size_t)t));
             *next++ = id < EX_FIRST_WORD ? EX_UNKNOWN : id;
             data->unknown += id < EX_FIRST_WORD;
         }
     }
-    tc_tokens_free(&tokens);
+    ex_tokens_free(&tokens);
     return good;
 }
 
-bool tc_data_words(tc_names *words, tc_part part, const tc_tokenizer *tokenizer, int64_t least,
+bool tc_data_words(ex_names *words, tc_part part, const tc_tokenizer *tokenizer, int64_t least,
                    int64_t most, int32_t *rare)
 {
-    tc_tokens tokens = {0};
+    ex_tokens tokens = {0};
     bool good = true;
     for (int32_t i = 0; good && i < part.count; i++)
         good = tc_tokenize(tokenizer, &tokens, part.rows[i].text);
-    good = good && tc_vocabulary_build(words, &tokens, least, most, rare);
-    tc_tokens_free(&tokens);
+    good = good && ex_vocabulary_build(words, &tokens, least, most, rare);
+    ex_tokens_free(&tokens);
     return good;
 }
 
 /* ---- splitting ---- */
 
-bool tc_data_split(tc_data *data, const tc_names *labels, uint64_t seed, int32_t *held_out)
+bool tc_data_split(tc_data *data, const ex_names *labels, uint64_t seed, int32_t *held_out)
 {
     int32_t count = data->count, wanted = count >= 20 ? count / 10 : 0, head = 0, tail = count;
-    tc_row *rows = tc_allocate(NULL, (size_t)count, sizeof *rows);
-    int32_t *order = tc_allocate(NULL, (size_t)count, sizeof *order);
-    int32_t *left = tc_allocate(NULL, (size_t)labels->count, sizeof *left);
+    tc_row *rows = ex_allocate(NULL, (size_t)count, sizeof *rows);
+    int32_t *order = ex_allocate(NULL, (size_t)count, sizeof *order);
+    int32_t *left = ex_allocate(NULL, (size_t)labels->count, sizeof *left);
     bool good = rows && order && left;
     if (good) {
         memset(left, 0, (size_t)labels->count * sizeof *left);
@@ -299,8 +299,8 @@ bool tc_data_split(tc_data *data, const tc_names *labels, uint64_t seed, int32_t
         memcpy(data->rows, rows, (size_t)count * sizeof *rows);
         *held_out = count - tail;
     }
-    tc_free(rows);
-    tc_free(order);
-    tc_free(left);
+    ex_free(rows);
+    ex_free(order);
+    ex_free(left);
     return good;
 }

@@ -42,7 +42,7 @@ typedef struct tc_part {
 } tc_part;
 
 /* Reads `name`, a file, - or a builtin:... (which is TSV, whatever `reading` says; NULL: all is recognised). False after
- * tc_fail, which names file and line. */
+ * ex_fail, which names file and line. */
 bool tc_data_read(tc_data *data, const char *name, const tc_reading *reading);
 
 /* Says in one line how a file was read and what was left out. */
@@ -56,23 +56,23 @@ bool tc_data_add_text(tc_data *data, const char *text);
 
 void tc_data_free(tc_data *data);
 
-/* The labels that occur, in the order of their bytes. False after tc_fail: there is one only, or so many that the column can
+/* The labels that occur, in the order of their bytes. False after ex_fail: there is one only, or so many that the column can
  * be no label. */
-bool tc_data_labels(tc_names *labels, tc_data *data);
+bool tc_data_labels(ex_names *labels, tc_data *data);
 
 /* Looks up each row's label. One that is not in `labels` is a failure that names file and line. */
-bool tc_data_number_labels(tc_data *data, const tc_names *labels);
+bool tc_data_number_labels(tc_data *data, const ex_names *labels);
 
 /* Turns each text into ids, at most `longest` of them. */
-bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const tc_names *words,
+bool tc_data_encode(tc_data *data, const tc_tokenizer *tokenizer, const ex_names *words,
                     int64_t longest);
 
-/* The vocabulary of some rows; see tc_vocabulary_build. */
-bool tc_data_words(tc_names *words, tc_part part, const tc_tokenizer *tokenizer, int64_t least,
+/* The vocabulary of some rows; see ex_vocabulary_build. */
+bool tc_data_words(ex_names *words, tc_part part, const tc_tokenizer *tokenizer, int64_t least,
                    int64_t most, int32_t *rare);
 
 /* Shuffles the rows and puts a tenth of them, which are to validate, at the end: *held_out is their number, 0 where there
  * are fewer than 20 rows. No label loses its last row to them. Labels are numbered before. */
-bool tc_data_split(tc_data *data, const tc_names *labels, uint64_t seed, int32_t *held_out);
+bool tc_data_split(tc_data *data, const ex_names *labels, uint64_t seed, int32_t *held_out);
 
 #endif

@@ -10,10 +10,10 @@ enum { BATCH = 64 };
 const tg_tensor *tc_answers(tg_tape *tape, tg_tensor *logits)
 {
     const tg_tensor *answers = tg_log_softmax(tape, logits);
-    if (!answers) tc_fail("%s", tg_tape_error(tape));
+    if (!answers) ex_fail("%s", tg_tape_error(tape));
     for (int64_t i = 0; answers && i < answers->size; i++) {
         if (!isnan(answers->data[i])) continue;
-        tc_fail("the model's answers are not numbers: its weights are too large, or not numbers "
+        ex_fail("the model's answers are not numbers: its weights are too large, or not numbers "
                 "themselves");
         return NULL;
     }
@@ -40,13 +40,13 @@ float *tc_log_probabilities(const tc_model *model, tc_part part)
 {
     tc_batches batches;
     if (!tc_batches_init(&batches, part, BATCH)) return NULL;
-    float *result = tc_allocate(NULL, (size_t)part.count,
+    float *result = ex_allocate(NULL, (size_t)part.count,
                                 (size_t)model->labels.count * sizeof *result);
     tg_tape *tape = tg_tape_new(0);
     tg_tape_set_training(tape, false);
     tg_tape_set_recording(tape, false);
     if (result && !fill(result, tape, model, &batches)) {
-        tc_free(result);
+        ex_free(result);
         result = NULL;
     }
     tg_tape_free(tape);
@@ -68,7 +68,7 @@ bool tc_score_part(tc_score *score, const tc_model *model, tc_part part)
     const int32_t C = model->labels.count;
     const size_t cells = (size_t)C * (size_t)C;
     *score = (tc_score){.rows = part.count, .labels = C};
-    score->confusion = tc_allocate(NULL, cells, sizeof *score->confusion);
+    score->confusion = ex_allocate(NULL, cells, sizeof *score->confusion);
     float *answers = score->confusion ? tc_log_probabilities(model, part) : NULL;
     bool good = answers != NULL;
     if (good) memset(score->confusion, 0, cells * sizeof *score->confusion);
@@ -80,15 +80,15 @@ bool tc_score_part(tc_score *score, const tc_model *model, tc_part part)
         score->confusion[(size_t)label * (size_t)C + (size_t)best]++;
     }
     if (good && !isfinite(score->loss))
-        good = tc_fail("the model's answers are not finite numbers");
-    tc_free(answers);
+        good = ex_fail("the model's answers are not finite numbers");
+    ex_free(answers);
     if (!good) tc_score_free(score);
     return good;
 }
 
 void tc_score_free(tc_score *score)
 {
-    tc_free(score->confusion);
+    ex_free(score->confusion);
     *score = (tc_score){0};
 }
 

@@ -4,10 +4,10 @@
 
 #include "model.h"
 
-/* The logarithm of each label's probability, [rows, C], from the classifier's logits. NULL after tc_fail, as where one of them is NaN. */
+/* The logarithm of each label's probability, [rows, C], from the classifier's logits. NULL after ex_fail, as where one of them is NaN. */
 const tg_tensor *tc_answers(tg_tape *tape, tg_tensor *logits);
 
-/* The logarithm of each label's probability, [rows, C]; the caller frees it. NULL after tc_fail. */
+/* The logarithm of each label's probability, [rows, C]; the caller frees it. NULL after ex_fail. */
 float *tc_log_probabilities(const tc_model *model, tc_part part);
 
 /* The likeliest of `count` labels. */

@@ -92,27 +92,27 @@ static bool leave_out(double *odds, const tc_model *model, const tc_seen *view, 
     for (int32_t i = 0; answers && i < count; i++) {
         odds[first + i] = tc_log_odds(answers + (size_t)i * (size_t)C, C, view->best);
     }
-    tc_free(answers);
+    ex_free(answers);
     return answers != NULL;
 }
 
-/* By how much each word raises the log-odds, [count]; the caller frees it. NULL after tc_fail. */
+/* By how much each word raises the log-odds, [count]; the caller frees it. NULL after ex_fail. */
 static double *left_out(const tc_model *model, const tc_seen *seen)
 {
     const int32_t count = seen->count, most = count < VARIANTS ? count : VARIANTS;
-    int32_t *ids = tc_allocate(NULL, (size_t)most * (size_t)count, sizeof *ids);
-    tc_row *rows = tc_allocate(NULL, (size_t)most, sizeof *rows);
-    double *result = tc_allocate(NULL, (size_t)count, sizeof *result);
+    int32_t *ids = ex_allocate(NULL, (size_t)most * (size_t)count, sizeof *ids);
+    tc_row *rows = ex_allocate(NULL, (size_t)most, sizeof *rows);
+    double *result = ex_allocate(NULL, (size_t)count, sizeof *result);
     bool good = ids && rows && result;
     for (int32_t first = 0; good && first < count; first += most) {
         good = leave_out(result, model, seen, first, count - first < most ? count - first : most,
                          ids, rows);
     }
     for (int32_t i = 0; good && i < count; i++) result[i] = seen->log_odds - result[i];
-    tc_free(ids);
-    tc_free(rows);
+    ex_free(ids);
+    ex_free(rows);
     if (good) return result;
-    tc_free(result);
+    ex_free(result);
     return NULL;
 }
 
@@ -158,7 +158,7 @@ static void put_explanation(tc_page *page, const explanation *e)
     }
     tc_page_put(page, "<h3>disagree</h3>\n<table>\n");
     for (int32_t i = 0; i < view->count; i++) {
-        const tc_token *token = &view->tokens.items[i];
+        const ex_token *token = &view->tokens.items[i];
         const char *note = e->notes[i];
         if (!note) continue;
         tc_page_put(page, "<tr><td><bdi>%.*s</bdi><td>%s\n", (int)token->length,
@@ -174,14 +174,14 @@ static bool explain_text(const tc_model *model, tc_page *page, const char *text)
     tc_seen seen = {0};
     double *left = tc_see(&seen, model, text, true) ? left_out(model, &seen) : NULL;
     explanation e = {&seen, {seen.weights, seen.gradient, left}, {0}, NULL};
-    const bool good = left && (e.notes = tc_allocate(NULL, (size_t)seen.count, sizeof *e.notes));
+    const bool good = left && (e.notes = ex_allocate(NULL, (size_t)seen.count, sizeof *e.notes));
     for (int m = 0; good && m < MEASURES; m++)
         e.most[m] = e.values[m] ? tc_view_most(e.values[m], seen.count) : 1;
     for (int32_t i = 0; good && i < seen.count; i++) e.notes[i] = disagreement(&e, i);
     if (good) print_explanation(&e);
     if (good) put_explanation(page, &e);
-    tc_free(e.notes);
-    tc_free(left);
+    ex_free(e.notes);
+    ex_free(left);
     tc_seen_free(&seen);
     return good;
 }
@@ -195,8 +195,8 @@ bool tc_explain(tc_model *model, const tc_options *options)
     const char *bag = model->settings.ngrams ? "gradient x input leaves the bag of --ngrams out.\n"
                                              : "";
     tc_page page = {0};
-    if (output && !tc_named(output, ".html"))
-        return tc_fail("%s: explain writes a page: give -o FILE.html", output);
+    if (output && !ex_has_suffix(output, ".html"))
+        return ex_fail("%s: explain writes a page: give -o FILE.html", output);
     bool good = tc_page_begin(&page, output, "What each word does to the answer");
     tc_page_put(&page,
                 "<p class=\"quiet\">Model: <bdi>%s</bdi>. Blue speaks for the answer, orange "

@@ -72,7 +72,7 @@ static bool move_weights(tg_params *params, const char *name, move what, tg_real
             if (what == RESTORE || what == EXCHANGE) p->data[j] = old;
         }
     }
-    return !tg_params_error(params) || tc_fail("%s", tg_params_error(params));
+    return !tg_params_error(params) || ex_fail("%s", tg_params_error(params));
 }
 
 /* The mean over all steps at first; then older ones count less and less. */
@@ -88,7 +88,7 @@ static bool average(training *t)
 /* Writes the checkpoint, if there is one and its time has come or `now` is. Without room for it training goes on all the same. */
 static void keep_checkpoint(training *t, bool now)
 {
-    const double time = tc_seconds_now();
+    const double time = ex_seconds_now();
     if (!t->schedule->checkpoint || tc_rank || (!now && time - t->saved < t->schedule->every))
         return;
     t->saved = time;
@@ -127,10 +127,10 @@ static void hide_words(tc_batch *batch, const tc_schedule *schedule, tg_random *
     }
 }
 
-/* Rows / (labels rows of the label), so that the mean over the rows is 1. NULL after tc_fail. */
+/* Rows / (labels rows of the label), so that the mean over the rows is 1. NULL after ex_fail. */
 static tg_real *balance(tc_part part, int32_t labels)
 {
-    tg_real *weights = tc_allocate(NULL, (size_t)labels, sizeof *weights);
+    tg_real *weights = ex_allocate(NULL, (size_t)labels, sizeof *weights);
     for (int32_t c = 0; weights && c < labels; c++) {
         int32_t rows = 0;
         for (int32_t i = 0; i < part.count; i++) rows += part.rows[i].label == c;
@@ -179,12 +179,12 @@ static bool step(training *t, tc_batch *batch)
 
     const char *error = tg_tape_error(t->tape);
     if (!error) error = tg_params_error(params);
-    if (error) return tc_fail("training stops: %s", error);
+    if (error) return ex_fail("training stops: %s", error);
     t->at.loss += mean * batch->rows;
     for (int32_t b = 0; b < batch->rows; b++) t->at.tokens += batch->lengths[b];
     tg_tape_reset(t->tape);
     if (!isfinite(t->at.loss))
-        return tc_fail("training stops: the loss is not a finite number; try a smaller --rate");
+        return ex_fail("training stops: the loss is not a finite number; try a smaller --rate");
     return average(t);
 }
 
@@ -206,12 +206,12 @@ static void show_progress(const training *t)
 
 static bool run_epoch(training *t)
 {
-    const double start = tc_seconds_now() - t->at.seconds;
+    const double start = ex_seconds_now() - t->at.seconds;
     t->epoch_order = (int64_t)t->order.counter;
     tc_batches_shuffle(&t->batches, &t->order);
     while (t->at.place < t->batches.count && !t->stopped) {
         if (!step(t, tc_batches_get(&t->batches, (int32_t)t->at.place++))) return false;
-        t->at.seconds = tc_seconds_now() - start;
+        t->at.seconds = ex_seconds_now() - start;
         if (t->terminal && t->at.place % 8 == 0) show_progress(t);
         keep_checkpoint(t, false);
     }
@@ -292,15 +292,15 @@ static bool begin(training *t, tc_part train)
     if (schedule->class_weight == TC_BALANCED &&
         !(t->class_weights = balance(train, t->model->labels.count)))
         return false;
-    t->at.history = tc_allocate(NULL, (size_t)schedule->epochs, sizeof *t->at.history);
+    t->at.history = ex_allocate(NULL, (size_t)schedule->epochs, sizeof *t->at.history);
     if (!t->at.history || !tc_batches_init(&t->batches, train, (int32_t)schedule->batch))
         return false;
     tg_params_no_decay(t->model->params, "embedding");
     tg_params_no_decay(t->model->params, "bag");
     t->tape = tg_tape_new((uint64_t)schedule->seed +
                           ((uint64_t)tc_rank << 32)); /* dropout differs from process to process */
-    if (!t->tape) return tc_fail("%s", tg_tape_error(NULL));
-    t->saved = tc_seconds_now();
+    if (!t->tape) return ex_fail("%s", tg_tape_error(NULL));
+    t->saved = ex_seconds_now();
     return tc_model_defer(t->model) && resume(t);
 }
 
@@ -328,12 +328,12 @@ bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *sc
     for (int i = 0; i < 2; i++) sigaction(signals[i], &before[i], NULL);
     tg_tape_free(t.tape);
     tc_batches_free(&t.batches);
-    tc_free(t.class_weights);
+    ex_free(t.class_weights);
     return good;
 }
 
 void tc_outcome_free(tc_outcome *outcome)
 {
-    tc_free(outcome->history);
+    ex_free(outcome->history);
     *outcome = (tc_outcome){0};
 }

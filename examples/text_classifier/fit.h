@@ -52,7 +52,7 @@ typedef struct tc_outcome {
 
 /* Trains on one part and prints a line an epoch. The model ends with the weights of the epoch that was best on `valid`
  * (accuracy, then loss), or, where that is empty, of the last one. Ctrl-C ends it after the step that is under way. False
- * after tc_fail. */
+ * after ex_fail. */
 bool tc_fit(tc_model *model, tc_part train, tc_part valid, const tc_schedule *schedule,
             tc_outcome *outcome);
 

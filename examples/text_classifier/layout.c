@@ -85,13 +85,13 @@ static bool find_format(tc_layout *layout, const char *bytes, size_t size, const
         return true;
     }
     if (layout->format >= TC_FASTTEXT) {
-        return tc_fail("--delimiter: --format %s has none, leave one of them out",
+        return ex_fail("--delimiter: --format %s has none, leave one of them out",
                        tc_format_names[layout->format]);
     }
     bool tab = !strcmp(asked->delimiter, "tab") || !strcmp(asked->delimiter, "\\t");
     layout->delimiter = tab ? '\t' : asked->delimiter[0];
     if (!tab && (asked->delimiter[1] || strchr("\"\n\r", layout->delimiter))) {
-        return tc_fail("--delimiter %s: it takes one ASCII character, or the word tab",
+        return ex_fail("--delimiter %s: it takes one ASCII character, or the word tab",
                        asked->delimiter);
     }
     if (layout->format == TC_AUTO) layout->format = layout->delimiter == '\t' ? TC_TSV : TC_CSV;
@@ -118,7 +118,7 @@ typedef struct facts {
 static bool measure(facts *m, const sample *s, int32_t c)
 {
     size_t rows = (size_t)s->rows;
-    tc_field *sorted = tc_allocate(NULL, rows, sizeof *sorted);
+    tc_field *sorted = ex_allocate(NULL, rows, sizeof *sorted);
     *m = (facts){0};
     if (!sorted) return false;
     for (size_t i = 0; i < rows; i++) {
@@ -133,7 +133,7 @@ static bool measure(facts *m, const sample *s, int32_t c)
         for (end = i + 1; end < rows && !compare_fields(&sorted[i], &sorted[end]);) end++;
         m->once += end == i + 1;
     }
-    tc_free(sorted);
+    ex_free(sorted);
     return true;
 }
 
@@ -143,7 +143,7 @@ static bool take_sample(sample *s, const tc_layout *layout, const char *bytes, s
     while (s->rows < SAMPLE && tc_scan_next(&scan)) {
         if (!s->rows) {
             s->columns = scan.count;
-            s->cells = tc_allocate(NULL, SAMPLE * (size_t)s->columns, sizeof *s->cells);
+            s->cells = ex_allocate(NULL, SAMPLE * (size_t)s->columns, sizeof *s->cells);
             if (!s->cells) break;
         }
         if (scan.count != s->columns) continue;
@@ -151,11 +151,11 @@ static bool take_sample(sample *s, const tc_layout *layout, const char *bytes, s
                (size_t)s->columns * sizeof *s->cells);
     }
     tc_scan_free(&scan);
-    s->measured = tc_allocate(NULL, (size_t)s->columns, sizeof *s->measured);
+    s->measured = ex_allocate(NULL, (size_t)s->columns, sizeof *s->measured);
     for (int32_t c = 0; s->rows && s->measured && c < s->columns; c++) {
         if (!measure(&s->measured[c], s, c)) break;
     }
-    return !tc_failure();
+    return !ex_failure();
 }
 
 /* ---- names ---- */
@@ -200,7 +200,7 @@ static void append_name(char *text, size_t size, const sample *s, int32_t column
     const tc_field *f = cell(s, 0, column);
     size_t shown = f->length < 40 ? f->length : 40;
     while (shown < f->length && ((unsigned char)f->start[shown] & 0xC0) == 0x80) shown--;
-    tc_append(text, size, "\"%.*s%s\"", (int)shown, f->start, shown < f->length ? ".." : "");
+    ex_append(text, size, "\"%.*s%s\"", (int)shown, f->start, shown < f->length ? ".." : "");
 }
 
 /* Finds the column that the first `length` bytes of `asked` name or number. A name means that there is a header. */
@@ -214,7 +214,7 @@ static bool find_column(int32_t *column, tc_layout *layout, const sample *s, con
               : number                      ? -1
                                             : find_name(s, asked, length);
     if (!number && header == TC_HEADER_NO) {
-        return tc_fail(
+        return ex_fail(
             "%s: --%s %.*s: with --header no columns have no names, give a number from 1 to %d",
             s->name, option, (int)length, asked, s->columns);
     }
@@ -223,10 +223,10 @@ static bool find_column(int32_t *column, tc_layout *layout, const sample *s, con
         return true;
     }
     for (int32_t c = 0; c < s->columns && c < 8; c++) {
-        tc_append(there, sizeof there, "%s%d ", c ? ", " : "", c + 1);
+        ex_append(there, sizeof there, "%s%d ", c ? ", " : "", c + 1);
         append_name(there, sizeof there, s, c);
     }
-    return tc_fail("%s: --%s %.*s: there is no such column; the first row has %s%s", s->name,
+    return ex_fail("%s: --%s %.*s: there is no such column; the first row has %s%s", s->name,
                    option, (int)length, asked, there, s->columns > 8 ? " .." : "");
 }
 
@@ -250,9 +250,9 @@ static bool find_asked(tc_layout *layout, const sample *s, const tc_reading *ask
         if (!find_column(&column, layout, s, "text", next, (size_t)(end - next), asked->header))
             return false;
         if (is_text(layout, column))
-            return tc_fail("--text %s: it names column %d twice", asked->text, column + 1);
+            return ex_fail("--text %s: it names column %d twice", asked->text, column + 1);
         if (layout->text_count == TC_MOST_TEXTS)
-            return tc_fail("--text %s: it takes at most %d", asked->text, TC_MOST_TEXTS);
+            return ex_fail("--text %s: it takes at most %d", asked->text, TC_MOST_TEXTS);
         layout->texts[layout->text_count++] = column;
     }
     return !asked->label || find_column(&layout->label, layout, s, "label", asked->label,
@@ -330,7 +330,7 @@ static bool find_columns(tc_layout *layout, const sample *s, const tc_reading *a
     if (!s->rows || (s->columns == 1 && layout->format == TC_TSV && !asked->text && !asked->label))
         return true;
     if (s->columns == 1)
-        return tc_fail(
+        return ex_fail(
             "%s:1: there is one column, and a text and a label are needed: --delimiter or --format "
             "says how it is written",
             s->name);
@@ -341,7 +341,7 @@ static bool find_columns(tc_layout *layout, const sample *s, const tc_reading *a
     if (automatic && !layout->header) layout->header = has_strange_label(s, layout->label);
     if (!layout->text_count) guess_texts(layout, s);
     return !is_text(layout, layout->label) ||
-           tc_fail("%s: column %d is asked for as text and is the label too: a model would read "
+           ex_fail("%s: column %d is asked for as text and is the label too: a model would read "
                    "the answer",
                    s->name, layout->label + 1);
 }
@@ -351,7 +351,7 @@ static bool find_columns(tc_layout *layout, const sample *s, const tc_reading *a
 static void append_column(tc_layout *layout, const sample *s, int32_t column)
 {
     if (layout->header) append_name(layout->about, sizeof layout->about, s, column);
-    else tc_append(layout->about, sizeof layout->about, "%d", column + 1);
+    else ex_append(layout->about, sizeof layout->about, "%d", column + 1);
 }
 
 static void describe(tc_layout *layout, const sample *s)
@@ -359,16 +359,16 @@ static void describe(tc_layout *layout, const sample *s)
     char *about = layout->about;
     const size_t size = sizeof layout->about;
     bool plain = layout->delimiter == (layout->format == TC_TSV ? '\t' : ',');
-    tc_append(about, size, "%s", layout->format == TC_TSV ? "TSV" : "CSV");
-    if (layout->delimiter == '\t' && !plain) tc_append(about, size, " split by tabs");
-    else if (!plain) tc_append(about, size, " split by \"%c\"", layout->delimiter);
-    tc_append(about, size, " %s a header, text is column%s ", layout->header ? "with" : "without",
+    ex_append(about, size, "%s", layout->format == TC_TSV ? "TSV" : "CSV");
+    if (layout->delimiter == '\t' && !plain) ex_append(about, size, " split by tabs");
+    else if (!plain) ex_append(about, size, " split by \"%c\"", layout->delimiter);
+    ex_append(about, size, " %s a header, text is column%s ", layout->header ? "with" : "without",
               layout->text_count > 1 ? "s" : "");
     for (int32_t i = 0; i < layout->text_count; i++) {
-        tc_append(about, size, "%s", !i ? "" : i + 1 < layout->text_count ? ", " : " and ");
+        ex_append(about, size, "%s", !i ? "" : i + 1 < layout->text_count ? ", " : " and ");
         append_column(layout, s, layout->texts[i]);
     }
-    tc_append(about, size, ", label is column ");
+    ex_append(about, size, ", label is column ");
     append_column(layout, s, layout->label);
 }
 
@@ -383,7 +383,7 @@ static void set_line_format(tc_layout *layout, bool header)
     };
     *layout = (tc_layout){
         .format = layout->format, .header = header, .columns = 2, .text_count = 1, .label = 1};
-    tc_append(layout->about, sizeof layout->about, "%s%s", about[layout->format],
+    ex_append(layout->about, sizeof layout->about, "%s%s", about[layout->format],
               header ? ", below a header" : "");
 }
 
@@ -394,7 +394,7 @@ bool tc_layout_find(tc_layout *layout, const char *name, const char *bytes, size
     if (!find_format(layout, bytes, size, asked)) return false;
     if (layout->format >= TC_FASTTEXT) {
         if (asked->text || asked->label) {
-            return tc_fail("%s: --text and --label choose columns, and there are none in %s lines",
+            return ex_fail("%s: --text and --label choose columns, and there are none in %s lines",
                            name, tc_format_names[layout->format]);
         }
         set_line_format(layout, asked->header == TC_HEADER_YES);
@@ -408,7 +408,7 @@ bool tc_layout_find(tc_layout *layout, const char *name, const char *bytes, size
     if (good && plain && (s.columns < 2 || layout->label == s.columns - 1))
         set_line_format(layout, false);
     else if (good) describe(layout, &s);
-    tc_free(s.cells);
-    tc_free(s.measured);
+    ex_free(s.cells);
+    ex_free(s.measured);
     return good;
 }

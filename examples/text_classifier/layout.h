@@ -16,7 +16,7 @@ typedef struct tc_layout {
     char about[400];                                 /* all this in words */
 } tc_layout;
 
-/* bytes[size] is '\n'. False after tc_fail, which names the file: what is asked for is not there, or goes not together. */
+/* bytes[size] is '\n'. False after ex_fail, which names the file: what is asked for is not there, or goes not together. */
 bool tc_layout_find(tc_layout *layout, const char *name, const char *bytes, size_t size,
                     const tc_reading *asked);
 

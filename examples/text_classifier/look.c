@@ -23,8 +23,8 @@ static bool take_weights(tc_seen *seen, tg_tape *tape, const tg_tensor *attended
 {
     const int32_t count = seen->count;
     const tg_tensor *all = tg_attention_weights(tape, attended); /* [1, heads, 1, T] */
-    if (!all) return tc_fail("%s", tg_tape_error(tape));
-    seen->weights = tc_allocate(NULL, (size_t)count, sizeof *seen->weights);
+    if (!all) return ex_fail("%s", tg_tape_error(tape));
+    seen->weights = ex_allocate(NULL, (size_t)count, sizeof *seen->weights);
     for (int32_t i = 0; seen->weights && i < count; i++) {
         seen->weights[i] = 0;
         for (int64_t n = 0; n < all->shape[1]; n++) {
@@ -48,8 +48,8 @@ static bool take_gradient(tc_seen *seen, tg_tape *tape, tg_tensor *logits, const
     const bool walked = tg_backward(tape,
                                     tg_sum(tape, tg_mul(tape, logits, slopes), TG_ALL_AXES, false));
     tg_params_zero_grad(params);
-    if (!walked) return tc_fail("%s", tg_tape_error(tape));
-    seen->gradient = tc_allocate(NULL, (size_t)seen->count, sizeof *seen->gradient);
+    if (!walked) return ex_fail("%s", tg_tape_error(tape));
+    seen->gradient = ex_allocate(NULL, (size_t)seen->count, sizeof *seen->gradient);
     const int64_t E = words->shape[2];
     for (int32_t i = 0; seen->gradient && i < seen->count; i++) {
         seen->gradient[i] = 0;
@@ -68,7 +68,7 @@ static bool run(tc_seen *seen, tg_tape *tape, const tc_model *model, bool gradie
     tg_tensor *logits = tc_model_forward(tape, model, seen->batch, &look);
     const tg_tensor *answer = tc_answers(tape, logits);
     if (!answer) return false;
-    seen->probabilities = tc_allocate(NULL, (size_t)C, sizeof *seen->probabilities);
+    seen->probabilities = ex_allocate(NULL, (size_t)C, sizeof *seen->probabilities);
     if (!seen->probabilities) return false;
     for (int32_t c = 0; c < C; c++) seen->probabilities[c] = exp((double)answer->data[c]);
     seen->best = tc_best_label(answer->data, C);
@@ -83,8 +83,8 @@ bool tc_see(tc_seen *seen, const tc_model *model, const char *text, bool gradien
 {
     const tc_tokenizer *tokenizer = &model->tokenizer;
     size_t bad;
-    if (!tc_text_valid(text, strlen(text), &bad)) {
-        return tc_fail("TEXT: byte %zu, 0x%02X, is not UTF-8", bad + 1,
+    if (!ex_text_valid(text, strlen(text), &bad)) {
+        return ex_fail("TEXT: byte %zu, 0x%02X, is not UTF-8", bad + 1,
                        (unsigned)(unsigned char)text[bad]);
     }
     seen->text = text;
@@ -97,7 +97,7 @@ bool tc_see(tc_seen *seen, const tc_model *model, const char *text, bool gradien
     seen->ids = seen->data.rows[0].ids;
     seen->count = seen->data.rows[0].length;
     if (!seen->count) {
-        return tc_fail("TEXT: there is no word in it to look at%s",
+        return ex_fail("TEXT: there is no word in it to look at%s",
                        tokenizer->stopwords.count ? " but stop words" : "");
     }
     tg_tape *tape = tg_tape_new(0);
@@ -110,11 +110,11 @@ bool tc_see(tc_seen *seen, const tc_model *model, const char *text, bool gradien
 
 void tc_seen_free(tc_seen *seen)
 {
-    tc_tokens_free(&seen->tokens);
+    ex_tokens_free(&seen->tokens);
     tc_data_free(&seen->data);
     tc_batches_free(&seen->batches);
-    tc_free(seen->weights);
-    tc_free(seen->probabilities);
-    tc_free(seen->gradient);
+    ex_free(seen->weights);
+    ex_free(seen->probabilities);
+    ex_free(seen->gradient);
     *seen = (tc_seen){0};
 }

@@ -19,7 +19,7 @@ void tc_material_free(tc_material *m)
 
 /* ---- data ---- */
 
-static bool read_labelled(tc_data *data, const char *name, const tc_names *labels,
+static bool read_labelled(tc_data *data, const char *name, const ex_names *labels,
                           const tc_reading *reading)
 {
     return !name || (tc_data_read(data, name, reading) && tc_data_number_labels(data, labels));
@@ -32,7 +32,7 @@ static bool read_material(tc_material *m)
     const tc_builtin *builtin = tc_builtin_find(name);
     const char *test = options->test ? options->test : builtin ? builtin->test : NULL;
     const tc_reading *reading = &options->reading;
-    tc_names *labels = &m->model.labels;
+    ex_names *labels = &m->model.labels;
     if (!tc_data_read(&m->train, name, reading) || !tc_data_labels(labels, &m->train) ||
         !tc_data_number_labels(&m->train, labels) ||
         !read_labelled(&m->valid, options->valid, labels, reading) ||
@@ -87,7 +87,7 @@ bool tc_material_prepare(tc_material *m, const tc_options *options)
         return false;
     }
     if (model->words.count == EX_FIRST_WORD) {
-        return tc_fail("%s: no word is left to learn from: lower --min-count, or leave --stopwords "
+        return ex_fail("%s: no word is left to learn from: lower --min-count, or leave --stopwords "
                        "or --no-punctuation out",
                        m->train.name);
     }
@@ -127,5 +127,5 @@ char *tc_material_plan(const tc_material *m)
     json_object_set_new(plan, "data", json_string(data));
     json_object_set_new(plan, "processes", json_string(processes));
     json_object_set_new(plan, "instruction set", json_string(tg_isa()));
-    return tc_json_write(plan, 0);
+    return ex_json_write(plan, 0);
 }

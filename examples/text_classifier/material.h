@@ -12,15 +12,15 @@ typedef struct tc_material {
     tc_model model;
 } tc_material;
 
-/* Sets up a tokenizer, which is {0}, as the options say. False after tc_fail. */
+/* Sets up a tokenizer, which is {0}, as the options say. False after ex_fail. */
 bool tc_tokenizer_of(tc_tokenizer *tokenizer, const tc_options *options);
 
 /* Reads the data, builds labels, vocabulary and layers with the vectors that the options name, turns texts into ids, and chooses
- * epochs that make enough steps. False after tc_fail. */
+ * epochs that make enough steps. False after ex_fail. */
 bool tc_material_prepare(tc_material *m, const tc_options *options);
 
 /* All that the training's result depends on, as a JSON object of strings: the options that shape it, a hash of the data, the
- * instruction set. The caller frees it; NULL after tc_fail. */
+ * instruction set. The caller frees it; NULL after ex_fail. */
 char *tc_material_plan(const tc_material *m);
 
 void tc_material_free(tc_material *m);

@@ -64,7 +64,7 @@ bool tc_model_register(tc_model *model)
 bool tc_model_build(tc_model *model, int64_t seed)
 {
     model->params = tg_params_new((uint64_t)seed);
-    if (!tc_model_register(model)) return tc_fail("%s", tg_params_error(model->params));
+    if (!tc_model_register(model)) return ex_fail("%s", tg_params_error(model->params));
     scale_embedding(model->embedding.weight);
     return true;
 }
@@ -73,7 +73,7 @@ bool tc_model_defer(tc_model *model)
 {
     return (tg_params_defer(model->embedding.weight) &&
             (!model->settings.ngrams || tg_params_defer(model->bag.embedding.weight))) ||
-           tc_fail("%s", tg_params_error(model->params));
+           ex_fail("%s", tg_params_error(model->params));
 }
 
 bool tc_model_prepare(const tc_model *model, const tc_batch *batch)
@@ -135,7 +135,7 @@ static tg_tensor *ask(tg_tape *tape, const tc_model *model, tg_tensor *h, tg_int
 static tg_tensor *largest(tg_tape *tape, tg_tensor *h, const tc_batch *batch)
 {
     const size_t T = (size_t)batch->time;
-    uint8_t *keep = tc_allocate(NULL, (size_t)batch->rows, T);
+    uint8_t *keep = ex_allocate(NULL, (size_t)batch->rows, T);
     for (int32_t b = 0; keep && b < batch->rows; b++) {
         for (size_t t = 0; t < T; t++)
             keep[(size_t)b * T + t] = t == 0 || t < (size_t)batch->lengths[b];
@@ -145,7 +145,7 @@ static tg_tensor *largest(tg_tape *tape, tg_tensor *h, const tc_batch *batch)
                                                          TG_SHAPE(batch->rows, batch->time, 1)),
                                               h, -1e30)
                             : NULL;
-    tc_free(keep);
+    ex_free(keep);
     return tg_max(tape, words, TG_AXES(1), false);
 }
 
@@ -179,7 +179,7 @@ void tc_model_free(tc_model *model)
 {
     tg_params_free(model->params);
     tc_tokenizer_free(&model->tokenizer);
-    tc_names_free(&model->words);
-    tc_names_free(&model->labels);
+    ex_names_free(&model->words);
+    ex_names_free(&model->labels);
     *model = (tc_model){0};
 }

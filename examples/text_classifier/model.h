@@ -48,7 +48,7 @@ typedef struct tc_settings {
 typedef struct tc_model {
     tc_settings settings;
     tc_tokenizer tokenizer;
-    tc_names words, labels;
+    ex_names words, labels;
     tg_params *params;
     tg_embedding embedding;
     tg_lstm lstm;
@@ -60,7 +60,7 @@ typedef struct tc_model {
     tg_linear classify;
 } tc_model;
 
-/* Builds the layers of a new model from its settings, words and labels. False after tc_fail. */
+/* Builds the layers of a new model from its settings, words and labels. False after ex_fail. */
 bool tc_model_build(tc_model *model, int64_t seed);
 
 /* Registers the layers with model->params, where those of a loaded file find their values. False when the params have an
@@ -68,11 +68,11 @@ bool tc_model_build(tc_model *model, int64_t seed);
 bool tc_model_register(tc_model *model);
 
 /* From now on rows of the tables of words and runs take a step's change when they are next read; tc_model_prepare names those of
- * a batch before its forward pass. False after tc_fail. */
+ * a batch before its forward pass. False after ex_fail. */
 bool tc_model_defer(tc_model *model);
 bool tc_model_prepare(const tc_model *model, const tc_batch *batch);
 
-/* Turns each text into the ids that the model reads. False after tc_fail. */
+/* Turns each text into the ids that the model reads. False after ex_fail. */
 bool tc_model_encode(const tc_model *model, tc_data *data);
 
 /* What a forward pass leaves to look at. */
@@ -86,13 +86,13 @@ typedef struct tc_look {
 tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch,
                             tc_look *look);
 
-/* One file for the weights and, in its metadata, vocabulary, labels and settings: all of it or, after tc_fail, none. What is
+/* One file for the weights and, in its metadata, vocabulary, labels and settings: all of it or, after ex_fail, none. What is
  * loaded is to be asked, not to be trained: its parameters are held.
  * A file that is not such a model, or whose parts do not fit each other, is a failure. */
 bool tc_model_save(tc_model *model, const char *path);
 bool tc_model_load(tc_model *model, const char *path);
 
-/* Whether a model may be written there: there is no file, or one that looks like a model. False after tc_fail. */
+/* Whether a model may be written there: there is no file, or one that looks like a model. False after ex_fail. */
 bool tc_model_replaceable(const char *path);
 
 void tc_model_free(tc_model *model);

@@ -14,19 +14,18 @@ static const char format_version[] = "1", version_key[] = "textclf.version",
 
 /* What the settings are called in the file, and what they may be; fields of tc_model. */
 #define SETTING(name) offsetof(tc_model, settings.name)
-static const tc_option settings[] = {
-    {"embedding", .kind = EX_INTEGER, .field = SETTING(embedding), .least = 1,
-     .most = TC_MOST_WIDTH},
-    {"hidden", .kind = EX_INTEGER, .field = SETTING(hidden), .least = 1, .most = TC_MOST_WIDTH},
+static const ex_option settings[] = {
+    {"embedding", .kind = EX_INTEGER, .field = SETTING(embedding), .min = 1, .max = TC_MOST_WIDTH},
+    {"hidden", .kind = EX_INTEGER, .field = SETTING(hidden), .min = 1, .max = TC_MOST_WIDTH},
     {"encoder", .kind = EX_CHOICE, .field = SETTING(encoder), .choices = tc_encoder_names},
     {"attention", .kind = EX_CHOICE, .field = SETTING(attention), .choices = tc_attention_names},
-    {"dropout", .kind = EX_NUMBER, .field = SETTING(dropout), .least = 0, .most = TC_MOST_DROPOUT},
-    {"longest", .kind = EX_INTEGER, .field = SETTING(longest), .least = 1, .most = TC_MOST_LENGTH},
+    {"dropout", .kind = EX_NUMBER, .field = SETTING(dropout), .min = 0, .max = TC_MOST_DROPOUT},
+    {"longest", .kind = EX_INTEGER, .field = SETTING(longest), .min = 1, .max = TC_MOST_LENGTH},
     {"tokenizer", .kind = EX_CHOICE, .field = offsetof(tc_model, tokenizer.kind),
      .choices = tc_token_names},
     {"no_punctuation", .kind = EX_FLAG, .field = offsetof(tc_model, tokenizer.plain)},
-    {"ngrams", .kind = EX_INTEGER, .field = SETTING(ngrams), .least = 0, .most = TC_MOST_RUN},
-    {"buckets", .kind = EX_INTEGER, .field = SETTING(buckets), .least = 1, .most = TC_MOST_BUCKETS},
+    {"ngrams", .kind = EX_INTEGER, .field = SETTING(ngrams), .min = 0, .max = TC_MOST_RUN},
+    {"buckets", .kind = EX_INTEGER, .field = SETTING(buckets), .min = 1, .max = TC_MOST_BUCKETS},
     {"max_pool", .kind = EX_FLAG, .field = SETTING(max_pool)},
     {.name = NULL},
 };
@@ -41,16 +40,16 @@ static const struct {
 };
 enum { LISTS = sizeof lists / sizeof *lists };
 
-static tc_names *list_of(tc_model *model, int i)
+static ex_names *list_of(tc_model *model, int i)
 {
-    return (tc_names *)(void *)((char *)model + lists[i].field);
+    return (ex_names *)(void *)((char *)model + lists[i].field);
 }
 
 /* ---- saving ---- */
 
 static char *settings_to_json(const tc_model *model)
 {
-    return tc_json_write(tc_fields_to_json(settings, model), JSON_COMPACT);
+    return ex_json_write(ex_fields_to_json(settings, model), JSON_COMPACT);
 }
 
 bool tc_model_save(tc_model *model, const char *path)
@@ -60,13 +59,13 @@ bool tc_model_save(tc_model *model, const char *path)
     bool good = true;
     tg_params_set_metadata(params, version_key, format_version);
     for (int i = 0; good && i <= LISTS; i++) {
-        text = i < LISTS ? tc_names_to_json(list_of(model, i)) : settings_to_json(model);
+        text = i < LISTS ? ex_names_to_json(list_of(model, i)) : settings_to_json(model);
         good = text != NULL;
         tg_params_set_metadata(params, i < LISTS ? lists[i].key : settings_key, text);
-        tc_free(text);
+        ex_free(text);
     }
     return good && (tg_params_save(params, path, TG_SAVE_MODEL) ||
-                    tc_fail("the model is not saved: %s", tg_params_error(params)));
+                    ex_fail("the model is not saved: %s", tg_params_error(params)));
 }
 
 bool tc_model_replaceable(const char *path)
@@ -76,7 +75,7 @@ bool tc_model_replaceable(const char *path)
     const size_t size = file ? fread(start, 1, sizeof start, file) : 0;
     if (file) fclose(file);
     return !size || start[8] == '{' ||
-           tc_fail("%s: it is there and no model: give another name with -o", path);
+           ex_fail("%s: it is there and no model: give another name with -o", path);
 }
 
 /* ---- loading ---- */
@@ -85,9 +84,9 @@ static bool check_version(const tg_params *params, const char *path)
 {
     const char *version = tg_params_metadata(params, version_key);
     if (!version)
-        return tc_fail("%s: this is a safetensors file, but not a model of textclf", path);
+        return ex_fail("%s: this is a safetensors file, but not a model of textclf", path);
     if (strcmp(version, format_version)) {
-        return tc_fail("%s: the model has format %.20s and this program reads %s: use the program "
+        return ex_fail("%s: the model has format %.20s and this program reads %s: use the program "
                        "that wrote it",
                        path, version, format_version);
     }
@@ -95,7 +94,7 @@ static bool check_version(const tg_params *params, const char *path)
 }
 
 /* What a model made elsewhere need not say, for false or 0 is what it means. */
-static bool may_be_left_out(const tc_model *model, const tc_option *s)
+static bool may_be_left_out(const tc_model *model, const ex_option *s)
 {
     return s->kind == EX_FLAG || s->field == SETTING(ngrams) ||
            (s->field == SETTING(buckets) && !model->settings.ngrams);
@@ -105,13 +104,13 @@ static bool read_settings(tc_model *model, const char *path)
 {
     char what[512];
     const char *text = tg_params_metadata(model->params, settings_key);
-    json_t *object = text ? tc_json_read(text) : NULL;
+    json_t *object = text ? ex_json_read(text) : NULL;
     bool good = json_is_object(object) ||
-                tc_fail("%s: the model's settings are not a JSON object", path);
+                ex_fail("%s: the model's settings are not a JSON object", path);
     snprintf(what, sizeof what, "%s: the model's setting", path);
-    for (const tc_option *s = settings; good && s->name; s++) {
+    for (const ex_option *s = settings; good && s->name; s++) {
         if (json_object_get(object, s->name) || !may_be_left_out(model, s))
-            good = tc_field_from_json(s, model, object, what);
+            good = ex_field_from_json(s, model, object, what);
     }
     json_decref(object);
     return good;
@@ -123,18 +122,18 @@ static bool read_list(tc_model *model, int i, const char *path)
     const char *text = tg_params_metadata(model->params, lists[i].key);
     if (!text && list_of(model, i) == &model->tokenizer.stopwords) return true;
     snprintf(what, sizeof what, "%s: the model's %s", path, strchr(lists[i].key, '.') + 1);
-    return text ? tc_names_from_json(list_of(model, i), text, what)
-                : tc_fail("%s are missing", what);
+    return text ? ex_names_from_json(list_of(model, i), text, what)
+                : ex_fail("%s are missing", what);
 }
 
 static bool read_metadata(tc_model *model, const char *path)
 {
     bool good = check_version(model->params, path) && read_settings(model, path);
     for (int i = 0; good && i < LISTS; i++) good = read_list(model, i, path);
-    if (good && !tc_vocabulary_valid(&model->words))
-        good = tc_fail("%s: the model's vocabulary does not start as ours do", path);
+    if (good && !ex_vocabulary_valid(&model->words))
+        good = ex_fail("%s: the model's vocabulary does not start as ours do", path);
     return good &&
-           (model->labels.count > 1 || tc_fail("%s: the model has fewer than two labels", path));
+           (model->labels.count > 1 || ex_fail("%s: the model has fewer than two labels", path));
 }
 
 static bool check_weights(const tc_model *model, const char *path)
@@ -143,7 +142,7 @@ static bool check_weights(const tc_model *model, const char *path)
         const tg_tensor *p = tg_params_at(model->params, i);
         for (int64_t j = 0; j < p->size; j++) {
             if (!isfinite(p->data[j]))
-                return tc_fail("%s: %s has a number that is not finite: train the model again",
+                return ex_fail("%s: %s has a number that is not finite: train the model again",
                                path, p->name);
         }
     }
@@ -156,13 +155,13 @@ bool tc_model_load(tc_model *model, const char *path)
                         .params = tg_params_new(
                             0)}; /* in which a model without a bag is saved again */
     if (!tg_params_load(model->params, path)) {
-        return tc_fail("%s; MODEL is what textclf train has written",
+        return ex_fail("%s; MODEL is what textclf train has written",
                        tg_params_error(model->params));
     }
     if (!read_metadata(model, path)) return false;
     tc_model_register(model);
     if (!tg_params_finish_load(model->params)) {
-        return tc_fail("%s: settings and weights do not fit: %s", path,
+        return ex_fail("%s: settings and weights do not fit: %s", path,
                        tg_params_error(model->params));
     }
     tg_params_set_inference(model->params, true);

@@ -56,7 +56,7 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 #define INTEGER(field, least, most) EX_INTEGER, offsetof(tc_options, field), least, most, NULL
 #define NUMBER(field, least, most) EX_NUMBER, offsetof(tc_options, field), least, most, NULL
 
-static const tc_option rules[] = {
+static const ex_option rules[] = {
     {"Data", 0, READ, HEADING},
     {"text", 0, READ, TEXT(reading.text), "COLUMNS",
      "what is read, by name or number from 1; title,body are joined"},
@@ -168,7 +168,7 @@ static void show_help(void)
 static void show_command_help(const tc_command *command)
 {
     printf("textclf %s [OPTION]... %s: %s\n\n", command->name, command->arguments, command->about);
-    tc_options_show(rules, command->bit);
+    ex_options_show(rules, command->bit);
     if (command->bit & READ) {
         printf("\nDATA is a file in UTF-8, or - for standard input: TSV (without a header the "
                "label follows the last tab), CSV with\n"
@@ -199,15 +199,15 @@ static void show_command_help(const tc_command *command)
 json_t *tc_options_plan(const tc_options *options)
 {
     json_t *plan = json_object();
-    for (const tc_option *o = rules; o->name; o++) {
+    for (const ex_option *o = rules; o->name; o++) {
         char number[32];
-        const char *value = o->commands & SHAPES ? tc_option_value(o, options, number) : NULL;
+        const char *value = o->commands & SHAPES ? ex_option_value(o, options, number) : NULL;
         if (o->commands & SHAPES &&
             json_object_set_new(plan, o->name, json_string(value ? value : "not given"))) {
-            tc_fail("--%s %s: it is no UTF-8 text", o->name, value); /* or memory failed before */
+            ex_fail("--%s %s: it is no UTF-8 text", o->name, value); /* or memory failed before */
         }
     }
-    if (!tc_failure()) return plan;
+    if (!ex_failure()) return plan;
     json_decref(plan);
     return NULL;
 }
@@ -228,8 +228,8 @@ bool tc_options_files(const tc_options *options)
     };
     for (int i = 0; i < WRITTEN; i++) {
         for (int k = i + 1; files[i] && k < FILES; k++) {
-            if (!files[k] || !tc_same_file(files[i], files[k])) continue;
-            return tc_fail(
+            if (!files[k] || !ex_same_file(files[i], files[k])) continue;
+            return ex_fail(
                 k < WRITTEN
                     ? "%s: two files of the same name are to be written"
                     : "%s: it is to be read and to be written: give what is written another name",
@@ -244,11 +244,11 @@ static const tc_command *find_command(const char *name)
     for (const tc_command *c = commands; name && c < commands + COMMANDS; c++) {
         if (!strcmp(name, c->name)) return c;
     }
-    tc_fail(name ? "%s: no such command" : "no command%s", name ? name : "");
+    ex_fail(name ? "%s: no such command" : "no command%s", name ? name : "");
     return NULL;
 }
 
-tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
+ex_parsed tc_options_parse(tc_options *options, int argc, char **argv)
 {
     *options = (tc_options){
         .words = argv,
@@ -272,13 +272,13 @@ tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
     options->output = command->output;
     if (command->bit == COMPARE) options->settings.encoder = options->settings.attention = -1;
     argc--, argv++;
-    const tc_parsed parsed = help ? EX_HELP
-                                  : tc_options_read(options, rules, command->bit, &argc, &argv);
+    const ex_parsed parsed = help ? EX_HELP
+                                  : ex_options_read(options, rules, command->bit, &argc, &argv);
     if (parsed == EX_HELP) show_command_help(command);
     options->arguments = argv;
     options->argument_count = argc;
-    if (parsed == EX_RUN && (argc < command->least || argc > command->most)) {
-        return tc_fail("%s takes %s", command->name, command->arguments), EX_WRONG;
+    if (parsed == EX_OK && (argc < command->least || argc > command->most)) {
+        return ex_fail("%s takes %s", command->name, command->arguments), EX_WRONG;
     }
     return parsed;
 }

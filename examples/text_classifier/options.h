@@ -35,11 +35,11 @@ typedef struct tc_command {
 /* The values of all options that shape a training, by name, as a JSON object of strings, which the caller frees; NULL without memory. */
 struct json_t *tc_options_plan(const tc_options *options);
 
-/* Whether nothing that is read would be written over, and no two files are to be the same. False after tc_fail. */
+/* Whether nothing that is read would be written over, and no two files are to be the same. False after ex_fail. */
 bool tc_options_files(const tc_options *options);
 
-/* Reads the command and its options, checks their ranges and the number of arguments; EX_WRONG after tc_fail. Shows help and version.
+/* Reads the command and its options, checks their ranges and the number of arguments; EX_WRONG after ex_fail. Shows help and version.
  * The command stays NULL where none is named. */
-tc_parsed tc_options_parse(tc_options *options, int argc, char **argv);
+ex_parsed tc_options_parse(tc_options *options, int argc, char **argv);
 
 #endif

@@ -6,9 +6,9 @@
 #include "view.h"
 
 /* Start with {0}; tc_page_free works at any time after that. What fails while it is filled, tc_page_save reports. */
-typedef tc_output tc_page;
+typedef ex_output tc_page;
 
-/* With NULL there is to be no page: then nothing is put into it, and nothing written. False after tc_fail: it cannot be written there,
+/* With NULL there is to be no page: then nothing is put into it, and nothing written. False after ex_fail: it cannot be written there,
  * or there is no memory. */
 bool tc_page_begin(tc_page *page, const char *path, const char *title);
 
@@ -24,7 +24,7 @@ void tc_page_words(tc_page *page, const tc_seen *view, const double *values,
 /* A section: the answer to a text, its words marked by their weights, and the probabilities of a few labels. */
 void tc_page_view(tc_page *page, const tc_seen *view);
 
-/* Writes the file whole or not at all. False after tc_fail. */
+/* Writes the file whole or not at all. False after ex_fail. */
 bool tc_page_save(tc_page *page);
 
 void tc_page_free(tc_page *page);

@@ -11,7 +11,7 @@
 
 /* ---- eval ---- */
 
-static void print_score(const tc_score *score, const tc_names *labels, double unknown)
+static void print_score(const tc_score *score, const ex_names *labels, double unknown)
 {
     tc_results_line(score);
     printf(", %.1f %% of the words unknown\n", 100 * unknown);
@@ -49,33 +49,33 @@ static bool predict_block(const tc_model *model, tc_data *block, const tc_option
         good = tc_results_answer(answers + (size_t)i * (size_t)model->labels.count, &model->labels,
                                  block->rows[i].text, (int32_t)options->top, options->json);
     }
-    tc_free(answers);
+    ex_free(answers);
     return good;
 }
 
 static bool check_text(const char *text, size_t length, const char *name, int64_t number)
 {
     size_t bad;
-    if (tc_text_valid(text, length, &bad)) return true;
-    return tc_fail("%s:%lld: byte %zu, 0x%02X, is not UTF-8 text: convert it with iconv", name,
+    if (ex_text_valid(text, length, &bad)) return true;
+    return ex_fail("%s:%lld: byte %zu, 0x%02X, is not UTF-8 text: convert it with iconv", name,
                    (long long)number, bad + 1, (unsigned)(unsigned char)text[bad]);
 }
 
 static bool name_unknown_words(const tc_model *model, const tc_data *block)
 {
-    tc_tokens tokens = {0};
+    ex_tokens tokens = {0};
     bool good = true;
     for (int32_t i = 0; good && i < block->count; i++) {
         good = tc_tokenize(&model->tokenizer, &tokens, block->rows[i].text);
     }
     int shown = 0;
     for (size_t i = 0; good && i < tokens.count; i++) {
-        const char *word = tc_token_word(&tokens, i);
-        if (tc_names_find(&model->words, word) >= 0) continue;
+        const char *word = ex_token_word(&tokens, i);
+        if (ex_names_find(&model->words, word) >= 0) continue;
         fprintf(stderr, "%s%s", shown++ ? ", " : "textclf: not in the vocabulary: ", word);
     }
     if (shown) fputc('\n', stderr);
-    tc_tokens_free(&tokens);
+    ex_tokens_free(&tokens);
     return good;
 }
 
@@ -109,7 +109,7 @@ static bool read_line(line_buffer *line, int64_t number, bool *end)
     errno = 0;
     ssize_t length = getline(&line->text, &line->room, stdin);
     *end = length < 0;
-    if (*end) return feof(stdin) ? true : tc_fail("standard input: %s", strerror(errno));
+    if (*end) return feof(stdin) ? true : ex_fail("standard input: %s", strerror(errno));
     while (length && (line->text[length - 1] == '\n' || line->text[length - 1] == '\r')) length--;
     line->text[length] = 0;
     if (number == 1 && !strncmp(line->text, "\xEF\xBB\xBF", 3))
@@ -151,11 +151,11 @@ static bool predict_lines(const tc_model *model, const tc_options *options, line
 bool tc_predict(tc_model *model, const tc_options *options)
 {
     if (options->argument_count > 1) return predict_arguments(model, options);
-    line_buffer *lines = tc_allocate(NULL, BLOCK, sizeof *lines);
+    line_buffer *lines = ex_allocate(NULL, BLOCK, sizeof *lines);
     if (lines) memset(lines, 0, BLOCK * sizeof *lines);
     const bool good = lines ? predict_lines(model, options, lines)
-                            : tc_fail("out of memory: %d lines", BLOCK);
+                            : ex_fail("out of memory: %d lines", BLOCK);
     for (int i = 0; lines && i < BLOCK; i++) free(lines[i].text);
-    tc_free(lines);
+    ex_free(lines);
     return good;
 }

@@ -14,7 +14,7 @@ extern int tc_rank, tc_ranks; /* number of this process, and how many there are 
 /* Joins the other processes. What any but process 0 prints from now on goes nowhere. */
 void tc_ranks_begin(void);
 
-/* False after tc_fail: this process's plan is not that of process 0. All call it. */
+/* False after ex_fail: this process's plan is not that of process 0. All call it. */
 bool tc_ranks_agree(const char *plan);
 
 /* Leaves of a batch this process's share, a row at least, and returns what that counts in the whole, 0 .. 1: rows weigh as their
@@ -22,10 +22,10 @@ bool tc_ranks_agree(const char *plan);
 double tc_ranks_share(tc_batch *batch, const tg_real *class_weights);
 
 /* Adds up what all processes have, as much as it counts: gradients and loss; and whether one of them wants to stop. All call it.
- * False after tc_fail. */
+ * False after ex_fail. */
 bool tc_ranks_add(tg_params *params, double share, double *loss, bool *stop);
 
-/* tc_end, in place of it. A process that failed ends all others, which cannot go on without it. */
+/* ex_end, in place of it. A process that failed ends all others, which cannot go on without it. */
 int tc_ranks_end(int status);
 
 #else
@@ -35,7 +35,7 @@ enum { tc_rank = 0, tc_ranks = 1 };
 #define tc_ranks_agree(plan) true
 #define tc_ranks_share(batch, class_weights) 1.0
 #define tc_ranks_add(params, share, loss, stop) ((void)(share), true)
-#define tc_ranks_end(status) tc_end("textclf", status, NULL)
+#define tc_ranks_end(status) ex_end("textclf", status, NULL)
 
 #endif
 #endif

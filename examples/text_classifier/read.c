@@ -43,7 +43,7 @@ static char *refuse(const char *name, const char *bytes, size_t bad, const char 
         line++;
         start = i + 1;
     }
-    tc_fail("%s:%d: byte %zu of the line, 0x%02X, is not %s: %s", name, line, bad - start + 1,
+    ex_fail("%s:%d: byte %zu of the line, 0x%02X, is not %s: %s", name, line, bad - start + 1,
             (unsigned)(unsigned char)bytes[bad], encoding, help);
     return NULL;
 }
@@ -54,10 +54,10 @@ static char *convert(iconv_t converter, const char *name, const char *encoding, 
 {
     size_t left = *size,
            room = 4 * (left + 1); /* what is one byte elsewhere is up to three in UTF-8 */
-    char *next = from, *result = tc_allocate(NULL, left + 1, 4), *to = result;
+    char *next = from, *result = ex_allocate(NULL, left + 1, 4), *to = result;
     if (!result) return NULL;
     if (iconv(converter, &next, &left, &to, &room) == (size_t)-1) {
-        tc_free(result);
+        ex_free(result);
         return refuse(name, from, (size_t)(next - from), encoding, "give another --encoding");
     }
     *size = (size_t)(to - result);
@@ -69,15 +69,15 @@ char *tc_read_text(const char *path, const char *encoding, size_t *size)
     const char *name = strcmp(path, "-") ? path : "standard input";
     iconv_t converter = encoding ? iconv_open("UTF-8", encoding) : (iconv_t)-1;
     if (encoding && converter == (iconv_t)-1) {
-        tc_fail("--encoding %s: no such encoding is known; iconv -l lists those that are",
+        ex_fail("--encoding %s: no such encoding is known; iconv -l lists those that are",
                 encoding);
         return NULL;
     }
-    char *bytes = tc_file_read(path, size);
+    char *bytes = ex_file_read(path, size);
     if (encoding) {
         char *raw = bytes;
         bytes = raw ? convert(converter, name, encoding, raw, size) : NULL;
-        tc_free(raw);
+        ex_free(raw);
         iconv_close(converter);
     }
     if (bytes && *size >= 3 && !memcmp(bytes, "\xEF\xBB\xBF", 3))
@@ -87,9 +87,9 @@ char *tc_read_text(const char *path, const char *encoding, size_t *size)
         for (char *c = bytes; (c = memchr(c, '\r', (size_t)(bytes + *size - c)));) *c = '\n';
     }
     size_t bad;
-    if (!bytes || tc_text_valid(bytes, *size, &bad)) return bytes;
+    if (!bytes || ex_text_valid(bytes, *size, &bad)) return bytes;
     refuse(name, bytes, bad, "UTF-8 text", hint(bytes, *size));
-    tc_free(bytes);
+    ex_free(bytes);
     return NULL;
 }
 
@@ -108,7 +108,7 @@ static bool add_field(tc_scan *s, const char *start, const char *end, bool quote
 {
     if (s->count == MAX_COLUMNS)
         return wrong(s, s->line, "there are more than 10000 columns here: name the --delimiter");
-    tc_field *fields = tc_grow(s->fields, (size_t)s->count, 1, &s->room, sizeof *fields);
+    tc_field *fields = ex_grow(s->fields, (size_t)s->count, 1, &s->room, sizeof *fields);
     if (!fields) return false;
     s->fields = fields;
     s->fields[s->count++] = (tc_field){start, (size_t)(end - start), quoted};
@@ -241,7 +241,7 @@ bool tc_scan_next(tc_scan *s)
     } else {
         scan_line(s, memchr(s->at, '\n', (size_t)(s->stop - s->at) + 1));
     }
-    if (s->wrong || tc_failure()) return false;
+    if (s->wrong || ex_failure()) return false;
     if (s->line == INT32_MAX) return wrong(s, s->line, "there are too many lines");
     s->at++;
     s->line++;
@@ -250,7 +250,7 @@ bool tc_scan_next(tc_scan *s)
 
 void tc_scan_free(tc_scan *s)
 {
-    tc_free(s->fields);
+    ex_free(s->fields);
     s->fields = NULL;
     s->room = 0;
 }

@@ -31,7 +31,7 @@ typedef struct tc_reading {
 } tc_reading;
 
 /* The *size bytes of a file or of "-" as UTF-8 without NUL or byte order mark, with room for one more; the caller frees them.
- * NULL after tc_fail, which names line and byte of what is not UTF-8 (without an encoding), or not of the encoding. */
+ * NULL after ex_fail, which names line and byte of what is not UTF-8 (without an encoding), or not of the encoding. */
 char *tc_read_text(const char *path, const char *encoding, size_t *size);
 
 /* One field, without its quotes; in a quoted one two quotes stand for one. */
@@ -61,7 +61,7 @@ typedef struct tc_scan {
     int64_t quoted, doubled; /* so far: fields in quotes, and quotes that are doubled */
 } tc_scan;
 
-/* Finds the next record; lines of blanks are none. False at the end, at what is wrong, and after tc_fail. */
+/* Finds the next record; lines of blanks are none. False at the end, at what is wrong, and after ex_fail. */
 bool tc_scan_next(tc_scan *scan);
 void tc_scan_free(tc_scan *scan);
 

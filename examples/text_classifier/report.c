@@ -235,7 +235,7 @@ static bool put_examples(report *r)
         if (!count) tc_page_put(&r->page, "<p class=\"quiet\">There is none.</p>\n");
     }
     tc_page_put(&r->page, "</section>\n");
-    tc_free(answers);
+    ex_free(answers);
     return good;
 }
 

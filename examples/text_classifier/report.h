@@ -5,7 +5,7 @@
 
 #include "material.h"
 
-/* Written whole or not at all; the outcome has at least one epoch. False after tc_fail. */
+/* Written whole or not at all; the outcome has at least one epoch. False after ex_fail. */
 bool tc_report_write(const char *path, const tc_material *m, const tc_outcome *outcome);
 
 #endif

@@ -18,7 +18,7 @@ void tc_results_line(const tc_score *score)
            score->rows, tc_macro_f1(score), score->loss);
 }
 
-static void print_matrix(const tc_score *score, const tc_names *labels)
+static void print_matrix(const tc_score *score, const ex_names *labels)
 {
     printf("\nrows: the true label; columns: the answer\n%*s", CELL, "");
     for (int32_t c = 0; c < score->labels; c++) {
@@ -48,7 +48,7 @@ bool tc_results_confused(const tc_score *score, tc_confused *last)
     return next.rows > 0;
 }
 
-static void print_confused(const tc_score *score, const tc_names *labels)
+static void print_confused(const tc_score *score, const ex_names *labels)
 {
     tc_confused next = {0};
     printf("\nmost confused: true label, answer, rows\n");
@@ -58,7 +58,7 @@ static void print_confused(const tc_score *score, const tc_names *labels)
     }
 }
 
-void tc_results_table(const tc_score *score, const tc_names *labels)
+void tc_results_table(const tc_score *score, const ex_names *labels)
 {
     printf("    rows  precision   recall       F1  label\n");
     for (int32_t c = 0; c < score->labels; c++) {
@@ -79,13 +79,13 @@ void tc_results_table(const tc_score *score, const tc_names *labels)
 /* Prints and frees an object. */
 static bool print_object(json_t *object)
 {
-    char *text = tc_json_write(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = ex_json_write(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     const bool good = text && puts(text) >= 0;
-    tc_free(text);
+    ex_free(text);
     return good;
 }
 
-bool tc_results_json(const tc_score *score, const tc_names *labels, double unknown)
+bool tc_results_json(const tc_score *score, const ex_names *labels, double unknown)
 {
     json_t *by_label = json_array(), *confusion = json_array();
     for (int32_t t = 0; t < score->labels; t++) {
@@ -120,7 +120,7 @@ static int32_t next_likely(const float *answer, int32_t count, int32_t before)
     return best;
 }
 
-bool tc_results_answer(const float *log_probabilities, const tc_names *labels, const char *text,
+bool tc_results_answer(const float *log_probabilities, const ex_names *labels, const char *text,
                        int32_t top, bool json)
 {
     const float *answer = log_probabilities;

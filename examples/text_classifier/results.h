@@ -8,7 +8,7 @@
 void tc_results_line(const tc_score *score);
 
 /* The labels' precision, recall and F1, and the confusion matrix, or, of more labels than fit in a line, what is confused most. */
-void tc_results_table(const tc_score *score, const tc_names *labels);
+void tc_results_table(const tc_score *score, const ex_names *labels);
 
 /* Mistakes, the most frequent first: start with {0}; *last becomes the one that follows it. False: there is none. */
 enum { TC_MOST_CONFUSED = 10 }; /* that are shown */
@@ -17,12 +17,12 @@ typedef struct tc_confused {
 } tc_confused;
 bool tc_results_confused(const tc_score *score, tc_confused *last);
 
-/* All of it and the share of words that are not in the vocabulary as one JSON object on one line. False after tc_fail. */
-bool tc_results_json(const tc_score *score, const tc_names *labels, double unknown);
+/* All of it and the share of words that are not in the vocabulary as one JSON object on one line. False after ex_fail. */
+bool tc_results_json(const tc_score *score, const ex_names *labels, double unknown);
 
 /* One answer: the likeliest label and its probability, then the `top` likeliest with theirs (0: all, in the labels' order), then
- * the text; as a line of columns or, as JSON, an object on a line. False after tc_fail. */
-bool tc_results_answer(const float *log_probabilities, const tc_names *labels, const char *text,
+ * the text; as a line of columns or, as JSON, an object on a line. False after ex_fail. */
+bool tc_results_answer(const float *log_probabilities, const ex_names *labels, const char *text,
                        int32_t top, bool json);
 
 #endif

@@ -12,15 +12,15 @@ extern const char *const tc_token_names[]; /* NULL at the end */
 typedef struct tc_tokenizer {
     int kind;           /* TC_WORDS or TC_CHARACTERS */
     bool plain;         /* punctuation and symbols are no tokens */
-    tc_names stopwords; /* like a vocabulary, whose first two names no token has */
+    ex_names stopwords; /* like a vocabulary, whose first two names no token has */
 } tc_tokenizer;
 
 /* Takes the stop words "en", "zh" (characters, as Chinese is cut into), or all the words of a text file. The first two are words of
- * grammar without negations (not, never, don't, 不, 没), which turn a text's meaning round. False after tc_fail. */
+ * grammar without negations (not, never, don't, 不, 没), which turn a text's meaning round. False after ex_fail. */
 bool tc_tokenizer_set_stopwords(tc_tokenizer *tokenizer, const char *name);
 
-/* Appends the tokens of a text; see tc_tokens_add. `tokens` is new or was filled by the same tokenizer. */
-bool tc_tokenize(const tc_tokenizer *tokenizer, tc_tokens *tokens, const char *text);
+/* Appends the tokens of a text; see ex_tokens_add. `tokens` is new or was filled by the same tokenizer. */
+bool tc_tokenize(const tc_tokenizer *tokenizer, ex_tokens *tokens, const char *text);
 
 void tc_tokenizer_free(tc_tokenizer *tokenizer);
 

@@ -11,7 +11,7 @@
 
 /* ---- what is said before training ---- */
 
-static void print_part(const char *what, const char *name, tc_part part, const tc_names *labels)
+static void print_part(const char *what, const char *name, tc_part part, const ex_names *labels)
 {
     int64_t tokens = 0;
     int32_t longest = 0;
@@ -41,7 +41,7 @@ static void print_plan(const tc_material *m)
 {
     const tc_options *options = &m->options;
     const tc_settings *settings = &options->settings;
-    const tc_names *labels = &m->model.labels;
+    const ex_names *labels = &m->model.labels;
     const long long min_count = (long long)options->min_count;
     print_part("training:", m->train.name, m->train_part, labels);
     if (options->valid) print_part("validation:", m->valid.name, m->valid_part, labels);
@@ -97,17 +97,17 @@ static int stop(tc_material *m, const tc_outcome *outcome, const totals *all)
     const bool several = m->options.seeds > 1, save = !several && outcome->best_epoch;
     if (save && !tc_model_save(&m->model, path)) return TC_FAILED;
     if (checkpoint)
-        tc_fail("interrupted: the same command with --resume goes on from %s", checkpoint);
+        ex_fail("interrupted: the same command with --resume goes on from %s", checkpoint);
     else if (save)
-        tc_fail("interrupted: %s holds the best epoch so far; with --checkpoint FILE it could have "
+        ex_fail("interrupted: %s holds the best epoch so far; with --checkpoint FILE it could have "
                 "gone on",
                 path);
     else if (!several)
-        tc_fail("interrupted before the first epoch was done: no model is saved; with --checkpoint "
+        ex_fail("interrupted before the first epoch was done: no model is saved; with --checkpoint "
                 "FILE it could have gone on");
     else if (all->valid.count)
-        tc_fail("interrupted: %s holds the best of the trainings above", path);
-    else tc_fail("interrupted before the first training was done: no model is saved");
+        ex_fail("interrupted: %s holds the best of the trainings above", path);
+    else ex_fail("interrupted before the first training was done: no model is saved");
     return TC_INTERRUPTED;
 }
 
@@ -158,7 +158,7 @@ static int train_seed(int64_t number, totals *all, const tc_options *options)
             else status = outcome.interrupted ? stop(&m, &outcome, all) : finish(&m, &outcome, all);
         }
     }
-    tc_free(plan);
+    ex_free(plan);
     tc_outcome_free(&outcome);
     tc_material_free(&m);
     return status;
@@ -169,20 +169,20 @@ static bool check_files(const tc_options *options)
     const char *checkpoint = options->schedule.checkpoint;
     const bool resume = options->schedule.resume;
     if (resume && !checkpoint)
-        return tc_fail("--resume goes on from a checkpoint: name it with --checkpoint FILE");
+        return ex_fail("--resume goes on from a checkpoint: name it with --checkpoint FILE");
     if (options->seeds > 1 && (checkpoint || options->report)) {
-        return tc_fail("a checkpoint and a report are of one training: leave --seeds out");
+        return ex_fail("a checkpoint and a report are of one training: leave --seeds out");
     }
     if (checkpoint && !resume && !access(checkpoint, F_OK)) {
-        return tc_fail("%s: there is a training in it: go on with --resume, or remove the file",
+        return ex_fail("%s: there is a training in it: go on with --resume, or remove the file",
                        checkpoint);
     }
-    if (options->report && !tc_named(options->report, ".html")) {
-        return tc_fail("%s: a report is a page: give --report FILE.html", options->report);
+    if (options->report && !ex_has_suffix(options->report, ".html")) {
+        return ex_fail("%s: a report is a page: give --report FILE.html", options->report);
     }
-    return tc_output_check(options->output) && tc_model_replaceable(options->output) &&
-           (!checkpoint || tc_output_check(checkpoint)) &&
-           (!options->report || tc_output_check(options->report));
+    return ex_output_check(options->output) && tc_model_replaceable(options->output) &&
+           (!checkpoint || ex_output_check(checkpoint)) &&
+           (!options->report || ex_output_check(options->report));
 }
 
 int tc_train(const tc_options *options)

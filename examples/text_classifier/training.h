@@ -28,7 +28,7 @@ typedef struct tc_progress {
 void tc_checkpoint_save(tc_model *model, const tc_progress *progress, const tc_schedule *schedule);
 
 /* Takes model and progress from there; *found is false where there is no such file. `history` has room for all epochs, of so many
- * `batches`. False after tc_fail: it is damaged, or of another training. */
+ * `batches`. False after ex_fail: it is damaged, or of another training. */
 bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_schedule *schedule,
                         int64_t batches, bool *found);
 

@@ -24,7 +24,7 @@ static tg_tensor *encode(const stepper_walk *w, const tc_model *model, const tc_
     tg_scope_end(tape);
     if (kind == TC_NO_ENCODER) return x;
     if (kind != TC_LSTM && kind != TC_BILSTM && kind != TC_TRANSFORMER) {
-        tc_fail("the encoder %s is not written in single operators",
+        ex_fail("the encoder %s is not written in single operators",
                 tc_encoder_names[kind]); /* one of a reader's own */
         return NULL;
     }

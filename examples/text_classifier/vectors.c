@@ -25,7 +25,7 @@ typedef struct loader {
 
 static void take(loader *l, const char *word)
 {
-    const int32_t id = tc_names_find(&l->model->words, word);
+    const int32_t id = ex_names_find(&l->model->words, word);
     if (id < EX_FIRST_WORD || l->seen[id]) return;
     l->seen[id] = true;
     memcpy(l->model->embedding.weight->data + id * l->width, l->row,
@@ -35,7 +35,7 @@ static void take(loader *l, const char *word)
 
 static bool wrong_width(const loader *l, int64_t width)
 {
-    return tc_fail(
+    return ex_fail(
         "%s: its vectors have %lld numbers, and --embedding is %lld: give --embedding %lld",
         l->path, (long long)width, (long long)l->width, (long long)width);
 }
@@ -93,7 +93,7 @@ static bool take_line(loader *l, char *line, long number, bool first)
     while (end > line && end[-1] == ' ') end--;
     bool good = found == l->width && end > line;
     if (good) end[0] = 0;
-    if (good && tc_names_find(&l->model->words, line) < EX_FIRST_WORD) return true;
+    if (good && ex_names_find(&l->model->words, line) < EX_FIRST_WORD) return true;
     for (int64_t i = 0; good && i < l->width; i++) {
         char *next;
         l->row[i] = strtof(start, &next);
@@ -103,12 +103,12 @@ static bool take_line(loader *l, char *line, long number, bool first)
     if (good) take(l, line);
     line[strcspn(line, " ")] = 0;
     size_t bad;
-    if (!good && !tc_text_valid(line, strlen(line), &bad)) {
-        return tc_fail("%s:%ld: it is neither text nor word2vec's binary format: unpack it first, "
+    if (!good && !ex_text_valid(line, strlen(line), &bad)) {
+        return ex_fail("%s:%ld: it is neither text nor word2vec's binary format: unpack it first, "
                        "if it is packed",
                        l->path, number);
     }
-    return good || tc_fail("%s:%ld: \"%.40s\" has not the %lld finite numbers of --embedding: a "
+    return good || ex_fail("%s:%ld: \"%.40s\" has not the %lld finite numbers of --embedding: a "
                            "line is a word and its numbers",
                            l->path, number, line, (long long)l->width);
 }
@@ -127,7 +127,7 @@ static bool read_text(loader *l, FILE *file)
         first = false;
     }
     if (good && !feof(file))
-        good = tc_fail("%s: %s", l->path,
+        good = ex_fail("%s: %s", l->path,
                        strerror(errno)); /* a line that finds no memory is no end */
     free(line);
     return good;
@@ -153,13 +153,13 @@ static bool read_binary(loader *l, FILE *file, long long count)
         if (!read_word(file, word) ||
             fread(l->row, sizeof *l->row, (size_t)l->width, file) != (size_t)l->width) {
             return ferror(file) ||
-                   tc_fail(
+                   ex_fail(
                        "%s: it says that it has %lld words and ends or is damaged at number %lld",
                        l->path, count, i + 1);
         }
         for (int64_t j = 0; j < l->width; j++) {
             if (!isfinite(l->row[j]))
-                return tc_fail("%s: the vector of \"%.40s\" has a number that is not finite",
+                return ex_fail("%s: the vector of \"%.40s\" has a number that is not finite",
                                l->path, word);
         }
         take(l, word);
@@ -172,7 +172,7 @@ static bool is_binary(const char *start, size_t size)
 {
     size_t bad;
     long long count, width;
-    if (!is_header(start, &count, &width) || tc_text_valid(start, size, &bad)) return false;
+    if (!is_header(start, &count, &width) || ex_text_valid(start, size, &bad)) return false;
     return size < LOOKED_AT || bad + 4 < size; /* else a character may be cut there */
 }
 
@@ -183,7 +183,7 @@ static bool read_file(loader *l, FILE *file)
     long long count, width;
     start[size] = 0;
     if (fseek(file, 0, SEEK_SET))
-        return tc_fail("%s: it is read twice, and has to be a file, not a pipe", l->path);
+        return ex_fail("%s: it is read twice, and has to be a file, not a pipe", l->path);
     if (!is_binary(start, size)) return read_text(l, file);
     is_header(start, &count, &width);
     return width == l->width ? read_binary(l, file, count) : wrong_width(l, width);
@@ -193,14 +193,14 @@ bool tc_vectors_load(tc_model *model, const char *path)
 {
     const int32_t words = model->words.count;
     loader l = {.model = model, .path = path, .width = model->settings.embedding};
-    l.row = tc_allocate(NULL, (size_t)l.width, sizeof *l.row);
-    l.seen = tc_allocate(NULL, (size_t)words, sizeof *l.seen);
+    l.row = ex_allocate(NULL, (size_t)l.width, sizeof *l.row);
+    l.seen = ex_allocate(NULL, (size_t)words, sizeof *l.seen);
     FILE *file = fopen(path, "rb");
-    bool good = l.row && l.seen && (file || tc_fail("%s: %s", path, strerror(errno)));
+    bool good = l.row && l.seen && (file || ex_fail("%s: %s", path, strerror(errno)));
     if (good) {
         memset(l.seen, 0, (size_t)words * sizeof *l.seen);
         good = read_file(&l, file);
-        if (ferror(file)) good = tc_fail("%s: %s", path, strerror(errno));
+        if (ferror(file)) good = ex_fail("%s: %s", path, strerror(errno));
     }
     if (good) {
         fprintf(stderr, "vectors:    %d of %d words (%.1f %%) found in %s\n", l.found,
@@ -208,7 +208,7 @@ bool tc_vectors_load(tc_model *model, const char *path)
                 words > EX_FIRST_WORD ? 100.0 * l.found / (words - EX_FIRST_WORD) : 0.0, path);
     }
     if (file) fclose(file);
-    tc_free(l.row);
-    tc_free(l.seen);
+    ex_free(l.row);
+    ex_free(l.seen);
     return good;
 }

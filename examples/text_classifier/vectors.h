@@ -5,7 +5,7 @@
 
 #include "model.h"
 
-/* Copies the vectors of the words that the model knows into its embedding, and says how many they are. False after tc_fail, which
+/* Copies the vectors of the words that the model knows into its embedding, and says how many they are. False after ex_fail, which
  * names file and line or number: the file cannot be read, is damaged, or has vectors of another width. */
 bool tc_vectors_load(tc_model *model, const char *path);
 

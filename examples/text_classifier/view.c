@@ -31,9 +31,9 @@ typedef struct box {
 } box;
 
 /* From almost white to blue. */
-static tc_colour tint(double share)
+static ex_colour tint(double share)
 {
-    return (tc_colour){0.945 - 0.835 * share, 0.955 - 0.600 * share, 0.970 - 0.150 * share};
+    return (ex_colour){0.945 - 0.835 * share, 0.955 - 0.600 * share, 0.970 - 0.150 * share};
 }
 
 /* A weight in percent, as it stands under the word. */
@@ -45,29 +45,29 @@ static size_t weight_text(char *text, size_t room, double weight)
 }
 
 /* The longest start of a text, in whole characters, that is no wider than `most`. */
-static size_t fitting(tc_fonts *fonts, const char *text, size_t length, double size, double most)
+static size_t fitting(ex_fonts *fonts, const char *text, size_t length, double size, double most)
 {
     size_t end = 0;
     double width = 0;
     while (end < length) {
         int c;
-        size_t bytes = tc_text_next(text + end, &c);
-        width += tc_text_width(fonts, text + end, bytes, size);
+        size_t bytes = ex_text_next(text + end, &c);
+        width += ex_text_width(fonts, text + end, bytes, size);
         if (width > most) break;
         end += bytes;
     }
     return end;
 }
 
-static void measure(const tc_seen *view, tc_fonts *fonts, box *boxes)
+static void measure(const tc_seen *view, ex_fonts *fonts, box *boxes)
 {
     for (int32_t i = 0; i < view->count; i++) {
-        const tc_token *token = &view->tokens.items[i];
+        const ex_token *token = &view->tokens.items[i];
         char weight[32];
         const size_t length = weight_text(weight, sizeof weight, view->weights[i]);
-        const double word = tc_text_width(fonts, view->text + token->start, token->length, WORD) +
+        const double word = ex_text_width(fonts, view->text + token->start, token->length, WORD) +
                             2 * PADDING;
-        boxes[i].width = fmin(ceil(fmax(word, tc_text_width(fonts, weight, length, SMALL))),
+        boxes[i].width = fmin(ceil(fmax(word, ex_text_width(fonts, weight, length, SMALL))),
                               WIDTH - 2 * MARGIN);
     }
 }
@@ -89,7 +89,7 @@ static double place(box *boxes, int32_t count, double right)
 }
 
 /* As few lines as there can be, about as long as each other; returns the height of the picture. */
-static double lay_out(const tc_seen *view, tc_fonts *fonts, box *boxes)
+static double lay_out(const tc_seen *view, ex_fonts *fonts, box *boxes)
 {
     double right = WIDTH - MARGIN;
     measure(view, fonts, boxes);
@@ -99,12 +99,12 @@ static double lay_out(const tc_seen *view, tc_fonts *fonts, box *boxes)
 }
 
 /* The answer and a line below it; returns the width that they take. Without a canvas that is all. */
-static double draw_head(const tc_seen *view, tc_canvas *canvas, tc_fonts *fonts)
+static double draw_head(const tc_seen *view, ex_canvas *canvas, ex_fonts *fonts)
 {
     const char *label = view->labels->items[view->best], *caption = "where the attention went";
     const int length = (int)fitting(fonts, label, strlen(label), TITLE,
                                     WIDTH - 2 * MARGIN - 6 * TITLE);
-    const double x = MARGIN + tc_text_width(fonts, label, (size_t)length, TITLE) + 20;
+    const double x = MARGIN + ex_text_width(fonts, label, (size_t)length, TITLE) + 20;
     for (int32_t i = 0; i < view->count; i++) {
         if (view->ids[i] == EX_UNKNOWN)
             caption = "where the attention went; underlined: not in the vocabulary";
@@ -117,50 +117,50 @@ static double draw_head(const tc_seen *view, tc_canvas *canvas, tc_fonts *fonts)
         draw_text(canvas, fonts, MARGIN, MARGIN + 92, SUBTITLE, DRAW_LEFT, draw_grey, "%s",
                   caption);
     }
-    return fmax(x + 4 * TITLE, MARGIN + tc_text_width(fonts, caption, strlen(caption), SUBTITLE));
+    return fmax(x + 4 * TITLE, MARGIN + ex_text_width(fonts, caption, strlen(caption), SUBTITLE));
 }
 
 static void draw_word(const tc_seen *view, int32_t i, const box *place, double most,
-                      tc_canvas *canvas, tc_fonts *fonts)
+                      ex_canvas *canvas, ex_fonts *fonts)
 {
     const char *word = view->text + view->tokens.items[i].start;
     const double share = view->weights[i] / most, middle = place->x + place->width / 2;
-    const tc_colour colour = share > 0.75
+    const ex_colour colour = share > 0.75
                                  ? draw_white
                                  : draw_ink; /* about where both contrast equally with the tint */
     const size_t length = fitting(fonts, word, view->tokens.items[i].length, WORD, place->width);
-    const double width = tc_text_width(fonts, word, length, WORD);
+    const double width = ex_text_width(fonts, word, length, WORD);
     char weight[32];
     weight_text(weight, sizeof weight, view->weights[i]);
-    tc_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
+    ex_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
     draw_text(canvas, fonts, middle, place->y + 45, WORD, DRAW_MIDDLE, colour, "%.*s", (int)length,
               word);
     if (view->ids[i] == EX_UNKNOWN)
-        tc_canvas_box(canvas, middle - width / 2, place->y + 55, width, 3, 1.5, colour);
+        ex_canvas_box(canvas, middle - width / 2, place->y + 55, width, 3, 1.5, colour);
     draw_text(canvas, fonts, middle, place->y + BOX + 26, SMALL, DRAW_MIDDLE, draw_grey, "%s",
               weight);
 }
 
-static bool draw(const tc_seen *view, tc_fonts *fonts, const char *path)
+static bool draw(const tc_seen *view, ex_fonts *fonts, const char *path)
 {
-    box *boxes = tc_allocate(NULL, (size_t)view->count, sizeof *boxes);
+    box *boxes = ex_allocate(NULL, (size_t)view->count, sizeof *boxes);
     if (!boxes) return false;
     const double height = lay_out(view, fonts, boxes),
                  most = tc_view_most(view->weights, view->count);
     double width = draw_head(view, NULL, fonts);
     for (int32_t i = 0; i < view->count; i++) width = fmax(width, boxes[i].x + boxes[i].width);
-    tc_canvas canvas = {0};
+    ex_canvas canvas = {0};
     bool good = height <= MAX_HEIGHT
-                    ? tc_canvas_init(&canvas, (int)width + MARGIN, (int)height)
-                    : tc_fail("the text has %d words: too many for a picture", view->count);
+                    ? ex_canvas_init(&canvas, (int)width + MARGIN, (int)height)
+                    : ex_fail("the text has %d words: too many for a picture", view->count);
     if (good) {
         draw_head(view, &canvas, fonts);
         for (int32_t i = 0; i < view->count; i++)
             draw_word(view, i, &boxes[i], most, &canvas, fonts);
-        good = tc_canvas_save(&canvas, path);
+        good = ex_canvas_save(&canvas, path);
     }
-    tc_canvas_free(&canvas);
-    tc_free(boxes);
+    ex_canvas_free(&canvas);
+    ex_free(boxes);
     return good;
 }
 
@@ -168,7 +168,7 @@ static bool draw(const tc_seen *view, tc_fonts *fonts, const char *path)
 static bool runs_left(const char *text)
 {
     for (int c; *text;) {
-        text += tc_text_next(text, &c);
+        text += ex_text_next(text, &c);
         const int direction = utf8proc_get_property(c)->bidi_class;
         if (direction == UTF8PROC_BIDI_CLASS_R || direction == UTF8PROC_BIDI_CLASS_AL) return true;
     }
@@ -177,8 +177,8 @@ static bool runs_left(const char *text)
 
 bool tc_view_draw(const tc_seen *view, const char *font, const char *path)
 {
-    tc_fonts fonts;
-    bool good = tc_fonts_open(&fonts, font) && draw(view, &fonts, path);
+    ex_fonts fonts;
+    bool good = ex_fonts_open(&fonts, font) && draw(view, &fonts, path);
     if (good && fonts.missing) {
         fprintf(stderr,
                 "textclf: no font found that has U+%04X: for Chinese and Japanese install "
@@ -191,7 +191,7 @@ bool tc_view_draw(const tc_seen *view, const char *font, const char *path)
                         "run to the left; -o FILE.html has them as "
                         "they are written\n");
     }
-    tc_fonts_close(&fonts);
+    ex_fonts_close(&fonts);
     return good;
 }
 
@@ -203,7 +203,7 @@ int tc_view_columns(const char *text, size_t length)
 {
     int sum = 0, c;
     for (size_t at = 0; at < length; sum += utf8proc_charwidth(c))
-        at += tc_text_next(text + at, &c);
+        at += ex_text_next(text + at, &c);
     return sum;
 }
 
@@ -218,7 +218,7 @@ void tc_view_cell(const char *text, int width, bool right)
     int used = 0;
     size_t end = 0;
     for (int c; text[end]; used += utf8proc_charwidth(c)) {
-        const size_t bytes = tc_text_next(text + end, &c);
+        const size_t bytes = ex_text_next(text + end, &c);
         if (used + utf8proc_charwidth(c) > width) break;
         end += bytes;
     }
@@ -248,7 +248,7 @@ void tc_view_head(const tc_seen *view, bool colour)
 
 bool tc_view_word(const tc_seen *view, int32_t i, int widest)
 {
-    const tc_token *token = &view->tokens.items[i];
+    const ex_token *token = &view->tokens.items[i];
     const char *word = view->text + token->start;
     const bool known = view->ids[i] != EX_UNKNOWN;
     printf("  %.*s%*s %s ", (int)token->length, word, widest - tc_view_columns(word, token->length),

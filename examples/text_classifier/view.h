@@ -5,7 +5,7 @@
 #include "look.h"
 
 /* Draws it into a PNG file, which is written whole or not at all. `font` (may be NULL) is looked into before those of the
- * system. False after tc_fail. */
+ * system. False after ex_fail. */
 bool tc_view_draw(const tc_seen *view, const char *font, const char *path);
 
 /* What values are measured by where they are shown: the largest of their magnitudes, or 1 where all are 0. */

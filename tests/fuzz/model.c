@@ -33,20 +33,20 @@ static void ask(tc_model *model)
                                     .json = i == 2,
                                     .output = i > 2 ? page : NULL};
         const bool good = commands[i](model, &options);
-        FUZZ_CHECK(good == !tc_failure(), "command %d, and \"%s\"", i,
-                   tc_failure() ? tc_failure() : "");
-        tc_failure_clear();
+        FUZZ_CHECK(good == !ex_failure(), "command %d, and \"%s\"", i,
+                   ex_failure() ? ex_failure() : "");
+        ex_failure_clear();
     }
     remove(page);
 }
 
-/* The logarithms of the probabilities of a text, [C]; NULL after tc_fail, where the numbers in the model overflow what is
+/* The logarithms of the probabilities of a text, [C]; NULL after ex_fail, where the numbers in the model overflow what is
  * computed. */
 static float *answers(const tc_model *model)
 {
     tc_data data = {.name = "text"};
     FUZZ_CHECK(tc_data_add_text(&data, good_text) && tc_model_encode(model, &data), "%s",
-               tc_failure());
+               ex_failure());
     float *result = tc_log_probabilities(model, (tc_part){data.rows, 1});
     tc_data_free(&data);
     return result;
@@ -56,23 +56,23 @@ static void try_model(void)
 {
     tc_model model = {0}, second = {0};
     const bool good = tc_model_load(&model, path);
-    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    FUZZ_CHECK(good == !ex_failure(), "%s", good ? ex_failure() : "it failed and did not say why");
     if (good) {
         FUZZ_CHECK(tc_model_save(&model, again) && tc_model_load(&second, again), "%s",
-                   tc_failure());
+                   ex_failure());
         float *one = answers(&model), *other = answers(&second);
         FUZZ_CHECK(one ? other && !memcmp(one, other, (size_t)model.labels.count * sizeof *one)
                        : !other,
                    "a saved model answers otherwise");
-        FUZZ_CHECK(!one == !!tc_failure(), "%s",
-                   one ? tc_failure() : "it has no answer and did not say why");
-        tc_failure_clear();
+        FUZZ_CHECK(!one == !!ex_failure(), "%s",
+                   one ? ex_failure() : "it has no answer and did not say why");
+        ex_failure_clear();
         free(one);
         free(other);
         remove(again);
         ask(&model);
     }
-    tc_failure_clear();
+    ex_failure_clear();
     tc_model_free(&second);
     tc_model_free(&model);
 }
@@ -107,9 +107,9 @@ static void try_checkpoint(void)
     tc_outcome outcome = {0};
     fuzz_build_model(&model, words, 4);
     const bool good = tc_fit(&model, (tc_part){rows, 4}, (tc_part){rows, 2}, &schedule, &outcome);
-    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    FUZZ_CHECK(good == !ex_failure(), "%s", good ? ex_failure() : "it failed and did not say why");
     tc_outcome_free(&outcome);
-    tc_failure_clear();
+    ex_failure_clear();
     tc_model_free(&model);
 }
 

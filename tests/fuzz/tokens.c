@@ -38,50 +38,50 @@ static size_t first_bad(const uint8_t *text, size_t size)
 }
 
 /* Places rise and lie in the text; words are UTF-8, are not empty and hold no blank. */
-static void check_tokens(const tc_tokens *tokens, const char *text)
+static void check_tokens(const ex_tokens *tokens, const char *text)
 {
     size_t end = 0, bad;
     const size_t length = strlen(text);
     for (size_t i = 0; i < tokens->count; i++) {
-        const tc_token *token = &tokens->items[i];
-        const char *word = tc_token_word(tokens, i);
+        const ex_token *token = &tokens->items[i];
+        const char *word = ex_token_word(tokens, i);
         FUZZ_CHECK(token->start >= end && token->length > 0,
                    "token %zu starts at %zu, the one before ends at %zu", i, token->start, end);
         end = token->start + token->length;
         FUZZ_CHECK(end <= length, "token %zu ends at %zu of %zu", i, end, length);
-        FUZZ_CHECK(tc_text_valid(text + token->start, token->length, &bad),
+        FUZZ_CHECK(ex_text_valid(text + token->start, token->length, &bad),
                    "token %zu cuts a character", i);
-        FUZZ_CHECK(*word && tc_text_valid(word, strlen(word), &bad),
+        FUZZ_CHECK(*word && ex_text_valid(word, strlen(word), &bad),
                    "token %zu has the word \"%s\"", i, word);
         FUZZ_CHECK(!strpbrk(word, " \t\r\n"), "token %zu has a blank in it", i);
     }
 }
 
 /* Lines do not see each other: cut at its newlines a text has the same words. The lines become rows of `data`. */
-static void check_lines(tc_data *data, const tc_tokenizer *tokenizer, const tc_tokens *whole,
+static void check_lines(tc_data *data, const tc_tokenizer *tokenizer, const ex_tokens *whole,
                         char *text)
 {
-    tc_tokens tokens = {0};
+    ex_tokens tokens = {0};
     size_t at = 0;
     for (char *line = text, *end; line; line = end ? end + 1 : NULL) {
         end = strchr(line, '\n');
         if (end) *end = 0;
-        FUZZ_CHECK(tc_data_add_text(data, line), "%s", tc_failure());
-        tc_tokens_clear(&tokens);
-        FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, line), "%s", tc_failure());
+        FUZZ_CHECK(tc_data_add_text(data, line), "%s", ex_failure());
+        ex_tokens_clear(&tokens);
+        FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, line), "%s", ex_failure());
         for (size_t i = 0; i < tokens.count; i++, at++) {
             FUZZ_CHECK(at < whole->count &&
-                           !strcmp(tc_token_word(&tokens, i), tc_token_word(whole, at)),
+                           !strcmp(ex_token_word(&tokens, i), ex_token_word(whole, at)),
                        "token %zu, \"%s\", is another in the whole text", at,
-                       tc_token_word(&tokens, i));
+                       ex_token_word(&tokens, i));
         }
     }
     FUZZ_CHECK(at == whole->count, "%zu tokens are %zu in lines", whole->count, at);
-    tc_tokens_free(&tokens);
+    ex_tokens_free(&tokens);
 }
 
 /* The bag of words and runs of a batch of all rows: tg_gather refuses rows that are not there. */
-static void check_bag(const tc_data *data, const tc_names *words, int32_t longest_run)
+static void check_bag(const tc_data *data, const ex_names *words, int32_t longest_run)
 {
     tc_bag bag;
     tc_batches batches;
@@ -90,7 +90,7 @@ static void check_bag(const tc_data *data, const tc_names *words, int32_t longes
     FUZZ_CHECK(tc_bag_init(&bag, params, words->count, BUCKETS, longest_run, 2), "%s",
                tg_params_error(params));
     FUZZ_CHECK(tc_batches_init(&batches, (tc_part){data->rows, data->count}, data->count), "%s",
-               tc_failure());
+               ex_failure());
     tc_batch *batch = tc_batches_get(&batches, 0);
     FUZZ_CHECK(tc_bag_forward(tape, &bag, batch), "%s", tg_tape_error(tape));
     tc_batches_free(&batches);
@@ -99,41 +99,41 @@ static void check_bag(const tc_data *data, const tc_names *words, int32_t longes
 }
 
 /* Names survive the way through a model's metadata. */
-static void check_json(const tc_names *words)
+static void check_json(const ex_names *words)
 {
-    tc_names again;
-    char *json = tc_names_to_json(words);
-    FUZZ_CHECK(json && tc_names_from_json(&again, json, "words"), "%s", tc_failure());
+    ex_names again;
+    char *json = ex_names_to_json(words);
+    FUZZ_CHECK(json && ex_names_from_json(&again, json, "words"), "%s", ex_failure());
     FUZZ_CHECK(again.count == words->count, "%d words are %d as JSON", words->count, again.count);
     for (int32_t i = 0; i < words->count; i++)
         FUZZ_CHECK(!strcmp(again.items[i], words->items[i]), "word %d is another as JSON", i);
     free(json);
-    tc_names_free(&again);
+    ex_names_free(&again);
 }
 
 static void check_text(const tc_tokenizer *tokenizer, char *text, int64_t least, int32_t run)
 {
     tc_data data = {.name = "text"};
-    tc_tokens tokens = {0};
-    tc_names words = {0};
+    ex_tokens tokens = {0};
+    ex_names words = {0};
     int32_t rare;
-    FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, text), "%s", tc_failure());
+    FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, text), "%s", ex_failure());
     check_tokens(&tokens, text);
-    FUZZ_CHECK(tc_vocabulary_build(&words, &tokens, least, 0, &rare) && tc_vocabulary_valid(&words),
-               "%s", tc_failure());
+    FUZZ_CHECK(ex_vocabulary_build(&words, &tokens, least, 0, &rare) && ex_vocabulary_valid(&words),
+               "%s", ex_failure());
     FUZZ_CHECK(rare >= EX_FIRST_WORD && rare <= words.count, "the first rare word is %d of %d",
                rare, words.count);
     for (size_t i = 0; least == 1 && i < tokens.count; i++) {
-        FUZZ_CHECK(tc_names_find(&words, tc_token_word(&tokens, i)) >= EX_FIRST_WORD,
-                   "\"%s\" is not found", tc_token_word(&tokens, i));
+        FUZZ_CHECK(ex_names_find(&words, ex_token_word(&tokens, i)) >= EX_FIRST_WORD,
+                   "\"%s\" is not found", ex_token_word(&tokens, i));
     }
     check_json(&words);
     check_lines(&data, tokenizer, &tokens, text);
-    FUZZ_CHECK(tc_data_encode(&data, tokenizer, &words, SHORTEST_CUT), "%s", tc_failure());
+    FUZZ_CHECK(tc_data_encode(&data, tokenizer, &words, SHORTEST_CUT), "%s", ex_failure());
     check_bag(&data, &words, run);
     tc_data_free(&data);
-    tc_names_free(&words);
-    tc_tokens_free(&tokens);
+    ex_names_free(&words);
+    ex_tokens_free(&tokens);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -144,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     const int stopwords = fuzz_choose(&input, 4), least = 1 + fuzz_choose(&input, 2);
     const int run = 1 + fuzz_choose(&input, MAX_RUN);
     size_t bad = input.size;
-    const bool valid = tc_text_valid((const char *)input.bytes, input.size, &bad);
+    const bool valid = ex_text_valid((const char *)input.bytes, input.size, &bad);
     FUZZ_CHECK(bad == first_bad(input.bytes, input.size) && valid == (bad == input.size),
                "byte %zu is wrong, and found was %zu", first_bad(input.bytes, input.size), bad);
     fuzz_write("stopwords", input.bytes, input.size);
@@ -155,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         tc_tokenizer_set_stopwords(&tokenizer, stopwords == 1   ? "en"
                                                : stopwords == 2 ? "zh"
                                                                 : path);
-    tc_failure_clear();
+    ex_failure_clear();
     if (input.size) memcpy(text, input.bytes, input.size);
     text[input.size] = 0;
     if (valid) check_text(&tokenizer, text, least, run);

@@ -28,14 +28,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     char path[1024];
     snprintf(path, sizeof path, "%s", fuzz_path("vectors"));
     const bool good = tc_vectors_load(&model, path);
-    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    FUZZ_CHECK(good == !ex_failure(), "%s", good ? ex_failure() : "it failed and did not say why");
     for (int32_t i = 0; i < WORDS * width; i++) {
         FUZZ_CHECK(isfinite(row[i]), "number %d of word %d is %g", i % width, i / width,
                    (double)row[i]);
         FUZZ_CHECK(i >= EX_FIRST_WORD * width || row[i] == before[i],
                    "a word that is none got a vector");
     }
-    tc_failure_clear();
+    ex_failure_clear();
     tc_model_free(&model);
     return 0;
 }

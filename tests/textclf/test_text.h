@@ -7,7 +7,7 @@
 #include <check.h>
 
 /* The vocabulary of a text: the words that occur at least so often; `rare` counts the others. */
-void build_vocabulary(tc_names *words, const char *text, int64_t least, int32_t *rare);
+void build_vocabulary(ex_names *words, const char *text, int64_t least, int32_t *rare);
 
 TCase *chart_cases(void);
 TCase *data_cases(void);
