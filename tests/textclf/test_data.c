@@ -27,7 +27,7 @@ START_TEST(rows)
     {
         tc_dataset data;
         WRITE("\xEF\xBB\xBFgood\tpos\r\n\n   \r\n\tneg\na\tb\tneg\nbad\t pos \nlast\tneg");
-        ck_assert_msg(tc_dataset_read(&data, path, NULL), "%s", tc_failure());
+        ck_assert_msg(tc_dataset_read(&data, path, NULL), "%s", ex_failure());
         static const struct {
             const char *text, *label;
             int line;
@@ -42,13 +42,13 @@ START_TEST(rows)
             ck_assert_str_eq(data.rows[i].label_name, expected[i].label);
             ck_assert_int_eq(data.rows[i].line, expected[i].line);
         }
-        tc_names labels;
+        ex_names labels;
         ck_assert(tc_dataset_labels(&labels, &data));
         ck_assert_int_eq(labels.count, 2);
         ck_assert_str_eq(labels.items[0], "neg");
         ck_assert(tc_dataset_encode_labels(&data, &labels));
         ck_assert_int_eq(data.rows[0].label, 1);
-        tc_names_free(&labels);
+        ex_names_free(&labels);
         tc_dataset_free(&data);
     }
 END_TEST
@@ -57,17 +57,17 @@ END_TEST
 static void check_refused(const char *bytes, size_t size, const char *expected)
 {
     tc_dataset data;
-    tc_names labels = {0};
+    ex_names labels = {0};
     write_data(bytes, size);
-    tc_failure_clear();
+    ex_failure_clear();
     bool good = tc_dataset_read(&data, path, NULL) && tc_dataset_labels(&labels, &data);
     ck_assert_msg(!good, "accepted: %s", expected);
-    ck_assert_ptr_nonnull(tc_failure());
-    ck_assert_msg(!strncmp(tc_failure(), path, strlen(path)), "%s", tc_failure());
-    ck_assert_msg(!strncmp(tc_failure() + strlen(path), expected, strlen(expected)), "%s",
-                  tc_failure());
+    ck_assert_ptr_nonnull(ex_failure());
+    ck_assert_msg(!strncmp(ex_failure(), path, strlen(path)), "%s", ex_failure());
+    ck_assert_msg(!strncmp(ex_failure() + strlen(path), expected, strlen(expected)), "%s",
+                  ex_failure());
     tc_dataset_free(&data);
-    tc_failure_clear();
+    ex_failure_clear();
 }
 
 #define REFUSED(bytes, expected) check_refused(bytes, sizeof bytes - 1, expected)
@@ -94,11 +94,11 @@ START_TEST(unreadable)
         tc_dataset data;
         static const char *const names[] = {"/no/such/file.tsv", "/tmp", "builtin:nothing"};
         for (size_t i = 0; i < 3; i++) {
-            tc_failure_clear();
+            ex_failure_clear();
             ck_assert(!tc_dataset_read(&data, names[i], NULL));
-            ck_assert_msg(!strncmp(tc_failure(), names[i], strlen(names[i])), "%s", tc_failure());
+            ck_assert_msg(!strncmp(ex_failure(), names[i], strlen(names[i])), "%s", ex_failure());
         }
-        tc_failure_clear();
+        ex_failure_clear();
     }
 END_TEST
 
@@ -112,10 +112,10 @@ static void check_read(const char *bytes, size_t size, const tc_read_options *op
     tc_dataset data;
     char found[1024] = "";
     write_data(bytes, size);
-    tc_failure_clear();
-    ck_assert_msg(tc_dataset_read(&data, path, options), "%s", tc_failure());
+    ex_failure_clear();
+    ck_assert_msg(tc_dataset_read(&data, path, options), "%s", ex_failure());
     for (int32_t i = 0; i < data.count; i++) {
-        tc_append(found, sizeof found, "%d %s|%s;", data.rows[i].line, data.rows[i].label_name,
+        ex_append(found, sizeof found, "%d %s|%s;", data.rows[i].line, data.rows[i].label_name,
                   data.rows[i].text);
     }
     ck_assert_str_eq(found, expected);
@@ -134,10 +134,10 @@ static void check_refused_as(const char *bytes, size_t size, const tc_read_optio
 {
     tc_dataset data;
     write_data(bytes, size);
-    tc_failure_clear();
+    ex_failure_clear();
     ck_assert_msg(!tc_dataset_read(&data, path, options), "accepted: %s", expected);
-    ck_assert_msg(strstr(tc_failure(), expected) != NULL, "%s", tc_failure());
-    tc_failure_clear();
+    ck_assert_msg(strstr(ex_failure(), expected) != NULL, "%s", ex_failure());
+    ex_failure_clear();
 }
 
 #define REFUSED_AS(bytes, expected, ...) \
@@ -363,23 +363,23 @@ END_TEST
 START_TEST(unseen_label)
     {
         tc_dataset data;
-        tc_names labels;
+        ex_names labels;
         static const char *const known[] = {"neg", "pos"};
-        ck_assert(tc_names_set(&labels, "labels", known, 2));
+        ck_assert(ex_names_set(&labels, "labels", known, 2));
         WRITE("a\tpos\n\nb\tneutral\n");
         ck_assert(tc_dataset_read(&data, path, NULL));
         ck_assert(!tc_dataset_encode_labels(&data, &labels));
-        ck_assert_ptr_nonnull(strstr(tc_failure(), ":3: the label \"neutral\" does not occur"));
-        tc_failure_clear();
+        ck_assert_ptr_nonnull(strstr(ex_failure(), ":3: the label \"neutral\" does not occur"));
+        ex_failure_clear();
         tc_dataset_free(&data);
-        tc_names_free(&labels);
+        ex_names_free(&labels);
     }
 END_TEST
 
 START_TEST(encoding)
     {
         tc_dataset data;
-        tc_names words;
+        ex_names words;
         int32_t rare;
         build_vocabulary(&words, "a b a", 1, &rare);
         WRITE("a x b\tp\n\tn\nb b b b\tp\n");
@@ -396,7 +396,7 @@ START_TEST(encoding)
         ck_assert_int_eq(data.tokens, 6);
         ck_assert_int_eq(data.unknown, 1);
         tc_dataset_free(&data);
-        tc_names_free(&words);
+        ex_names_free(&words);
     }
 END_TEST
 
@@ -411,12 +411,12 @@ START_TEST(builtins)
                      {"builtin:reviews-test", 70}};
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
             tc_dataset data;
-            tc_names labels;
-            ck_assert_msg(tc_dataset_read(&data, known[i].name, NULL), "%s", tc_failure());
+            ex_names labels;
+            ck_assert_msg(tc_dataset_read(&data, known[i].name, NULL), "%s", ex_failure());
             ck_assert_int_ge(data.count, known[i].least);
             ck_assert(tc_dataset_labels(&labels, &data));
             ck_assert_int_eq(labels.count, 2);
-            tc_names_free(&labels);
+            ex_names_free(&labels);
             tc_dataset_free(&data);
         }
     }
@@ -424,7 +424,7 @@ END_TEST
 
 /* ---- held-out rows and batches ---- */
 
-static void read_builtin(tc_dataset *data, tc_names *labels, tc_names *words)
+static void read_builtin(tc_dataset *data, ex_names *labels, ex_names *words)
 {
     int32_t rare;
     ck_assert(tc_dataset_read(data, "builtin:reviews", NULL) && tc_dataset_labels(labels, data) &&
@@ -436,7 +436,7 @@ static void read_builtin(tc_dataset *data, tc_names *labels, tc_names *words)
 START_TEST(split)
     {
         tc_dataset data, again;
-        tc_names labels;
+        ex_names labels;
         int32_t held_out, held_out_again;
         ck_assert(tc_dataset_read(&data, "builtin:reviews", NULL) &&
                   tc_dataset_read(&again, "builtin:reviews", NULL));
@@ -459,14 +459,14 @@ START_TEST(split)
         free(seen);
         tc_dataset_free(&data);
         tc_dataset_free(&again);
-        tc_names_free(&labels);
+        ex_names_free(&labels);
     }
 END_TEST
 
 START_TEST(split_keeps_labels)
     {
         tc_dataset data;
-        tc_names labels;
+        ex_names labels;
         int32_t held_out;
         WRITE("a\tx\nb\ty\nc\tz\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n"
               "d\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n");
@@ -477,7 +477,7 @@ START_TEST(split_keeps_labels)
             ck_assert(tc_dataset_hold_out(&data, &labels, seed, &held_out));
             ck_assert_int_eq(held_out, 2);
             for (int i = 18; i < 20; i++) ck_assert_str_eq(data.rows[i].label_name, "x");
-            tc_names_free(&labels);
+            ex_names_free(&labels);
             tc_dataset_free(&data);
         }
         WRITE("a\tx\nb\ty\n");
@@ -485,7 +485,7 @@ START_TEST(split_keeps_labels)
                   tc_dataset_encode_labels(&data, &labels));
         ck_assert(tc_dataset_hold_out(&data, &labels, 1, &held_out));
         ck_assert_int_eq(held_out, 0); /* too few rows to hold any out */
-        tc_names_free(&labels);
+        ex_names_free(&labels);
         tc_dataset_free(&data);
     }
 END_TEST
@@ -525,7 +525,7 @@ START_TEST(batching)
     {
         static const int32_t sizes[] = {1, 7, 32, 10000};
         tc_dataset data;
-        tc_names labels, words;
+        ex_names labels, words;
         read_builtin(&data, &labels, &words);
         for (size_t s = 0; s < 4; s++) {
             tc_batches batches;
@@ -544,8 +544,8 @@ START_TEST(batching)
             if (sizes[s] < 100) ck_assert_int_gt(changes, 0);
             tc_batches_free(&batches);
         }
-        tc_names_free(&labels);
-        tc_names_free(&words);
+        ex_names_free(&labels);
+        ex_names_free(&words);
         tc_dataset_free(&data);
     }
 END_TEST

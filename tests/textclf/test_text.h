@@ -6,8 +6,8 @@
 
 #include <check.h>
 
-/* Builds the vocabulary of a text; see tc_vocabulary_build. */
-void build_vocabulary(tc_names *words, const char *text, int64_t min_count, int32_t *first_rare);
+/* Builds the vocabulary of a text; see ex_vocabulary_build. */
+void build_vocabulary(ex_names *words, const char *text, int64_t min_count, int32_t *first_rare);
 
 TCase *chart_cases(void);
 TCase *data_cases(void);

@@ -90,28 +90,28 @@ static bool leave_out(double *odds, const tc_model *model, const tc_analysis *an
     for (int32_t i = 0; log_p && i < count; i++) {
         odds[first + i] = tc_log_odds(log_p + (size_t)i * (size_t)C, C, analysis->best);
     }
-    tc_free(log_p);
+    ex_free(log_p);
     return log_p != NULL;
 }
 
-/* Returns the fall of the log-odds without each word, [count], or NULL after tc_fail. The caller
+/* Returns the fall of the log-odds without each word, [count], or NULL after ex_fail. The caller
  * frees it. */
 static double *left_out(const tc_model *model, const tc_analysis *analysis)
 {
     const int32_t count = analysis->count, block = count < VARIANTS ? count : VARIANTS;
-    int32_t *ids = tc_allocate(NULL, (size_t)block * (size_t)count, sizeof *ids);
-    tc_row *rows = tc_allocate(NULL, (size_t)block, sizeof *rows);
-    double *result = tc_allocate(NULL, (size_t)count, sizeof *result);
+    int32_t *ids = ex_allocate(NULL, (size_t)block * (size_t)count, sizeof *ids);
+    tc_row *rows = ex_allocate(NULL, (size_t)block, sizeof *rows);
+    double *result = ex_allocate(NULL, (size_t)count, sizeof *result);
     bool good = ids && rows && result;
     for (int32_t first = 0; good && first < count; first += block) {
         const int32_t words = count - first < block ? count - first : block;
         good = leave_out(result, model, analysis, first, words, ids, rows);
     }
     for (int32_t i = 0; good && i < count; i++) result[i] = analysis->log_odds - result[i];
-    tc_free(ids);
-    tc_free(rows);
+    ex_free(ids);
+    ex_free(rows);
     if (good) return result;
-    tc_free(result);
+    ex_free(result);
     return NULL;
 }
 
@@ -158,7 +158,7 @@ static void put_explanation(tc_page *page, const explanation *e)
     }
     tc_page_put(page, "<h3>flags</h3>\n<table>\n");
     for (int32_t i = 0; i < analysis->count; i++) {
-        const tc_token *token = &analysis->tokens.items[i];
+        const ex_token *token = &analysis->tokens.items[i];
         const char *flag = e->flags[i];
         if (!flag) continue;
         tc_page_put(page, "<tr><td><bdi>%.*s</bdi><td>%s\n", (int)token->length,
@@ -176,7 +176,7 @@ static bool explain_text(const tc_model *model, tc_page *page, const char *text)
     double *without = computed ? left_out(model, &analysis) : NULL;
     explanation e = {.analysis = &analysis,
                      .values = {analysis.weights, analysis.gradient, without}};
-    if (without) e.flags = tc_allocate(NULL, (size_t)analysis.count, sizeof *e.flags);
+    if (without) e.flags = ex_allocate(NULL, (size_t)analysis.count, sizeof *e.flags);
     const bool good = e.flags != NULL;
     if (good) {
         for (int m = 0; m < MEASURES; m++)
@@ -185,8 +185,8 @@ static bool explain_text(const tc_model *model, tc_page *page, const char *text)
         print_explanation(&e);
         put_explanation(page, &e);
     }
-    tc_free(e.flags);
-    tc_free(without);
+    ex_free(e.flags);
+    ex_free(without);
     tc_analysis_free(&analysis);
     return good;
 }
@@ -201,8 +201,8 @@ bool tc_explain(tc_model *model, const tc_options *options)
                           ? "gradient x input does not cover the bag of --ngrams.\n"
                           : "";
     tc_page page = {0};
-    if (output && !tc_named(output, ".html"))
-        return tc_fail("%s: explain writes a web page; give -o FILE.html", output);
+    if (output && !ex_has_suffix(output, ".html"))
+        return ex_fail("%s: explain writes a web page; give -o FILE.html", output);
     bool good = tc_page_begin(&page, output, "What each word contributes");
     tc_page_put(
         &page,

@@ -58,7 +58,7 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 #define INTEGER(name, min, max) EX_INTEGER, FIELD(name), min, max, NULL
 #define NUMBER(name, min, max) EX_NUMBER, FIELD(name), min, max, NULL
 
-static const tc_option option_table[] = {
+static const ex_option option_table[] = {
     {"Data", 0, READ, HEADING},
     {"text", 0, READ, TEXT(config.read.text), "COLUMNS",
      "columns of the text, by name or number from 1; title,body are joined"},
@@ -186,7 +186,7 @@ static void show_command_help(const tc_command *command)
 {
     printf("textclf %s [OPTION]... %s: %s\n\n", command->name, command->arguments,
            command->description);
-    tc_options_show(option_table, command->bit);
+    ex_options_show(option_table, command->bit);
     if (command->bit & READ) show_data_help();
     if (command->bit == EXPLAIN) {
         putchar('\n');
@@ -211,14 +211,14 @@ static void show_command_help(const tc_command *command)
 json_t *tc_options_to_json(const tc_options *options)
 {
     json_t *object = json_object();
-    for (const tc_option *o = option_table; o->name; o++) {
+    for (const ex_option *o = option_table; o->name; o++) {
         char number[32];
         if (!(o->commands & RECORDED)) continue;
-        const char *value = tc_option_value(o, options, number);
+        const char *value = ex_option_value(o, options, number);
         if (json_object_set_new(object, o->name, json_string(value ? value : "not given")))
-            tc_fail("--%s %s: the value is not valid UTF-8", o->name, value ? value : "");
+            ex_fail("--%s %s: the value is not valid UTF-8", o->name, value ? value : "");
     }
-    if (!tc_failure()) return object; /* running out of memory is a failure too */
+    if (!ex_failure()) return object; /* running out of memory is a failure too */
     json_decref(object);
     return NULL;
 }
@@ -242,11 +242,11 @@ bool tc_options_check_files(const tc_options *options)
     };
     for (int i = 0; i < WRITTEN; i++) {
         for (int k = i + 1; files[i] && k < FILES; k++) {
-            if (!files[k] || !tc_same_file(files[i], files[k])) continue;
+            if (!files[k] || !ex_same_file(files[i], files[k])) continue;
             if (k < WRITTEN)
-                return tc_fail("%s: two outputs have this name; give one of them another",
+                return ex_fail("%s: two outputs have this name; give one of them another",
                                files[i]);
-            return tc_fail("%s: this file is both input and output; give the output another name",
+            return ex_fail("%s: this file is both input and output; give the output another name",
                            files[i]);
         }
     }
@@ -260,8 +260,8 @@ static const tc_command *find_command(const char *name)
     for (const tc_command *c = commands; name && c < commands + COMMANDS; c++) {
         if (!strcmp(name, c->name)) return c;
     }
-    if (name) tc_fail("%s: unknown command", name);
-    else tc_fail("no command is given");
+    if (name) ex_fail("%s: unknown command", name);
+    else ex_fail("no command is given");
     return NULL;
 }
 
@@ -296,7 +296,7 @@ static bool show_general_help(int argc, char **argv)
     return true;
 }
 
-tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
+ex_parsed tc_options_parse(tc_options *options, int argc, char **argv)
 {
     set_defaults(options, argv);
     if (show_general_help(argc, argv)) return EX_HELP;
@@ -309,17 +309,17 @@ tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
         options->config.settings.encoder = options->config.settings.attention = -1;
     argc--;
     argv++;
-    tc_parsed parsed = EX_HELP;
-    if (!help) parsed = tc_options_read(options, option_table, command->bit, &argc, &argv);
+    ex_parsed parsed = EX_HELP;
+    if (!help) parsed = ex_options_read(options, option_table, command->bit, &argc, &argv);
     if (parsed == EX_HELP) show_command_help(command);
     options->arguments = argv;
     options->argument_count = argc;
-    if (parsed != EX_RUN) return parsed;
+    if (parsed != EX_OK) return parsed;
     if (argc < command->min_arguments || argc > command->max_arguments) {
-        tc_fail("%s takes the arguments %s, but %d %s given", command->name, command->arguments,
+        ex_fail("%s takes the arguments %s, but %d %s given", command->name, command->arguments,
                 argc, argc == 1 ? "is" : "are");
         return EX_WRONG;
     }
     if (command->bit & LEARN && argc) options->config.train = argv[0];
-    return EX_RUN;
+    return EX_OK;
 }

@@ -16,11 +16,11 @@ bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets,
 }
 
 /* Returns the table rows of a batch's words and n-grams, [B, M], padded; *count is M. The caller
- * frees them. Returns NULL after tc_fail. */
+ * frees them. Returns NULL after ex_fail. */
 static int32_t *table_rows(const tc_bag *bag, const tc_batch *batch, int64_t *count)
 {
     *count = bag->max_ngram * batch->time;
-    int32_t *rows = tc_allocate(NULL, (size_t)batch->rows, (size_t)*count * sizeof *rows);
+    int32_t *rows = ex_allocate(NULL, (size_t)batch->rows, (size_t)*count * sizeof *rows);
     for (int32_t b = 0; rows && b < batch->rows; b++) {
         int32_t *row = rows + b * *count;
         const int32_t *words = batch->tokens + (int64_t)b * batch->time;
@@ -43,7 +43,7 @@ bool tc_bag_touch_rows(const tc_bag *bag, const tc_batch *batch)
     int32_t *rows = table_rows(bag, batch, &count);
     if (!rows) return false;
     tg_params_touch_rows(bag->embedding.weight, tg_ints_2d(rows, batch->rows, count));
-    tc_free(rows);
+    ex_free(rows);
     return true;
 }
 
@@ -60,6 +60,6 @@ tg_tensor *tc_bag_forward(tg_tape *tape, const tc_bag *bag, const tc_batch *batc
         while (used < count && rows[b * count + used] != EX_PADDING) used++;
         share->data[b] = used ? (tg_real)(1 / sqrt((double)used)) : 0;
     }
-    tc_free(rows);
+    ex_free(rows);
     return tg_mul(tape, tg_sum(tape, vectors, TG_AXES(1), false), share); /* [B, width] */
 }
