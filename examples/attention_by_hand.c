@@ -427,7 +427,7 @@ static tg_tensor *named_loss(attention *m, stepper *page)
 }
 
 /* Writes a page of the third example, without the zeros that are there to be nudged. False after
- * tc_fail. */
+ * ex_fail. */
 static bool write_page(const char *path)
 {
     static const char *const vectors[] = {"k₁", "k₂", "k₃", "k₄"};
@@ -455,9 +455,9 @@ static bool write_page(const char *path)
     }
     holds(good && page.difference[0] <= 1e-5 && page.difference[2] <= 1e-5,
           "the page agrees with tg_dot_attention");
-    tc_output file = {0};
-    good = good && tc_output_open(&file, path) && stepper_write(&page, file.stream, sum, m.params);
-    good = tc_output_close(&file, good) || tc_fail("%s: cannot write the page", path);
+    ex_output file = {0};
+    good = good && ex_output_open(&file, path) && stepper_write(&page, file.stream, sum, m.params);
+    good = ex_output_close(&file, good) || ex_fail("%s: cannot write the page", path);
     if (good) printf("written: %s\n", path);
     stepper_free(&page);
     end(&m);
@@ -475,7 +475,7 @@ int main(int argc, char **argv)
     as_three_queries();
     one_target();
     other_formulas();
-    if (argc == 3 && !write_page(argv[2])) return tc_end("attention_by_hand", 1, NULL);
+    if (argc == 3 && !write_page(argv[2])) return ex_end("attention_by_hand", 1, NULL);
     printf("\n%s\n", all_hold ? "Every number above holds." : "Something above does not hold.");
     return all_hold ? 0 : 1;
 }

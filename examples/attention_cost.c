@@ -92,13 +92,13 @@ static cost measure(int method, const tg_real *numbers, int64_t time, int64_t d,
     if (method == LSTM) tg_lstm_init(&lstm, params, "lstm", d, d, 1, false);
     const size_t at_start = allocated;
     peak = at_start;
-    const double start = tc_seconds_now();
-    for (int pass = 0; pass < 2 || (pass < 20 && tc_seconds_now() - start < 0.1); pass++) {
-        const double from = tc_seconds_now();
+    const double start = ex_seconds_now();
+    for (int pass = 0; pass < 2 || (pass < 20 && ex_seconds_now() - start < 0.1); pass++) {
+        const double from = ex_seconds_now();
         tg_tensor *y = forward(tape, method, &lstm, numbers, time, d);
         c.operations = operations(y);
         tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false));
-        c.ms = fmin(c.ms, 1e3 * (tc_seconds_now() - from));
+        c.ms = fmin(c.ms, 1e3 * (ex_seconds_now() - from));
         if (pass == 0) c.mb = (double)(peak - at_start) / 1e6;
         tg_tape_reset(tape);
     }
@@ -187,7 +187,7 @@ enum {
     PLOT_HEIGHT = 490
 };
 
-static const tc_colour colours[METHODS] = {{0.11, 0.36, 0.82},
+static const ex_colour colours[METHODS] = {{0.11, 0.36, 0.82},
                                            {0.87, 0.36, 0.08},
                                            {0.16, 0.55, 0.36}};
 
@@ -208,7 +208,7 @@ static double y_of(const plot *p, double value)
     return PLOT_TOP + PLOT_HEIGHT - (log10(value) - p->first) / (p->last - p->first) * PLOT_HEIGHT;
 }
 
-static void draw_axes(tc_canvas *canvas, tc_fonts *fonts, const plot *p, const table *t)
+static void draw_axes(ex_canvas *canvas, ex_fonts *fonts, const plot *p, const table *t)
 {
     const double right = p->left + PLOT_WIDTH, bottom = PLOT_TOP + PLOT_HEIGHT;
     draw_text(canvas, fonts, p->left - 62, PLOT_TOP - 26, 20, DRAW_LEFT, draw_ink, "%s", p->title);
@@ -235,7 +235,7 @@ static void draw_axes(tc_canvas *canvas, tc_fonts *fonts, const plot *p, const t
 }
 
 /* Dashed lines that grow with T and T^2. */
-static void draw_slopes(tc_canvas *canvas, tc_fonts *fonts, const plot *p)
+static void draw_slopes(ex_canvas *canvas, ex_fonts *fonts, const plot *p)
 {
     enum { DASHES = 24 };
     for (int slope = 1; slope <= 2; slope++) {
@@ -263,7 +263,7 @@ static void move_apart(double label[METHODS])
     }
 }
 
-static void draw_curves(tc_canvas *canvas, tc_fonts *fonts, const plot *p, const table *t,
+static void draw_curves(ex_canvas *canvas, ex_fonts *fonts, const plot *p, const table *t,
                         bool memory)
 {
     double x = 0, label[METHODS] = {0};
@@ -302,10 +302,10 @@ static plot frame(const char *title, double left, const table *t, bool memory)
 
 static bool draw(const table *t, const char *path)
 {
-    tc_fonts fonts;
-    tc_canvas canvas;
-    if (!tc_fonts_open(&fonts, NULL)) return false;
-    bool good = tc_canvas_init(&canvas, PICTURE_WIDTH, PICTURE_HEIGHT);
+    ex_fonts fonts;
+    ex_canvas canvas;
+    if (!ex_fonts_open(&fonts, NULL)) return false;
+    bool good = ex_canvas_init(&canvas, PICTURE_WIDTH, PICTURE_HEIGHT);
     if (good) {
         draw_text(&canvas, &fonts, 40, 58, 30, DRAW_LEFT, draw_ink,
                   "What attention costs: time grows with T², memory of the tiled operator with T");
@@ -314,7 +314,7 @@ static bool draw(const table *t, const char *path)
             draw_line(&canvas, x, 96, x + 30, 96, 3, colours[method]);
             draw_dot(&canvas, x + 15, 96, 5, colours[method]);
             draw_text(&canvas, &fonts, x + 42, 102, 18, DRAW_LEFT, draw_ink, "%s", names[method]);
-            x += 74 + tc_text_width(&fonts, names[method], strlen(names[method]), 18);
+            x += 74 + ex_text_width(&fonts, names[method], strlen(names[method]), 18);
         }
         for (int memory = 0; memory < 2; memory++) {
             const plot p = frame(memory ? "memory, MB" : "time, ms", memory ? 864 : 104, t, memory);
@@ -322,10 +322,10 @@ static bool draw(const table *t, const char *path)
             draw_slopes(&canvas, &fonts, &p);
             draw_curves(&canvas, &fonts, &p, t, memory);
         }
-        good = tc_canvas_save(&canvas, path);
+        good = ex_canvas_save(&canvas, path);
     }
-    tc_canvas_free(&canvas);
-    tc_fonts_close(&fonts);
+    ex_canvas_free(&canvas);
+    ex_fonts_close(&fonts);
     if (good) printf("\nwritten: %s\n", path);
     return good;
 }
@@ -352,14 +352,14 @@ int main(int argc, char **argv)
     tg_set_allocator(counting);
     static table t;
     const size_t count = 3 * (size_t)longest * WIDTH;
-    tg_real *numbers = tc_allocate(NULL, count, sizeof *numbers);
+    tg_real *numbers = ex_allocate(NULL, count, sizeof *numbers);
     tg_random random = tg_random_new(1, "numbers");
     for (size_t i = 0; numbers && i < count; i++) numbers[i] = (tg_real)tg_random_normal(&random);
     if (numbers) fill(&t, longest, numbers, &error);
     bool good = numbers && !error && judge(&t, numbers, &error) && !error;
     good = numbers && !error && draw(&t, path) && good;
-    if (error || tc_failure())
-        fprintf(stderr, "attention_cost: %s\n", error ? error : tc_failure());
-    tc_free(numbers);
+    if (error || ex_failure())
+        fprintf(stderr, "attention_cost: %s\n", error ? error : ex_failure());
+    ex_free(numbers);
     return good ? 0 : 1;
 }

@@ -13,9 +13,9 @@
  * that stores the trained model for the next time. */
 #include "support/checked.h"
 #define STB_IMAGE_IMPLEMENTATION
-#define STBI_MALLOC(size) tc_checked_allocate(size)
-#define STBI_REALLOC_SIZED(memory, old, size) tc_checked_reallocate(memory, old, size)
-#define STBI_FREE(memory) tc_checked_free(memory)
+#define STBI_MALLOC(size) ex_checked_allocate(size)
+#define STBI_REALLOC_SIZED(memory, old, size) ex_checked_reallocate(memory, old, size)
+#define STBI_FREE(memory) ex_checked_free(memory)
 #include <math.h>
 #include <stb_image.h>
 #include <stdio.h>
@@ -162,7 +162,7 @@ static tg_tensor *convolve(tg_tape *tape, const tg_linear *layer, tg_tensor *x, 
     const int64_t batch = x->shape[0], h = x->shape[1], w = x->shape[2], c = x->shape[3];
     const int64_t rows = (h - size) / stride + 1, columns = (w - size) / stride + 1,
                   each = (int64_t)size * size;
-    int32_t *ids = tc_allocate(NULL, (size_t)(batch * rows * columns * each), sizeof *ids);
+    int32_t *ids = ex_allocate(NULL, (size_t)(batch * rows * columns * each), sizeof *ids);
     int32_t *next = ids;
     for (int64_t b = 0; ids && b < batch; b++)
         for (int64_t i = 0; i < rows * columns; i++)
@@ -173,7 +173,7 @@ static tg_tensor *convolve(tg_tape *tape, const tg_linear *layer, tg_tensor *x, 
     tg_tensor *squares = ids ? tg_gather(tape, pixels,
                                          tg_ints_2d(ids, batch * rows * columns, each), -1)
                              : NULL;
-    tc_free(ids);
+    ex_free(ids);
     squares = tg_reshape(tape, squares, TG_SHAPE(batch, rows, columns, each * c));
     return tg_relu(tape, tg_linear_forward(tape, layer, squares));
 }
@@ -321,54 +321,54 @@ static double weight_at(const gaze *g, double x, double y)
 }
 
 /* Draws rgb [height, width, 3]; with a gaze, parts without attention are dark. */
-static void draw_tile(tc_canvas *canvas, int left, int top, int width, int height, const float *rgb,
+static void draw_tile(ex_canvas *canvas, int left, int top, int width, int height, const float *rgb,
                       const gaze *g)
 {
-    const tc_colour night = {0.07, 0.09, 0.18};
+    const ex_colour night = {0.07, 0.09, 0.18};
     const int best = g ? largest(g->weights, g->columns * g->rows) : 0;
     const double highest = g ? weight_at(g, g->left + best % g->columns * g->across,
                                          g->top + best / g->columns * g->down)
                              : 1;
-    tc_canvas_box(canvas, left - 1, top - 1, width + 2, height + 2, 0, draw_pale);
+    ex_canvas_box(canvas, left - 1, top - 1, width + 2, height + 2, 0, draw_pale);
     for (int i = 0; i < width * height; i++) {
         const int x = i % width, y = i / width;
         const float *pixel = rgb + 3 * i;
-        tc_canvas_blend(canvas, left + x, top + y,
-                        (tc_colour){(double)pixel[0], (double)pixel[1], (double)pixel[2]}, 1);
+        ex_canvas_blend(canvas, left + x, top + y,
+                        (ex_colour){(double)pixel[0], (double)pixel[1], (double)pixel[2]}, 1);
         if (!g) continue;
         double light = fmin(weight_at(g, (x + 0.5) / width, (y + 0.5) / height) / highest, 1);
-        tc_canvas_blend(canvas, left + x, top + y, night, 0.82 * (1 - light));
+        ex_canvas_blend(canvas, left + x, top + y, night, 0.82 * (1 - light));
     }
 }
 
-static void draw_head(tc_canvas *canvas, tc_fonts *fonts, const char *text)
+static void draw_head(ex_canvas *canvas, ex_fonts *fonts, const char *text)
 {
     draw_text(canvas, fonts, MARGIN, 58, 30, DRAW_LEFT, draw_ink,
               "Where the model looks when it is asked for a colour");
     draw_text(canvas, fonts, MARGIN, 87, 17, DRAW_LEFT, draw_grey, "%s", text);
 }
 
-static bool finish(tc_canvas *canvas, const char *path)
+static bool finish(ex_canvas *canvas, const char *path)
 {
-    bool good = tc_canvas_save(canvas, path);
-    tc_canvas_free(canvas);
+    bool good = ex_canvas_save(canvas, path);
+    ex_canvas_free(canvas);
     if (good) printf("written: %s\n", path);
     return good;
 }
 
 /* Draws the first new pictures, and beside each the attention of the four questions. */
-static bool show_scenes(const model *m, tg_tape *tape, batch *b, tc_fonts *fonts, const char *path)
+static bool show_scenes(const model *m, tg_tape *tape, batch *b, ex_fonts *fonts, const char *path)
 {
     enum { ROWS = 3, WIDE = 2 * MARGIN + (SHAPES + 1) * TILE + SHAPES * GAP };
     static float pixels[TILE * TILE * 3];
     const double half = WINDOW * CELL / 2.0 / SIDE, step = (double)CELL / SIDE;
     tg_random random = tg_random_new(1, "pictures never seen");
     tg_tensor *attended;
-    tc_canvas canvas;
+    ex_canvas canvas;
     imagine_batch(b, &random);
     const tg_tensor *answers = answer(tape, m, b, &attended);
     const tg_tensor *weights = tg_attention_weights(tape, attended);
-    if (!weights || !tc_canvas_init(&canvas, WIDE, HEAD + ROWS * (TILE + CAPTION) + MARGIN / 2))
+    if (!weights || !ex_canvas_init(&canvas, WIDE, HEAD + ROWS * (TILE + CAPTION) + MARGIN / 2))
         return false;
     draw_head(&canvas, fonts,
               "in new pictures; it was taught the right colours, but never where to look");
@@ -406,7 +406,7 @@ static int clamp(int i, int size)
 static float *resize(const photo *p, int width, int height, int border)
 {
     const int w = width + 2 * border, h = height + 2 * border;
-    float *rgb = tc_allocate(NULL, (size_t)w * (size_t)h * 3, sizeof *rgb);
+    float *rgb = ex_allocate(NULL, (size_t)w * (size_t)h * 3, sizeof *rgb);
     for (int i = 0; rgb && i < w * h * 3; i++) {
         int x = i / 3 % w - border, y = i / 3 / w - border;
         x = clamp(x, width);
@@ -425,7 +425,7 @@ static float *resize(const photo *p, int width, int height, int border)
 }
 
 /* Asks for each kind of shape, and prints and draws where the model looks. */
-static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, tc_fonts *fonts,
+static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, ex_fonts *fonts,
                 const char *path)
 {
     enum { WIDE = 2 * MARGIN + (KINDS + 1) * TILE + KINDS * GAP, BORDER = WINDOW * CELL / 2 };
@@ -441,9 +441,9 @@ static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, tc_f
                          : NULL;
     const tg_tensor *answers = forward(tape, m, x, tg_ints_2d(asked, 1, KINDS), &attended);
     const tg_tensor *weights = tg_attention_weights(tape, attended);
-    tc_canvas canvas;
+    ex_canvas canvas;
     bool good = small && large && weights &&
-                tc_canvas_init(&canvas, WIDE, HEAD + tile_h + CAPTION + MARGIN / 2);
+                ex_canvas_init(&canvas, WIDE, HEAD + tile_h + CAPTION + MARGIN / 2);
     if (good) {
         gaze g = {.columns = (w + 2 * BORDER) / CELL - WINDOW + 1,
                   .rows = (h + 2 * BORDER) / CELL - WINDOW + 1};
@@ -465,15 +465,15 @@ static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, tc_f
         }
         good = finish(&canvas, path);
     }
-    tc_free(small);
-    tc_free(large);
+    ex_free(small);
+    ex_free(large);
     return good;
 }
 
 static bool load(const char *file, photo *p)
 {
     p->bytes = stbi_load(file, &p->width, &p->height, NULL, 3);
-    return p->bytes || tc_fail("%s: %s", file, stbi_failure_reason());
+    return p->bytes || ex_fail("%s: %s", file, stbi_failure_reason());
 }
 
 /* Loads the model from a file, or trains it and saves it there; then tests it. */
@@ -486,7 +486,7 @@ static bool learn(model *m, tg_tape *tape, batch *b, const char *file)
         printf("Learning the colours of shapes, without being told where they are:\n");
         train(m, tape, b);
     }
-    if (!(test(m, tape, b) > 0.9)) return tc_fail("it has not learned where to look");
+    if (!(test(m, tape, b) > 0.9)) return ex_fail("it has not learned where to look");
     return !file || known || tg_params_save(m->params, file, TG_SAVE_MODEL);
 }
 
@@ -508,22 +508,22 @@ int main(int argc, char **argv)
     static batch b;
     model m;
     tg_tape *tape = tg_tape_new(1);
-    tc_fonts fonts = {.count = 0};
+    ex_fonts fonts = {.count = 0};
     photo p = {.bytes = NULL};
     make(&m);
-    bool good = (optind == argc || load(argv[optind], &p)) && tc_fonts_open(&fonts, NULL) &&
+    bool good = (optind == argc || load(argv[optind], &p)) && ex_fonts_open(&fonts, NULL) &&
                 learn(&m, tape, &b, file);
     if (good && p.bytes) printf("%s, %d x %d pixels:\n", argv[optind], p.width, p.height);
     if (good)
         good = p.bytes ? ask(&m, tape, &p, (int)longest, &fonts, path)
                        : show_scenes(&m, tape, &b, &fonts, path);
-    const char *errors[] = {tg_params_error(m.params), tg_tape_error(tape), tc_failure()};
+    const char *errors[] = {tg_params_error(m.params), tg_tape_error(tape), ex_failure()};
     for (int i = 0; i < 3; i++) {
         if (errors[i]) fprintf(stderr, "image_attention: %s\n", errors[i]);
         good = good && !errors[i];
     }
     stbi_image_free(p.bytes);
-    tc_fonts_close(&fonts);
+    ex_fonts_close(&fonts);
     tg_tape_free(tape);
     tg_params_free(m.params);
     return good ? 0 : 1;

@@ -69,7 +69,7 @@ cat <<'END'
 END
 review='The soup was cold, but the staff were friendly and helpful'
 run build/textclf attend model.safetensors "$review" -o attention.png
-run build/textclf explain model.safetensors "$review" | sed '/^  large, small/,$d'
+run build/textclf explain model.safetensors "$review" | sed '/^A flag marks/,$d'
 
 cat <<'END'
 

@@ -120,11 +120,11 @@ static void write_sentence(char *line, tg_random *random)
 /* ---- the text as numbers ---- */
 
 typedef struct corpus {
-    tc_tokens tokens;
+    ex_tokens tokens;
     size_t *ends; /* the end of each sentence, among the tokens */
     int32_t lines;
     size_t capacity;
-    tc_names words;
+    ex_names words;
     int32_t *ids;       /* of the tokens; EX_PADDING: too rare */
     double *counts;     /* by id */
     double *cumulative; /* by id: the probability to draw this word or one before it */
@@ -133,21 +133,21 @@ typedef struct corpus {
 
 static void corpus_free(corpus *c)
 {
-    tc_tokens_free(&c->tokens);
-    tc_names_free(&c->words);
-    tc_free(c->ends);
-    tc_free(c->ids);
-    tc_free(c->counts);
-    tc_free(c->cumulative);
+    ex_tokens_free(&c->tokens);
+    ex_names_free(&c->words);
+    ex_free(c->ends);
+    ex_free(c->ids);
+    ex_free(c->counts);
+    ex_free(c->cumulative);
 }
 
 static bool add_sentence(corpus *c, const char *line)
 {
-    size_t *ends = tc_grow(c->ends, (size_t)c->lines, 1, &c->capacity, sizeof *ends);
+    size_t *ends = ex_grow(c->ends, (size_t)c->lines, 1, &c->capacity, sizeof *ends);
     if (!ends) return false;
     c->ends = ends;
-    if (c->lines == INT32_MAX || !tc_tokens_add(&c->tokens, line))
-        return tc_fail("the text is too long");
+    if (c->lines == INT32_MAX || !ex_tokens_add(&c->tokens, line))
+        return ex_fail("the text is too long");
     c->ends[c->lines++] = c->tokens.count;
     return true;
 }
@@ -171,15 +171,15 @@ static bool read_lines(corpus *c, FILE *file, const char *path)
     while (good) {
         const ssize_t length = getline(&line, &capacity, file);
         if (length < 0) break;
-        if (!tc_text_valid(line, (size_t)length, &bad)) {
-            good = tc_fail("%s:%d: not UTF-8 text", path, c->lines + 1);
+        if (!ex_text_valid(line, (size_t)length, &bad)) {
+            good = ex_fail("%s:%d: not UTF-8 text", path, c->lines + 1);
         } else {
             char *tab = strrchr(line, '\t');
             if (tab) *tab = 0;
             good = add_sentence(c, line);
         }
     }
-    if (good && !feof(file)) good = tc_fail("%s: %s", path, strerror(errno));
+    if (good && !feof(file)) good = ex_fail("%s: %s", path, strerror(errno));
     free(line);
     return good;
 }
@@ -187,7 +187,7 @@ static bool read_lines(corpus *c, FILE *file, const char *path)
 static bool read_text(corpus *c, const char *path)
 {
     FILE *file = fopen(path, "r");
-    if (!file) return tc_fail("%s: %s", path, strerror(errno));
+    if (!file) return ex_fail("%s: %s", path, strerror(errno));
     bool good = read_lines(c, file, path);
     fclose(file);
     return good;
@@ -196,17 +196,17 @@ static bool read_text(corpus *c, const char *path)
 static bool number_words(corpus *c, const options *o)
 {
     int32_t unused;
-    if (!tc_vocabulary_build(&c->words, &c->tokens, o->min_count, 0, &unused)) return false;
+    if (!ex_vocabulary_build(&c->words, &c->tokens, o->min_count, 0, &unused)) return false;
     const int32_t count = c->words.count;
     if (count < EX_FIRST_WORD + 2)
-        return tc_fail("fewer than two words occur %lld times", (long long)o->min_count);
-    c->ids = tc_allocate(NULL, c->tokens.count, sizeof *c->ids);
-    c->counts = tc_allocate(NULL, (size_t)count, sizeof *c->counts);
-    c->cumulative = tc_allocate(NULL, (size_t)count, sizeof *c->cumulative);
+        return ex_fail("fewer than two words occur %lld times", (long long)o->min_count);
+    c->ids = ex_allocate(NULL, c->tokens.count, sizeof *c->ids);
+    c->counts = ex_allocate(NULL, (size_t)count, sizeof *c->counts);
+    c->cumulative = ex_allocate(NULL, (size_t)count, sizeof *c->cumulative);
     if (!c->ids || !c->counts || !c->cumulative) return false;
     for (int32_t id = 0; id < count; id++) c->counts[id] = 0;
     for (size_t i = 0; i < c->tokens.count; i++) {
-        int32_t id = tc_names_find(&c->words, tc_token_word(&c->tokens, i));
+        int32_t id = ex_names_find(&c->words, ex_token_word(&c->tokens, i));
         c->ids[i] = id < 0 ? EX_PADDING : id;
         if (id < 0) continue;
         c->counts[id]++;
@@ -266,7 +266,7 @@ static bool step(trainer *t)
     tg_adam_step(&t->adam, t->params);
     const char *error = tg_tape_error(t->tape);
     if (!error) error = tg_params_error(t->params);
-    if (error) return tc_fail("%s", error);
+    if (error) return ex_fail("%s", error);
     t->loss += tg_item(loss);
     t->steps++;
     t->learned = true;
@@ -340,7 +340,7 @@ static bool learn(trainer *t, int32_t *order, int32_t *sampled)
         }
     }
     return t->learned ||
-           tc_fail("no two words of a sentence are left: raise --sample for such a short text");
+           ex_fail("no two words of a sentence are left: raise --sample for such a short text");
 }
 
 /* ---- neighbours ---- */
@@ -361,7 +361,7 @@ static void make_units(const tg_tensor *table, tg_real *units)
 
 typedef struct space {
     const corpus *text;
-    const tc_names *words;
+    const ex_names *words;
     const tg_real *units; /* [V, E] */
     int64_t width;
 } space;
@@ -395,7 +395,7 @@ static int find_nearest(const space *s, const double *vector, const int32_t *exc
 
 static void show_neighbours(const space *s, const char *word)
 {
-    const int32_t id = tc_names_find(s->words, word);
+    const int32_t id = ex_names_find(s->words, word);
     double vector[MAX_WIDTH];
     neighbour found[NEIGHBOURS];
     if (id < EX_FIRST_WORD) {
@@ -434,7 +434,7 @@ static void show_some(const space *s, const options *o)
  * *asked. */
 static int neighbours_right(const space *s, int kind, int i, int *asked)
 {
-    const int32_t id = tc_names_find(s->words, kinds[kind].words[i]);
+    const int32_t id = ex_names_find(s->words, kinds[kind].words[i]);
     double vector[MAX_WIDTH];
     neighbour found[NEIGHBOURS];
     int right = 0;
@@ -452,8 +452,8 @@ static int neighbours_right(const space *s, int kind, int i, int *asked)
 static bool analogy_right(const space *s, const char *a, const char *b, const char *c,
                           const char *d)
 {
-    const int32_t ids[3] = {tc_names_find(s->words, a), tc_names_find(s->words, b),
-                            tc_names_find(s->words, c)};
+    const int32_t ids[3] = {ex_names_find(s->words, a), ex_names_find(s->words, b),
+                            ex_names_find(s->words, c)};
     double vector[MAX_WIDTH];
     neighbour found = {0};
     for (int i = 0; i < 3; i++) {
@@ -484,7 +484,7 @@ static bool measure(const space *s)
     printf("analogies such as paris - france + japan = tokyo: %.1f %% of %d\n",
            100.0 * solved / posed, posed);
     return right >= 0.9 * asked ||
-           tc_fail("less than 90 %% of the nearest words are of the same kind");
+           ex_fail("less than 90 %% of the nearest words are of the same kind");
 }
 
 /* ---- the file ---- */
@@ -492,8 +492,8 @@ static bool measure(const space *s)
 static bool write_vectors(const corpus *c, const tg_tensor *table, const char *path)
 {
     const int64_t E = table->shape[1];
-    tc_output output;
-    FILE *file = tc_output_open(&output, path);
+    ex_output output;
+    FILE *file = ex_output_open(&output, path);
     if (!file) return false;
     int32_t count = 0; /* of words without a blank; folding makes blanks of a few signs */
     for (int32_t id = EX_FIRST_WORD; id < c->words.count; id++)
@@ -505,26 +505,26 @@ static bool write_vectors(const corpus *c, const tg_tensor *table, const char *p
         for (int64_t e = 0; e < E; e++) fprintf(file, " %.6g", (double)table->data[id * E + e]);
         fputc('\n', file);
     }
-    return tc_output_close(&output, true) &&
+    return ex_output_close(&output, true) &&
            printf("\n%s: %d words, %lld numbers each\n", path, count, (long long)E) > 0;
 }
 
 static bool finish(const corpus *c, const options *o, const tg_tensor *table)
 {
-    tg_real *units = tc_allocate(NULL, (size_t)table->size, sizeof *units);
+    tg_real *units = ex_allocate(NULL, (size_t)table->size, sizeof *units);
     if (!units) return false;
     make_units(table, units);
     const space s = {c, &c->words, units, table->shape[1]};
     show_some(&s, o);
     bool good = write_vectors(c, table, o->output) && (o->input || measure(&s));
-    tc_free(units);
+    ex_free(units);
     return good;
 }
 
 static bool run(corpus *c, const options *o)
 {
     const uint64_t seed = (uint64_t)o->seed;
-    if (!tc_output_check(o->output) || !(o->input ? read_text(c, o->input) : make_up(c, seed)))
+    if (!ex_output_check(o->output) || !(o->input ? read_text(c, o->input) : make_up(c, seed)))
         return false;
     if (!number_words(c, o)) return false;
     const int64_t V = c->words.count, E = o->width;
@@ -538,13 +538,13 @@ static bool run(corpus *c, const options *o)
                  .random = tg_random_new(seed, "skip-gram")};
     t.in = tg_param(t.params, NULL, "in", TG_SHAPE(V, E), tg_init_uniform(0.5 / (double)E));
     t.out = tg_param(t.params, NULL, "out", TG_SHAPE(V, E), tg_init_constant(0));
-    int32_t *order = tc_allocate(NULL, (size_t)c->lines, sizeof *order);
-    int32_t *sampled = tc_allocate(NULL, c->tokens.count, sizeof *sampled);
+    int32_t *order = ex_allocate(NULL, (size_t)c->lines, sizeof *order);
+    int32_t *sampled = ex_allocate(NULL, c->tokens.count, sizeof *sampled);
     const char *error = tg_params_error(t.params);
-    bool good = order && sampled && (!error || tc_fail("%s", error)) && learn(&t, order, sampled) &&
+    bool good = order && sampled && (!error || ex_fail("%s", error)) && learn(&t, order, sampled) &&
                 finish(c, o, t.in);
-    tc_free(order);
-    tc_free(sampled);
+    ex_free(order);
+    ex_free(sampled);
     tg_tape_free(t.tape);
     tg_params_free(t.params);
     return good;
@@ -555,7 +555,7 @@ static bool run(corpus *c, const options *o)
 #define INTEGER(field, min, max) EX_INTEGER, offsetof(options, field), min, max, NULL, "N"
 #define NUMBER(field, min, max) EX_NUMBER, offsetof(options, field), min, max, NULL, "X"
 
-static const tc_option rules[] = {
+static const ex_option rules[] = {
     {"width", 0, 1, INTEGER(width, 1, MAX_WIDTH), "numbers in a vector (32)"},
     {"window", 0, 1, INTEGER(window, 1, 100), "the largest distance of near words (5)"},
     {"negatives", 0, 1, INTEGER(negatives, 1, MAX_NEGATIVES), "words drawn for each near word (5)"},
@@ -572,7 +572,7 @@ static const tc_option rules[] = {
 
 int main(int argc, char **argv)
 {
-    tc_begin();
+    ex_begin();
     options o = {.output = "vectors.txt",
                  .width = 32,
                  .window = 5,
@@ -583,18 +583,18 @@ int main(int argc, char **argv)
                  .sample = 1e-3,
                  .seed = 1};
     corpus c = {0};
-    const tc_parsed parsed = tc_options_read(&o, rules, 1, &argc, &argv);
-    if (parsed == EX_WRONG) return tc_end("word_vectors", 2, "; see word_vectors --help");
+    const ex_parsed parsed = ex_options_read(&o, rules, 1, &argc, &argv);
+    if (parsed == EX_WRONG) return ex_end("word_vectors", 2, "; see word_vectors --help");
     if (parsed == EX_HELP) {
         printf("word_vectors [OPTION]... [FILE [WORD]...]: learns word vectors from FILE, and "
                "shows the words nearest to each WORD\n\n");
-        tc_options_show(rules, 1);
-        return tc_end("word_vectors", 0, NULL);
+        ex_options_show(rules, 1);
+        return ex_end("word_vectors", 0, NULL);
     }
     if (argc > 0) o.input = argv[0];
     o.words = argv + (argc > 0);
     o.count = argc - (argc > 0);
     const bool good = run(&c, &o);
     corpus_free(&c);
-    return tc_end("word_vectors", good ? 0 : 1, NULL);
+    return ex_end("word_vectors", good ? 0 : 1, NULL);
 }

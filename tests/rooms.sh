@@ -19,7 +19,7 @@ tapegrad.h                         core/ layers/ optim/ inspect/
 examples/support/                  tapegrad.h examples/support/
 examples/stepper/                  tapegrad.h examples/support/ examples/stepper/
 examples/text_classifier/data/     tapegrad.h examples/support/ examples/text_classifier/data/
-examples/text_classifier/model/    tapegrad.h examples/support/ examples/stepper/ examples/text_classifier/data/ examples/text_classifier/model/
+examples/text_classifier/model/    tapegrad.h examples/support/ examples/stepper/ examples/custom_layer/ examples/text_classifier/data/ examples/text_classifier/model/
 examples/text_classifier/training/ tapegrad.h examples/support/ examples/text_classifier/data/ examples/text_classifier/model/ examples/text_classifier/training/
 examples/text_classifier/output/   tapegrad.h examples/support/ examples/text_classifier/data/ examples/text_classifier/model/ examples/text_classifier/training/ examples/text_classifier/output/
 examples/text_classifier/cli/      tapegrad.h examples/support/ examples/text_classifier/

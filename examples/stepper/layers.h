@@ -9,7 +9,7 @@
 typedef struct stepper_walk {
     tg_tape *tape;
     stepper *page;
-    int T; /* at most STEPPER_MOST_WORDS */
+    int T; /* at most STEPPER_MAX_WORDS */
 } stepper_walk;
 
 /* The first layer of an LSTM: x [T, E] -> [T, D]. *last [1, D] becomes the last state of each

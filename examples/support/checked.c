@@ -14,7 +14,7 @@ typedef struct block {
 } block;
 
 static block *blocks;
-static jmp_buf *escape; /* out of the work that tc_checked_run is running; NULL: none */
+static jmp_buf *escape; /* out of the work that ex_checked_run is running; NULL: none */
 
 static void link_block(block *b)
 {
@@ -29,32 +29,32 @@ static void unlink_block(block *b)
     if (b->next) b->next->link = b->link;
 }
 
-void tc_checked_free(void *memory)
+void ex_checked_free(void *memory)
 {
     if (!memory) return;
     block *b = (block *)memory - 1;
     unlink_block(b);
-    tc_free(b);
+    ex_free(b);
 }
 
-void *tc_checked_allocate(size_t size)
+void *ex_checked_allocate(size_t size)
 {
-    block *b = size <= SIZE_MAX - sizeof *b ? tc_allocate(NULL, size + sizeof *b, 1) : NULL;
+    block *b = size <= SIZE_MAX - sizeof *b ? ex_allocate(NULL, size + sizeof *b, 1) : NULL;
     if (!b && escape) longjmp(*escape, 1);
     if (!b) return NULL;
     link_block(b);
     return b + 1;
 }
 
-void *tc_checked_reallocate(void *memory, size_t old, size_t size)
+void *ex_checked_reallocate(void *memory, size_t old, size_t size)
 {
-    void *larger = tc_checked_allocate(size);
+    void *larger = ex_checked_allocate(size);
     if (memory && larger) memcpy(larger, memory, old < size ? old : size);
-    if (larger) tc_checked_free(memory);
+    if (larger) ex_checked_free(memory);
     return larger;
 }
 
-bool tc_checked_run(void (*work)(void *context), void *context)
+bool ex_checked_run(void (*work)(void *context), void *context)
 {
     block start; /* all blocks before it in the list were allocated by the work */
     jmp_buf environment;
@@ -65,7 +65,7 @@ bool tc_checked_run(void (*work)(void *context), void *context)
         escape = NULL;
     }
     const bool done = !escape;
-    while (!done && blocks != &start) tc_checked_free(blocks + 1);
+    while (!done && blocks != &start) ex_checked_free(blocks + 1);
     escape = NULL;
     unlink_block(&start);
     return done;
@@ -82,19 +82,19 @@ static void read_json(void *context)
     r->json = json_loads(r->text, JSON_REJECT_DUPLICATES, NULL);
 }
 
-json_t *tc_json_read(const char *text)
+json_t *ex_json_read(const char *text)
 {
     reading r = {text, NULL};
-    return tc_checked_run(read_json, &r) ? r.json : NULL;
+    return ex_checked_run(read_json, &r) ? r.json : NULL;
 }
 
-char *tc_json_write(json_t *json, size_t flags)
+char *ex_json_write(json_t *json, size_t flags)
 {
-    const size_t length = tc_failure() ? 0 : json_dumpb(json, NULL, 0, flags);
-    char *text = length ? tc_allocate(NULL, length + 1, 1) : NULL;
+    const size_t length = ex_failure() ? 0 : json_dumpb(json, NULL, 0, flags);
+    char *text = length ? ex_allocate(NULL, length + 1, 1) : NULL;
     if (text) text[json_dumpb(json, text, length, flags)] = 0;
     json_decref(json);
-    if (!text || !tc_failure()) return text;
-    tc_free(text);
+    if (!text || !ex_failure()) return text;
+    ex_free(text);
     return NULL;
 }

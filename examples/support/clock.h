@@ -2,6 +2,6 @@
 #ifndef EX_CLOCK_H
 #define EX_CLOCK_H
 
-double tc_seconds_now(void);
+double ex_seconds_now(void);
 
 #endif

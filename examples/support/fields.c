@@ -39,25 +39,25 @@ bool ex_field_from_json(const ex_field *field, void *into, const json_t *object,
     const double number = json_number_value(item);
     const bool in_range = number >= field->min && number <= field->max;
     void *value = (char *)into + field->offset;
-    if (!item) return tc_fail("%s \"%s\" is missing", what, field->name);
+    if (!item) return ex_fail("%s \"%s\" is missing", what, field->name);
     switch (field->kind) {
     case EX_FIELD_BOOL:
         *(bool *)value = json_is_true(item);
         return json_is_boolean(item) ||
-               tc_fail("%s \"%s\" must be true or false", what, field->name);
+               ex_fail("%s \"%s\" must be true or false", what, field->name);
     case EX_FIELD_CHOICE:
         *(int *)value = find_choice(field->choices, json_string_value(item));
         return *(int *)value >= 0 ||
-               tc_fail("%s \"%s\" has a value that this program does not know", what, field->name);
+               ex_fail("%s \"%s\" has a value that this program does not know", what, field->name);
     case EX_FIELD_INTEGER:
         *(int64_t *)value = json_integer_value(item);
         return (json_is_integer(item) && in_range) ||
-               tc_fail("%s \"%s\" must be an integer from %.0f to %.0f", what, field->name,
+               ex_fail("%s \"%s\" must be an integer from %.0f to %.0f", what, field->name,
                        field->min, field->max);
     case EX_FIELD_NUMBER:
         *(double *)value = number;
         return (json_is_number(item) && in_range) ||
-               tc_fail("%s \"%s\" must be a number from %g to %g", what, field->name, field->min,
+               ex_fail("%s \"%s\" must be a number from %g to %g", what, field->name, field->min,
                        field->max);
     }
     return true;

@@ -21,11 +21,11 @@ typedef struct ex_field {
     const char *const *choices; /* ends with NULL */
 } ex_field;
 
-/* Returns an object, which the caller frees. It may lack fields if memory ran out; tc_json_write
+/* Returns an object, which the caller frees. It may lack fields if memory ran out; ex_json_write
  * refuses it then. */
 json_t *ex_fields_to_json(const ex_field *fields, const void *from);
 
-/* Reads one field. Returns false after tc_fail if it is missing, has another type or is out of
+/* Reads one field. Returns false after ex_fail if it is missing, has another type or is out of
  * range; the message starts with `what` and the field's name. */
 bool ex_field_from_json(const ex_field *field, void *into, const json_t *object, const char *what);
 

@@ -16,18 +16,18 @@ static char *read_all(int file, const char *name, size_t *size)
     char *bytes = NULL;
     size_t used = 0, capacity = 0;
     for (ssize_t got = 1; got;) {
-        char *larger = tc_grow(bytes, used, 65536, &capacity, 1);
+        char *larger = ex_grow(bytes, used, 65536, &capacity, 1);
         if (!larger) break;
         bytes = larger;
         got = read(file, bytes + used, capacity - used - 1);
         if (got > 0) used += (size_t)got;
         if (got >= 0 || errno == EINTR) continue;
-        tc_fail("%s: %s", name, strerror(errno)); /* a folder can be opened, but not read */
+        ex_fail("%s: %s", name, strerror(errno)); /* a folder can be opened, but not read */
         break;
     }
     *size = used;
-    if (!tc_failure()) return bytes;
-    tc_free(bytes);
+    if (!ex_failure()) return bytes;
+    ex_free(bytes);
     return NULL;
 }
 
@@ -38,18 +38,18 @@ static char *read_standard_input(size_t *size)
     static char *input;
     static size_t input_size;
     if (!input) input = read_all(STDIN_FILENO, "standard input", &input_size);
-    char *bytes = input ? tc_allocate(NULL, input_size + 1, 1) : NULL;
+    char *bytes = input ? ex_allocate(NULL, input_size + 1, 1) : NULL;
     if (!bytes) return NULL;
     *size = input_size;
     return memcpy(bytes, input, input_size);
 }
 
-char *tc_file_read(const char *path, size_t *size)
+char *ex_file_read(const char *path, size_t *size)
 {
     if (!strcmp(path, "-")) return read_standard_input(size);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) {
-        tc_fail("%s: %s", path, strerror(errno));
+        ex_fail("%s: %s", path, strerror(errno));
         return NULL;
     }
     char *bytes = read_all(file, path, size);
@@ -75,7 +75,7 @@ static int replace(const char *path, const char *bytes, size_t size)
 {
     const char *slash = strrchr(path, '/');
     const size_t length = strlen(path) + sizeof ".partial";
-    char *name = tc_allocate(NULL, length, 1);
+    char *name = ex_allocate(NULL, length, 1);
     if (!name) return ENOMEM;
     snprintf(name, length, "%.*s", slash && slash != path ? (int)(slash - path) : 1,
              slash ? path : ".");
@@ -90,33 +90,33 @@ static int replace(const char *path, const char *bytes, size_t size)
     if (written) fsync(folder);
     else if (file >= 0) unlink(name);
     if (folder >= 0) close(folder);
-    tc_free(name);
+    ex_free(name);
     return reason;
 }
 
-FILE *tc_output_open(tc_output *output, const char *path)
+FILE *ex_output_open(ex_output *output, const char *path)
 {
-    *output = (tc_output){.path = path};
-    if (!tc_output_check(path)) return NULL;
+    *output = (ex_output){.path = path};
+    if (!ex_output_check(path)) return NULL;
     output->stream = open_memstream(&output->bytes, &output->size);
-    if (!output->stream) tc_fail("%s: out of memory", path);
+    if (!output->stream) ex_fail("%s: out of memory", path);
     return output->stream;
 }
 
-bool tc_output_close(tc_output *output, bool good)
+bool ex_output_close(ex_output *output, bool good)
 {
     if (!output->stream) return false;
     const bool whole = !fflush(output->stream) && !ferror(output->stream),
                closed = !fclose(output->stream);
-    if (good && (!whole || !closed)) good = tc_fail("%s: out of memory", output->path);
+    if (good && (!whole || !closed)) good = ex_fail("%s: out of memory", output->path);
     const int reason = good ? replace(output->path, output->bytes, output->size) : 0;
-    if (reason) good = tc_fail("%s: not saved: %s", output->path, strerror(reason));
+    if (reason) good = ex_fail("%s: not saved: %s", output->path, strerror(reason));
     free(output->bytes);
-    *output = (tc_output){0};
+    *output = (ex_output){0};
     return good;
 }
 
-bool tc_named(const char *path, const char *end)
+bool ex_has_suffix(const char *path, const char *end)
 {
     const size_t length = strlen(path), tail = strlen(end);
     return length > tail && !strcmp(path + length - tail, end);
@@ -127,14 +127,14 @@ static const char *split_path(const char *path, struct stat *folder)
 {
     const char *slash = strrchr(path, '/');
     const size_t length = slash ? (size_t)(slash - path) + 1 : 0;
-    char *name = tc_allocate(NULL, length + 2, 1);
+    char *name = ex_allocate(NULL, length + 2, 1);
     if (name) snprintf(name, length + 2, "%.*s.", (int)length, path);
     if (!name || stat(name, folder)) *folder = (struct stat){0};
-    tc_free(name);
+    ex_free(name);
     return path + length;
 }
 
-bool tc_same_file(const char *a, const char *b)
+bool ex_same_file(const char *a, const char *b)
 {
     struct stat x, y;
     const bool found = !stat(a, &x) && !stat(b, &y);
@@ -143,12 +143,12 @@ bool tc_same_file(const char *a, const char *b)
 }
 
 /* Permission bits are not enough to know (root, read-only file systems), so it tries. */
-bool tc_output_check(const char *path)
+bool ex_output_check(const char *path)
 {
     struct stat found;
     if (!stat(path, &found) && !S_ISREG(found.st_mode)) {
-        return tc_fail("%s: not a regular file: give another name with -o", path);
+        return ex_fail("%s: not a regular file: give another name with -o", path);
     }
     const int reason = replace(path, NULL, 0);
-    return !reason || tc_fail("%s: cannot write this file: %s", path, strerror(reason));
+    return !reason || ex_fail("%s: cannot write this file: %s", path, strerror(reason));
 }

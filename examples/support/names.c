@@ -9,12 +9,12 @@
 static const char padding_name[] = "<padding>",
                   unknown_name[] = "<unknown>"; /* no token contains both < and letters */
 
-/* A table of so many texts: slots, all free, more than half of which stay free. NULL after tc_fail. */
+/* A table of so many texts: slots, all free, more than half of which stay free. NULL after ex_fail. */
 static int32_t *new_slots(size_t count, size_t *slot_count)
 {
     *slot_count = 2;
     while (*slot_count < 2 * count) *slot_count *= 2;
-    int32_t *slots = tc_allocate(NULL, *slot_count, sizeof *slots);
+    int32_t *slots = ex_allocate(NULL, *slot_count, sizeof *slots);
     if (slots) memset(slots, 0xFF, *slot_count * sizeof *slots); /* -1 each */
     return slots;
 }
@@ -31,78 +31,78 @@ static int32_t *find_slot(int32_t *slots, size_t slot_count, const char *const *
     return &slots[slot];
 }
 
-void tc_names_free(tc_names *names)
+void ex_names_free(ex_names *names)
 {
-    for (int32_t i = 0; i < names->count; i++) tc_free(names->items[i]);
-    tc_free(names->items);
-    tc_free(names->slots);
-    *names = (tc_names){0};
+    for (int32_t i = 0; i < names->count; i++) ex_free(names->items[i]);
+    ex_free(names->items);
+    ex_free(names->slots);
+    *names = (ex_names){0};
 }
 
-static bool copy_all(tc_names *names, const char *what, const char *const *strings, size_t count)
+static bool copy_all(ex_names *names, const char *what, const char *const *strings, size_t count)
 {
-    names->items = tc_allocate(NULL, count, sizeof *names->items);
+    names->items = ex_allocate(NULL, count, sizeof *names->items);
     names->slots = new_slots(count, &names->slot_count);
     if (!names->items || !names->slots) return false;
     for (size_t i = 0; i < count; i++) {
         size_t size = strlen(strings[i]) + 1;
-        char *copy = tc_allocate(NULL, size, 1);
+        char *copy = ex_allocate(NULL, size, 1);
         if (!copy) return false;
         memcpy(copy, strings[i], size);
         names->items[i] = copy;
         names->count++;
         int32_t *slot = find_slot(names->slots, names->slot_count,
                                   (const char *const *)names->items, copy);
-        if (*slot >= 0) return tc_fail("%s: \"%s\" occurs twice", what, copy);
+        if (*slot >= 0) return ex_fail("%s: \"%s\" occurs twice", what, copy);
         *slot = (int32_t)i;
     }
     return true;
 }
 
-bool tc_names_set(tc_names *names, const char *what, const char *const *strings, size_t count)
+bool ex_names_set(ex_names *names, const char *what, const char *const *strings, size_t count)
 {
-    *names = (tc_names){0};
-    if (count > INT32_MAX) return tc_fail("%s: %zu are too many", what, count);
+    *names = (ex_names){0};
+    if (count > INT32_MAX) return ex_fail("%s: %zu are too many", what, count);
     if (copy_all(names, what, strings, count)) return true;
-    tc_names_free(names);
+    ex_names_free(names);
     return false;
 }
 
-int32_t tc_names_find(const tc_names *names, const char *text)
+int32_t ex_names_find(const ex_names *names, const char *text)
 {
     if (!names->count) return -1;
     return *find_slot(names->slots, names->slot_count, (const char *const *)names->items, text);
 }
 
-char *tc_names_to_json(const tc_names *names)
+char *ex_names_to_json(const ex_names *names)
 {
     json_t *array = json_array();
     for (int32_t i = 0; i < names->count; i++)
         json_array_append_new(array, json_string(names->items[i]));
-    return tc_json_write(array, JSON_COMPACT);
+    return ex_json_write(array, JSON_COMPACT);
 }
 
-static bool set_from_array(tc_names *names, const json_t *array, const char *what)
+static bool set_from_array(ex_names *names, const json_t *array, const char *what)
 {
     size_t count = json_array_size(array);
-    const char **strings = tc_allocate(NULL, count, sizeof *strings);
+    const char **strings = ex_allocate(NULL, count, sizeof *strings);
     if (!strings) return false;
     bool good = true;
     for (size_t i = 0; good && i < count; i++) {
         strings[i] = json_string_value(json_array_get(array, i));
-        if (!strings[i]) good = tc_fail("%s: item %zu is not a string", what, i);
+        if (!strings[i]) good = ex_fail("%s: item %zu is not a string", what, i);
     }
-    good = good && tc_names_set(names, what, strings, count);
-    tc_free(strings);
+    good = good && ex_names_set(names, what, strings, count);
+    ex_free(strings);
     return good;
 }
 
-bool tc_names_from_json(tc_names *names, const char *json, const char *what)
+bool ex_names_from_json(ex_names *names, const char *json, const char *what)
 {
-    *names = (tc_names){0};
-    json_t *array = tc_json_read(json);
+    *names = (ex_names){0};
+    json_t *array = ex_json_read(json);
     const bool good = json_is_array(array) ? set_from_array(names, array, what)
-                                           : tc_fail("%s: not a JSON array", what);
+                                           : ex_fail("%s: not a JSON array", what);
     json_decref(array);
     return good;
 }
@@ -121,12 +121,12 @@ static int by_count(const void *a, const void *b)
 }
 
 /* The words of all tokens, the most frequent first, with their counts; returns how many there are. `texts` is workspace. */
-static size_t count_words(const tc_tokens *tokens, word_count *entries, const char **texts,
+static size_t count_words(const ex_tokens *tokens, word_count *entries, const char **texts,
                           int32_t *slots, size_t slot_count)
 {
     int32_t words = 0;
     for (size_t i = 0; i < tokens->count; i++) {
-        const char *word = tc_token_word(tokens, i);
+        const char *word = ex_token_word(tokens, i);
         int32_t *slot = find_slot(slots, slot_count, texts, word);
         if (*slot < 0) {
             entries[words] = (word_count){word, words, 0};
@@ -139,7 +139,7 @@ static size_t count_words(const tc_tokens *tokens, word_count *entries, const ch
     return (size_t)words;
 }
 
-static bool build(tc_names *words, size_t distinct, int64_t min_count, int32_t *rare,
+static bool build(ex_names *words, size_t distinct, int64_t min_count, int32_t *rare,
                   const word_count *entries, const char **strings)
 {
     size_t count = 0, repeated = 0;
@@ -151,16 +151,16 @@ static bool build(tc_names *words, size_t distinct, int64_t min_count, int32_t *
         count++;
     }
     *rare = EX_FIRST_WORD + (int32_t)repeated;
-    return tc_names_set(words, "vocabulary", strings, EX_FIRST_WORD + count);
+    return ex_names_set(words, "vocabulary", strings, EX_FIRST_WORD + count);
 }
 
-bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t min_count,
+bool ex_vocabulary_build(ex_names *words, const ex_tokens *tokens, int64_t min_count,
                          int64_t max_words, int32_t *rare)
 {
     size_t slot_count;
-    *words = (tc_names){0};
-    word_count *entries = tc_allocate(NULL, tokens->count, sizeof *entries);
-    const char **strings = tc_allocate(NULL, tokens->count + EX_FIRST_WORD, sizeof *strings);
+    *words = (ex_names){0};
+    word_count *entries = ex_allocate(NULL, tokens->count, sizeof *entries);
+    const char **strings = ex_allocate(NULL, tokens->count + EX_FIRST_WORD, sizeof *strings);
     int32_t *slots = new_slots(tokens->count, &slot_count);
     bool good = entries && strings && slots;
     if (good) {
@@ -168,13 +168,13 @@ bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t min_c
         if (max_words && distinct > (size_t)max_words) distinct = (size_t)max_words;
         good = build(words, distinct, min_count, rare, entries, strings);
     }
-    tc_free(entries);
-    tc_free(strings);
-    tc_free(slots);
+    ex_free(entries);
+    ex_free(strings);
+    ex_free(slots);
     return good;
 }
 
-bool tc_vocabulary_valid(const tc_names *words)
+bool ex_vocabulary_valid(const ex_names *words)
 {
     return words->count >= EX_FIRST_WORD && !strcmp(words->items[EX_PADDING], padding_name) &&
            !strcmp(words->items[EX_UNKNOWN], unknown_name);

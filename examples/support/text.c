@@ -53,7 +53,7 @@ static enum kind kind_of(int c)
     }
 }
 
-size_t tc_text_next(const char *text, int *code_point)
+size_t ex_text_next(const char *text, int *code_point)
 {
     utf8proc_int32_t c;
     utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text, -1, &c);
@@ -61,7 +61,7 @@ size_t tc_text_next(const char *text, int *code_point)
     return size > 0 ? (size_t)size : 1;
 }
 
-bool tc_text_valid(const char *text, size_t length, size_t *bad)
+bool ex_text_valid(const char *text, size_t length, size_t *bad)
 {
     for (size_t at = 0; at < length;) {
         utf8proc_int32_t c;
@@ -86,14 +86,14 @@ static size_t token_end(const char *text, int first, size_t end, bool characters
     int marks = 0;
     for (;;) {
         int c, after;
-        size_t next = end + tc_text_next(text + end, &c);
+        size_t next = end + ex_text_next(text + end, &c);
         enum kind next_kind = kind_of(c);
         marks = next_kind == EXTEND ? marks + 1 : 0;
         bool joins = marks > 0 && marks <= MAX_MARKS;
         if (!characters)
             joins = joins || (kind == WORD && next_kind == WORD) || (kind == SIGN && c == first);
         if (!characters && kind == WORD && is_apostrophe(c)) {
-            tc_text_next(text + next, &after);
+            ex_text_next(text + next, &after);
             joins = kind_of(after) == WORD;
         }
         if (!joins) return end;
@@ -108,9 +108,9 @@ static utf8proc_int32_t plain_apostrophe(utf8proc_int32_t c, void *unused)
 }
 
 /* Appends bytes and a final 0 to the words. */
-static bool words_append(tc_tokens *tokens, const char *bytes, size_t length)
+static bool words_append(ex_tokens *tokens, const char *bytes, size_t length)
 {
-    char *words = tc_grow(tokens->words, tokens->words_used, length + 1, &tokens->words_capacity,
+    char *words = ex_grow(tokens->words, tokens->words_used, length + 1, &tokens->words_capacity,
                           1);
     if (!words) return false;
     tokens->words = words;
@@ -121,7 +121,7 @@ static bool words_append(tc_tokens *tokens, const char *bytes, size_t length)
 }
 
 /* Appends the folded form of a token. It is empty if the token consists of invisible characters. */
-static bool fold(tc_tokens *tokens, const char *start, size_t length)
+static bool fold(ex_tokens *tokens, const char *start, size_t length)
 {
     size_t word = tokens->words_used;
     bool ascii = true;
@@ -138,7 +138,7 @@ static bool fold(tc_tokens *tokens, const char *start, size_t length)
     utf8proc_ssize_t size = 0;
     /* If the buffer is too small, utf8proc returns the size that it needs, without the final 0. */
     do {
-        int32_t *points = tc_grow(tokens->points, 0, (size_t)size + 1, &tokens->points_capacity,
+        int32_t *points = ex_grow(tokens->points, 0, (size_t)size + 1, &tokens->points_capacity,
                                   sizeof *points);
         if (!points) return false;
         tokens->points = points;
@@ -147,7 +147,7 @@ static bool fold(tc_tokens *tokens, const char *start, size_t length)
                                          options, plain_apostrophe, NULL);
     } while (size >= (utf8proc_ssize_t)tokens->points_capacity);
     if (size >= 0) size = utf8proc_reencode(tokens->points, size, options);
-    if (size < 0) return tc_fail("folding a word: %s", utf8proc_errmsg(size));
+    if (size < 0) return ex_fail("folding a word: %s", utf8proc_errmsg(size));
     char *folded = (char *)tokens->points;
     size_t length_folded = 0;
     for (utf8proc_ssize_t i = 0; i < size; i++) {
@@ -157,34 +157,34 @@ static bool fold(tc_tokens *tokens, const char *start, size_t length)
     return words_append(tokens, folded, length_folded);
 }
 
-static void cut_word(tc_tokens *tokens, size_t word, int characters)
+static void cut_word(ex_tokens *tokens, size_t word, int characters)
 {
     size_t end = word;
     int c;
-    while (tokens->words[end] && characters-- > 0) end += tc_text_next(tokens->words + end, &c);
+    while (tokens->words[end] && characters-- > 0) end += ex_text_next(tokens->words + end, &c);
     tokens->words[end] = 0;
     tokens->words_used = end + 1;
 }
 
-static bool tokens_push(tc_tokens *tokens, const char *text, size_t start, size_t end,
+static bool tokens_push(ex_tokens *tokens, const char *text, size_t start, size_t end,
                         enum kind kind)
 {
-    tc_token *items = tc_grow(tokens->items, tokens->count, 1, &tokens->capacity, sizeof *items);
+    ex_token *items = ex_grow(tokens->items, tokens->count, 1, &tokens->capacity, sizeof *items);
     if (!items) return false;
     tokens->items = items;
     size_t word = tokens->words_used;
     if (!fold(tokens, text + start, end - start)) return false;
     if (kind == SIGN) cut_word(tokens, word, 3);
-    if (tokens->words[word]) tokens->items[tokens->count++] = (tc_token){start, end - start, word};
+    if (tokens->words[word]) tokens->items[tokens->count++] = (ex_token){start, end - start, word};
     else tokens->words_used = word;
     return true;
 }
 
-bool tc_tokens_add(tc_tokens *tokens, const char *text)
+bool ex_tokens_add(ex_tokens *tokens, const char *text)
 {
     for (size_t start = 0, end; text[start]; start = end) {
         int c;
-        end = start + tc_text_next(text + start, &c);
+        end = start + ex_text_next(text + start, &c);
         enum kind kind = kind_of(c);
         if (kind == BLANK || kind == EXTEND) continue;
         end = token_end(text, c, end, tokens->characters);
@@ -194,12 +194,12 @@ bool tc_tokens_add(tc_tokens *tokens, const char *text)
     return true;
 }
 
-void tc_tokens_clear(tc_tokens *tokens) { tokens->count = tokens->words_used = 0; }
+void ex_tokens_clear(ex_tokens *tokens) { tokens->count = tokens->words_used = 0; }
 
-void tc_tokens_free(tc_tokens *tokens)
+void ex_tokens_free(ex_tokens *tokens)
 {
-    tc_free(tokens->items);
-    tc_free(tokens->words);
-    tc_free(tokens->points);
-    *tokens = (tc_tokens){0};
+    ex_free(tokens->items);
+    ex_free(tokens->words);
+    ex_free(tokens->points);
+    *tokens = (ex_tokens){0};
 }

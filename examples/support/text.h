@@ -14,14 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct tc_token {
+typedef struct ex_token {
     size_t start, length; /* its bytes in the original text */
     size_t word;          /* offset of its folded form, ending in 0, in `words` */
-} tc_token;
+} ex_token;
 
-/* A growing list. Start with {0}. tc_tokens_clear empties it, and it reuses its memory. */
-typedef struct tc_tokens {
-    tc_token *items;
+/* A growing list. Start with {0}. ex_tokens_clear empties it, and it reuses its memory. */
+typedef struct ex_tokens {
+    ex_token *items;
     size_t count, capacity;
     char *words;
     size_t words_used, words_capacity;
@@ -29,25 +29,25 @@ typedef struct tc_tokens {
     size_t points_capacity;
     bool characters; /* make every character a token */
     bool plain;      /* leave out punctuation and symbols */
-} tc_tokens;
+} ex_tokens;
 
-/* Appends the tokens of `text`, which must be valid UTF-8. False after tc_fail if memory is
+/* Appends the tokens of `text`, which must be valid UTF-8. False after ex_fail if memory is
  * short. */
-bool tc_tokens_add(tc_tokens *tokens, const char *text);
+bool ex_tokens_add(ex_tokens *tokens, const char *text);
 
-static inline const char *tc_token_word(const tc_tokens *tokens, size_t index)
+static inline const char *ex_token_word(const ex_tokens *tokens, size_t index)
 {
     return tokens->words + tokens->items[index].word;
 }
 
-void tc_tokens_clear(tc_tokens *tokens);
-void tc_tokens_free(tc_tokens *tokens);
+void ex_tokens_clear(ex_tokens *tokens);
+void ex_tokens_free(ex_tokens *tokens);
 
 /* Whether `length` bytes are UTF-8 without a 0 byte. If not, *bad is the offset of the first
  * wrong byte. */
-bool tc_text_valid(const char *text, size_t length, size_t *bad);
+bool ex_text_valid(const char *text, size_t length, size_t *bad);
 
 /* Stores the code point at the start of valid UTF-8, and returns the number of its bytes. */
-size_t tc_text_next(const char *text, int *code_point);
+size_t ex_text_next(const char *text, int *code_point);
 
 #endif

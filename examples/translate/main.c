@@ -55,12 +55,12 @@ static bool check(const trainer *t)
 {
     const char *error = tg_tape_error(t->tape);
     if (!error) error = tg_params_error(t->params);
-    return !error || tc_fail("%s", error);
+    return !error || ex_fail("%s", error);
 }
 
 static bool train(trainer *t, int64_t steps)
 {
-    const double peak = t->model.settings.transformer ? 3e-3 : 5e-3, start = tc_seconds_now();
+    const double peak = t->model.settings.transformer ? 3e-3 : 5e-3, start = ex_seconds_now();
     const int64_t interval = steps < 10 ? 1 : steps / 10;
     tg_adam adam = tg_adam_default(peak);
     double sum = 0;
@@ -83,14 +83,14 @@ static bool train(trainer *t, int64_t steps)
             sum = 0;
         }
     }
-    printf("%.1f s\n\n", tc_seconds_now() - start);
+    printf("%.1f s\n\n", ex_seconds_now() - start);
     return true;
 }
 
 /* ---- the held-out days ---- */
 
 /* Translates `count` held-out days from `first` on, and returns how many are right; -1 after
- * tc_fail. */
+ * ex_fail. */
 static int measure_batch(trainer *t, int32_t first, int32_t count, tg_random *formats, int *wrong)
 {
     tr_row rows[TR_ROWS];
@@ -125,7 +125,7 @@ static bool measure(trainer *t, const options *o)
     }
     double percent = 100.0 * right / HELD_OUT;
     printf("held-out exact match: %.1f %% (%d of %d)\n\n", percent, right, HELD_OUT);
-    if (!(percent >= o->min_right)) return tc_fail("fewer than %g %% are right", o->min_right);
+    if (!(percent >= o->min_right)) return ex_fail("fewer than %g %% are right", o->min_right);
     return true;
 }
 
@@ -166,7 +166,7 @@ static bool show(trainer *t, const char *text, const char *path)
 static bool learn_and_show(trainer *t, const options *o)
 {
     const bool draws = o->settings.attend || o->settings.transformer;
-    if (draws && !tc_output_check(o->output)) return false;
+    if (draws && !ex_output_check(o->output)) return false;
     t->params = tg_params_new((uint64_t)o->seed);
     t->tape = tg_tape_new((uint64_t)o->seed);
     tr_model_init(&t->model, t->params, o->settings);
@@ -190,7 +190,7 @@ static bool learn_and_show(trainer *t, const options *o)
 
 #define FIELD(name) offsetof(options, name)
 
-static const tc_option rules[] = {
+static const ex_option rules[] = {
     {"model", 0, 1, EX_CHOICE, FIELD(model), 0, 0, models, "KIND", "lstm or transformer (lstm)"},
     {"attention", 0, 1, EX_CHOICE, FIELD(attention), 0, 0, attentions, "KIND",
      "of the LSTM decoder: additive, dot, scaled-dot, bilinear, cosine, euclidean or none "
@@ -205,9 +205,9 @@ static const tc_option rules[] = {
     {.name = NULL},
 };
 
-static tc_parsed parse(options *o, int argc, char **argv)
+static ex_parsed parse(options *o, int argc, char **argv)
 {
-    const tc_parsed parsed = tc_options_read(o, rules, 1, &argc, &argv);
+    const ex_parsed parsed = ex_options_read(o, rules, 1, &argc, &argv);
     o->settings = (tr_settings){.transformer = o->model == 1,
                                 .attend = o->attention < NO_ATTENTION};
     if (o->settings.attend) o->settings.score = (tg_score)o->attention;
@@ -215,9 +215,9 @@ static tc_parsed parse(options *o, int argc, char **argv)
     if (!o->steps) o->steps = o->quick ? QUICK_STEPS : default_steps;
     o->texts = argv;
     o->count = argc;
-    for (int i = 0; parsed == EX_RUN && i < argc; i++) {
+    for (int i = 0; parsed == EX_OK && i < argc; i++) {
         if (tr_text_valid(argv[i])) continue;
-        tc_fail("\"%s\": a text must have 1 to %d ASCII characters", argv[i], TR_MAX_TEXT - 1);
+        ex_fail("\"%s\": a text must have 1 to %d ASCII characters", argv[i], TR_MAX_TEXT - 1);
         return EX_WRONG;
     }
     return parsed;
@@ -225,19 +225,19 @@ static tc_parsed parse(options *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    tc_begin();
+    ex_begin();
     static trainer t; /* too large for the stack */
     options o = {.attention = TG_SCORE_ADDITIVE, .seed = 1, .output = "translate.png"};
-    const tc_parsed parsed = parse(&o, argc, argv);
-    if (parsed == EX_WRONG) return tc_end("translate", 2, "; see translate --help");
+    const ex_parsed parsed = parse(&o, argc, argv);
+    if (parsed == EX_WRONG) return ex_end("translate", 2, "; see translate --help");
     if (parsed == EX_HELP) {
         printf("translate [OPTION]... [TEXT]...: learns to translate dates, and then translates "
                "each TEXT\n\n");
-        tc_options_show(rules, 1);
-        return tc_end("translate", 0, NULL);
+        ex_options_show(rules, 1);
+        return ex_end("translate", 0, NULL);
     }
     const bool good = learn_and_show(&t, &o);
     tg_tape_free(t.tape);
     tg_params_free(t.params);
-    return tc_end("translate", good ? 0 : 1, NULL);
+    return ex_end("translate", good ? 0 : 1, NULL);
 }

@@ -11,7 +11,7 @@ typedef struct tr_alignment {
     const tg_real *weights; /* [10, T] */
 } tr_alignment;
 
-/* Writes a PNG file. False after tc_fail. */
+/* Writes a PNG file. False after ex_fail. */
 bool tr_picture_save(const tr_alignment *alignment, const char *path);
 
 #endif

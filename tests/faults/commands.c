@@ -191,7 +191,7 @@ outcome run(const command *c)
               err = redirect(STDERR_FILENO, "stderr", O_CREAT | O_TRUNC | O_WRONLY);
     rewind(stdin);
     optind = 0; /* as a program finds things when it starts: getopt, and no failure */
-    tc_failure_clear();
+    ex_failure_clear();
     fault_arm(true);
     o.status = textclf_main(count, words);
     fault_arm(false);

@@ -44,13 +44,13 @@ static void check_rows(const tc_dataset *data)
     for (int32_t i = 0; i < data->count; i++) {
         const tc_row *row = &data->rows[i];
         FUZZ_CHECK(row->label_name && row->label_name[0], "row %d has no label", i);
-        FUZZ_CHECK(tc_text_valid(row->text, strlen(row->text), &bad),
+        FUZZ_CHECK(ex_text_valid(row->text, strlen(row->text), &bad),
                    "row %d has a text that is no UTF-8", i);
-        FUZZ_CHECK(tc_text_valid(row->label_name, strlen(row->label_name), &bad),
+        FUZZ_CHECK(ex_text_valid(row->label_name, strlen(row->label_name), &bad),
                    "row %d has a label that is no UTF-8", i);
         FUZZ_CHECK(row->line > (i ? row[-1].line : 0), "row %d starts in line %d", i, row->line);
     }
-    FUZZ_CHECK(tc_text_valid(data->dialect.description, strlen(data->dialect.description), &bad),
+    FUZZ_CHECK(ex_text_valid(data->dialect.description, strlen(data->dialect.description), &bad),
                "the dialect in words is no UTF-8");
 }
 
@@ -88,7 +88,7 @@ static void check_csv(const tc_dataset *data)
     char path[1024];
     snprintf(path, sizeof path, "%s", fuzz_path("again.csv"));
     FUZZ_CHECK(tc_dataset_read(&again, path, &csv), "what was read does not come back: %s",
-               tc_failure());
+               ex_failure());
     FUZZ_CHECK(again.count == data->count, "%d rows come back as %d", data->count, again.count);
     for (int32_t i = 0; i < data->count; i++) {
         const tc_row *was = &data->rows[i], *is = &again.rows[i];
@@ -103,16 +103,16 @@ static void check_csv(const tc_dataset *data)
 
 /* ---- labels, words, ids, parts, batches ---- */
 
-static bool words_of(tc_names *words, const tc_dataset *data)
+static bool words_of(ex_names *words, const tc_dataset *data)
 {
     const tc_tokenizer tokenizer = {0};
-    tc_tokens tokens = {0};
+    ex_tokens tokens = {0};
     int32_t first_rare;
     bool good = true;
     for (int32_t i = 0; good && i < data->count; i++)
         good = tc_tokenize(&tokenizer, &tokens, data->rows[i].text);
-    good = good && tc_vocabulary_build(words, &tokens, 1, 0, &first_rare);
-    tc_tokens_free(&tokens);
+    good = good && ex_vocabulary_build(words, &tokens, 1, 0, &first_rare);
+    ex_tokens_free(&tokens);
     return good;
 }
 
@@ -121,7 +121,7 @@ static void check_batches(const tc_dataset *data)
     tc_batches batches;
     int32_t rows = 0;
     FUZZ_CHECK(tc_batches_init(&batches, (tc_slice){data->rows, data->count}, 3), "%s",
-               tc_failure());
+               ex_failure());
     for (int32_t i = 0; i < batches.count; i++) rows += tc_batches_get(&batches, i)->rows;
     FUZZ_CHECK(rows == data->count, "%d rows are %d in batches", data->count, rows);
     tc_batches_free(&batches);
@@ -130,21 +130,21 @@ static void check_batches(const tc_dataset *data)
 static void prepare(tc_dataset *data)
 {
     const tc_tokenizer tokenizer = {0};
-    tc_names names = {0}, words = {0};
+    ex_names names = {0}, words = {0};
     int32_t held_out;
     if (tc_dataset_labels(&names, data)) {
         FUZZ_CHECK(tc_dataset_encode_labels(data, &names) && words_of(&words, data), "%s",
-                   tc_failure());
+                   ex_failure());
         FUZZ_CHECK(tc_dataset_encode_texts(data, &tokenizer, &words, 5) &&
                        tc_dataset_hold_out(data, &names, 1, &held_out),
-                   "%s", tc_failure());
+                   "%s", ex_failure());
         FUZZ_CHECK(!data->unknown, "of the rows' own words %lld are unknown",
                    (long long)data->unknown);
         check_batches(data);
     }
-    tc_names_free(&words);
-    tc_names_free(&names);
-    tc_failure_clear();
+    ex_names_free(&words);
+    ex_names_free(&names);
+    ex_failure_clear();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -156,8 +156,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     fuzz_write("data", input.bytes, input.size);
     snprintf(path, sizeof path, "%s", fuzz_path("data"));
     const bool good = tc_dataset_read(&data, path, &options);
-    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
-    tc_failure_clear();
+    FUZZ_CHECK(good == !ex_failure(), "%s", good ? ex_failure() : "it failed and did not say why");
+    ex_failure_clear();
     if (good) {
         check_rows(&data);
         check_csv(&data);
@@ -167,6 +167,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     const tc_options check = {.config.read = options, .arguments = arguments, .argument_count = 1};
     FUZZ_CHECK(tc_check(&check) == (good ? TC_EXIT_OK : TC_EXIT_FAILED),
                "check and options do not agree");
-    tc_failure_clear();
+    ex_failure_clear();
     return 0;
 }

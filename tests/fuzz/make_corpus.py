@@ -134,9 +134,9 @@ def additive(prefix, width):
 
 
 def model(name, layers, features, encoder, attention, **settings):
-    settings = {"embedding": 2, "hidden": 2, "encoder": encoder, "attention": attention, "dropout": 0.5, "longest": 9,
+    settings = {"embedding": 2, "hidden": 2, "encoder": encoder, "attention": attention, "dropout": 0.5, "max_length": 9,
                 "tokenizer": "words", "no_punctuation": False, "ngrams": 0, "buckets": 1, "max_pool": False, **settings}
-    metadata = {"textclf.version": "1", "textclf.vocabulary": json.dumps(words, ensure_ascii=False),
+    metadata = {"textclf.version": "2", "textclf.vocabulary": json.dumps(words, ensure_ascii=False),
                 "textclf.labels": '["no","yes","?"]', "textclf.stopwords": "[]", "textclf.settings": json.dumps(settings)}
     shapes = {"embedding.weight": [len(words), 2], **layers, "classify.weight": [3, features], "classify.bias": [3]}
     write("model", name, b"aa" + tensors(shapes, metadata=metadata))
@@ -151,13 +151,14 @@ model("transformer", {**transformer("encoder", 2, 4), "attention.query": [1, 2],
 model("bag", {"attention.query": [1, 2], "bag.weight": [len(words) + 3, 16]}, 2 + 2 + 16, "none", "cosine", ngrams=2, buckets=3,
       no_punctuation=True, max_pool=True)
 
-progress = {"epoch": 2, "place": 1, "steps": 3, "best_epoch": 1, "best_accuracy": [0.5], "best_loss": [0.7], "loss": [1.5], "tokens": 5,
-            "seconds": [0.1], "norms": [0, 0, 0, 0, 0], "looks": 0, "order": 9, "hiding": 9, "dropping": 9,
-            "history": [[0.7, 0.7, 0.5, 0, 0, 0, 0, 0]]}
+norms = {f"norms[{layer}]": 0.5 for layer in range(5)}
+progress = {"epoch": 2, "batches_done": 1, "steps": 3, "best_epoch": 1, "best_accuracy": 0.5, "best_loss": 0.7, "loss": 1.5, "tokens": 5,
+            "seconds": 0.1, **norms, "norm_samples": 1, "shuffle_rng": 9, "word_dropout_rng": 9, "dropout_rng": 9,
+            "history": [{"train_loss": 0.7, "valid_loss": 0.7, "accuracy": 0.5, **norms}]}
 small = {"embedding.weight": [4, 2], **additive("attention", 2), "classify.weight": [2, 2], "classify.bias": [2]}
 kept = {f"optimizer/{what}/{key}": shape for what in ("exp_avg", "exp_avg_sq", "best") for key, shape in small.items()}
 write("model", "checkpoint", b"ba" + tensors({**small, **kept}, metadata={
-    "textclf.checkpoint": "1", "textclf.plan": '{"seed":"1"}', "textclf.progress": json.dumps(progress)}))
+    "textclf.checkpoint": "2", "textclf.training": '{"seed":"1"}', "textclf.progress": json.dumps(progress)}))
 
 # ---- data: format, header, delimiter, text, label, encoding, then the file ----
 

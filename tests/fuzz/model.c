@@ -34,20 +34,20 @@ static void run_commands(tc_model *model)
                                     .json = i == 2,
                                     .output = i > 2 ? page : NULL};
         const bool good = commands[i](model, &options);
-        FUZZ_CHECK(good == !tc_failure(), "command %d, and \"%s\"", i,
-                   tc_failure() ? tc_failure() : "");
-        tc_failure_clear();
+        FUZZ_CHECK(good == !ex_failure(), "command %d, and \"%s\"", i,
+                   ex_failure() ? ex_failure() : "");
+        ex_failure_clear();
     }
     remove(page);
 }
 
-/* Returns the logarithms of the probabilities of a text, [C], or NULL after tc_fail if the
+/* Returns the logarithms of the probabilities of a text, [C], or NULL after ex_fail if the
  * model's numbers overflow. */
 static float *log_probabilities(const tc_model *model)
 {
     tc_dataset data = {.name = "text"};
     FUZZ_CHECK(tc_dataset_add_text(&data, good_text) && tc_model_encode(model, &data), "%s",
-               tc_failure());
+               ex_failure());
     float *result = tc_log_probabilities(model, (tc_slice){data.rows, 1});
     tc_dataset_free(&data);
     return result;
@@ -57,23 +57,23 @@ static void try_model(void)
 {
     tc_model model = {0}, second = {0};
     const bool good = tc_model_load(&model, path);
-    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    FUZZ_CHECK(good == !ex_failure(), "%s", good ? ex_failure() : "it failed and did not say why");
     if (good) {
         FUZZ_CHECK(tc_model_save(&model, again) && tc_model_load(&second, again), "%s",
-                   tc_failure());
+                   ex_failure());
         float *one = log_probabilities(&model), *other = log_probabilities(&second);
         FUZZ_CHECK(one ? other && !memcmp(one, other, (size_t)model.labels.count * sizeof *one)
                        : !other,
                    "a saved model predicts otherwise");
-        FUZZ_CHECK(!one == !!tc_failure(), "%s",
-                   one ? tc_failure() : "it predicts nothing and did not say why");
-        tc_failure_clear();
+        FUZZ_CHECK(!one == !!ex_failure(), "%s",
+                   one ? ex_failure() : "it predicts nothing and did not say why");
+        ex_failure_clear();
         free(one);
         free(other);
         remove(again);
         run_commands(&model);
     }
-    tc_failure_clear();
+    ex_failure_clear();
     tc_model_free(&second);
     tc_model_free(&model);
 }
@@ -108,9 +108,9 @@ static void try_checkpoint(void)
     tc_train_result result = {0};
     fuzz_build_model(&model, words, 4);
     const bool good = tc_fit(&model, (tc_slice){rows, 4}, (tc_slice){rows, 2}, &config, &result);
-    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    FUZZ_CHECK(good == !ex_failure(), "%s", good ? ex_failure() : "it failed and did not say why");
     tc_train_result_free(&result);
-    tc_failure_clear();
+    ex_failure_clear();
     tc_model_free(&model);
 }
 

@@ -28,7 +28,7 @@ static void make_model(void)
                                    .buckets = 3,
                                    .max_pool = true}};
     fuzz_build_model(&model, words, 6);
-    FUZZ_CHECK(tc_model_save(&model, "model"), "%s", tc_failure());
+    FUZZ_CHECK(tc_model_save(&model, "model"), "%s", ex_failure());
     tc_model_free(&model);
 }
 
@@ -56,8 +56,8 @@ static void run(const tc_options *options)
         good = tc_model_load(&model, options->arguments[0]) && command->use_model(&model, options);
         tc_model_free(&model);
     }
-    FUZZ_CHECK(good == !tc_failure(), "%s ends with \"%s\"", command->name,
-               tc_failure() ? tc_failure() : "");
+    FUZZ_CHECK(good == !ex_failure(), "%s ends with \"%s\"", command->name,
+               ex_failure() ? ex_failure() : "");
 }
 
 /* Splits the input into argv, which ends with NULL. Returns argc. */
@@ -84,8 +84,8 @@ static void check_json(const tc_options *options)
 {
     static size_t names;
     json_t *object = tc_options_to_json(options);
-    FUZZ_CHECK(!object == !!tc_failure(), "%s", object ? tc_failure() : "no JSON");
-    tc_failure_clear();
+    FUZZ_CHECK(!object == !!ex_failure(), "%s", object ? ex_failure() : "no JSON");
+    ex_failure_clear();
     if (!object) return;
     if (!names) names = json_object_size(object);
     FUZZ_CHECK(json_object_size(object) == names, "%zu options are recorded, then %zu", names,
@@ -103,10 +103,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     text[size] = 0;
     const int argc = cut(text, argv);
     optind = 0; /* glibc's way to start again */
-    const tc_parsed parsed = tc_options_parse(&options, argc, argv);
-    FUZZ_CHECK((parsed == EX_WRONG) == (tc_failure() != NULL), "%d and \"%s\"", parsed,
-               tc_failure() ? tc_failure() : "");
-    if (parsed == EX_RUN) {
+    const ex_parsed parsed = tc_options_parse(&options, argc, argv);
+    FUZZ_CHECK((parsed == EX_WRONG) == (ex_failure() != NULL), "%d and \"%s\"", parsed,
+               ex_failure() ? ex_failure() : "");
+    if (parsed == EX_OK) {
         FUZZ_CHECK(options.argument_count >= 0 && options.argument_count < argc &&
                        !options.arguments[options.argument_count],
                    "%d arguments of %d", options.argument_count, argc);
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         run(&options);
         fuzz_clear_folder(lasting);
     }
-    tc_failure_clear();
+    ex_failure_clear();
     free(text);
     return 0;
 }

@@ -12,9 +12,9 @@
 static inline void fuzz_build_model(tc_model *model, const char *const *words, size_t count)
 {
     static const char *const labels[] = {"no", "yes"};
-    FUZZ_CHECK(tc_names_set(&model->words, "words", words, count) &&
-                   tc_names_set(&model->labels, "labels", labels, 2) && tc_model_build(model, 1),
-               "%s", tc_failure());
+    FUZZ_CHECK(ex_names_set(&model->words, "words", words, count) &&
+                   ex_names_set(&model->labels, "labels", labels, 2) && tc_model_build(model, 1),
+               "%s", ex_failure());
 }
 
 #endif

@@ -16,15 +16,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     fuzz_input input = {bytes, size};
     const int32_t width = 1 + fuzz_choose(&input, WIDTHS);
-    tc_names names;
+    ex_names names;
     float embedding[WORDS * WIDTHS];
-    FUZZ_CHECK(tc_names_set(&names, "words", words, WORDS), "%s", tc_failure());
+    FUZZ_CHECK(ex_names_set(&names, "words", words, WORDS), "%s", ex_failure());
     for (int32_t i = 0; i < WORDS * WIDTHS; i++) embedding[i] = (float)i;
     fuzz_write("vectors", input.bytes, input.size);
     char path[1024];
     snprintf(path, sizeof path, "%s", fuzz_path("vectors"));
     const bool good = tc_vectors_load(path, &names, embedding, width);
-    FUZZ_CHECK(good == !tc_failure(), "%s", good ? tc_failure() : "it failed and did not say why");
+    FUZZ_CHECK(good == !ex_failure(), "%s", good ? ex_failure() : "it failed and did not say why");
     for (int32_t i = 0; i < WORDS * WIDTHS; i++) {
         const bool is_word = i >= EX_FIRST_WORD * width && i < WORDS * width;
         FUZZ_CHECK(isfinite(embedding[i]), "number %d of word %d is %g", i % width, i / width,
@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         FUZZ_CHECK(is_word || embedding[i] == (float)i, "number %d, which is not a word's, changed",
                    i);
     }
-    tc_failure_clear();
-    tc_names_free(&names);
+    ex_failure_clear();
+    ex_names_free(&names);
     return 0;
 }

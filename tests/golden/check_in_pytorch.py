@@ -105,7 +105,7 @@ def main():
             torch.manual_seed(21)
             path = pathlib.Path(folder, f"made_{attention}.safetensors")
             words = ["<padding>", "<unknown>", "the", "film", "was", "never", "dull", "don't", "很", "好", "看"]
-            settings = {"embedding": 9, "hidden": 7, "encoder": "bilstm", "attention": attention, "dropout": 0.5, "longest": 50,
+            settings = {"embedding": 9, "hidden": 7, "encoder": "bilstm", "attention": attention, "dropout": 0.5, "max_length": 50,
                         "tokenizer": "words"}
             make_model(str(path.with_suffix("")), words, ["bad", "good", "mixed"], settings)
             results.append(compare(textclf, path, f"made in PyTorch, attention {attention}, opened by textclf"))

@@ -1,4 +1,4 @@
-/* Charts of numbers that no training has. */
+/* Charts of extreme numbers. */
 #include "../../examples/text_classifier/output/chart.h"
 #include "test_text.h"
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What textclf does at its command line: results, messages, exit statuses, and that nothing half-written stays behind.
+# The command line of textclf: results, messages, exit statuses, and that no half-written file stays.
 # Usage: test_cli.sh TEXTCLF. Prints a line for each check that fails, and a summary; exits with 1 if one failed.
 
 . "$(dirname "$0")/commands.sh"
@@ -27,7 +27,7 @@ run help train
 "$textclf" train --help | cmp -s - out
 check 'help train prints what train --help prints' [ $? -eq 0 ]
 
-# ---- what the main job does ----
+# ---- training, evaluating, predicting ----
 
 run train builtin:documents --epochs 10 -o documents.st
 ran 0 'train builtin:documents'
@@ -50,9 +50,9 @@ says reviews '^test: *accuracy 0\.[6-9]' out
 test_accuracy=$(sed -n 's/^test: *\(accuracy.*\)/\1/p' out)
 run eval reviews.st builtin:reviews-test
 ran 0 eval
-says 'eval gives what train gave' "^$test_accuracy" out
+says 'eval measures what train measured' "^$test_accuracy" out
 says 'eval shows the labels' '^ *65  *0\.[0-9]*  *0\.[0-9]*  *0\.[0-9]*  positive$' out
-# Precision, recall, F1 and accuracy once more, from the matrix that eval prints.
+# Computes precision, recall, F1 and accuracy again from the confusion matrix that eval prints.
 check 'eval: precision, recall, F1 and accuracy follow from the matrix' [ "$(awk '
     /^accuracy/ { accuracy = $2; macro = $7 + 0 }
     /^ +65 / { p[$5] = $2; r[$5] = $3; f[$5] = $4 }
@@ -67,7 +67,7 @@ run eval --json reviews.st builtin:reviews-test
 ran 0 'eval --json'
 check 'eval --json: one object' python3 -c 'import json; s = json.load(open("out")); assert s["rows"] == 130 == sum(map(sum, s["confusion"]))'
 
-# The best epoch is what is kept: the last line with a star has the highest accuracy, and the model has it too.
+# The best epoch is saved: the last line with a star has the highest accuracy, and so has the model.
 run train builtin:english --valid builtin:english-test --epochs 25 --lr 0.02 --embedding 16 --hidden 16 -o best.st
 ran 0 'train --valid'
 best=$(awk '/\*$/ { a = $4 } END { print a }' out)
@@ -75,7 +75,7 @@ highest=$(awk '$1 ~ /^[0-9]+$/ && $4 > a { a = $4 } END { print a }' out)
 check "the best epoch has the highest accuracy, $highest (it has $best)" [ "$best" = "$highest" ]
 check 'the best epoch is not the last one, so the next check can fail' [ "$(awk '$1 == 25 { print $NF }' out)" != '*' ]
 run eval best.st builtin:english-test
-says 'the weights are those of the best epoch' "^accuracy $best " out
+says 'the saved weights are those of the best epoch' "^accuracy $best " out
 run train builtin:english --epochs 50 --patience 2 --lr 0.02 --embedding 8 --hidden 8 -o patience.st
 says '--patience' '^no better epoch in 2 epochs; training ends$' out
 
@@ -130,7 +130,7 @@ if [ -e look.png ]; then
     check 'attend: a PNG file' [ "$(head -c 4 look.png | od -An -c | tr -d ' ')" = '211PNG' ]
 fi
 
-# A page of several texts: whole, escaped, and with nothing from elsewhere.
+# A page of several texts: complete, escaped, without external resources.
 run attend reviews.st 'a <b>wonderful</b> film & "more"' '很好' -o page.html
 ran 0 'attend -o page.html'
 says 'attend, page' '<span class="w[u ]*" style="--a:[01]\.[0-9]*" title="[0-9.]* %">wonderful</span>' page.html
@@ -157,7 +157,7 @@ refused 1 'none.st: .*--attention none' attend none.st text
 run predict none.st '很好'
 ran 0 'predict --attention none'
 
-# A model made in PyTorch, which says no more of its settings than it has; the answer is PyTorch's (golden/check_in_pytorch.py).
+# A model made in PyTorch, with only the settings it needs; the prediction is PyTorch's (golden/check_in_pytorch.py).
 run predict "$source/tests/golden/made_in_pytorch.safetensors" 'the film is great'
 ran 0 'predict, a model made in PyTorch'
 says 'predict, a model made in PyTorch' "^mixed${tab}0.5140${tab}bad 0.2228, good 0.2633, mixed 0.5140${tab}" out
@@ -171,7 +171,7 @@ check 'one and two threads give the same model' cmp -s threads1.st threads2.st
 run train builtin:english --epochs 2 --seed 8 -o seed8.st
 check 'two seeds give different models' [ "$(cmp -s threads1.st seed8.st; echo $?)" -eq 1 ]
 
-# ---- data that is wrong ----
+# ---- wrong data ----
 
 mkdir folder
 touch empty.tsv
@@ -207,7 +207,7 @@ run train dos.tsv --epochs 1 --max-length 1 -o dos.st
 ran 0 'CRLF, byte order mark, empty text'
 says dos '3 rows of dos.tsv (2 neg, 1 pos)' out
 
-# ---- a model that the version before wrote ----
+# ---- a model of the previous version ----
 
 # By: textclf train builtin:english --embedding 8 --hidden 8 --epochs 6 --seed 1 --rate 0.02 --max-vocab 300
 run predict "$source/tests/textclf/model_0.1.safetensors" 'a wonderful, moving film' 'the plot is boring and bad' 'ok'
@@ -217,9 +217,9 @@ positive${tab}0.9340${tab}negative 0.0660, positive 0.9340${tab}a wonderful, mov
 negative${tab}0.7946${tab}negative 0.7946, positive 0.2054${tab}the plot is boring and bad
 negative${tab}0.6286${tab}negative 0.6286, positive 0.3714${tab}ok
 END
-check "a model of version 0.1 answers $(cat out)" cmp -s wanted out
+check "a model of version 0.1 predicts the same (it predicts: $(cat out))" cmp -s wanted out
 
-# ---- models that are wrong ----
+# ---- wrong models ----
 
 # model FILE METADATA: a safetensors file without tensors, whose header holds METADATA
 model()
@@ -249,6 +249,7 @@ model labels.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$w
 model stop.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels"',"textclf.stopwords":"{}"'
 model empty.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$labels,$stop"
 model flag.st '"textclf.version":"1","textclf.settings":"{'"$(echo "$settings" | sed 's/false/0/')"'}",'"$words,$labels,$stop"
+model longest.st '"textclf.version":"2","textclf.settings":"{'"$settings"'}",'"$words,$labels,$stop"
 model fewer.st '"textclf.version":"1","textclf.settings":"{'"$settings"'}",'"$words,$stop"
 refused 1 '.*missing.st: No such file' eval missing.st small.tsv
 refused 1 '.*folder' predict folder text
@@ -259,6 +260,7 @@ refused 1 'newer.st: .*format 99' predict newer.st text
 refused 1 'nothing.st: .*settings' predict nothing.st text
 refused 1 'width.st: .*"embedding" must be an integer from 1' predict width.st text
 refused 1 'flag.st: .*"no_punctuation" must be true or false' predict flag.st text
+refused 1 'longest.st: .*"max_length" is missing' predict longest.st text # format 1 calls it longest
 refused 1 'fewer.st: the model.s labels are missing' predict fewer.st text
 refused 1 'huge.st: .*"embedding" must be an integer from 1' predict huge.st text
 refused 1 'words.st: .*vocabulary: item 0' predict words.st text
@@ -267,7 +269,7 @@ refused 1 'labels.st: .*fewer than two labels' predict labels.st text
 refused 1 'stop.st: .*stopwords: not a JSON array' predict stop.st text
 refused 1 'empty.st: .*does not contain parameter' predict empty.st text
 
-# ---- a model that was tampered with ----
+# ---- models with wrong numbers ----
 
 # tamper NAME VALUE: reviews.st with one number of classify.bias changed
 tamper()
@@ -291,7 +293,7 @@ for command in predict attend explain step tape; do
 done
 rm -f step.html
 
-# ---- what is read is not written over ----
+# ---- inputs are not overwritten ----
 
 cp small.tsv kept.csv
 for written in '-o kept.csv' '-o ./kept.csv --epochs 1' '--report folder/../kept.csv'; do
@@ -321,7 +323,7 @@ check '/dev/null still exists' [ -c /dev/null ]
 "$textclf" eval reviews.st builtin:reviews-test >/dev/full 2>err
 check 'a full standard output is a failure' [ $? -eq 1 ]
 
-# A full disk, in the form of a limit on the size of files; the signal that comes with it is ignored.
+# A limit on the size of files acts like a full disk; its signal is ignored.
 mkdir full
 cp documents.st full/model.st
 (
@@ -341,7 +343,7 @@ else
     check 'a full disk: no part of a model stays' [ "$(ls -A full)" = model.st ]
 fi
 if [ -e look.png ]; then
-    # 8 blocks are less than any picture, and leave room for the page that an OpenMP library shares with itself
+    # 8 blocks are less than any picture and enough for the shared page of an OpenMP library
     (
         trap '' XFSZ
         ulimit -f 8 || exit 77
@@ -354,7 +356,7 @@ if [ -e look.png ]; then
     fi
 fi
 
-# ---- no memory ----
+# ---- out of memory ----
 
 # limited COMMAND...: with 600 MB of address space
 limited()
@@ -368,8 +370,8 @@ limited()
 if limited "$textclf" --help >/dev/null 2>&1; then
     limited "$textclf" train builtin:documents --hidden 1600 -o memory.st >out 2>err
     status=$?
-    ran 1 'no memory'
-    says 'no memory' '^textclf: .*out of memory: [0-9]* bytes' err
+    ran 1 'out of memory'
+    says 'out of memory' '^textclf: .*out of memory: [0-9]* bytes' err
     check "no memory: one line on standard error (it is: $(cat err))" [ "$(wc -l <err)" -eq 1 ]
     check 'no memory: no model is saved' [ ! -e memory.st ]
 else
@@ -379,7 +381,7 @@ fi
 # ---- Ctrl-C ----
 
 if command -v timeout >/dev/null; then
-    # --foreground: else the signal comes twice, and the second ends the program at once
+    # --foreground: otherwise the signal comes twice, and the second one ends the program at once
     timeout --foreground -s INT --preserve-status 3 "$textclf" train --epochs 100000 --patience 0 --embedding 8 --hidden 8 -o stopped.st >out 2>err
     status=$?
     ran 130 Ctrl-C
@@ -390,31 +392,30 @@ else
     skip 'Ctrl-C: there is no timeout command'
 fi
 
-# ---- real data, where it is ----
+# ---- real data ----
 
-if [ -r "$examples/sst2/dev.tsv" ]; then
-    run train "$examples/sst2/dev.tsv" --epochs 1 --embedding 16 --hidden 16 -o sst2.st
+if [ -r "$real_data/sst2/dev.tsv" ]; then
+    run train "$real_data/sst2/dev.tsv" --epochs 1 --embedding 16 --hidden 16 -o sst2.st
     ran 0 'train on real sentences'
-    # what the list of these data says of them
-    run check "$examples/waimai/waimai_10k.csv"
+    run check "$real_data/waimai/waimai_10k.csv"
     says waimai 'CSV with a header, text is column "review", label is column "label"$' out
     says waimai '^rows: *11987$' out
     says waimai '^order: ' out
     says waimai '^conflict: *7 texts in 14 rows, with different labels: lines 983 (1), 4412 (0); 1209 (1), 8545 (0); 1213 (1), 5021 (0), ...$' out
     says waimai '^odd: *1 text with control characters .* byte 0x08)$' out
     says waimai '^quoted: *1967 fields' out
-    run check "$examples/agnews/test.csv"
+    run check "$real_data/agnews/test.csv"
     says agnews 'CSV without a header, text is columns 2 and 3, label is column 1$' out
     says agnews '^odd: *808 texts with backslashes' out
     says agnews '^odd: .* remains of HTML' out
     says agnews '^quoted: *22800 fields, with [1-9]' out
     check 'agnews is not reported as sorted' [ "$(grep -c '^order' out)" -eq 0 ]
-    run check "$examples/sst2/train.tsv" "$examples/sst2/train_phrases.tsv"
+    run check "$real_data/sst2/train.tsv" "$real_data/sst2/train_phrases.tsv"
     check 'sst2: both parts are reported as sorted' [ "$(grep -c '^order' out)" -eq 2 ]
     says 'sst2: split tokens' '^odd: .* which may be split tokens' out
     says 'sst2: sentences among the phrases' '^leakage: *6911 texts of the first' out
 else
-    skip "real sentences: no $examples"
+    skip 'real data: TG_DATA is not the folder of it'
 fi
 
 # ---- every kind of model ----
@@ -445,10 +446,10 @@ ran 1 'an empty vocabulary'
 says 'an empty vocabulary' '^textclf: builtin:english: the vocabulary is empty; lower --min-count' err
 refused 2 '--encoder gru: it must be lstm' train --encoder gru
 
-# ---- how it is trained ----
+# ---- options of training ----
 
 awk 'BEGIN { for (i = 0; i < 300; i++) printf "w%d w%d\t%s\n", i % 7, i % 3, i % 10 ? "often" : "seldom" }' >uneven.tsv
-# often WHAT OPTION...: trains on texts that tell nothing, nine in ten of which are "often"; its probability is in $p
+# often WHAT OPTION...: trains on texts that do not depend on the label, nine in ten of which is "often"; sets $p to its probability
 often()
 {
     what=$1
@@ -458,10 +459,10 @@ often()
     run predict uneven.st 'w0 w1'
     p=$(sed -n 's/.*often \(0\.[0-9]*\),.*/\1/p' out)
 }
-# between WHAT LEAST MOST: $p is
+# between WHAT MIN MAX: $p is between them
 between()
 {
-    check "$1: the probability is between $2 and $3 (it is $p)" awk -v p="$p" -v least="$2" -v most="$3" 'BEGIN { exit !(p >= least && p <= most) }'
+    check "$1: the probability is between $2 and $3 (it is $p)" awk -v p="$p" -v min="$2" -v max="$3" 'BEGIN { exit !(p >= min && p <= max) }'
 }
 often plainly
 between plainly 0.8 0.97
@@ -475,7 +476,7 @@ often 'weights that decay' --weight-decay 1 --lr 0.5
 between 'weights that decay' 0.8 1
 awk 'BEGIN { for (i = 0; i < 300; i++) printf "%s\t%s\n", i % 2 ? "good" : "bad", i % 2 }' >plain.tsv
 run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --lr 0.01 -o plain.st
-says 'what is plain is learned' '^ *10 .* 1\.0000 ' out
+says 'an easy task is learned' '^ *10 .* 1\.0000 ' out
 run train plain.tsv --embedding 8 --hidden 8 --epochs 10 --lr 0.01 --word-dropout 0.99 -o hidden.st
 check 'the loss does not fall if nearly all words are unknown' [ "$(awk '$1 == 10 { print ($2 > 0.6) }' out)" = 1 ]
 refused 2 '--class-weight even: it must be none or balanced' train --class-weight even
@@ -526,7 +527,7 @@ check '--tokenizer characters: each character is a token' [ "$(awk 'NR > 1 { pri
 run predict characters.st 'qwzy'
 check '--tokenizer characters: the model saves its tokenizer' [ "$(grep -c vocabulary err)" -eq 0 ]
 
-# ---- the project of one of the documents: stop words, vectors of 100, ten epochs, batches of 32, a tenth to validate ----
+# ---- a small project: stop words, vectors of width 100, ten epochs, batches of 32, a tenth for validation ----
 
 awk 'BEGIN { for (w = 0; w < 2; w++) { printf w ? "film" : "good"; for (i = 0; i < 100; i++) printf " %g", (i + w) / 500; print "" } }' >100.txt
 run compare builtin:english --stopwords en --vectors 100.txt --embedding 100 --hidden 16 --epochs 10 --batch-size 32 --seeds 1 --encoder lstm

@@ -1,4 +1,4 @@
-/* Data files and what is wrong with them, their split, batches. */
+/* Data files and their errors, held-out rows, batches. */
 
 #include "../../examples/support/failure.h"
 #include "../../examples/text_classifier/data/batch.h"
@@ -27,7 +27,7 @@ START_TEST(rows)
     {
         tc_dataset data;
         WRITE("\xEF\xBB\xBFgood\tpos\r\n\n   \r\n\tneg\na\tb\tneg\nbad\t pos \nlast\tneg");
-        ck_assert_msg(tc_dataset_read(&data, path, NULL), "%s", tc_failure());
+        ck_assert_msg(tc_dataset_read(&data, path, NULL), "%s", ex_failure());
         static const struct {
             const char *text, *label;
             int line;
@@ -42,32 +42,32 @@ START_TEST(rows)
             ck_assert_str_eq(data.rows[i].label_name, expected[i].label);
             ck_assert_int_eq(data.rows[i].line, expected[i].line);
         }
-        tc_names labels;
+        ex_names labels;
         ck_assert(tc_dataset_labels(&labels, &data));
         ck_assert_int_eq(labels.count, 2);
         ck_assert_str_eq(labels.items[0], "neg");
         ck_assert(tc_dataset_encode_labels(&data, &labels));
         ck_assert_int_eq(data.rows[0].label, 1);
-        tc_names_free(&labels);
+        ex_names_free(&labels);
         tc_dataset_free(&data);
     }
 END_TEST
 
-/* `expected` follows the file's name in the failure. */
+/* The failure must be the file's name and then `expected`. */
 static void check_refused(const char *bytes, size_t size, const char *expected)
 {
     tc_dataset data;
-    tc_names labels = {0};
+    ex_names labels = {0};
     write_data(bytes, size);
-    tc_failure_clear();
+    ex_failure_clear();
     bool good = tc_dataset_read(&data, path, NULL) && tc_dataset_labels(&labels, &data);
     ck_assert_msg(!good, "accepted: %s", expected);
-    ck_assert_ptr_nonnull(tc_failure());
-    ck_assert_msg(!strncmp(tc_failure(), path, strlen(path)), "%s", tc_failure());
-    ck_assert_msg(!strncmp(tc_failure() + strlen(path), expected, strlen(expected)), "%s",
-                  tc_failure());
+    ck_assert_ptr_nonnull(ex_failure());
+    ck_assert_msg(!strncmp(ex_failure(), path, strlen(path)), "%s", ex_failure());
+    ck_assert_msg(!strncmp(ex_failure() + strlen(path), expected, strlen(expected)), "%s",
+                  ex_failure());
     tc_dataset_free(&data);
-    tc_failure_clear();
+    ex_failure_clear();
 }
 
 #define REFUSED(bytes, expected) check_refused(bytes, sizeof bytes - 1, expected)
@@ -94,28 +94,28 @@ START_TEST(unreadable)
         tc_dataset data;
         static const char *const names[] = {"/no/such/file.tsv", "/tmp", "builtin:nothing"};
         for (size_t i = 0; i < 3; i++) {
-            tc_failure_clear();
+            ex_failure_clear();
             ck_assert(!tc_dataset_read(&data, names[i], NULL));
-            ck_assert_msg(!strncmp(tc_failure(), names[i], strlen(names[i])), "%s", tc_failure());
+            ck_assert_msg(!strncmp(ex_failure(), names[i], strlen(names[i])), "%s", ex_failure());
         }
-        tc_failure_clear();
+        ex_failure_clear();
     }
 END_TEST
 
-/* ---- data as people have it ---- */
+/* ---- formats ---- */
 
-/* The rows have to be `expected`, each as "line label|text;", read as the layout's words, which
- * start with `about`. */
+/* The rows, each as "line label|text;", must be `expected`, and the dialect's description must start
+ * with `about`. */
 static void check_read(const char *bytes, size_t size, const tc_read_options *options,
                        const char *about, const char *expected)
 {
     tc_dataset data;
     char found[1024] = "";
     write_data(bytes, size);
-    tc_failure_clear();
-    ck_assert_msg(tc_dataset_read(&data, path, options), "%s", tc_failure());
+    ex_failure_clear();
+    ck_assert_msg(tc_dataset_read(&data, path, options), "%s", ex_failure());
     for (int32_t i = 0; i < data.count; i++) {
-        tc_append(found, sizeof found, "%d %s|%s;", data.rows[i].line, data.rows[i].label_name,
+        ex_append(found, sizeof found, "%d %s|%s;", data.rows[i].line, data.rows[i].label_name,
                   data.rows[i].text);
     }
     ck_assert_str_eq(found, expected);
@@ -128,22 +128,22 @@ static void check_read(const char *bytes, size_t size, const tc_read_options *op
 #define READ_AS(bytes, about, expected, ...) \
     check_read(bytes, sizeof bytes - 1, &(tc_read_options){__VA_ARGS__}, about, expected)
 
-/* `expected` is in the failure, behind the file's name. */
+/* The failure must contain `expected`. */
 static void check_refused_as(const char *bytes, size_t size, const tc_read_options *options,
                              const char *expected)
 {
     tc_dataset data;
     write_data(bytes, size);
-    tc_failure_clear();
+    ex_failure_clear();
     ck_assert_msg(!tc_dataset_read(&data, path, options), "accepted: %s", expected);
-    ck_assert_msg(strstr(tc_failure(), expected) != NULL, "%s", tc_failure());
-    tc_failure_clear();
+    ck_assert_msg(strstr(ex_failure(), expected) != NULL, "%s", ex_failure());
+    ex_failure_clear();
 }
 
 #define REFUSED_AS(bytes, expected, ...) \
     check_refused_as(bytes, sizeof bytes - 1, &(tc_read_options){__VA_ARGS__}, expected)
 
-/* RFC 4180, section 2, rule by rule, and what people write beside it. */
+/* RFC 4180, section 2, rule by rule, and common deviations. */
 START_TEST(csv)
     {
         static const char with[] =
@@ -198,11 +198,11 @@ START_TEST(delimiters)
         READ("a, b; c\tp\nd, e; f\tn\n", "TSV without a header",
              "1 p|a, b; c;2 n|d, e; f;"); /* a tab comes first */
         READ("a\tb, c\tp\nd, e\tn\nf, g\tp\n", "TSV without a header",
-             "1 p|a\tb, c;2 n|d, e;3 p|f, g;"); /* several tabs, too */
+             "1 p|a\tb, c;2 n|d, e;3 p|f, g;"); /* also with several tabs */
         READ("\"a\" b\tp\n\"c\tn\n", "TSV without a header",
-             "1 p|\"a\" b;2 n|\"c;"); /* quotes are plain marks */
+             "1 p|\"a\" b;2 n|\"c;"); /* quotes are plain characters */
         READ("text\tlabel\n\"a\nb\"\tp\nc\tn\n", "CSV (delimiter: tab) with",
-             "2 p|a\nb;4 n|c;"); /* unless only they help */
+             "2 p|a\nb;4 n|c;"); /* unless the lines make sense only with quotes */
         READ("text\tlabel\na\tp\n", "TSV with a header, text is column \"text\"", "2 p|a;");
         READ_AS("\"a\tb\"\tp\nc\tn\n", "CSV (delimiter: tab) without", "1 p|a\tb;2 n|c;",
                 .format = TC_CSV);
@@ -271,26 +271,26 @@ START_TEST(columns)
     }
 END_TEST
 
-/* Nothing is taken for a header that is as good a row. */
+/* A first row that may be data is not a header. */
 START_TEST(headers)
     {
         READ("good\tpos\nbad\tneg\n", "TSV without a header, the label follows the last tab",
              "1 pos|good;2 neg|bad;");
         READ("good\tpos\ngood\tneg\n", "TSV without",
-             "1 pos|good;2 neg|good;"); /* nor is the first column the label for that */
+             "1 pos|good;2 neg|good;"); /* and the first column is not the label */
         READ("x\todd\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\n",
-             "TSV without", /* too few rows to tell */
+             "TSV without", /* too few rows to decide */
              "1 odd|x;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;");
         READ("x\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\tp\n",
              "TSV with a header, text is column \"x\"",
              "2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 p|i;");
         READ("x y\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\tp\n",
-             "TSV without", /* more than a name */
+             "TSV without", /* not a name */
              "1 kind|x y;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 p|i;");
         READ("x\tkind\na\tp\nb\tn\nc\tp\nd\tn\ne\tp\nf\tn\ng\tp\nh\tn\ni\trare\n",
-             "TSV without", /* another label that is rare */
+             "TSV without", /* another rare label */
              "1 kind|x;2 p|a;3 n|b;4 p|c;5 n|d;6 p|e;7 n|f;8 p|g;9 n|h;10 rare|i;");
-        /* the label first: seen in ten rows, of which the last column is another each time */
+        /* the label comes first: the last column differs in each of ten rows */
         READ("p\ta\nn\tb\np\tc\nn\td\np\te\nn\tf\np\tg\nn\th\np\ti\nn\tj\np\tk\n",
              "TSV without a header, text is column 2",
              "1 p|a;2 n|b;3 p|c;4 n|d;5 p|e;6 n|f;7 p|g;8 n|h;9 p|i;10 n|j;11 p|k;");
@@ -363,23 +363,23 @@ END_TEST
 START_TEST(unseen_label)
     {
         tc_dataset data;
-        tc_names labels;
+        ex_names labels;
         static const char *const known[] = {"neg", "pos"};
-        ck_assert(tc_names_set(&labels, "labels", known, 2));
+        ck_assert(ex_names_set(&labels, "labels", known, 2));
         WRITE("a\tpos\n\nb\tneutral\n");
         ck_assert(tc_dataset_read(&data, path, NULL));
         ck_assert(!tc_dataset_encode_labels(&data, &labels));
-        ck_assert_ptr_nonnull(strstr(tc_failure(), ":3: the label \"neutral\" does not occur"));
-        tc_failure_clear();
+        ck_assert_ptr_nonnull(strstr(ex_failure(), ":3: the label \"neutral\" does not occur"));
+        ex_failure_clear();
         tc_dataset_free(&data);
-        tc_names_free(&labels);
+        ex_names_free(&labels);
     }
 END_TEST
 
 START_TEST(encoding)
     {
         tc_dataset data;
-        tc_names words;
+        ex_names words;
         int32_t rare;
         build_vocabulary(&words, "a b a", 1, &rare);
         WRITE("a x b\tp\n\tn\nb b b b\tp\n");
@@ -396,7 +396,7 @@ START_TEST(encoding)
         ck_assert_int_eq(data.tokens, 6);
         ck_assert_int_eq(data.unknown, 1);
         tc_dataset_free(&data);
-        tc_names_free(&words);
+        ex_names_free(&words);
     }
 END_TEST
 
@@ -411,20 +411,20 @@ START_TEST(builtins)
                      {"builtin:reviews-test", 70}};
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
             tc_dataset data;
-            tc_names labels;
-            ck_assert_msg(tc_dataset_read(&data, known[i].name, NULL), "%s", tc_failure());
+            ex_names labels;
+            ck_assert_msg(tc_dataset_read(&data, known[i].name, NULL), "%s", ex_failure());
             ck_assert_int_ge(data.count, known[i].least);
             ck_assert(tc_dataset_labels(&labels, &data));
             ck_assert_int_eq(labels.count, 2);
-            tc_names_free(&labels);
+            ex_names_free(&labels);
             tc_dataset_free(&data);
         }
     }
 END_TEST
 
-/* ---- splitting and batches ---- */
+/* ---- held-out rows and batches ---- */
 
-static void read_builtin(tc_dataset *data, tc_names *labels, tc_names *words)
+static void read_builtin(tc_dataset *data, ex_names *labels, ex_names *words)
 {
     int32_t rare;
     ck_assert(tc_dataset_read(data, "builtin:reviews", NULL) && tc_dataset_labels(labels, data) &&
@@ -436,7 +436,7 @@ static void read_builtin(tc_dataset *data, tc_names *labels, tc_names *words)
 START_TEST(split)
     {
         tc_dataset data, again;
-        tc_names labels;
+        ex_names labels;
         int32_t held_out, held_out_again;
         ck_assert(tc_dataset_read(&data, "builtin:reviews", NULL) &&
                   tc_dataset_read(&again, "builtin:reviews", NULL));
@@ -459,14 +459,14 @@ START_TEST(split)
         free(seen);
         tc_dataset_free(&data);
         tc_dataset_free(&again);
-        tc_names_free(&labels);
+        ex_names_free(&labels);
     }
 END_TEST
 
 START_TEST(split_keeps_labels)
     {
         tc_dataset data;
-        tc_names labels;
+        ex_names labels;
         int32_t held_out;
         WRITE("a\tx\nb\ty\nc\tz\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n"
               "d\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\nd\tx\n");
@@ -477,21 +477,21 @@ START_TEST(split_keeps_labels)
             ck_assert(tc_dataset_hold_out(&data, &labels, seed, &held_out));
             ck_assert_int_eq(held_out, 2);
             for (int i = 18; i < 20; i++) ck_assert_str_eq(data.rows[i].label_name, "x");
-            tc_names_free(&labels);
+            ex_names_free(&labels);
             tc_dataset_free(&data);
         }
         WRITE("a\tx\nb\ty\n");
         ck_assert(tc_dataset_read(&data, path, NULL) && tc_dataset_labels(&labels, &data) &&
                   tc_dataset_encode_labels(&data, &labels));
         ck_assert(tc_dataset_hold_out(&data, &labels, 1, &held_out));
-        ck_assert_int_eq(held_out, 0); /* too few to hold any out */
-        tc_names_free(&labels);
+        ck_assert_int_eq(held_out, 0); /* too few rows to hold any out */
+        ex_names_free(&labels);
         tc_dataset_free(&data);
     }
 END_TEST
 
-/* Every row comes once, with its ids, length and label, in batches padded to their longest;
- * returns how often the length falls from one row to the next. */
+/* Each row must come once, with its ids, length and label, in batches padded to their longest row.
+ * Returns how often the length falls from one row to the next. */
 static int check_batches(tc_batches *batches, const tc_dataset *data)
 {
     char *seen = calloc((size_t)data->count, 1);
@@ -525,7 +525,7 @@ START_TEST(batching)
     {
         static const int32_t sizes[] = {1, 7, 32, 10000};
         tc_dataset data;
-        tc_names labels, words;
+        ex_names labels, words;
         read_builtin(&data, &labels, &words);
         for (size_t s = 0; s < 4; s++) {
             tc_batches batches;
@@ -544,8 +544,8 @@ START_TEST(batching)
             if (sizes[s] < 100) ck_assert_int_gt(changes, 0);
             tc_batches_free(&batches);
         }
-        tc_names_free(&labels);
-        tc_names_free(&words);
+        ex_names_free(&labels);
+        ex_names_free(&words);
         tc_dataset_free(&data);
     }
 END_TEST

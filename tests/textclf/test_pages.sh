@@ -1,10 +1,10 @@
 #!/bin/sh
-# What textclf explain measures, and the pages that it and train --report write. Usage: test_pages.sh TEXTCLF. Prints a line for
+# The measures of textclf explain, and the pages that it and train --report write. Usage: test_pages.sh TEXTCLF. Prints a line for
 # each check that fails, and a summary; exits with 1 if one failed.
 
 . "$(dirname "$0")/commands.sh"
 
-# shows PAGE SECTIONS: it is whole, asks for nothing from elsewhere, and a browser shows its sections without complaint
+# shows PAGE SECTIONS: the page is complete, has no external resources, and a browser shows its sections without errors
 shows()
 {
     check "$1: complete" [ "$(head -n 1 "$1") $(tail -n 1 "$1")" = '<!DOCTYPE html> </html>' ]
@@ -18,11 +18,11 @@ shows()
         --log-net-log="$work/net.json" --net-log-capture-mode=Everything --dump-dom "file://$work/$1" >dom 2>log
     check "$1: a browser shows the page" [ "$(grep -c '<section>' dom)" -eq "$2" ]
     check "$1: a browser finds no errors: $(grep CONSOLE log)" [ "$(grep -c 'CONSOLE' log)" -eq 0 ]
-    # Chromium asks for things of its own (updates and the like), without an origin; the origin of a page in a file is "null".
+    # Chromium's own requests (for updates and the like) have no origin; the origin of a page in a file is "null".
     check "$1: the page does not use the network" [ "$(grep -c '"initiator":"null"' net.json)" -eq 0 ]
 }
 
-# fits PAGE...: in frames as wide as a phone nothing is wider than the page; in the light what is written is dark, and the reverse
+# fits PAGE...: at the width of a phone nothing is wider than the page; text is dark in the light scheme and light in the dark one
 fits()
 {
     if ! command -v chromium >/dev/null; then
@@ -72,20 +72,20 @@ small='--embedding 8 --hidden 8 --epochs 6 --lr 0.01 --dropout 0'
 unused=0
 framed=0
 
-# column N: the words of the last text with the N-th of the numbers that have three decimals
+# column N: prints each word of the last text with its N-th number of three decimals
 column()
 {
     awk -v n="$1" '/^  [^ ].* [+ ]?[0-9-]+\.[0-9][0-9][0-9] / {
         for (i = 2; i <= NF; i++) if ($i ~ /^[+-]?[0-9]+\.[0-9][0-9][0-9]$/ && ++seen[NR] == n) print $1, $i
     }' out
 }
-# value WORD: of what column printed
+# value WORD FILE: prints the number of a word in the output of column
 value()
 {
     awk -v word="$1" '$1 == word { print $2 }' "$2"
 }
 
-# Left out, from what predict says of the text and of the text without the word: the difference of the log-odds.
+# odds MODEL TEXT: prints the log-odds of the label good, from predict. "left out" must be their fall without the word.
 odds()
 {
     "$textclf" predict --json "$1" "$2" | python3 -c 'import json, math, sys
@@ -99,7 +99,7 @@ for kind in 'lstm additive' 'bilstm multihead' 'transformer dot' 'none euclidean
     run explain kind.st 'the great film is' -o kind.html
     ran 0 "explain, $kind"
     measures=$([ "$2" = none ] && echo 2 || echo 3)
-    # what the measures disagree on is named in the terminal, and framed in each of the page's copies of the text
+    # a word that is flagged in the terminal is framed in each copy of the text on the page
     named=$(grep -c '[+-][0-9.]* .* \(unused\|against\|unseen\|signs\)$' out)
     framed=$((framed + named))
     check "explain, $kind: the words that the terminal flags are framed" \
@@ -133,7 +133,8 @@ END
     check "explain, $kind: left out is $expected (it is $(value great left))" \
         python3 -c "assert abs($(value great left) - $expected) < 2e-3 * (1 + abs($expected))"
 done
-# Of the mean of the words' vectors the logits are linear, and so gradient x input of all words is the logits without their bias.
+# Without encoder and attention the logits are linear in the mean of the words' vectors, so gradient x input sums to the logits
+# without their bias.
 # shellcheck disable=SC2086
 run train data.tsv $small --encoder none --attention none -o mean.st
 run explain mean.st 'the film is great'
@@ -158,7 +159,7 @@ check 'explain: some word is framed, so the checks can fail' [ "$framed" -gt 0 ]
 run train data.tsv $small --encoder none --attention cosine -o cosine.st
 run explain cosine.st 'the film is great' -o explain.html
 ran 0 'explain -o'
-says 'explain: the legend under the table' '^  large, small  *at least half of' out
+says 'explain: the legend under the table' '^A flag marks a word on which the measures disagree (large: at least half of' out
 check 'explain: no colours outside a terminal' [ "$(grep -c "$(printf '\033')" out)" -eq 0 ]
 check 'explain: the text is shown three times' [ "$(grep -c '^<p class="text"' explain.html)" -eq 3 ]
 shows explain.html 2
@@ -218,7 +219,7 @@ sed -n '/class="cells"/,/<\/table>/p' report.html | grep -o '">[0-9][0-9]*' | tr
 check 'report: the confusion matrix is that of eval' cmp -s counts cells
 check 'report: the confusion matrix has cells' [ -s cells ]
 
-# No validation part, one epoch, no attention.
+# No validation data, one epoch, no attention.
 # shellcheck disable=SC2086
 run train builtin:documents --epochs 1 --embedding 8 --hidden 8 --attention none --report none.html -o none.st
 ran 0 'train --report, no validation part'
@@ -228,7 +229,7 @@ check 'report: no word is shaded without attention' [ "$(grep -c 'style="--a:0\.
 check 'report: no NaN and no infinity' [ "$(grep -c 'nan\|inf[^o]' none.html)" -eq 0 ]
 shows none.html 6
 
-# Markup and scripts of all kinds in texts and labels; more labels than a matrix has.
+# Markup and several scripts in texts and labels; more labels than a confusion matrix shows.
 awk 'BEGIN {
     split("<b>bold</b>|هذا جيد|a & \"b\"|😀", names, "|")
     for (i = 0; i < 300; i++) {

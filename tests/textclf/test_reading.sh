@@ -1,20 +1,20 @@
 #!/bin/sh
-# What textclf reads, in the forms that people have it in, and what `textclf check` says of it.
+# The data formats that textclf reads, and the output of textclf check.
 # Usage: test_reading.sh TEXTCLF. Prints a line for each check that fails, and a summary; exits with 1 if one failed.
 
 . "$(dirname "$0")/commands.sh"
 
-# ---- data as people have it ----
+# ---- formats ----
 
-# The same rows in six forms train to the same bits, and each form is named.
+# The same rows in six formats give the same model to the bit, and textclf names each format.
 form()
 {
     file=$1
-    said=$2
+    description=$2
     shift 2
     run train "$file" --epochs 1 --embedding 4 --hidden 4 -o form.st "$@"
     ran 0 "train $file"
-    says "train $file" "^textclf: $file: $said\$" err
+    says "train $file" "^textclf: $file: $description\$" err
     check "train $file: one line on standard error (it is: $(cat err))" [ "$(wc -l <err)" -eq 1 ]
     check "train $file: the same model as from rows.tsv" cmp -s rows.st form.st
 }
@@ -27,7 +27,7 @@ sed 's/"/""/g; s/\(.*\)\t\(.*\)/7,"\1",\2\r/' rows.tsv | sed '1i\
 sed 's/"/""/g; s/\(.*\)\t\(.*\)/\2;"\1"/' rows.tsv >semicolons.csv
 sed 's/\(.*\)\t\(.*\)/__label__\2 \1/' rows.tsv >rows.txt
 sed 's/\(.*\)\t\(.*\)/\1 \2/' rows.tsv >last.txt
-env -u GCONV_PATH iconv -f utf-8 -t utf-16 rows.csv >wide.csv # by this machine's own tables, if textclf is another's
+env -u GCONV_PATH iconv -f utf-8 -t utf-16 rows.csv >wide.csv # with this machine's own tables, even if textclf is built for another
 form rows.csv 'CSV with a header, text is column "review", label is column "sentiment"'
 form rows.csv 'CSV with a header, text is column "review", label is column "sentiment"' --text 2 --label Sentiment
 form semicolons.csv 'CSV (delimiter: ";") without a header, text is column 2, label is column 1'
@@ -38,7 +38,7 @@ form wide.csv 'CSV with a header, .*' --encoding utf-16
 says 'train -' '^textclf: standard input: CSV with a header' err
 check 'train -: the same model' cmp -s rows.st form.st
 
-# One set of options for all the data of a call.
+# The options apply to all data of a command.
 sed 's/id,review,sentiment/id,what,whether/' rows.csv >named.csv
 run train named.csv --valid named.csv --test named.csv --text what --label whether --epochs 1 --embedding 4 --hidden 4 -o form.st
 ran 0 'train, --valid and --test with columns'
@@ -55,7 +55,7 @@ check 'compare -: how the data was read is reported once' [ "$(grep -c 'standard
 printf 'text,label\ngood,pos\n,neg\nbad,\nworse,neg\n' >gaps.csv
 run train gaps.csv --epochs 1 --embedding 4 --hidden 4 -o form.st
 says 'rows without a label' '; left out rows without a label: 1 (first in line 4); empty texts: 1 (first in line 3)$' err
-says 'a label seen once' '^textclf: gaps.csv: labels that occur once: 1 (for example "pos"); ' err
+says 'a label that occurs once' '^textclf: gaps.csv: labels that occur once: 1 (for example "pos"); ' err
 printf '__label__a __label__b x\n__label__b y\n' >several.txt
 run train several.txt --epochs 1 --embedding 4 --hidden 4 -o form.st
 says 'several labels' '; rows with several labels (the first one counts): 1$' err

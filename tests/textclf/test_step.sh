@@ -1,15 +1,16 @@
 #!/bin/sh
-# The pages of textclf step and attention_by_hand: every number on them against what is computed otherwise (check_step.py), and all
-# steps in a browser. Usage: test_step.sh TEXTCLF, with attention_by_hand beside it. Prints a line for each check that fails, and a
+# The pages of textclf step and attention_by_hand: check_step.py computes every number on them in another way, and a browser goes
+# through all steps. Usage: test_step.sh TEXTCLF, with attention_by_hand beside it. Prints a line for each check that fails, and a
 # summary; exits with 1 if one failed.
 
 . "$(dirname "$0")/commands.sh"
 check_step=$source/tests/textclf/check_step.py
 twelve='The movie is amazing, but the ending is a little slow'
 
-# walk PAGE:WIDTH...: steps through all of each page by clicks in a frame of this width, each hundredth step with a click into a
-# picture, and has some elements of each tensor worked out. In `said` a line for each: "PAGE:WIDTH STEPS steps, WIDER wider than the window, DEAF clicks that chose nothing, NUMBERS
-# numbers worked out, BAD differ". All in one browser, for it takes a second to start.
+# walk PAGE:WIDTH...: clicks through all steps of each page in a frame of this width, clicks into a picture at each hundredth step, and
+# lets the page work out some elements of each tensor. Writes a line for each page to the file said: "PAGE:WIDTH STEPS steps, WIDER
+# wider than the window, DEAF clicks that chose nothing, NUMBERS numbers worked out, BAD differ". One browser does it all, because it
+# takes a second to start.
 walk()
 {
     cat >walk.html <<END
@@ -61,7 +62,7 @@ END
     sed -n '/<pre id="said">/,/<\/pre>/{ s/.*<pre id="said">//; p; }' dom >said
 }
 
-# whole PAGE: it is, and asks for nothing
+# whole PAGE: the page is complete and has no external resources
 whole()
 {
     check "$1: complete" [ "$(head -n 1 "$1") $(tail -n 1 "$1")" = '<!DOCTYPE html> </html>' ]
@@ -78,7 +79,7 @@ print(3 + len(D["nodes"]) + grads)' "${1%:*}")
     check "$1: $(grep "^$1 " said)" grep -q "^$1 $steps steps, 0 wider than the window, 0 clicks that chose nothing, [1-9][0-9]* numbers worked out, 0 differ$" said
 }
 
-# ---- what cannot be ----
+# ---- wrong arguments ----
 
 run train builtin:english --epochs 1 --embedding 8 --hidden 8 -o small.st
 refused 2 '.*--help$' step
@@ -97,7 +98,7 @@ run step small.st "$(yes word | head -n 64 | tr '\n' ' ')"
 ran 0 'step with as many words as there may be, and no -o'
 check 'without -o the page is step.html' [ -s step.html ]
 
-# ---- the model as it is by default ----
+# ---- the default model ----
 
 run train builtin:english --epochs 2 --lr 0.003 -o model.st
 run step model.st "$twelve" -o page.html
@@ -108,12 +109,12 @@ python3 "$check_step" page.html model.st "$textclf" "$twelve" >out
 check "numbers of the page: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
 whole page.html
 
-# With all that a classifier may have.
+# The largest classifier: every option that adds a layer.
 run train builtin:english --epochs 1 --attention multihead --max-pool --ngrams 2 -o most.st
 run step most.st "$twelve" -o most.html
 check "a page of twelve words and the largest classifier has less than 3000000 bytes (it has $(wc -c <most.html))" [ "$(wc -c <most.html)" -lt 3000000 ]
 
-# Either label: the loss is its -log p, and one of the pages is the one above.
+# For both labels the loss is -log p; the page of the predicted label is the one above.
 same=0
 for label in negative positive; do
     run step model.st "$twelve" --label $label -o label.html
@@ -124,7 +125,7 @@ for label in negative positive; do
 done
 check "one label gives the page of the prediction ($same do)" [ $same -eq 1 ]
 
-# ---- every kind of model, and texts that markup or JSON could stumble over ----
+# ---- every kind of model, and texts with markup and JSON's special characters ----
 
 for encoder in bilstm lstm transformer none; do
     for attention in additive dot scaled-dot bilinear cosine euclidean multihead none; do
@@ -161,7 +162,7 @@ whole hand.html
 check 'attention_by_hand refuses a folder that does not exist' [ "$("$hand" -o nowhere/hand.html 2>&1 >/dev/null)" = \
     'attention_by_hand: nowhere/hand.html: cannot write this file: No such file or directory' ]
 
-# ---- the tests can fail: one gradient, one weight of the attention and one formula of a page changed ----
+# ---- the tests can fail: a page with one gradient, one attention weight or one formula changed ----
 
 python3 - <<'END'
 import re
@@ -180,7 +181,7 @@ for changed in gradient weight; do
     check "check_step.py refuses a page with a changed $changed" [ "$(python3 "$check_step" $changed.html | grep -c ' 0 differ')" -eq 0 ]
 done
 
-# ---- in a browser: the pages at the width of a desk and of a phone (TG_LONG_TESTS=1: all of them at both) ----
+# ---- in a browser: pages at the width of a desk or of a phone (TG_LONG_TESTS=1: all of them at both) ----
 
 if command -v chromium >/dev/null; then
     pages='page.html:1200 page.html:360 hand.html:1200 hand.html:360 odd.html:1200 transformer-multihead.html:360'

@@ -1,20 +1,20 @@
 #!/bin/sh
-# How textclf trains: checkpoints and going on from them, several seeds, the parts of the model that are options, and that every
-# option is in the man page. Usage: test_training.sh TEXTCLF. Prints a line for each check that fails, and a summary; exits with 1
+# Training: checkpoints and resuming, several seeds, the optional parts of the model; and that the man page has every option. Usage: test_training.sh TEXTCLF. Prints a line for each check that fails, and a summary; exits with 1
 # if one failed.
 
 . "$(dirname "$0")/commands.sh"
 
 # ---- checkpoints ----
 
-# Everything that has a state of its own: dropout, hidden words, warm-up, the mean of the weights, the bag, several epochs.
+# Everything that has a state: dropout, word dropout, warm-up, the mean of the weights, the bag, several epochs.
 set -- builtin:english --epochs 5 --embedding 24 --hidden 16 --ngrams 2 --buckets 5000 --max-pool --average 40 --word-dropout 0.1 \
     --warmup 10 --weight-decay 0.01 --lr 0.01 --batch-size 8
 run train "$@" -o whole.st
 ran 0 'a training that is not stopped'
 check 'the best epoch is not the last one, so the checks below can fail' [ "$(awk '$1 == 5 { print $NF }' out)" != '*' ]
 
-# Killed again and again, wherever it is, it ends in the same bits; each file is whole at any time. KILLS=500 takes some minutes.
+# A training that is killed again and again at any moment ends in the same bits, and each file is complete at any time. KILLS=500
+# takes some minutes.
 kills=0
 ends=0
 for wait in $(awk -v n="${KILLS:-16}" 'BEGIN { srand(1); for (i = 0; i < n; i++) print 0.03 + 0.37 * rand() }'); do
@@ -34,7 +34,7 @@ ran 0 'a training that was killed'
 check 'a training that was killed ends in the same bits' cmp -s whole.st killed.st
 check 'the checkpoint is removed when training ends' [ ! -e kill.ck ]
 
-# Ctrl-C, once training is under way: the checkpoint is there and named.
+# Ctrl-C during training: the checkpoint exists and the message names it.
 "$textclf" train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --checkpoint-interval 0 -o int.st >out 2>err &
 waited=0
 while [ ! -e int.ck ] && [ $waited -lt 600 ]; do sleep 0.1; waited=$((waited + 1)); done
@@ -44,8 +44,8 @@ wait $!
 says 'Ctrl-C with a checkpoint' '^textclf: interrupted; to continue from int.ck, add --resume to the command$' err
 check 'Ctrl-C leaves a checkpoint' [ -s int.ck ]
 run train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck -o int.st
-ran 1 'a checkpoint that is there, without --resume'
-says 'a checkpoint that is there' '^textclf: int.ck: this checkpoint holds an interrupted training; add --resume to continue it, or remove the file$' err
+ran 1 'a checkpoint exists, without --resume'
+says 'a checkpoint exists' '^textclf: int.ck: this checkpoint holds an interrupted training; add --resume to continue it, or remove the file$' err
 cp int.ck before.ck
 rm -f int.st
 for other in '--lr 0.002' '--seed 2' '--hidden 9' '--epochs 90001' '--average 32' '--attention dot'; do
@@ -54,11 +54,11 @@ for other in '--lr 0.002' '--seed 2' '--hidden 9' '--epochs 90001' '--average 32
     ran 1 "--resume with $other"
     says "--resume with $other" 'int.ck: the checkpoint belongs to another training: ' err
 done
-says 'what differs' 'attention was additive and is dot;' err
+says 'the setting that differs' 'attention was additive and is dot;' err
 run train builtin:chinese --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --resume -o int.st
 says '--resume with other data' 'another training: data was 378 and 42 rows ([0-9a-f]*) and is 198 and 22 rows ([0-9a-f]*);' err
 if grep -aq 'instruction set[^a-z]*baseline' int.ck; then
-    skip '--resume on another instruction set: the machine has one only'
+    skip '--resume on another instruction set: the machine has only one'
 else
     TG_ISA=baseline "$textclf" train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint int.ck --resume \
         -o int.st >out 2>err
@@ -73,7 +73,10 @@ run train builtin:english --checkpoint whole.st --resume -o int.st
 says 'a model as a checkpoint' '^textclf: whole.st: the file is not a checkpoint of textclf; ' err
 sed 's/"textclf.checkpoint":"2"/"textclf.checkpoint":"7"/' int.ck >newer.ck
 run train builtin:english --checkpoint newer.ck --resume -o int.st
-says 'a checkpoint of a newer program' 'newer.ck: the checkpoint has format 7' err
+says 'a checkpoint of a newer program' 'newer.ck: the checkpoint has format 7, but this program reads 2; resume it with the program' err
+sed 's/"textclf.checkpoint":"2"/"textclf.checkpoint":"1"/' int.ck >older.ck
+run train builtin:english --checkpoint older.ck --resume -o int.st
+says 'a checkpoint of an older program' 'older.ck: the checkpoint has format 1, but this program reads 2; resume it with the program' err
 sed 's/\\"steps\\":/\\"stegs\\":/' int.ck >damaged.ck
 run train builtin:english --epochs 90000 --embedding 8 --hidden 8 --patience 0 --checkpoint damaged.ck --resume -o int.st
 says 'a damaged checkpoint' 'damaged.ck: the checkpoint is damaged' err
@@ -97,7 +100,7 @@ refused 1 'a.html: two outputs have this name' train builtin:english --checkpoin
 refused 1 'nowhere/a.ck: ' train builtin:english --checkpoint nowhere/a.ck
 check 'what is refused leaves no model' [ ! -e int.st ]
 
-# A checkpoint that finds no room is no reason to stop.
+# Training continues if a checkpoint does not fit on the disk.
 mkdir full
 (
     trap '' XFSZ
@@ -109,8 +112,8 @@ status=$?
 if [ $status -eq 77 ]; then
     skip 'a full disk: ulimit -f does not work here'
 else
-    ran 0 'no room for a checkpoint'
-    says 'no room for a checkpoint' '^textclf: warning: training continues without a new checkpoint: ' err
+    ran 0 'a checkpoint on a full disk'
+    says 'a checkpoint on a full disk' '^textclf: warning: training continues without a new checkpoint: ' err
     check 'a checkpoint on a full disk: nothing is left of it' [ "$(ls full)" = model.st ]
 fi
 
@@ -133,7 +136,7 @@ check '--seeds: the best model is saved' cmp -s seed.st seeds.st
 refused 1 '--checkpoint works for a single training' train builtin:english --seeds 2 --checkpoint a.ck
 refused 1 '--report works for a single training' train builtin:english --seeds 2 --report a.html
 
-# ---- what stands beside the attention ----
+# ---- max-pooling and the bag ----
 
 for kind in '--ngrams 2' '--max-pool' '--ngrams 3 --max-pool --encoder transformer' '--ngrams 1 --encoder none --attention none' \
     '--max-pool --attention multihead --encoder lstm'; do
@@ -147,7 +150,7 @@ for kind in '--ngrams 2' '--max-pool' '--ngrams 3 --max-pool --encoder transform
     "$textclf" predict kind.st 'a good film' >alone 2>err
     check "$kind: a prediction does not depend on the other texts" [ "$(head -n 1 together)" = "$(cat alone)" ]
 done
-# Two words in another order are another run: a bag of words alone cannot tell them apart, one of runs can.
+# A bag of n-grams distinguishes two orders of the same words; a bag of words does not.
 printf 'not good but bad\tno\nnot bad but good\tyes\n' >order.tsv
 for n in 1 2; do
     run train order.tsv --encoder none --attention none --dropout 0 --ngrams $n --epochs 200 --lr 0.01 -o order.st

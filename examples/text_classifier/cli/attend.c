@@ -26,24 +26,24 @@ static void print_analysis(const tc_analysis *analysis)
 bool tc_attend(tc_model *model, const tc_options *options)
 {
     const char *path = options->arguments[0], *output = options->output;
-    const bool picture = output && tc_named(output, ".png");
+    const bool picture = output && ex_has_suffix(output, ".png");
     tc_page page = {0};
     if (model->settings.attention == TC_NO_ATTENTION) {
-        return tc_fail("%s: the model was trained with --attention none, so it has no attention "
+        return ex_fail("%s: the model was trained with --attention none, so it has no attention "
                        "weights; try textclf explain",
                        path);
     }
-    if (output && !picture && !tc_named(output, ".html")) {
-        return tc_fail(
+    if (output && !picture && !ex_has_suffix(output, ".html")) {
+        return ex_fail(
             "%s: unknown kind of file; give -o FILE.png for a picture or -o FILE.html for a page",
             output);
     }
     if (picture && options->argument_count > 2) {
-        return tc_fail(
+        return ex_fail(
             "%s: a picture shows one text; give one TEXT, or -o FILE.html for a page of all",
             output);
     }
-    bool good = picture ? tc_output_check(output)
+    bool good = picture ? ex_output_check(output)
                         : tc_page_begin(&page, output, "Attention weights");
     tc_page_put(
         &page,

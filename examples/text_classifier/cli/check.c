@@ -32,10 +32,10 @@ static int compare_entries(const void *a, const void *b)
 }
 
 /* Returns the rows sorted by label or text, then by line. The caller frees them; NULL after
- * tc_fail. */
+ * ex_fail. */
 static entry *sort_rows(const tc_dataset *data, bool labels)
 {
-    entry *entries = tc_allocate(NULL, (size_t)data->count, sizeof *entries);
+    entry *entries = ex_allocate(NULL, (size_t)data->count, sizeof *entries);
     if (!entries) return NULL;
     for (int32_t i = 0; i < data->count; i++) {
         entries[i] = (entry){labels ? data->rows[i].label_name : data->rows[i].text,
@@ -68,7 +68,7 @@ static bool check_labels(const tc_dataset *data)
         same += share * share;
         bool shown = end == i + 1 && once++ < MAX_EXAMPLES;
         if (shown)
-            tc_append(rare, sizeof rare, ", %s (line %d)", entries[i].key, entries[i].row->line);
+            ex_append(rare, sizeof rare, ", %s (line %d)", entries[i].key, entries[i].row->line);
         if (labels++ >= MAX_LABELS) continue;
         printf("%s%8d %5.1f %%  ", labels == 1 ? "label:   " : "         ", end - i, 100 * share);
         tc_term_cell(entries[i].key, 14, false);
@@ -88,7 +88,7 @@ static bool check_labels(const tc_dataset *data)
                "(nearly) sorted by label; shuffle them before you split the file\n",
                changes, plural(changes), expected);
     }
-    tc_free(entries);
+    ex_free(entries);
     return true;
 }
 
@@ -146,7 +146,7 @@ static bool check_texts(const tc_dataset *data)
                  &(entry_list){entries, n});
     print_groups("conflict:", "different labels", texts[1], rows[1], first[1],
                  &(entry_list){entries, n});
-    tc_free(entries);
+    ex_free(entries);
     return true;
 }
 
@@ -206,7 +206,7 @@ static int compare_numbers(const void *a, const void *b)
 static bool print_lengths(const tc_dataset *data)
 {
     int32_t n = data->count, max = 0, bins[33] = {0}, bin = 0, longest = 0;
-    int32_t *lengths = tc_allocate(NULL, (size_t)n, sizeof *lengths);
+    int32_t *lengths = ex_allocate(NULL, (size_t)n, sizeof *lengths);
     if (!lengths) return false;
     for (int32_t i = 0; i < n; i++) {
         lengths[i] = data->rows[i].length;
@@ -224,7 +224,7 @@ static bool print_lengths(const tc_dataset *data)
                bins[bin]);
         tc_term_bar((double)bins[bin] / max, false);
     }
-    tc_free(lengths);
+    ex_free(lengths);
     return true;
 }
 
@@ -244,7 +244,7 @@ static bool check_shared(const tc_dataset *data, const tc_dataset *other)
             rows += k_end - k;
             differ += strcmp(a[i].row->label_name, b[k].row->label_name) != 0;
             if (texts++ < MAX_EXAMPLES)
-                tc_append(lines, sizeof lines, ", %d and %d", a[i].row->line, b[k].row->line);
+                ex_append(lines, sizeof lines, ", %d and %d", a[i].row->line, b[k].row->line);
         }
         if (order <= 0) i = i_end;
         if (order >= 0) k = k_end;
@@ -257,18 +257,18 @@ static bool check_shared(const tc_dataset *data, const tc_dataset *other)
                texts ? ": lines " : "", texts ? lines + 2 : "",
                texts > MAX_EXAMPLES ? ", ..." : "");
     }
-    tc_free(a);
-    tc_free(b);
+    ex_free(a);
+    ex_free(b);
     return good;
 }
 
-static void print_unknown(const tc_names *words, const tc_names *others, const tc_dataset *other)
+static void print_unknown(const ex_names *words, const ex_names *others, const tc_dataset *other)
 {
     int32_t missing = 0;
     char examples[300] = "";
     for (int32_t i = EX_FIRST_WORD; i < others->count; i++) {
-        if (tc_names_find(words, others->items[i]) >= 0) continue;
-        if (missing++ < 8) tc_append(examples, sizeof examples, ", %.30s", others->items[i]);
+        if (ex_names_find(words, others->items[i]) >= 0) continue;
+        if (missing++ < 8) ex_append(examples, sizeof examples, ", %.30s", others->items[i]);
     }
     printf("unknown: %8d of the %d words of the second, %.1f %% of its tokens, are not in the "
            "first%s%s\n",
@@ -279,7 +279,7 @@ static void print_unknown(const tc_names *words, const tc_names *others, const t
 
 /* ---- the command ---- */
 
-static bool check_data(tc_dataset *data, const tc_names *words, const tc_tokenizer *tokenizer)
+static bool check_data(tc_dataset *data, const ex_names *words, const tc_tokenizer *tokenizer)
 {
     if (!tc_dataset_encode_texts(data, tokenizer, words, INT32_MAX)) return false;
     printf("%s: ", data->name);
@@ -290,7 +290,7 @@ static bool check_data(tc_dataset *data, const tc_names *words, const tc_tokeniz
     return print_lengths(data);
 }
 
-static bool check(tc_dataset data[2], tc_names words[2], tc_tokenizer *tokenizer,
+static bool check(tc_dataset data[2], ex_names words[2], tc_tokenizer *tokenizer,
                   const tc_options *options)
 {
     int32_t count = options->argument_count, first_rare;
@@ -315,13 +315,13 @@ static bool check(tc_dataset data[2], tc_names words[2], tc_tokenizer *tokenizer
 int tc_check(const tc_options *options)
 {
     tc_dataset data[2] = {{0}};
-    tc_names words[2] = {{0}};
+    ex_names words[2] = {{0}};
     tc_tokenizer tokenizer = {0};
     bool good = check(data, words, &tokenizer, options);
     tc_tokenizer_free(&tokenizer);
     for (int i = 0; i < 2; i++) {
         tc_dataset_free(&data[i]);
-        tc_names_free(&words[i]);
+        ex_names_free(&words[i]);
     }
     return good ? TC_EXIT_OK : TC_EXIT_FAILED;
 }

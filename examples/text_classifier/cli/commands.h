@@ -1,5 +1,5 @@
 /* The commands of textclf. Each returns its exit status, or whether it succeeded; on failure it
- * has called tc_fail. */
+ * has called ex_fail. */
 #ifndef TC_COMMANDS_H
 #define TC_COMMANDS_H
 

@@ -41,11 +41,11 @@ static int train_once(tc_stats *stats, int64_t *size, const tc_experiment_config
     tc_score score = {0};
     bool good = tc_experiment_init(&e, config);
     if (good && !e.valid_rows.count && !e.test.count)
-        good = tc_fail("no data to measure accuracy on; give --valid or --test");
+        good = ex_fail("no data to measure accuracy on; give --valid or --test");
     if (good && !config->read.quiet) print_head(&e);
-    const double start = tc_seconds_now();
+    const double start = ex_seconds_now();
     good = good && tc_fit(&e.model, e.train_rows, e.valid_rows, &e.config.training, &result);
-    const double seconds = tc_seconds_now() - start;
+    const double seconds = ex_seconds_now() - start;
     if (good && !result.interrupted) {
         good = !e.test.count || tc_score_rows(&score, &e.model, e.test_rows);
         if (good)
@@ -57,7 +57,7 @@ static int train_once(tc_stats *stats, int64_t *size, const tc_experiment_config
     tc_train_result_free(&result);
     tc_experiment_free(&e);
     if (!interrupted) return good ? TC_EXIT_OK : TC_EXIT_FAILED;
-    tc_fail("interrupted; the rows above are complete");
+    ex_fail("interrupted; the rows above are complete");
     return TC_EXIT_INTERRUPTED;
 }
 

@@ -13,19 +13,8 @@
 
 enum { VARIANTS = 256, CELLS = 9 }; /* texts per block of predictions; columns of a bar */
 
-/* The measures come first; they index values too. */
-enum {
-    ATTENTION,
-    GRADIENT,
-    LEFT_OUT,
-    MEASURES,
-    SIZES = MEASURES,
-    UNUSED,
-    AGAINST,
-    UNSEEN,
-    SIGNS,
-    TERMS
-};
+/* The measures come first; they index values too. The other terms flag disagreements. */
+enum { ATTENTION, GRADIENT, LEFT_OUT, MEASURES, UNUSED = MEASURES, AGAINST, UNSEEN, SIGNS, TERMS };
 
 static const struct {
     const char *term, *description;
@@ -34,21 +23,26 @@ static const struct {
     [GRADIENT] = {"gradient x input",
                   "the contribution of the word's vector to the log-odds, to first order"},
     [LEFT_OUT] = {"left out", "the fall of the log-odds if the word is left out"},
-    [SIZES] = {"large, small",
-               "at least half of the text's largest value; less than a tenth of it. "
-               "The measures disagree:"},
     [UNUSED] = {"unused",
                 "attention is large, left out small: the prediction does not need the word"},
     [AGAINST] = {"against", "attention is large, left out negative and not small: the word speaks "
                             "against the prediction"},
-    [UNSEEN] = {"unseen", "left out is large, attention small: the prediction needs a word without "
-                          "attention"},
+    [UNSEEN] = {"unseen",
+                "left out is large, attention small: the prediction needs the word, which "
+                "has little attention"},
     [SIGNS] = {"signs", "gradient x input and left out are large and have opposite signs"},
 };
 
+static const char disagreements[] = "A flag marks a word on which the measures disagree (large: at "
+                                    "least half of the text's largest "
+                                    "value; small: less than a tenth of it).";
+
 void tc_explain_print_terms(void)
 {
-    for (int i = 0; i < TERMS; i++) printf("  %-17s %s\n", terms[i].term, terms[i].description);
+    for (int i = 0; i < TERMS; i++) {
+        if (i == MEASURES) printf("%s\n", disagreements);
+        printf("  %-17s %s\n", terms[i].term, terms[i].description);
+    }
 }
 
 typedef struct explanation {
@@ -96,28 +90,28 @@ static bool leave_out(double *odds, const tc_model *model, const tc_analysis *an
     for (int32_t i = 0; log_p && i < count; i++) {
         odds[first + i] = tc_log_odds(log_p + (size_t)i * (size_t)C, C, analysis->best);
     }
-    tc_free(log_p);
+    ex_free(log_p);
     return log_p != NULL;
 }
 
-/* Returns the fall of the log-odds without each word, [count], or NULL after tc_fail. The caller
+/* Returns the fall of the log-odds without each word, [count], or NULL after ex_fail. The caller
  * frees it. */
 static double *left_out(const tc_model *model, const tc_analysis *analysis)
 {
     const int32_t count = analysis->count, block = count < VARIANTS ? count : VARIANTS;
-    int32_t *ids = tc_allocate(NULL, (size_t)block * (size_t)count, sizeof *ids);
-    tc_row *rows = tc_allocate(NULL, (size_t)block, sizeof *rows);
-    double *result = tc_allocate(NULL, (size_t)count, sizeof *result);
+    int32_t *ids = ex_allocate(NULL, (size_t)block * (size_t)count, sizeof *ids);
+    tc_row *rows = ex_allocate(NULL, (size_t)block, sizeof *rows);
+    double *result = ex_allocate(NULL, (size_t)count, sizeof *result);
     bool good = ids && rows && result;
     for (int32_t first = 0; good && first < count; first += block) {
         const int32_t words = count - first < block ? count - first : block;
         good = leave_out(result, model, analysis, first, words, ids, rows);
     }
     for (int32_t i = 0; good && i < count; i++) result[i] = analysis->log_odds - result[i];
-    tc_free(ids);
-    tc_free(rows);
+    ex_free(ids);
+    ex_free(rows);
     if (good) return result;
-    tc_free(result);
+    ex_free(result);
     return NULL;
 }
 
@@ -134,7 +128,7 @@ static void print_explanation(const explanation *e)
     for (int m = 0; m < MEASURES; m++) {
         if (e->values[m]) printf("%-*s", CELLS + 9, terms[m].term);
     }
-    printf("disagree\n");
+    printf("flag\n");
     for (int32_t i = 0; i < analysis->count; i++) {
         const char *flag = e->flags[i];
         int gap = 0; /* blanks up to the next column */
@@ -162,9 +156,9 @@ static void put_explanation(tc_page *page, const explanation *e)
         tc_page_put(page, "<h3>%s</h3>\n", terms[m].term);
         tc_page_words(page, analysis, e->values[m], e->flags);
     }
-    tc_page_put(page, "<h3>disagree</h3>\n<table>\n");
+    tc_page_put(page, "<h3>flags</h3>\n<table>\n");
     for (int32_t i = 0; i < analysis->count; i++) {
-        const tc_token *token = &analysis->tokens.items[i];
+        const ex_token *token = &analysis->tokens.items[i];
         const char *flag = e->flags[i];
         if (!flag) continue;
         tc_page_put(page, "<tr><td><bdi>%.*s</bdi><td>%s\n", (int)token->length,
@@ -172,7 +166,7 @@ static void put_explanation(tc_page *page, const explanation *e)
         shown++;
     }
     tc_page_put(page, shown ? "</table>\n</section>\n"
-                            : "</table>\n<p class=\"quiet\">No disagreement.</p>\n</section>\n");
+                            : "</table>\n<p class=\"quiet\">None.</p>\n</section>\n");
 }
 
 static bool explain_text(const tc_model *model, tc_page *page, const char *text)
@@ -182,7 +176,7 @@ static bool explain_text(const tc_model *model, tc_page *page, const char *text)
     double *without = computed ? left_out(model, &analysis) : NULL;
     explanation e = {.analysis = &analysis,
                      .values = {analysis.weights, analysis.gradient, without}};
-    if (without) e.flags = tc_allocate(NULL, (size_t)analysis.count, sizeof *e.flags);
+    if (without) e.flags = ex_allocate(NULL, (size_t)analysis.count, sizeof *e.flags);
     const bool good = e.flags != NULL;
     if (good) {
         for (int m = 0; m < MEASURES; m++)
@@ -191,8 +185,8 @@ static bool explain_text(const tc_model *model, tc_page *page, const char *text)
         print_explanation(&e);
         put_explanation(page, &e);
     }
-    tc_free(e.flags);
-    tc_free(without);
+    ex_free(e.flags);
+    ex_free(without);
     tc_analysis_free(&analysis);
     return good;
 }
@@ -207,8 +201,8 @@ bool tc_explain(tc_model *model, const tc_options *options)
                           ? "gradient x input does not cover the bag of --ngrams.\n"
                           : "";
     tc_page page = {0};
-    if (output && !tc_named(output, ".html"))
-        return tc_fail("%s: explain writes a web page; give -o FILE.html", output);
+    if (output && !ex_has_suffix(output, ".html"))
+        return ex_fail("%s: explain writes a web page; give -o FILE.html", output);
     bool good = tc_page_begin(&page, output, "What each word contributes");
     tc_page_put(
         &page,
@@ -224,8 +218,12 @@ bool tc_explain(tc_model *model, const tc_options *options)
         printf("%s%s", attention, bag);
     }
     tc_page_put(&page, "<section>\n<h2>Legend</h2>\n<dl class=\"terms\">\n");
-    for (int i = 0; i < TERMS; i++)
+    for (int i = 0; i < TERMS; i++) {
+        if (i == MEASURES)
+            tc_page_put(&page, "</dl>\n<p class=\"quiet\">%s</p>\n<dl class=\"terms\">\n",
+                        disagreements);
         tc_page_put(&page, "<div><dt>%s<dd>%s</div>\n", terms[i].term, terms[i].description);
+    }
     tc_page_put(&page, "</dl>\n<p class=\"quiet\">%s%s</p>\n</section>\n", attention, bag);
     good = good && tc_page_save(&page);
     if (good && output) printf("written: %s\n", output);

@@ -21,13 +21,13 @@ static int execute(const tc_options *options)
 
 int main(int argc, char **argv)
 {
-    tc_begin();
+    ex_begin();
     tc_options options;
     char help[64] = "";
-    const tc_parsed parsed = tc_options_parse(&options, argc, argv);
-    if (parsed == EX_RUN) return tc_ranks_end(execute(&options));
-    if (parsed == EX_HELP) return tc_end("textclf", TC_EXIT_OK, NULL);
+    const ex_parsed parsed = tc_options_parse(&options, argc, argv);
+    if (parsed == EX_OK) return tc_ranks_end(execute(&options));
+    if (parsed == EX_HELP) return ex_end("textclf", TC_EXIT_OK, NULL);
     const char *command = options.command ? options.command->name : "";
     snprintf(help, sizeof help, "; see textclf %s%s--help", command, *command ? " " : "");
-    return tc_end("textclf", TC_EXIT_USAGE, help);
+    return ex_end("textclf", TC_EXIT_USAGE, help);
 }

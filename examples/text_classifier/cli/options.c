@@ -58,7 +58,7 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 #define INTEGER(name, min, max) EX_INTEGER, FIELD(name), min, max, NULL
 #define NUMBER(name, min, max) EX_NUMBER, FIELD(name), min, max, NULL
 
-static const tc_option option_table[] = {
+static const ex_option option_table[] = {
     {"Data", 0, READ, HEADING},
     {"text", 0, READ, TEXT(config.read.text), "COLUMNS",
      "columns of the text, by name or number from 1; title,body are joined"},
@@ -68,27 +68,27 @@ static const tc_option option_table[] = {
     {"delimiter", 0, READ, TEXT(config.read.delimiter), "CHAR",
      "character between columns, or the word tab"},
     {"header", 0, READ, CHOICE(config.read.header, tc_header_names), "CHOICE",
-     "whether the first row is a header: auto, yes or no (auto)"},
+     "the first row is a header: auto, yes or no (auto)"},
     {"encoding", 0, READ, TEXT(config.read.encoding), "NAME",
      "encoding of the data, such as latin1, gb18030 or utf-16 (utf-8)"},
     {"valid", 0, LEARN, TEXT(config.valid), "DATA",
-     "validation data, which choose the best epoch (a tenth of DATA from 20 rows on)"},
-    {"test", 0, LEARN, TEXT(config.test), "DATA", "test data, which measure the trained model"},
+     "data to choose the best epoch (a tenth of DATA, if it has 20 rows or more)"},
+    {"test", 0, LEARN, TEXT(config.test), "DATA", "data to measure the trained model"},
     {"Words", 0, LEARN | CHECK, HEADING},
     {"tokenizer", 0, SETTING | CHECK, CHOICE(config.tokenizer.kind, tc_token_names), "KIND",
-     "words (for Chinese and Japanese characters) or characters (words)"},
+     "words, or characters; Chinese and Japanese are always characters (words)"},
     {"stopwords", 0, SETTING | CHECK, TEXT(config.tokenizer.stopwords), "LIST",
-     "leave out function words: en, zh, or a file of words"},
+     "leave out stop words: en or zh for function words, or a file of words"},
     {"no-punctuation", 0, SETTING | CHECK, FLAG(config.tokenizer.no_punctuation), NULL,
      "leave out punctuation and symbols"},
     {"min-count", 0, SETTING, INTEGER(config.min_count, 1, 1e9), "N",
-     "occurrences that a word of the vocabulary needs (2 from 1000 rows on, else 1)"},
+     "leave out words that occur less often (2 from 1000 rows on, else 1)"},
     {"max-vocab", 0, SETTING, INTEGER(config.max_vocab, 1, 1e9), "N",
-     "size of the vocabulary, the most frequent words (all)"},
+     "leave out all but the N most frequent words (no limit)"},
     {"max-length", 0, SETTING, INTEGER(config.settings.max_length, 1, TC_MAX_LENGTH), "N",
      "tokens of a text; longer texts are truncated (1000)"},
     {"vectors", 0, SETTING, TEXT(config.vectors), "FILE",
-     "initial word vectors in word2vec's format, text or binary, or GloVe's"},
+     "initial word vectors, as word2vec (text or binary) or GloVe writes them"},
     {"freeze-embedding", 0, SETTING, FLAG(config.freeze_embedding), NULL,
      "do not train the word vectors"},
     {"Model", 0, LEARN, HEADING},
@@ -101,9 +101,9 @@ static const tc_option option_table[] = {
     {"hidden", 0, SETTING, INTEGER(config.settings.hidden, 1, TC_MAX_WIDTH), "N",
      "width of each direction of the LSTM (128)"},
     {"max-pool", 0, SETTING, FLAG(config.settings.max_pool), NULL,
-     "add the maximum of each feature over the words to the attention"},
+     "also use the maximum of each feature over the words"},
     {"ngrams", 0, SETTING, INTEGER(config.settings.ngrams, 0, TC_MAX_NGRAM), "N",
-     "add a bag of words and n-grams of up to N words to the attention (0: none)"},
+     "also use a bag of words and n-grams of up to N words (0: no bag)"},
     {"buckets", 0, SETTING, INTEGER(config.settings.buckets, 1, TC_MAX_BUCKETS), "N",
      "buckets that the n-grams are hashed into (131072)"},
     {"Training", 0, LEARN, HEADING},
@@ -111,7 +111,8 @@ static const tc_option option_table[] = {
      "seed of all random numbers (1); the same seed gives the same model"},
     {"seeds", 0, LEARN, INTEGER(seeds, 1, 1000), "N",
      "train with N seeds from --seed on; print mean and deviation (train 1, compare 3)"},
-    {"epochs", 0, SETTING, INTEGER(config.training.epochs, 1, 1e6), "N", "passes over the data"},
+    {"epochs", 0, SETTING, INTEGER(config.training.epochs, 1, 1e6), "N",
+     "passes over the data, at most (see below)"},
     {"patience", 0, SETTING, INTEGER(config.training.patience, 0, 1e6), "N",
      "stop after N epochs without a better one (10; 0: never)"},
     {"batch-size", 0, SETTING, INTEGER(config.training.batch_size, 1, 65536), "N",
@@ -171,15 +172,12 @@ static void show_help(void)
 
 static void show_data_help(void)
 {
-    printf("\nDATA is a file in UTF-8, or - for standard input. Its format is detected: TSV "
-           "(without a\n"
-           "header the label follows the last tab), CSV with quotes as in RFC 4180, or fastText "
-           "lines.\n"
-           "Lines that start or end with a label need --format label-text or text-label. textclf "
-           "says\n"
-           "how it read the data. The options above apply to all data of a command except the "
-           "built-in\n"
-           "data:\n");
+    printf(
+        "\nDATA is a file in UTF-8, or - for standard input. Its format is detected: TSV (without\n"
+        "a header the label follows the last tab), CSV with quotes as in RFC 4180, or fastText\n"
+        "lines. Lines that start or end with a label need --format label-text or text-label.\n"
+        "textclf prints how it read the data. The options above apply to all data of a command\n"
+        "except the built-in data:\n");
     for (size_t i = 0; i < tc_builtin_count; i++)
         printf("  %-22s %s\n", tc_builtins[i].name, tc_builtins[i].description);
 }
@@ -188,25 +186,23 @@ static void show_command_help(const tc_command *command)
 {
     printf("textclf %s [OPTION]... %s: %s\n\n", command->name, command->arguments,
            command->description);
-    tc_options_show(option_table, command->bit);
+    ex_options_show(option_table, command->bit);
     if (command->bit & READ) show_data_help();
     if (command->bit == EXPLAIN) {
         putchar('\n');
         tc_explain_print_terms();
     }
     if (command->bit == COMPARE) {
-        printf("\nWithout --encoder and --attention, compare trains every attention with bilstm, "
-               "and the\n"
-               "other encoders with additive attention and without attention. With one or both of "
-               "them\n"
-               "it trains all kinds that match.\n");
+        printf(
+            "\nWithout --encoder and --attention, compare trains every attention with bilstm, and\n"
+            "the other encoders with additive attention and without attention. With one or both\n"
+            "of them it trains all kinds that match.\n");
     }
     if (command->bit & LEARN) {
-        printf(
-            "\nWithout DATA the data is builtin:reviews. Without --test a builtin is tested on "
-            "its\n"
-            "held-out part. Without --epochs training runs for about %d steps, %d to %d epochs.\n",
-            TC_DEFAULT_STEPS, TC_MIN_EPOCHS, TC_MAX_EPOCHS);
+        printf("\nWithout DATA the data is builtin:reviews. Without --test a builtin is tested on\n"
+               "its held-out part. Without --epochs training stops after about %d steps: after %d\n"
+               "to %d epochs.\n",
+               TC_DEFAULT_STEPS, TC_MIN_EPOCHS, TC_MAX_EPOCHS);
     }
 }
 
@@ -215,14 +211,14 @@ static void show_command_help(const tc_command *command)
 json_t *tc_options_to_json(const tc_options *options)
 {
     json_t *object = json_object();
-    for (const tc_option *o = option_table; o->name; o++) {
+    for (const ex_option *o = option_table; o->name; o++) {
         char number[32];
         if (!(o->commands & RECORDED)) continue;
-        const char *value = tc_option_value(o, options, number);
+        const char *value = ex_option_value(o, options, number);
         if (json_object_set_new(object, o->name, json_string(value ? value : "not given")))
-            tc_fail("--%s %s: the value is not valid UTF-8", o->name, value ? value : "");
+            ex_fail("--%s %s: the value is not valid UTF-8", o->name, value ? value : "");
     }
-    if (!tc_failure()) return object; /* running out of memory is a failure too */
+    if (!ex_failure()) return object; /* running out of memory is a failure too */
     json_decref(object);
     return NULL;
 }
@@ -246,11 +242,11 @@ bool tc_options_check_files(const tc_options *options)
     };
     for (int i = 0; i < WRITTEN; i++) {
         for (int k = i + 1; files[i] && k < FILES; k++) {
-            if (!files[k] || !tc_same_file(files[i], files[k])) continue;
+            if (!files[k] || !ex_same_file(files[i], files[k])) continue;
             if (k < WRITTEN)
-                return tc_fail("%s: two outputs have this name; give one of them another",
+                return ex_fail("%s: two outputs have this name; give one of them another",
                                files[i]);
-            return tc_fail("%s: this file is both input and output; give the output another name",
+            return ex_fail("%s: this file is both input and output; give the output another name",
                            files[i]);
         }
     }
@@ -264,8 +260,8 @@ static const tc_command *find_command(const char *name)
     for (const tc_command *c = commands; name && c < commands + COMMANDS; c++) {
         if (!strcmp(name, c->name)) return c;
     }
-    if (name) tc_fail("%s: unknown command", name);
-    else tc_fail("no command is given");
+    if (name) ex_fail("%s: unknown command", name);
+    else ex_fail("no command is given");
     return NULL;
 }
 
@@ -300,7 +296,7 @@ static bool show_general_help(int argc, char **argv)
     return true;
 }
 
-tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
+ex_parsed tc_options_parse(tc_options *options, int argc, char **argv)
 {
     set_defaults(options, argv);
     if (show_general_help(argc, argv)) return EX_HELP;
@@ -313,17 +309,17 @@ tc_parsed tc_options_parse(tc_options *options, int argc, char **argv)
         options->config.settings.encoder = options->config.settings.attention = -1;
     argc--;
     argv++;
-    tc_parsed parsed = EX_HELP;
-    if (!help) parsed = tc_options_read(options, option_table, command->bit, &argc, &argv);
+    ex_parsed parsed = EX_HELP;
+    if (!help) parsed = ex_options_read(options, option_table, command->bit, &argc, &argv);
     if (parsed == EX_HELP) show_command_help(command);
     options->arguments = argv;
     options->argument_count = argc;
-    if (parsed != EX_RUN) return parsed;
+    if (parsed != EX_OK) return parsed;
     if (argc < command->min_arguments || argc > command->max_arguments) {
-        tc_fail("%s takes the arguments %s, but %d %s given", command->name, command->arguments,
+        ex_fail("%s takes the arguments %s, but %d %s given", command->name, command->arguments,
                 argc, argc == 1 ? "is" : "are");
         return EX_WRONG;
     }
     if (command->bit & LEARN && argc) options->config.train = argv[0];
-    return EX_RUN;
+    return EX_OK;
 }

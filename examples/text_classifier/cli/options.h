@@ -33,15 +33,15 @@ typedef struct tc_command {
 } tc_command;
 
 /* Parses the command and its options, and checks their ranges and the number of arguments. Prints
- * the help or the version if asked. Returns EX_WRONG after tc_fail. */
-tc_parsed tc_options_parse(tc_options *options, int argc, char **argv);
+ * the help or the version if asked. Returns EX_WRONG after ex_fail. */
+ex_parsed tc_options_parse(tc_options *options, int argc, char **argv);
 
 /* Returns the values of all options that the trained model depends on, as a JSON object of
- * strings, or NULL after tc_fail. The caller frees it. */
+ * strings, or NULL after ex_fail. The caller frees it. */
 json_t *tc_options_to_json(const tc_options *options);
 
 /* Checks that no file is both read and written, and that no two files are written to one name.
- * Returns false after tc_fail. */
+ * Returns false after ex_fail. */
 bool tc_options_check_files(const tc_options *options);
 
 #endif

@@ -13,7 +13,7 @@
 
 /* ---- eval ---- */
 
-static void print_score(const tc_score *score, const tc_names *labels, double unknown)
+static void print_score(const tc_score *score, const ex_names *labels, double unknown)
 {
     tc_results_line(score);
     printf(", %.1f %% unknown words\n", 100 * unknown);
@@ -59,33 +59,33 @@ static bool predict_block(const tc_model *model, tc_dataset *block, const tc_opt
                                      &model->labels, block->rows[i].text, (int32_t)options->top,
                                      options->json);
     }
-    tc_free(log_probabilities);
+    ex_free(log_probabilities);
     return good;
 }
 
 static bool check_text(const char *text, size_t length, const char *name, int64_t number)
 {
     size_t bad;
-    if (tc_text_valid(text, length, &bad)) return true;
-    return tc_fail("%s:%lld: byte %zu, 0x%02X, is not valid UTF-8; convert the text with iconv",
+    if (ex_text_valid(text, length, &bad)) return true;
+    return ex_fail("%s:%lld: byte %zu, 0x%02X, is not valid UTF-8; convert the text with iconv",
                    name, (long long)number, bad + 1, (unsigned)(unsigned char)text[bad]);
 }
 
 static bool print_unknown_words(const tc_model *model, const tc_dataset *block)
 {
-    tc_tokens tokens = {0};
+    ex_tokens tokens = {0};
     bool good = true;
     for (int32_t i = 0; good && i < block->count; i++) {
         good = tc_tokenize(&model->tokenizer, &tokens, block->rows[i].text);
     }
     int shown = 0;
     for (size_t i = 0; good && i < tokens.count; i++) {
-        const char *word = tc_token_word(&tokens, i);
-        if (tc_names_find(&model->words, word) >= 0) continue;
+        const char *word = ex_token_word(&tokens, i);
+        if (ex_names_find(&model->words, word) >= 0) continue;
         fprintf(stderr, "%s%s", shown++ ? ", " : "textclf: not in the vocabulary: ", word);
     }
     if (shown) fputc('\n', stderr);
-    tc_tokens_free(&tokens);
+    ex_tokens_free(&tokens);
     return good;
 }
 
@@ -113,13 +113,13 @@ typedef struct line_buffer {
     size_t capacity;
 } line_buffer;
 
-/* Reads one line. *end becomes true if there is none. Returns false after tc_fail. */
+/* Reads one line. *end becomes true if there is none. Returns false after ex_fail. */
 static bool read_line(line_buffer *line, int64_t number, bool *end)
 {
     errno = 0;
     ssize_t length = getline(&line->text, &line->capacity, stdin);
     *end = length < 0;
-    if (*end) return feof(stdin) || tc_fail("standard input: %s", strerror(errno));
+    if (*end) return feof(stdin) || ex_fail("standard input: %s", strerror(errno));
     while (length && (line->text[length - 1] == '\n' || line->text[length - 1] == '\r')) length--;
     line->text[length] = 0;
     if (number == 1 && !strncmp(line->text, "\xEF\xBB\xBF", 3)) {
@@ -129,7 +129,7 @@ static bool read_line(line_buffer *line, int64_t number, bool *end)
     return check_text(line->text, (size_t)length, "standard input", number);
 }
 
-/* Reads up to `count` lines into a block. Returns false after tc_fail. */
+/* Reads up to `count` lines into a block. Returns false after ex_fail. */
 static bool read_block(tc_dataset *block, line_buffer *lines, int count, int64_t *number, bool *end)
 {
     while (block->count < count) {
@@ -168,11 +168,11 @@ static bool predict_lines(const tc_model *model, const tc_options *options, line
 bool tc_predict(tc_model *model, const tc_options *options)
 {
     if (options->argument_count > 1) return predict_arguments(model, options);
-    line_buffer *lines = tc_allocate(NULL, BLOCK, sizeof *lines);
+    line_buffer *lines = ex_allocate(NULL, BLOCK, sizeof *lines);
     if (!lines) return false;
     memset(lines, 0, BLOCK * sizeof *lines);
     const bool good = predict_lines(model, options, lines);
     for (int i = 0; i < BLOCK; i++) free(lines[i].text);
-    tc_free(lines);
+    ex_free(lines);
     return good;
 }

@@ -51,10 +51,10 @@ static void add_to_gap(gap *g, const tg_real *a, const tg_real *b, int64_t count
 }
 
 /* Returns the gradients of all parameters, one after the other, and zeroes them. The caller frees
- * them; NULL after tc_fail. */
+ * them; NULL after ex_fail. */
 static tg_real *take_gradients(tg_params *params)
 {
-    tg_real *all = tc_allocate(NULL, (size_t)tg_params_size(params), sizeof *all), *next = all;
+    tg_real *all = ex_allocate(NULL, (size_t)tg_params_size(params), sizeof *all), *next = all;
     for (int64_t i = 0; all && i < tg_params_count(params); i++) {
         const tg_tensor *p = tg_params_at(params, i);
         for (int64_t k = 0; k < p->size; k++) *next++ = p->has_grad ? p->grad[k] : 0;
@@ -80,7 +80,7 @@ static bool compare(stepper *page, tg_tensor *const loss[2], tg_tensor *const lo
     for (int i = 0; i < COMPARED; i++) {
         const double share = page->difference[i] = gaps[i].difference / fmax(gaps[i].max, 1e-30);
         if (!(share <= max_difference))
-            return tc_fail("the %s of single and fused operators differ by %.2g, which is a bug; "
+            return ex_fail("the %s of single and fused operators differ by %.2g, which is a bug; "
                            "please report it",
                            names[i], share);
     }
@@ -92,7 +92,7 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
 {
     tg_params *params = s->model->params;
     tg_tensor *logits[2] = {NULL}, *loss[2] = {fused_loss(s, &logits[0])};
-    if (!tg_backward(s->fused, loss[0])) return tc_fail("%s", tg_tape_error(s->fused));
+    if (!tg_backward(s->fused, loss[0])) return ex_fail("%s", tg_tape_error(s->fused));
     s->loss = tg_item(loss[0]);
     tg_real *fused = take_gradients(params);
     logits[1] = tc_unfused_forward(tape, s->model, s->batch, page);
@@ -100,24 +100,24 @@ static bool walk(stepping *s, stepper *page, tg_tape *tape, FILE *stream)
     loss[1] = stepper_name(page, tg_cross_entropy(tape, logits[1], tg_ints_1d(&s->label, 1)), 0,
                            "L");
     tg_scope_end(tape);
-    bool good = fused && (tg_backward(tape, loss[1]) || tc_fail("%s", tg_tape_error(tape)));
+    bool good = fused && (tg_backward(tape, loss[1]) || ex_fail("%s", tg_tape_error(tape)));
     good = good && compare(page, loss, logits, fused, params);
-    tc_free(fused);
+    ex_free(fused);
     if (!good) return false;
     if (stepper_write(page, stream, loss[1], params))
-        return !tg_tape_error(s->fused) || tc_fail("%s", tg_tape_error(s->fused));
+        return !tg_tape_error(s->fused) || ex_fail("%s", tg_tape_error(s->fused));
     if (page->failed_bytes)
-        return tc_fail("out of memory: %zu bytes for a page of steps", page->failed_bytes);
-    return tc_fail("%s", tg_params_error(params) ? tg_params_error(params)
+        return ex_fail("out of memory: %zu bytes for a page of steps", page->failed_bytes);
+    return ex_fail("%s", tg_params_error(params) ? tg_params_error(params)
                                                  : "out of memory: a page of steps");
 }
 
-/* Copies the words as strings. The caller frees them. Returns false after tc_fail. */
+/* Copies the words as strings. The caller frees them. Returns false after ex_fail. */
 static bool copy_words(char **words, const tc_analysis *analysis)
 {
     for (int32_t i = 0; i < analysis->count; i++) {
-        const tc_token *token = &analysis->tokens.items[i];
-        words[i] = tc_allocate(NULL, token->length + 1, 1);
+        const ex_token *token = &analysis->tokens.items[i];
+        words[i] = ex_allocate(NULL, token->length + 1, 1);
         if (!words[i]) return false;
         memcpy(words[i], analysis->text + token->start, token->length);
         words[i][token->length] = 0;
@@ -132,7 +132,7 @@ static bool write_page(stepping *s, const tc_analysis *analysis, const char *pat
     snprintf(about, sizeof about, "Encoder %s, attention %s%s%s",
              tc_encoder_names[settings->encoder], tc_attention_names[settings->attention],
              settings->max_pool ? ", max pool" : "", settings->ngrams ? ", bag of n-grams" : "");
-    const tc_names *labels = &s->model->labels;
+    const ex_names *labels = &s->model->labels;
     stepper page = {.title = analysis->text,
                     .about = about,
                     .lr = lr,
@@ -144,13 +144,13 @@ static bool write_page(stepping *s, const tc_analysis *analysis, const char *pat
                     .labels = (const char *const *)labels->items,
                     .label_count = labels->count,
                     .label = s->label};
-    tc_output output;
-    bool good = tc_output_open(&output, path);
+    ex_output output;
+    bool good = ex_output_open(&output, path);
     good = good && copy_words(words, analysis);
     tg_tape *tape = tg_tape_new(0);
     tg_tape_set_training(tape, false);
     good = good && walk(s, &page, tape, output.stream);
-    good = tc_output_close(&output, good);
+    good = ex_output_close(&output, good);
     if (good) {
         printf("%s\nloss %.4f for the label %s\nthe fused operators agree: loss %.1g, logits %.1g, "
                "gradients %.1g\nwritten: %s\n",
@@ -159,7 +159,7 @@ static bool write_page(stepping *s, const tc_analysis *analysis, const char *pat
     }
     tg_tape_free(tape);
     stepper_free(&page);
-    for (int32_t i = 0; i < analysis->count; i++) tc_free(words[i]);
+    for (int32_t i = 0; i < analysis->count; i++) ex_free(words[i]);
     return good;
 }
 
@@ -167,19 +167,19 @@ static bool step(tc_model *model, tc_analysis *analysis, const tc_options *optio
 {
     const char *path = options->output, *name = options->step_label;
     stepping s = {.model = model};
-    if (!tc_named(path, ".html"))
-        return tc_fail("%s: step writes a web page; give -o FILE.html", path);
-    if (!tc_output_check(path)) return false;
+    if (!ex_has_suffix(path, ".html"))
+        return ex_fail("%s: step writes a web page; give -o FILE.html", path);
+    if (!ex_output_check(path)) return false;
     tg_params_set_inference(model->params, false); /* the page shows a step of them */
-    s.label = name ? tc_names_find(&model->labels, name) : 0;
+    s.label = name ? ex_names_find(&model->labels, name) : 0;
     if (s.label < 0)
-        return tc_fail("--label %s: the model does not have this label; its first labels are "
+        return ex_fail("--label %s: the model does not have this label; its first labels are "
                        "\"%s\" and \"%s\"",
                        name, model->labels.items[0], model->labels.items[1]);
     if (!tc_analysis_compute(analysis, model, options->arguments[1], false)) return false;
     if (!name) s.label = analysis->best;
     if (analysis->count > STEPPER_MAX_WORDS) {
-        return tc_fail("TEXT: the text has %d words, but the page shows at most %d",
+        return ex_fail("TEXT: the text has %d words, but the page shows at most %d",
                        (int)analysis->count, STEPPER_MAX_WORDS);
     }
     s.batch = analysis->batch;

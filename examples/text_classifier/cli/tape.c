@@ -12,15 +12,15 @@
 static bool shown(const tg_tape *tape, bool good)
 {
     const char *error = tg_tape_error(tape);
-    return good || !error || tc_fail("%s", error);
+    return good || !error || ex_fail("%s", error);
 }
 
 static bool write_graph(tg_tape *tape, const char *path)
 {
-    tc_output output;
-    FILE *stream = tc_output_open(&output, path);
+    ex_output output;
+    FILE *stream = ex_output_open(&output, path);
     const bool drawn = stream && shown(tape, tg_tape_write_dot(tape, stream));
-    return tc_output_close(&output, drawn) && printf("written: %s\n", path) > 0;
+    return ex_output_close(&output, drawn) && printf("written: %s\n", path) > 0;
 }
 
 /* The true label is not known, so the loss is that of the predicted label. */
@@ -28,16 +28,16 @@ bool tc_tape(tc_model *model, const tc_options *options)
 {
     const char *path = options->output;
     tc_analysis analysis = {0};
-    if (path && !tc_named(path, ".dot"))
-        return tc_fail("%s: tape writes a graph; give -o FILE.dot", path);
+    if (path && !ex_has_suffix(path, ".dot"))
+        return ex_fail("%s: tape writes a graph; give -o FILE.dot", path);
     tg_tape *tape = tg_tape_new(0);
-    bool good = (!path || tc_output_check(path)) &&
+    bool good = (!path || ex_output_check(path)) &&
                 tc_analysis_compute(&analysis, model, options->arguments[1], false);
     if (good) {
         tg_tape_set_training(tape, false);
         tg_tensor *logits = tc_model_forward(tape, model, analysis.batch, NULL);
         good = tg_backward(tape, tg_cross_entropy(tape, logits, tg_ints_1d(&analysis.best, 1))) ||
-               tc_fail("%s", tg_tape_error(tape));
+               ex_fail("%s", tg_tape_error(tape));
     }
     good = good && shown(tape, tg_tape_print(tape, stdout)) && (!path || write_graph(tape, path));
     tg_tape_free(tape);

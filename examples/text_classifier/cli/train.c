@@ -14,7 +14,7 @@
 
 /* ---- output before training ---- */
 
-static void print_rows(const char *kind, const char *name, tc_slice slice, const tc_names *labels)
+static void print_rows(const char *kind, const char *name, tc_slice slice, const ex_names *labels)
 {
     int64_t tokens = 0;
     int32_t longest = 0;
@@ -45,7 +45,7 @@ static void print_experiment(const tc_experiment *e)
 {
     const tc_train_config *training = &e->config.training;
     const tc_settings *settings = &e->config.settings;
-    const tc_names *labels = &e->model.labels;
+    const ex_names *labels = &e->model.labels;
     const long long min_count = (long long)e->config.min_count;
     print_rows("training:", e->train.name, e->train_rows, labels);
     if (e->config.valid) print_rows("validation:", e->valid.name, e->valid_rows, labels);
@@ -70,7 +70,7 @@ static void print_experiment(const tc_experiment *e)
 
 /* Returns everything that the weights depend on as a JSON object of strings: the options, a hash
  * of the data, the number of processes and the instruction set. The caller frees it; NULL after
- * tc_fail. */
+ * ex_fail. */
 static char *settings_to_json(const tc_options *options, const tc_experiment *e)
 {
     char data[80], processes[16];
@@ -81,7 +81,7 @@ static char *settings_to_json(const tc_options *options, const tc_experiment *e)
     json_object_set_new(object, "data", json_string(data));
     json_object_set_new(object, "processes", json_string(processes));
     json_object_set_new(object, "instruction set", json_string(tg_isa()));
-    return tc_json_write(object, 0);
+    return ex_json_write(object, 0);
 }
 
 /* ---- one training ---- */
@@ -118,19 +118,19 @@ static int finish_interrupted(tc_experiment *e, const tc_options *options,
     const bool several = options->seeds > 1, save = !several && result->best_epoch;
     if (save && !tc_model_save(&e->model, path)) return TC_EXIT_FAILED;
     if (checkpoint)
-        tc_fail("interrupted; to continue from %s, add --resume to the command", checkpoint);
+        ex_fail("interrupted; to continue from %s, add --resume to the command", checkpoint);
     else if (save)
-        tc_fail(
+        ex_fail(
             "interrupted; %s is the model of the best epoch so far; use --checkpoint FILE to be "
             "able to continue",
             path);
     else if (!several)
-        tc_fail(
+        ex_fail(
             "interrupted in the first epoch; no model is saved; use --checkpoint FILE to be able "
             "to continue");
     else if (all->valid.count)
-        tc_fail("interrupted; %s is the best model of the trainings above", path);
-    else tc_fail("interrupted in the first training; no model is saved");
+        ex_fail("interrupted; %s is the best model of the trainings above", path);
+    else ex_fail("interrupted in the first training; no model is saved");
     return TC_EXIT_INTERRUPTED;
 }
 
@@ -184,7 +184,7 @@ static int train_experiment(tc_experiment *e, const tc_options *options, bool fi
         else if (result.interrupted) status = finish_interrupted(e, options, &result, all);
         else status = finish(e, options, &result, all);
     }
-    tc_free(settings);
+    ex_free(settings);
     tc_train_result_free(&result);
     return status;
 }
@@ -214,22 +214,22 @@ static bool check_files(const tc_options *options)
     const char *checkpoint = options->config.training.checkpoint;
     const bool resume = options->config.training.resume;
     if (resume && !checkpoint)
-        return tc_fail("--resume needs the checkpoint to continue from; add --checkpoint FILE");
+        return ex_fail("--resume needs the checkpoint to continue from; add --checkpoint FILE");
     if (options->seeds > 1 && checkpoint)
-        return tc_fail("--checkpoint works for a single training; leave out --seeds");
+        return ex_fail("--checkpoint works for a single training; leave out --seeds");
     if (options->seeds > 1 && options->report)
-        return tc_fail("--report works for a single training; leave out --seeds");
+        return ex_fail("--report works for a single training; leave out --seeds");
     if (checkpoint && !resume && !access(checkpoint, F_OK)) {
-        return tc_fail(
+        return ex_fail(
             "%s: this checkpoint holds an interrupted training; add --resume to continue "
             "it, or remove the file",
             checkpoint);
     }
-    if (options->report && !tc_named(options->report, ".html"))
-        return tc_fail("%s: a report is a web page; give --report FILE.html", options->report);
-    return tc_output_check(options->output) && tc_model_check_output(options->output) &&
-           (!checkpoint || tc_output_check(checkpoint)) &&
-           (!options->report || tc_output_check(options->report));
+    if (options->report && !ex_has_suffix(options->report, ".html"))
+        return ex_fail("%s: a report is a web page; give --report FILE.html", options->report);
+    return ex_output_check(options->output) && tc_model_check_output(options->output) &&
+           (!checkpoint || ex_output_check(checkpoint)) &&
+           (!options->report || ex_output_check(options->report));
 }
 
 int tc_train(const tc_options *options)

@@ -25,9 +25,9 @@ bool tc_batches_init(tc_batches *batches, tc_slice slice, int32_t size)
     *batches = (tc_batches){.slice = slice,
                             .size = size,
                             .count = slice.count / size + (slice.count % size != 0)};
-    batches->entries = tc_allocate(NULL, rows, sizeof *batches->entries);
-    batches->order = tc_allocate(NULL, rows, sizeof *batches->order);
-    int32_t *numbers = batches->batch.tokens = tc_allocate(NULL, batch_rows,
+    batches->entries = ex_allocate(NULL, rows, sizeof *batches->entries);
+    batches->order = ex_allocate(NULL, rows, sizeof *batches->order);
+    int32_t *numbers = batches->batch.tokens = ex_allocate(NULL, batch_rows,
                                                            ((size_t)longest + 3) * sizeof *numbers);
     if (!batches->entries || !batches->order || !numbers) {
         tc_batches_free(batches);
@@ -46,9 +46,9 @@ bool tc_batches_init(tc_batches *batches, tc_slice slice, int32_t size)
 
 void tc_batches_free(tc_batches *batches)
 {
-    tc_free(batches->entries);
-    tc_free(batches->order);
-    tc_free(batches->batch.tokens);
+    ex_free(batches->entries);
+    ex_free(batches->order);
+    ex_free(batches->batch.tokens);
     *batches = (tc_batches){0};
 }
 

@@ -27,7 +27,7 @@ typedef struct tc_batches {
 } tc_batches;
 
 /* Makes batches of `size` rows (the last one may have fewer), sorted by length over the whole
- * slice. Returns false after tc_fail. */
+ * slice. Returns false after ex_fail. */
 bool tc_batches_init(tc_batches *batches, tc_slice slice, int32_t size);
 void tc_batches_free(tc_batches *batches);
 

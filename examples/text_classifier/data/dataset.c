@@ -13,14 +13,14 @@
 static char *copy_builtin(const tc_builtin *builtin, size_t *size)
 {
     *size = strlen((const char *)builtin->text);
-    char *bytes = tc_allocate(NULL, *size + 1, 1);
+    char *bytes = ex_allocate(NULL, *size + 1, 1);
     return bytes ? memcpy(bytes, builtin->text, *size) : NULL;
 }
 
 static bool add_row(tc_dataset *data, tc_row row)
 {
-    if (data->count == INT32_MAX) return tc_fail("%s: more than 2147483647 rows", data->name);
-    tc_row *rows = tc_grow(data->rows, (size_t)data->count, 1, &data->capacity, sizeof *rows);
+    if (data->count == INT32_MAX) return ex_fail("%s: more than 2147483647 rows", data->name);
+    tc_row *rows = ex_grow(data->rows, (size_t)data->count, 1, &data->capacity, sizeof *rows);
     if (!rows) return false;
     data->rows = rows;
     data->rows[data->count++] = row;
@@ -47,14 +47,14 @@ static bool check_columns(const tc_dataset *data, const tc_scanner *record)
     const tc_dialect *dialect = &data->dialect;
     if (record->count == dialect->columns) return true;
     if (dialect->format == TC_TSV && !dialect->delimiter) {
-        return tc_fail("%s:%d: the line has no tab; write a text, a tab and its label, or give "
+        return ex_fail("%s:%d: the line has no tab; write a text, a tab and its label, or give "
                        "--format label-text if the label comes first",
                        data->name, record->record_line);
     }
     const char *advice = "fields that contain the delimiter must be in quotes";
     if (record->count < dialect->columns) advice = "add the missing columns or remove the line";
     else if (dialect->format != TC_CSV) advice = "a text must not contain a tab";
-    return tc_fail("%s:%d: the row has %d column%s, but the first row has %d; %s (read as %s)",
+    return ex_fail("%s:%d: the row has %d column%s, but the first row has %d; %s (read as %s)",
                    data->name, record->record_line, record->count, record->count == 1 ? "" : "s",
                    dialect->columns, advice, dialect->description);
 }
@@ -90,16 +90,16 @@ static bool fail_without_rows(const tc_dataset *data)
     const char *description = data->dialect.description;
     const bool columns = data->dialect.format < TC_FASTTEXT;
     if (data->count) {
-        return tc_fail("%s:%d: 0 of %d rows have a text (%s); name the right %s", data->name,
+        return ex_fail("%s:%d: 0 of %d rows have a text (%s); name the right %s", data->name,
                        data->empty_line, data->count, description,
                        columns ? "column with --text" : "--format");
     }
     if (data->unlabelled) {
-        return tc_fail("%s:%d: 0 of %d rows have a label (%s); name the right %s", data->name,
+        return ex_fail("%s:%d: 0 of %d rows have a label (%s); name the right %s", data->name,
                        data->unlabelled_line, data->unlabelled, description,
                        columns ? "column with --label" : "--format");
     }
-    return tc_fail("%s:1: the file has no rows; write a text, a tab and its label on each line",
+    return ex_fail("%s:1: the file has no rows; it needs one text and one label per row",
                    data->name);
 }
 
@@ -109,7 +109,7 @@ static bool read_rows(tc_dataset *data, char *bytes, size_t size, const tc_read_
     if (!tc_dialect_detect(&data->dialect, data->name, bytes, size, options)) return false;
     tc_scanner scanner = tc_dialect_scanner(&data->dialect, bytes, size);
     /* enough: a record of one byte and its newline can become three bytes, "x", 0 and 0 */
-    char *to = data->strings = tc_allocate(NULL, size + 1, 2);
+    char *to = data->strings = ex_allocate(NULL, size + 1, 2);
     bool good = to && (!data->dialect.header || tc_scanner_next(&scanner) || !scanner.error);
     while (good && tc_scanner_next(&scanner))
         good = check_columns(data, &scanner) && read_row(data, &scanner, &to);
@@ -117,12 +117,12 @@ static bool read_rows(tc_dataset *data, char *bytes, size_t size, const tc_read_
         const char *json = strchr("[{", *bytes) ? "; this looks like JSON: convert it to CSV, for "
                                                   "example with jq -r '[.text, .label] | @csv'"
                                                 : "";
-        tc_fail("%s:%d: %s%s", data->name, scanner.error_line, scanner.error, json);
+        ex_fail("%s:%d: %s%s", data->name, scanner.error_line, scanner.error, json);
     }
     data->quoted_fields = scanner.quoted_fields;
     data->doubled_quotes = scanner.doubled_quotes;
     tc_scanner_free(&scanner);
-    if (tc_failure()) return false;
+    if (ex_failure()) return false;
     return data->count > data->empty || fail_without_rows(data);
 }
 
@@ -132,7 +132,7 @@ bool tc_dataset_read(tc_dataset *data, const char *name, const tc_read_options *
     *data = (tc_dataset){.name = strcmp(name, "-") ? name : "standard input"};
     const tc_builtin *builtin = tc_builtin_find(name);
     if (!builtin && !strncmp(name, "builtin:", 8)) {
-        return tc_fail("%s: unknown built-in data; textclf train --help lists the names", name);
+        return ex_fail("%s: unknown built-in data; textclf train --help lists the names", name);
     }
     if (builtin) options = &tsv;
     else if (!options) options = &detect;
@@ -140,7 +140,7 @@ bool tc_dataset_read(tc_dataset *data, const char *name, const tc_read_options *
     char *bytes = builtin ? copy_builtin(builtin, &size)
                           : tc_read_text(name, options->encoding, &size);
     const bool good = bytes && read_rows(data, bytes, size, options);
-    tc_free(bytes);
+    ex_free(bytes);
     if (!good) tc_dataset_free(data);
     return good;
 }
@@ -174,9 +174,9 @@ void tc_dataset_log(const tc_dataset *data)
 
 void tc_dataset_free(tc_dataset *data)
 {
-    tc_free(data->strings);
-    tc_free(data->rows);
-    tc_free(data->ids);
+    ex_free(data->strings);
+    ex_free(data->rows);
+    ex_free(data->ids);
     *data = (tc_dataset){0};
 }
 
@@ -187,11 +187,11 @@ static int compare_strings(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-bool tc_dataset_labels(tc_names *labels, tc_dataset *data)
+bool tc_dataset_labels(ex_names *labels, tc_dataset *data)
 {
-    *labels = (tc_names){0};
+    *labels = (ex_names){0};
     size_t count = (size_t)data->count, distinct = 0;
-    const char **names = tc_allocate(NULL, count, sizeof *names);
+    const char **names = ex_allocate(NULL, count, sizeof *names);
     if (!names) return false;
     for (size_t i = 0; i < count; i++) names[i] = data->rows[i].label_name;
     qsort(names, count, sizeof *names, compare_strings);
@@ -202,27 +202,27 @@ bool tc_dataset_labels(tc_names *labels, tc_dataset *data)
     }
     bool good;
     if (distinct < 2) {
-        good = tc_fail("%s:%d: every row has the label \"%s\"; a classifier needs at least two "
+        good = ex_fail("%s:%d: every row has the label \"%s\"; a classifier needs at least two "
                        "labels (%s)",
                        data->name, data->rows[0].line, names[0], data->dialect.description);
     } else if (count >= 10 && distinct > count / 2) {
-        good = tc_fail("%s:%d: %zu different labels in %zu rows; name the column of labels with "
+        good = ex_fail("%s:%d: %zu different labels in %zu rows; name the column of labels with "
                        "--label (%s)",
                        data->name, data->rows[0].line, distinct, count, data->dialect.description);
     } else {
-        good = tc_names_set(labels, "labels", names, distinct);
+        good = ex_names_set(labels, "labels", names, distinct);
     }
-    tc_free(names);
+    ex_free(names);
     return good;
 }
 
-bool tc_dataset_encode_labels(tc_dataset *data, const tc_names *labels)
+bool tc_dataset_encode_labels(tc_dataset *data, const ex_names *labels)
 {
     for (int32_t i = 0; i < data->count; i++) {
         tc_row *row = &data->rows[i];
-        row->label = tc_names_find(labels, row->label_name);
+        row->label = ex_names_find(labels, row->label_name);
         if (row->label >= 0) continue;
-        return tc_fail("%s:%d: the label \"%s\" does not occur in the training data, which has %d "
+        return ex_fail("%s:%d: the label \"%s\" does not occur in the training data, which has %d "
                        "labels: \"%s\", \"%s\"%s (%s)",
                        data->name, row->line, row->label_name, labels->count, labels->items[0],
                        labels->items[1], labels->count > 2 ? ", ..." : "",
@@ -233,17 +233,17 @@ bool tc_dataset_encode_labels(tc_dataset *data, const tc_names *labels)
 
 /* ---- ids ---- */
 
-bool tc_dataset_encode_texts(tc_dataset *data, const tc_tokenizer *tokenizer, const tc_names *words,
+bool tc_dataset_encode_texts(tc_dataset *data, const tc_tokenizer *tokenizer, const ex_names *words,
                              int64_t max_length)
 {
-    tc_tokens tokens = {0};
+    ex_tokens tokens = {0};
     size_t max_tokens = 0; /* a token has at least one byte */
     for (int32_t i = 0; i < data->count; i++) max_tokens += strlen(data->rows[i].text);
-    int32_t *next = data->ids = tc_allocate(NULL, max_tokens, sizeof *data->ids);
+    int32_t *next = data->ids = ex_allocate(NULL, max_tokens, sizeof *data->ids);
     bool good = next != NULL;
     for (int32_t i = 0; good && i < data->count; i++) {
         tc_row *row = &data->rows[i];
-        tc_tokens_clear(&tokens);
+        ex_tokens_clear(&tokens);
         good = tc_tokenize(tokenizer, &tokens, row->text);
         const bool too_long = tokens.count > (uint64_t)max_length;
         row->length = (int32_t)(too_long ? max_length : (int64_t)tokens.count);
@@ -251,35 +251,35 @@ bool tc_dataset_encode_texts(tc_dataset *data, const tc_tokenizer *tokenizer, co
         data->truncated += too_long;
         data->tokens += row->length;
         for (int32_t t = 0; good && t < row->length; t++) {
-            const int32_t id = tc_names_find(words, tc_token_word(&tokens, (size_t)t));
+            const int32_t id = ex_names_find(words, ex_token_word(&tokens, (size_t)t));
             *next++ = id < EX_FIRST_WORD ? EX_UNKNOWN : id;
             data->unknown += id < EX_FIRST_WORD;
         }
     }
-    tc_tokens_free(&tokens);
+    ex_tokens_free(&tokens);
     return good;
 }
 
-bool tc_dataset_vocabulary(tc_names *words, tc_slice rows, const tc_tokenizer *tokenizer,
+bool tc_dataset_vocabulary(ex_names *words, tc_slice rows, const tc_tokenizer *tokenizer,
                            int64_t min_count, int64_t max_vocab, int32_t *first_rare)
 {
-    tc_tokens tokens = {0};
+    ex_tokens tokens = {0};
     bool good = true;
     for (int32_t i = 0; good && i < rows.count; i++)
         good = tc_tokenize(tokenizer, &tokens, rows.rows[i].text);
-    good = good && tc_vocabulary_build(words, &tokens, min_count, max_vocab, first_rare);
-    tc_tokens_free(&tokens);
+    good = good && ex_vocabulary_build(words, &tokens, min_count, max_vocab, first_rare);
+    ex_tokens_free(&tokens);
     return good;
 }
 
 /* ---- holding out rows ---- */
 
-bool tc_dataset_hold_out(tc_dataset *data, const tc_names *labels, uint64_t seed, int32_t *held_out)
+bool tc_dataset_hold_out(tc_dataset *data, const ex_names *labels, uint64_t seed, int32_t *held_out)
 {
     int32_t count = data->count, wanted = count >= 20 ? count / 10 : 0, head = 0, tail = count;
-    tc_row *rows = tc_allocate(NULL, (size_t)count, sizeof *rows);
-    int32_t *order = tc_allocate(NULL, (size_t)count, sizeof *order);
-    int32_t *left = tc_allocate(NULL, (size_t)labels->count, sizeof *left);
+    tc_row *rows = ex_allocate(NULL, (size_t)count, sizeof *rows);
+    int32_t *order = ex_allocate(NULL, (size_t)count, sizeof *order);
+    int32_t *left = ex_allocate(NULL, (size_t)labels->count, sizeof *left);
     bool good = rows && order && left;
     if (good) {
         memset(left, 0, (size_t)labels->count * sizeof *left);
@@ -298,8 +298,8 @@ bool tc_dataset_hold_out(tc_dataset *data, const tc_names *labels, uint64_t seed
         memcpy(data->rows, rows, (size_t)count * sizeof *rows);
         *held_out = count - tail;
     }
-    tc_free(rows);
-    tc_free(order);
-    tc_free(left);
+    ex_free(rows);
+    ex_free(order);
+    ex_free(left);
     return good;
 }

@@ -45,7 +45,7 @@ typedef struct tc_slice {
 } tc_slice;
 
 /* Reads `name`: a file, "-" for standard input, or a builtin (which ignores the options). With
- * options NULL it detects everything. Returns false after tc_fail, which names file and line. */
+ * options NULL it detects everything. Returns false after ex_fail, which names file and line. */
 bool tc_dataset_read(tc_dataset *data, const char *name, const tc_read_options *options);
 
 /* Prints one line: how the file was read and which rows were left out. */
@@ -56,31 +56,31 @@ void tc_dataset_describe(const tc_dataset *data, FILE *stream);
 void tc_dataset_log(const tc_dataset *data);
 
 /* Appends a text without a label. The caller keeps owning the string. Returns false after
- * tc_fail. */
+ * ex_fail. */
 bool tc_dataset_add_text(tc_dataset *data, const char *text);
 
 void tc_dataset_free(tc_dataset *data);
 
-/* Collects the distinct labels, sorted by bytes. Returns false after tc_fail: there is only one,
+/* Collects the distinct labels, sorted by bytes. Returns false after ex_fail: there is only one,
  * or so many that the column cannot be a label. */
-bool tc_dataset_labels(tc_names *labels, tc_dataset *data);
+bool tc_dataset_labels(ex_names *labels, tc_dataset *data);
 
-/* Sets each row's label id. Returns false after tc_fail, which names file and line of a label
+/* Sets each row's label id. Returns false after ex_fail, which names file and line of a label
  * that is not in `labels`. */
-bool tc_dataset_encode_labels(tc_dataset *data, const tc_names *labels);
+bool tc_dataset_encode_labels(tc_dataset *data, const ex_names *labels);
 
-/* Turns each text into ids and truncates it to max_length tokens. Returns false after tc_fail. */
-bool tc_dataset_encode_texts(tc_dataset *data, const tc_tokenizer *tokenizer, const tc_names *words,
+/* Turns each text into ids and truncates it to max_length tokens. Returns false after ex_fail. */
+bool tc_dataset_encode_texts(tc_dataset *data, const tc_tokenizer *tokenizer, const ex_names *words,
                              int64_t max_length);
 
-/* Builds the vocabulary of some rows; see tc_vocabulary_build. */
-bool tc_dataset_vocabulary(tc_names *words, tc_slice rows, const tc_tokenizer *tokenizer,
+/* Builds the vocabulary of some rows; see ex_vocabulary_build. */
+bool tc_dataset_vocabulary(ex_names *words, tc_slice rows, const tc_tokenizer *tokenizer,
                            int64_t min_count, int64_t max_vocab, int32_t *first_rare);
 
 /* Shuffles the rows and moves a tenth of them to the end, for validation. *held_out is their
  * number, 0 if there are fewer than 20 rows. Each label keeps at least one row for training. The
- * labels must be encoded. Returns false after tc_fail. */
-bool tc_dataset_hold_out(tc_dataset *data, const tc_names *labels, uint64_t seed,
+ * labels must be encoded. Returns false after ex_fail. */
+bool tc_dataset_hold_out(tc_dataset *data, const ex_names *labels, uint64_t seed,
                          int32_t *held_out);
 
 #endif

@@ -89,13 +89,13 @@ static bool find_format(tc_dialect *dialect, const char *bytes, size_t size,
         return true;
     }
     if (dialect->format >= TC_FASTTEXT) {
-        return tc_fail("--delimiter: --format %s has no delimiter; leave out one of them",
+        return ex_fail("--delimiter: --format %s has no delimiter; leave out one of them",
                        tc_format_names[dialect->format]);
     }
     bool tab = !strcmp(options->delimiter, "tab") || !strcmp(options->delimiter, "\\t");
     dialect->delimiter = tab ? '\t' : options->delimiter[0];
     if (!tab && (options->delimiter[1] || strchr("\"\n\r", dialect->delimiter))) {
-        return tc_fail("--delimiter %s: must be one ASCII character or the word tab",
+        return ex_fail("--delimiter %s: must be one ASCII character or the word tab",
                        options->delimiter);
     }
     if (dialect->format == TC_AUTO) dialect->format = dialect->delimiter == '\t' ? TC_TSV : TC_CSV;
@@ -122,7 +122,7 @@ typedef struct statistics {
 static bool measure(statistics *m, const sample *s, int32_t c)
 {
     size_t rows = (size_t)s->rows;
-    tc_field *sorted = tc_allocate(NULL, rows, sizeof *sorted);
+    tc_field *sorted = ex_allocate(NULL, rows, sizeof *sorted);
     *m = (statistics){0};
     if (!sorted) return false;
     for (size_t i = 0; i < rows; i++) {
@@ -137,7 +137,7 @@ static bool measure(statistics *m, const sample *s, int32_t c)
         for (end = i + 1; end < rows && !compare_fields(&sorted[i], &sorted[end]);) end++;
         m->unique += end == i + 1;
     }
-    tc_free(sorted);
+    ex_free(sorted);
     return true;
 }
 
@@ -147,7 +147,7 @@ static bool take_sample(sample *s, const tc_dialect *dialect, const char *bytes,
     while (s->rows < MAX_SAMPLE && tc_scanner_next(&scanner)) {
         if (!s->rows) {
             s->columns = scanner.count;
-            s->cells = tc_allocate(NULL, MAX_SAMPLE * (size_t)s->columns, sizeof *s->cells);
+            s->cells = ex_allocate(NULL, MAX_SAMPLE * (size_t)s->columns, sizeof *s->cells);
             if (!s->cells) break;
         }
         if (scanner.count != s->columns) continue;
@@ -155,11 +155,11 @@ static bool take_sample(sample *s, const tc_dialect *dialect, const char *bytes,
                (size_t)s->columns * sizeof *s->cells);
     }
     tc_scanner_free(&scanner);
-    s->statistics = tc_allocate(NULL, (size_t)s->columns, sizeof *s->statistics);
+    s->statistics = ex_allocate(NULL, (size_t)s->columns, sizeof *s->statistics);
     for (int32_t c = 0; s->rows && s->statistics && c < s->columns; c++) {
         if (!measure(&s->statistics[c], s, c)) break;
     }
-    return !tc_failure();
+    return !ex_failure();
 }
 
 /* ---- names ---- */
@@ -204,7 +204,7 @@ static void append_name(char *text, size_t size, const sample *s, int32_t column
     const tc_field *f = cell(s, 0, column);
     size_t shown = f->length < 40 ? f->length : 40;
     while (shown < f->length && ((unsigned char)f->start[shown] & 0xC0) == 0x80) shown--;
-    tc_append(text, size, "\"%.*s%s\"", (int)shown, f->start, shown < f->length ? "..." : "");
+    ex_append(text, size, "\"%.*s%s\"", (int)shown, f->start, shown < f->length ? "..." : "");
 }
 
 /* Finds the column that the first `length` bytes of `value` name or number. A name implies a
@@ -216,7 +216,7 @@ static bool find_column(int32_t *column, tc_dialect *dialect, const sample *s, c
     const bool is_number = strspn(value, "0123456789") >= length;
     const long number = is_number ? strtol(value, NULL, 10) : 0;
     if (!is_number && header == TC_HEADER_NO) {
-        return tc_fail(
+        return ex_fail(
             "%s: --%s %.*s: with --header no, columns have no names; give a number from 1 "
             "to %d",
             s->name, option, (int)length, value, s->columns);
@@ -228,10 +228,10 @@ static bool find_column(int32_t *column, tc_dialect *dialect, const sample *s, c
         return true;
     }
     for (int32_t c = 0; c < s->columns && c < 8; c++) {
-        tc_append(names, sizeof names, "%s%d ", c ? ", " : "", c + 1);
+        ex_append(names, sizeof names, "%s%d ", c ? ", " : "", c + 1);
         append_name(names, sizeof names, s, c);
     }
-    return tc_fail("%s: --%s %.*s: no such column; the first row has %s%s", s->name, option,
+    return ex_fail("%s: --%s %.*s: no such column; the first row has %s%s", s->name, option,
                    (int)length, value, names, s->columns > 8 ? ", ..." : "");
 }
 
@@ -255,9 +255,9 @@ static bool find_given_columns(tc_dialect *dialect, const sample *s, const tc_re
         if (!find_column(&column, dialect, s, "text", next, (size_t)(end - next), options->header))
             return false;
         if (is_text(dialect, column))
-            return tc_fail("--text %s: names column %d twice", options->text, column + 1);
+            return ex_fail("--text %s: names column %d twice", options->text, column + 1);
         if (dialect->text_count == TC_MAX_TEXTS)
-            return tc_fail("--text %s: takes at most %d columns", options->text, TC_MAX_TEXTS);
+            return ex_fail("--text %s: takes at most %d columns", options->text, TC_MAX_TEXTS);
         dialect->texts[dialect->text_count++] = column;
     }
     return !options->label || find_column(&dialect->label, dialect, s, "label", options->label,
@@ -340,7 +340,7 @@ static bool find_columns(tc_dialect *dialect, const sample *s, const tc_read_opt
         (s->columns == 1 && dialect->format == TC_TSV && !options->text && !options->label))
         return true;
     if (s->columns == 1)
-        return tc_fail(
+        return ex_fail(
             "%s:1: the file has one column, but a text and a label are needed; name the right "
             "--delimiter or --format",
             s->name);
@@ -351,7 +351,7 @@ static bool find_columns(tc_dialect *dialect, const sample *s, const tc_read_opt
     if (automatic && !dialect->header) dialect->header = has_unique_label(s, dialect->label);
     if (!dialect->text_count) guess_texts(dialect, s);
     return !is_text(dialect, dialect->label) ||
-           tc_fail("%s: column %d is both text and label, so the model would read the answer; "
+           ex_fail("%s: column %d is both text and label, so the model would read the answer; "
                    "give --text or --label another column",
                    s->name, dialect->label + 1);
 }
@@ -361,7 +361,7 @@ static bool find_columns(tc_dialect *dialect, const sample *s, const tc_read_opt
 static void append_column(tc_dialect *dialect, const sample *s, int32_t column)
 {
     if (dialect->header) append_name(dialect->description, sizeof dialect->description, s, column);
-    else tc_append(dialect->description, sizeof dialect->description, "%d", column + 1);
+    else ex_append(dialect->description, sizeof dialect->description, "%d", column + 1);
 }
 
 static void describe(tc_dialect *dialect, const sample *s)
@@ -369,18 +369,18 @@ static void describe(tc_dialect *dialect, const sample *s)
     char *text = dialect->description;
     const size_t size = sizeof dialect->description;
     const bool tsv = dialect->format == TC_TSV;
-    tc_append(text, size, "%s", tsv ? "TSV" : "CSV");
+    ex_append(text, size, "%s", tsv ? "TSV" : "CSV");
     if (dialect->delimiter != (tsv ? '\t' : ',')) {
-        if (dialect->delimiter == '\t') tc_append(text, size, " (delimiter: tab)");
-        else tc_append(text, size, " (delimiter: \"%c\")", dialect->delimiter);
+        if (dialect->delimiter == '\t') ex_append(text, size, " (delimiter: tab)");
+        else ex_append(text, size, " (delimiter: \"%c\")", dialect->delimiter);
     }
-    tc_append(text, size, " %s a header, text is column%s ", dialect->header ? "with" : "without",
+    ex_append(text, size, " %s a header, text is column%s ", dialect->header ? "with" : "without",
               dialect->text_count > 1 ? "s" : "");
     for (int32_t i = 0; i < dialect->text_count; i++) {
-        if (i) tc_append(text, size, "%s", i + 1 < dialect->text_count ? ", " : " and ");
+        if (i) ex_append(text, size, "%s", i + 1 < dialect->text_count ? ", " : " and ");
         append_column(dialect, s, dialect->texts[i]);
     }
-    tc_append(text, size, ", label is column ");
+    ex_append(text, size, ", label is column ");
     append_column(dialect, s, dialect->label);
 }
 
@@ -395,7 +395,7 @@ static void set_line_format(tc_dialect *dialect, bool header)
     };
     *dialect = (tc_dialect){
         .format = dialect->format, .header = header, .columns = 2, .text_count = 1, .label = 1};
-    tc_append(dialect->description, sizeof dialect->description, "%s%s",
+    ex_append(dialect->description, sizeof dialect->description, "%s%s",
               descriptions[dialect->format], header ? ", with a header" : "");
 }
 
@@ -406,7 +406,7 @@ bool tc_dialect_detect(tc_dialect *dialect, const char *name, const char *bytes,
     if (!find_format(dialect, bytes, size, options)) return false;
     if (dialect->format >= TC_FASTTEXT) {
         if (options->text || options->label) {
-            return tc_fail("%s: --text and --label choose columns, but %s lines have no columns",
+            return ex_fail("%s: --text and --label choose columns, but %s lines have no columns",
                            name, tc_format_names[dialect->format]);
         }
         set_line_format(dialect, options->header == TC_HEADER_YES);
@@ -420,7 +420,7 @@ bool tc_dialect_detect(tc_dialect *dialect, const char *name, const char *bytes,
     if (good && plain && (s.columns < 2 || dialect->label == s.columns - 1))
         set_line_format(dialect, false);
     else if (good) describe(dialect, &s);
-    tc_free(s.cells);
-    tc_free(s.statistics);
+    ex_free(s.cells);
+    ex_free(s.statistics);
     return good;
 }

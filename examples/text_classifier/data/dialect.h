@@ -17,7 +17,7 @@ typedef struct tc_dialect {
     char description[400];       /* all of this in words */
 } tc_dialect;
 
-/* bytes[size] must be '\n'. Returns false after tc_fail, which names the file: a column does not
+/* bytes[size] must be '\n'. Returns false after ex_fail, which names the file: a column does not
  * exist, or options contradict each other. */
 bool tc_dialect_detect(tc_dialect *dialect, const char *name, const char *bytes, size_t size,
                        const tc_read_options *options);

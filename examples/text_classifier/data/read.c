@@ -43,7 +43,7 @@ static char *refuse(const char *name, const char *bytes, size_t bad, const char 
         line++;
         start = i + 1;
     }
-    tc_fail("%s:%d: byte %zu of the line, 0x%02X, is not valid %s; %s", name, line, bad - start + 1,
+    ex_fail("%s:%d: byte %zu of the line, 0x%02X, is not valid %s; %s", name, line, bad - start + 1,
             (unsigned)(unsigned char)bytes[bad], encoding, advice);
     return NULL;
 }
@@ -54,10 +54,10 @@ static char *convert(iconv_t converter, const char *name, const char *encoding, 
 {
     size_t left = *size;
     size_t capacity = 4 * (left + 1); /* one byte becomes at most three in UTF-8 */
-    char *next = from, *result = tc_allocate(NULL, left + 1, 4), *to = result;
+    char *next = from, *result = ex_allocate(NULL, left + 1, 4), *to = result;
     if (!result) return NULL;
     if (iconv(converter, &next, &left, &to, &capacity) == (size_t)-1) {
-        tc_free(result);
+        ex_free(result);
         return refuse(name, from, (size_t)(next - from), encoding,
                       "name the right encoding with --encoding");
     }
@@ -78,23 +78,23 @@ char *tc_read_text(const char *path, const char *encoding, size_t *size)
     const char *name = strcmp(path, "-") ? path : "standard input";
     iconv_t converter = encoding ? iconv_open("UTF-8", encoding) : (iconv_t)-1;
     if (encoding && converter == (iconv_t)-1) {
-        tc_fail("--encoding %s: unknown encoding; iconv -l lists the known ones", encoding);
+        ex_fail("--encoding %s: unknown encoding; iconv -l lists the known ones", encoding);
         return NULL;
     }
-    char *bytes = tc_file_read(path, size);
+    char *bytes = ex_file_read(path, size);
     if (encoding) {
         char *raw = bytes;
         bytes = raw ? convert(converter, name, encoding, raw, size) : NULL;
-        tc_free(raw);
+        ex_free(raw);
         iconv_close(converter);
     }
     if (bytes && *size >= 3 && !memcmp(bytes, "\xEF\xBB\xBF", 3))
         memmove(bytes, bytes + 3, *size -= 3);
     if (bytes && !memchr(bytes, '\n', *size)) replace_carriage_returns(bytes, *size);
     size_t bad;
-    if (!bytes || tc_text_valid(bytes, *size, &bad)) return bytes;
+    if (!bytes || ex_text_valid(bytes, *size, &bad)) return bytes;
     refuse(name, bytes, bad, "UTF-8", advice_for(bytes, *size));
-    tc_free(bytes);
+    ex_free(bytes);
     return NULL;
 }
 
@@ -114,7 +114,7 @@ static bool add_field(tc_scanner *s, const char *start, const char *end, bool qu
     if (s->count == MAX_COLUMNS)
         return set_error(s, s->line,
                          "more than 10000 columns; name the right delimiter with --delimiter");
-    tc_field *fields = tc_grow(s->fields, (size_t)s->count, 1, &s->capacity, sizeof *fields);
+    tc_field *fields = ex_grow(s->fields, (size_t)s->count, 1, &s->capacity, sizeof *fields);
     if (!fields) return false;
     s->fields = fields;
     s->fields[s->count++] = (tc_field){start, (size_t)(end - start), quoted};
@@ -249,7 +249,7 @@ bool tc_scanner_next(tc_scanner *s)
     } else {
         scan_line(s, memchr(s->position, '\n', (size_t)(s->end - s->position) + 1));
     }
-    if (s->error || tc_failure()) return false;
+    if (s->error || ex_failure()) return false;
     if (s->line == INT32_MAX) return set_error(s, s->line, "more than 2147483647 lines");
     s->position++;
     s->line++;
@@ -258,7 +258,7 @@ bool tc_scanner_next(tc_scanner *s)
 
 void tc_scanner_free(tc_scanner *s)
 {
-    tc_free(s->fields);
+    ex_free(s->fields);
     s->fields = NULL;
     s->capacity = 0;
 }

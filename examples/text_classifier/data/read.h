@@ -33,7 +33,7 @@ typedef struct tc_read_options {
 
 /* Returns the *size bytes of a file (or of standard input if path is "-") as UTF-8 without NUL
  * and without byte order mark, with capacity for one more byte. The caller frees them. Returns
- * NULL after tc_fail, which names the line and byte that is not valid in the encoding. */
+ * NULL after ex_fail, which names the line and byte that is not valid in the encoding. */
 char *tc_read_text(const char *path, const char *encoding, size_t *size);
 
 /* One field of a record without its enclosing quotes. In a quoted field "" stands for one quote. */
@@ -65,7 +65,7 @@ typedef struct tc_scanner {
 } tc_scanner;
 
 /* Finds the next record; skips blank lines. Returns false at the end, on an error, and after
- * tc_fail. */
+ * ex_fail. */
 bool tc_scanner_next(tc_scanner *scanner);
 void tc_scanner_free(tc_scanner *scanner);
 

@@ -19,16 +19,16 @@ typedef struct tc_tokenizer_options {
 typedef struct tc_tokenizer {
     int kind;
     bool no_punctuation;
-    tc_names stopwords; /* built like a vocabulary; no token equals its first two names */
+    ex_names stopwords; /* built like a vocabulary; no token equals its first two names */
 } tc_tokenizer;
 
 /* Sets up a tokenizer. The lists "en" and "zh" hold function words but no negations (not, never,
- * don't, 不, 没), because negations reverse the meaning of a text. Returns false after tc_fail. */
+ * don't, 不, 没), because negations reverse the meaning of a text. Returns false after ex_fail. */
 bool tc_tokenizer_init(tc_tokenizer *tokenizer, const tc_tokenizer_options *options);
 
 /* Appends the tokens of a text. `tokens` is {0} or was filled by the same tokenizer. Returns
- * false after tc_fail. */
-bool tc_tokenize(const tc_tokenizer *tokenizer, tc_tokens *tokens, const char *text);
+ * false after ex_fail. */
+bool tc_tokenize(const tc_tokenizer *tokenizer, ex_tokens *tokens, const char *text);
 
 void tc_tokenizer_free(tc_tokenizer *tokenizer);
 

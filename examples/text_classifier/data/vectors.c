@@ -15,7 +15,7 @@ enum {
 
 typedef struct loader {
     const char *path;
-    const tc_names *words;
+    const ex_names *words;
     float *embedding; /* [words, width] */
     int64_t width;
     float *row;    /* [width] the vector being read */
@@ -26,7 +26,7 @@ typedef struct loader {
 /* Copies the row that was read if the vocabulary has the word. */
 static void store_row(loader *l, const char *word)
 {
-    const int32_t id = tc_names_find(l->words, word);
+    const int32_t id = ex_names_find(l->words, word);
     if (id < EX_FIRST_WORD || l->is_set[id]) return;
     l->is_set[id] = true;
     memcpy(l->embedding + id * l->width, l->row, (size_t)l->width * sizeof *l->row);
@@ -35,7 +35,7 @@ static void store_row(loader *l, const char *word)
 
 static bool wrong_width(const loader *l, int64_t width)
 {
-    return tc_fail(
+    return ex_fail(
         "%s: the vectors have width %lld, but --embedding is %lld; give --embedding %lld", l->path,
         (long long)width, (long long)l->width, (long long)width);
 }
@@ -93,7 +93,7 @@ static bool read_line(loader *l, char *line, long number, bool first)
     while (end > line && end[-1] == ' ') end--;
     bool good = found == l->width && end > line;
     if (good) end[0] = 0;
-    if (good && tc_names_find(l->words, line) < EX_FIRST_WORD) return true;
+    if (good && ex_names_find(l->words, line) < EX_FIRST_WORD) return true;
     for (int64_t i = 0; good && i < l->width; i++) {
         char *next;
         l->row[i] = strtof(start, &next);
@@ -103,13 +103,13 @@ static bool read_line(loader *l, char *line, long number, bool first)
     if (good) store_row(l, line);
     line[strcspn(line, " ")] = 0;
     size_t bad;
-    if (!good && !tc_text_valid(line, strlen(line), &bad)) {
-        return tc_fail("%s:%ld: neither text nor word2vec's binary format; if the file is "
+    if (!good && !ex_text_valid(line, strlen(line), &bad)) {
+        return ex_fail("%s:%ld: neither text nor word2vec's binary format; if the file is "
                        "compressed, unpack it",
                        l->path, number);
     }
     return good ||
-           tc_fail("%s:%ld: \"%.40s\" does not have %lld finite numbers (--embedding); each "
+           ex_fail("%s:%ld: \"%.40s\" does not have %lld finite numbers (--embedding); each "
                    "line must be a word and its vector",
                    l->path, number, line, (long long)l->width);
 }
@@ -128,7 +128,7 @@ static bool read_text(loader *l, FILE *file)
         first = false;
     }
     /* getline also fails if there is no memory for a line */
-    if (good && !feof(file)) good = tc_fail("%s: %s", l->path, strerror(errno));
+    if (good && !feof(file)) good = ex_fail("%s: %s", l->path, strerror(errno));
     free(line);
     return good;
 }
@@ -153,13 +153,13 @@ static bool read_binary(loader *l, FILE *file, long long count)
         if (!read_word(file, word) ||
             fread(l->row, sizeof *l->row, (size_t)l->width, file) != (size_t)l->width) {
             return ferror(file) ||
-                   tc_fail("%s: the header promises %lld words, but the file ends or is damaged at "
+                   ex_fail("%s: the header promises %lld words, but the file ends or is damaged at "
                            "word %lld",
                            l->path, count, i + 1);
         }
         for (int64_t j = 0; j < l->width; j++) {
             if (!isfinite(l->row[j]))
-                return tc_fail("%s: the vector of \"%.40s\" contains NaN or infinity", l->path,
+                return ex_fail("%s: the vector of \"%.40s\" contains NaN or infinity", l->path,
                                word);
         }
         store_row(l, word);
@@ -172,7 +172,7 @@ static bool is_binary(const char *start, size_t size)
 {
     size_t bad;
     long long count, width;
-    if (!is_header(start, &count, &width) || tc_text_valid(start, size, &bad)) return false;
+    if (!is_header(start, &count, &width) || ex_text_valid(start, size, &bad)) return false;
     /* the end of the sample may cut a character in two */
     return size < SNIFF_BYTES || bad + 4 < size;
 }
@@ -184,32 +184,32 @@ static bool read_file(loader *l, FILE *file)
     long long count, width;
     start[size] = 0;
     if (fseek(file, 0, SEEK_SET))
-        return tc_fail("%s: cannot seek; give a file, not a pipe", l->path);
+        return ex_fail("%s: cannot seek; give a file, not a pipe", l->path);
     if (!is_binary(start, size)) return read_text(l, file);
     is_header(start, &count, &width);
     return width == l->width ? read_binary(l, file, count) : wrong_width(l, width);
 }
 
-bool tc_vectors_load(const char *path, const tc_names *words, float *embedding, int64_t width)
+bool tc_vectors_load(const char *path, const ex_names *words, float *embedding, int64_t width)
 {
     const size_t count = (size_t)words->count;
     const int32_t known = words->count - EX_FIRST_WORD;
     loader l = {.path = path, .words = words, .embedding = embedding, .width = width};
-    l.row = tc_allocate(NULL, (size_t)width, sizeof *l.row);
-    l.is_set = tc_allocate(NULL, count, sizeof *l.is_set);
+    l.row = ex_allocate(NULL, (size_t)width, sizeof *l.row);
+    l.is_set = ex_allocate(NULL, count, sizeof *l.is_set);
     FILE *file = fopen(path, "rb");
-    bool good = l.row && l.is_set && (file || tc_fail("%s: %s", path, strerror(errno)));
+    bool good = l.row && l.is_set && (file || ex_fail("%s: %s", path, strerror(errno)));
     if (good) {
         memset(l.is_set, 0, count * sizeof *l.is_set);
         good = read_file(&l, file);
-        if (ferror(file)) good = tc_fail("%s: %s", path, strerror(errno));
+        if (ferror(file)) good = ex_fail("%s: %s", path, strerror(errno));
     }
     if (good) {
         fprintf(stderr, "vectors:    %d of %d words (%.1f %%) found in %s\n", l.found, known,
                 known > 0 ? 100.0 * l.found / known : 0.0, path);
     }
     if (file) fclose(file);
-    tc_free(l.row);
-    tc_free(l.is_set);
+    ex_free(l.row);
+    ex_free(l.is_set);
     return good;
 }

@@ -6,8 +6,8 @@
 #include "../../support/names.h"
 
 /* Copies the vectors of the known words into rows of `embedding`, [words->count, width], and
- * prints on standard error how many it found. Returns false after tc_fail, which names file and
+ * prints on standard error how many it found. Returns false after ex_fail, which names file and
  * line or number: the file cannot be read, is damaged, or has vectors of another width. */
-bool tc_vectors_load(const char *path, const tc_names *words, float *embedding, int64_t width);
+bool tc_vectors_load(const char *path, const ex_names *words, float *embedding, int64_t width);
 
 #endif

@@ -24,8 +24,8 @@ static bool store_weights(tc_analysis *analysis, tg_tape *tape, const tg_tensor 
 {
     const int32_t count = analysis->count;
     const tg_tensor *all = tg_attention_weights(tape, attended); /* [1, heads, 1, T] */
-    if (!all) return tc_fail("%s", tg_tape_error(tape));
-    analysis->weights = tc_allocate(NULL, (size_t)count, sizeof *analysis->weights);
+    if (!all) return ex_fail("%s", tg_tape_error(tape));
+    analysis->weights = ex_allocate(NULL, (size_t)count, sizeof *analysis->weights);
     for (int32_t i = 0; analysis->weights && i < count; i++) {
         analysis->weights[i] = 0;
         for (int64_t n = 0; n < all->shape[1]; n++) {
@@ -51,8 +51,8 @@ static bool store_gradient(tc_analysis *analysis, tg_tape *tape, tg_tensor *logi
     tg_tensor *sum = tg_sum(tape, tg_mul(tape, logits, do_dz), TG_ALL_AXES, false);
     const bool good = tg_backward(tape, sum);
     tg_params_zero_grad(params);
-    if (!good) return tc_fail("%s", tg_tape_error(tape));
-    analysis->gradient = tc_allocate(NULL, (size_t)analysis->count, sizeof *analysis->gradient);
+    if (!good) return ex_fail("%s", tg_tape_error(tape));
+    analysis->gradient = ex_allocate(NULL, (size_t)analysis->count, sizeof *analysis->gradient);
     const int64_t E = words->shape[2];
     for (int32_t i = 0; analysis->gradient && i < analysis->count; i++) {
         analysis->gradient[i] = 0;
@@ -71,7 +71,7 @@ static bool compute(tc_analysis *analysis, tg_tape *tape, const tc_model *model,
     tg_tensor *logits = tc_model_forward(tape, model, analysis->batch, &activations);
     const tg_tensor *log_p = tc_checked_log_softmax(tape, logits);
     if (!log_p) return false;
-    analysis->probabilities = tc_allocate(NULL, (size_t)C, sizeof *analysis->probabilities);
+    analysis->probabilities = ex_allocate(NULL, (size_t)C, sizeof *analysis->probabilities);
     if (!analysis->probabilities) return false;
     for (int32_t c = 0; c < C; c++) analysis->probabilities[c] = exp((double)log_p->data[c]);
     analysis->best = tc_best_label(log_p->data, C);
@@ -87,8 +87,8 @@ bool tc_analysis_compute(tc_analysis *analysis, const tc_model *model, const cha
 {
     const tc_tokenizer *tokenizer = &model->tokenizer;
     size_t bad;
-    if (!tc_text_valid(text, strlen(text), &bad)) {
-        return tc_fail("TEXT: byte %zu, 0x%02X, is not valid UTF-8", bad + 1,
+    if (!ex_text_valid(text, strlen(text), &bad)) {
+        return ex_fail("TEXT: byte %zu, 0x%02X, is not valid UTF-8", bad + 1,
                        (unsigned)(unsigned char)text[bad]);
     }
     analysis->text = text;
@@ -101,7 +101,7 @@ bool tc_analysis_compute(tc_analysis *analysis, const tc_model *model, const cha
     analysis->ids = analysis->data.rows[0].ids;
     analysis->count = analysis->data.rows[0].length;
     if (!analysis->count) {
-        return tc_fail("TEXT: the text has no words%s",
+        return ex_fail("TEXT: the text has no words%s",
                        tokenizer->stopwords.count ? " other than stop words" : "");
     }
     tg_tape *tape = tg_tape_new(0);
@@ -114,12 +114,12 @@ bool tc_analysis_compute(tc_analysis *analysis, const tc_model *model, const cha
 
 void tc_analysis_free(tc_analysis *analysis)
 {
-    tc_tokens_free(&analysis->tokens);
+    ex_tokens_free(&analysis->tokens);
     tc_dataset_free(&analysis->data);
     tc_batches_free(&analysis->batches);
-    tc_free(analysis->weights);
-    tc_free(analysis->probabilities);
-    tc_free(analysis->gradient);
+    ex_free(analysis->weights);
+    ex_free(analysis->probabilities);
+    ex_free(analysis->gradient);
     *analysis = (tc_analysis){0};
 }
 

@@ -8,12 +8,12 @@
 /* Start with {0}; tc_analysis_free is valid at any time after that. */
 typedef struct tc_analysis {
     const char *text;       /* owned by the caller */
-    const tc_names *labels; /* owned by the model */
+    const ex_names *labels; /* owned by the model */
     int32_t best;           /* the most probable label */
     double *probabilities;  /* [labels] */
     double log_odds;        /* of `best`, see tc_log_odds */
     int32_t count;          /* number of words */
-    tc_tokens tokens;       /* [count] with their positions in the text */
+    ex_tokens tokens;       /* [count] with their positions in the text */
     const int32_t *ids;     /* [count] */
     double *weights;        /* [count] attention weights, which sum to 1; NULL without attention */
     double *gradient;       /* [count] gradient x input, or NULL */
@@ -25,7 +25,7 @@ typedef struct tc_analysis {
 /* Predicts the label of a text. With attention it also computes each word's weight, averaged over
  * the heads. With `gradient` it computes, for each word, sum over E of (do/dx) x, with o the
  * log-odds of the predicted label and x the word's vector (Shrikumar et al., "Learning important
- * features through propagating activation differences", 2017). Returns false after tc_fail: the
+ * features through propagating activation differences", 2017). Returns false after ex_fail: the
  * text is not UTF-8 or has no words. */
 bool tc_analysis_compute(tc_analysis *analysis, const tc_model *model, const char *text,
                          bool gradient);

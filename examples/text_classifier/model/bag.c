@@ -15,14 +15,14 @@ bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets,
     return bag->embedding.weight != NULL;
 }
 
-/* Returns the table rows of a batch's words and n-grams, [B, M], padded; *most is M. The caller
- * frees them. Returns NULL after tc_fail. */
-static int32_t *rows_of(const tc_bag *bag, const tc_batch *batch, int64_t *most)
+/* Returns the table rows of a batch's words and n-grams, [B, M], padded; *count is M. The caller
+ * frees them. Returns NULL after ex_fail. */
+static int32_t *table_rows(const tc_bag *bag, const tc_batch *batch, int64_t *count)
 {
-    *most = bag->max_ngram * batch->time;
-    int32_t *rows = tc_allocate(NULL, (size_t)batch->rows, (size_t)*most * sizeof *rows);
+    *count = bag->max_ngram * batch->time;
+    int32_t *rows = ex_allocate(NULL, (size_t)batch->rows, (size_t)*count * sizeof *rows);
     for (int32_t b = 0; rows && b < batch->rows; b++) {
-        int32_t *row = rows + b * *most;
+        int32_t *row = rows + b * *count;
         const int32_t *words = batch->tokens + (int64_t)b * batch->time;
         for (int32_t start = 0; start < batch->lengths[b]; start++) {
             uint64_t hash = 0;
@@ -32,34 +32,34 @@ static int32_t *rows_of(const tc_bag *bag, const tc_batch *batch, int64_t *most)
                            : words[start];
             }
         }
-        while (row < rows + (b + 1) * *most) *row++ = EX_PADDING;
+        while (row < rows + (b + 1) * *count) *row++ = EX_PADDING;
     }
     return rows;
 }
 
 bool tc_bag_touch_rows(const tc_bag *bag, const tc_batch *batch)
 {
-    int64_t most;
-    int32_t *rows = rows_of(bag, batch, &most);
+    int64_t count;
+    int32_t *rows = table_rows(bag, batch, &count);
     if (!rows) return false;
-    tg_params_touch_rows(bag->embedding.weight, tg_ints_2d(rows, batch->rows, most));
-    tc_free(rows);
+    tg_params_touch_rows(bag->embedding.weight, tg_ints_2d(rows, batch->rows, count));
+    ex_free(rows);
     return true;
 }
 
 tg_tensor *tc_bag_forward(tg_tape *tape, const tc_bag *bag, const tc_batch *batch)
 {
-    int64_t most;
-    int32_t *rows = rows_of(bag, batch, &most);
-    tg_tensor *vectors = rows ? tg_embedding_forward(tape, &bag->embedding,
-                                                     tg_ints_2d(rows, batch->rows, most))
-                              : NULL;
+    int64_t count;
+    int32_t *rows = table_rows(bag, batch, &count);
+    if (!rows) return NULL;
+    const tg_ints ids = tg_ints_2d(rows, batch->rows, count);
+    tg_tensor *vectors = tg_embedding_forward(tape, &bag->embedding, ids);
     tg_tensor *share = tg_constant(tape, NULL, TG_SHAPE(batch->rows, 1));
-    for (int32_t b = 0; rows && share && b < batch->rows; b++) {
-        int64_t count = 0;
-        while (count < most && rows[b * most + count]) count++;
-        share->data[b] = count ? (tg_real)(1 / sqrt((double)count)) : 0;
+    for (int32_t b = 0; share && b < batch->rows; b++) {
+        int64_t used = 0;
+        while (used < count && rows[b * count + used] != EX_PADDING) used++;
+        share->data[b] = used ? (tg_real)(1 / sqrt((double)used)) : 0;
     }
-    tc_free(rows);
+    ex_free(rows);
     return tg_mul(tape, tg_sum(tape, vectors, TG_AXES(1), false), share); /* [B, width] */
 }

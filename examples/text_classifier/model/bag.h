@@ -17,7 +17,8 @@ typedef struct tc_bag {
 bool tc_bag_init(tc_bag *bag, tg_params *params, int64_t words, int64_t buckets, int64_t max_ngram,
                  int64_t width);
 
-/* Touches the rows of a batch; see tg_params_touch_rows. False after tc_fail. */
+/* Marks the rows that a batch reads as touched; see tg_params_touch_rows. Returns false after
+ * ex_fail. */
 bool tc_bag_touch_rows(const tc_bag *bag, const tc_batch *batch);
 
 /* Returns [B, width]: the sum of a text's n word and n-gram vectors, divided by sqrt(n). */

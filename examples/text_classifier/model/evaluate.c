@@ -11,12 +11,12 @@ const tg_tensor *tc_checked_log_softmax(tg_tape *tape, tg_tensor *logits)
 {
     const tg_tensor *result = tg_log_softmax(tape, logits);
     if (!result) {
-        tc_fail("%s", tg_tape_error(tape));
+        ex_fail("%s", tg_tape_error(tape));
         return NULL;
     }
     for (int64_t i = 0; i < result->size; i++) {
         if (!isnan(result->data[i])) continue;
-        tc_fail("the model's probabilities are not numbers: a weight is too large or not a number; "
+        ex_fail("the model's probabilities are not numbers: a weight is too large or not a number; "
                 "train the model again");
         return NULL;
     }
@@ -44,13 +44,13 @@ float *tc_log_probabilities(const tc_model *model, tc_slice rows)
 {
     tc_batches batches;
     if (!tc_batches_init(&batches, rows, BATCH)) return NULL;
-    float *result = tc_allocate(NULL, (size_t)rows.count,
+    float *result = ex_allocate(NULL, (size_t)rows.count,
                                 (size_t)model->labels.count * sizeof *result);
     tg_tape *tape = tg_tape_new(0);
     tg_tape_set_training(tape, false);
     tg_tape_set_recording(tape, false);
     if (result && !fill(result, tape, model, &batches)) {
-        tc_free(result);
+        ex_free(result);
         result = NULL;
     }
     tg_tape_free(tape);
@@ -72,7 +72,7 @@ bool tc_score_rows(tc_score *score, const tc_model *model, tc_slice rows)
     const int32_t C = model->labels.count;
     const size_t cells = (size_t)C * (size_t)C;
     *score = (tc_score){.rows = rows.count, .labels = C};
-    score->confusion = tc_allocate(NULL, cells, sizeof *score->confusion);
+    score->confusion = ex_allocate(NULL, cells, sizeof *score->confusion);
     float *log_probabilities = score->confusion ? tc_log_probabilities(model, rows) : NULL;
     bool good = log_probabilities != NULL;
     if (good) memset(score->confusion, 0, cells * sizeof *score->confusion);
@@ -84,15 +84,15 @@ bool tc_score_rows(tc_score *score, const tc_model *model, tc_slice rows)
         score->confusion[(size_t)label * (size_t)C + (size_t)best]++;
     }
     if (good && !isfinite(score->loss))
-        good = tc_fail("the model's loss is not finite; train the model again");
-    tc_free(log_probabilities);
+        good = ex_fail("the model's loss is not finite; train the model again");
+    ex_free(log_probabilities);
     if (!good) tc_score_free(score);
     return good;
 }
 
 void tc_score_free(tc_score *score)
 {
-    tc_free(score->confusion);
+    ex_free(score->confusion);
     *score = (tc_score){0};
 }
 

@@ -5,11 +5,11 @@
 #include "model.h"
 
 /* Returns the logarithms of the labels' probabilities, [rows, C], from the logits, or NULL after
- * tc_fail; NaN is a failure. The tape owns the result. */
+ * ex_fail; NaN is a failure. The tape owns the result. */
 const tg_tensor *tc_checked_log_softmax(tg_tape *tape, tg_tensor *logits);
 
 /* Returns the logarithms of the labels' probabilities for some rows, [rows, C], or NULL after
- * tc_fail. The caller frees them. */
+ * ex_fail. The caller frees them. */
 float *tc_log_probabilities(const tc_model *model, tc_slice rows);
 
 /* Returns the most probable of `count` labels, the first one if there are several. */
@@ -29,7 +29,7 @@ typedef struct tc_label_score {
     double precision, recall, f1;
 } tc_label_score;
 
-/* Compares the predictions with the labels, which must be encoded. Returns false after tc_fail. */
+/* Compares the predictions with the labels, which must be encoded. Returns false after ex_fail. */
 bool tc_score_rows(tc_score *score, const tc_model *model, tc_slice rows);
 void tc_score_free(tc_score *score);
 

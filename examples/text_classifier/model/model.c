@@ -68,7 +68,7 @@ bool tc_model_register(tc_model *model)
 bool tc_model_build(tc_model *model, int64_t seed)
 {
     model->params = tg_params_new((uint64_t)seed);
-    if (!tc_model_register(model)) return tc_fail("%s", tg_params_error(model->params));
+    if (!tc_model_register(model)) return ex_fail("%s", tg_params_error(model->params));
     scale_embedding(model->embedding.weight);
     return true;
 }
@@ -77,7 +77,7 @@ bool tc_model_set_sparse(tc_model *model)
 {
     return (tg_params_set_sparse(model->embedding.weight) &&
             (!model->settings.ngrams || tg_params_set_sparse(model->bag.embedding.weight))) ||
-           tc_fail("%s", tg_params_error(model->params));
+           ex_fail("%s", tg_params_error(model->params));
 }
 
 bool tc_model_touch_rows(const tc_model *model, const tc_batch *batch)
@@ -141,7 +141,7 @@ static tg_tensor *attend(tg_tape *tape, const tc_model *model, tg_tensor *h, tg_
 static tg_tensor *max_over_words(tg_tape *tape, tg_tensor *h, const tc_batch *batch)
 {
     const size_t T = (size_t)batch->time;
-    uint8_t *mask = tc_allocate(NULL, (size_t)batch->rows, T);
+    uint8_t *mask = ex_allocate(NULL, (size_t)batch->rows, T);
     if (!mask) return NULL;
     for (int32_t b = 0; b < batch->rows; b++) {
         for (size_t t = 0; t < T; t++)
@@ -149,7 +149,7 @@ static tg_tensor *max_over_words(tg_tape *tape, tg_tensor *h, const tc_batch *ba
     }
     tg_mask words = tg_mask_nd(mask, TG_SHAPE(batch->rows, batch->time, 1));
     tg_tensor *masked = tg_where_scalar(tape, words, h, -1e30);
-    tc_free(mask);
+    ex_free(mask);
     return tg_max(tape, masked, TG_AXES(1), false);
 }
 
@@ -184,7 +184,7 @@ void tc_model_free(tc_model *model)
 {
     tg_params_free(model->params);
     tc_tokenizer_free(&model->tokenizer);
-    tc_names_free(&model->words);
-    tc_names_free(&model->labels);
+    ex_names_free(&model->words);
+    ex_names_free(&model->labels);
     *model = (tc_model){0};
 }

@@ -44,7 +44,7 @@ typedef struct tc_settings {
 typedef struct tc_model {
     tc_settings settings;
     tc_tokenizer tokenizer;
-    tc_names words, labels;
+    ex_names words, labels;
     tg_params *params;
     tg_embedding embedding;
     tg_lstm lstm;
@@ -57,7 +57,7 @@ typedef struct tc_model {
 } tc_model;
 
 /* Builds the layers of a new model from its settings, words and labels. Returns false after
- * tc_fail. */
+ * ex_fail. */
 bool tc_model_build(tc_model *model, int64_t seed);
 
 /* Registers the layers with model->params; after loading a file they take their values from it.
@@ -65,14 +65,14 @@ bool tc_model_build(tc_model *model, int64_t seed);
 bool tc_model_register(tc_model *model);
 
 /* Makes the tables of words and n-grams sparse for training: a step moves only the rows that its
- * batch reads. Returns false after tc_fail. */
+ * batch reads. Returns false after ex_fail. */
 bool tc_model_set_sparse(tc_model *model);
 
 /* Marks the rows that a batch reads in both tables as touched; see tg_params_touch_rows. Returns
- * false after tc_fail. */
+ * false after ex_fail. */
 bool tc_model_touch_rows(const tc_model *model, const tc_batch *batch);
 
-/* Turns each text into the model's ids. Returns false after tc_fail. */
+/* Turns each text into the model's ids. Returns false after ex_fail. */
 bool tc_model_encode(const tc_model *model, tc_dataset *data);
 
 /* Intermediate results of a forward pass. */
@@ -86,16 +86,16 @@ typedef struct tc_activations {
 tg_tensor *tc_model_forward(tg_tape *tape, const tc_model *model, const tc_batch *batch,
                             tc_activations *activations);
 
-/* Saves weights, vocabulary, labels and settings in one file. Returns false after tc_fail; the
+/* Saves weights, vocabulary, labels and settings in one file. Returns false after ex_fail; the
  * old file, if any, is unchanged then. */
 bool tc_model_save(tc_model *model, const char *path);
 
 /* Loads a model for inference: its parameters are prepacked, see tg_params_set_inference. Returns
- * false after tc_fail: the file is not a model, or its parts do not fit together. */
+ * false after ex_fail: the file is not a model, or its parts do not fit together. */
 bool tc_model_load(tc_model *model, const char *path);
 
 /* Whether a model may be written to `path`: there is no file yet, or a model. Returns false after
- * tc_fail. */
+ * ex_fail. */
 bool tc_model_check_output(const char *path);
 
 void tc_model_free(tc_model *model);

@@ -44,16 +44,16 @@ static const struct {
 };
 enum { LISTS = sizeof lists / sizeof *lists };
 
-static tc_names *list_of(tc_model *model, int i)
+static ex_names *list_of(tc_model *model, int i)
 {
-    return (tc_names *)(void *)((char *)model + lists[i].offset);
+    return (ex_names *)(void *)((char *)model + lists[i].offset);
 }
 
 /* ---- saving ---- */
 
 static char *settings_to_json(const tc_model *model)
 {
-    return tc_json_write(ex_fields_to_json(settings_fields, model), JSON_COMPACT);
+    return ex_json_write(ex_fields_to_json(settings_fields, model), JSON_COMPACT);
 }
 
 bool tc_model_save(tc_model *model, const char *path)
@@ -61,13 +61,13 @@ bool tc_model_save(tc_model *model, const char *path)
     tg_params *params = model->params;
     tg_params_set_metadata(params, version_key, format_version);
     for (int i = 0; i <= LISTS; i++) {
-        char *text = i < LISTS ? tc_names_to_json(list_of(model, i)) : settings_to_json(model);
+        char *text = i < LISTS ? ex_names_to_json(list_of(model, i)) : settings_to_json(model);
         if (!text) return false;
         tg_params_set_metadata(params, i < LISTS ? lists[i].key : settings_key, text);
-        tc_free(text);
+        ex_free(text);
     }
     return tg_params_save(params, path, TG_SAVE_MODEL) ||
-           tc_fail("the model is not saved: %s", tg_params_error(params));
+           ex_fail("the model is not saved: %s", tg_params_error(params));
 }
 
 bool tc_model_check_output(const char *path)
@@ -77,22 +77,22 @@ bool tc_model_check_output(const char *path)
     const size_t size = file ? fread(start, 1, sizeof start, file) : 0;
     if (file) fclose(file);
     return !size || start[8] == '{' ||
-           tc_fail("%s: the file exists and is not a model; give another name with -o", path);
+           ex_fail("%s: the file exists and is not a model; give another name with -o", path);
 }
 
 /* ---- loading ---- */
 
-/* Returns the version, 1 or 2, or 0 after tc_fail. */
+/* Returns the version, 1 or 2, or 0 after ex_fail. */
 static int read_version(const tg_params *params, const char *path)
 {
     const char *version = tg_params_metadata(params, version_key);
     if (!version) {
-        tc_fail("%s: this is a safetensors file, but not a model of textclf", path);
+        ex_fail("%s: this is a safetensors file, but not a model of textclf", path);
         return 0;
     }
     if (!strcmp(version, "1")) return 1;
     if (!strcmp(version, format_version)) return 2;
-    tc_fail("%s: the model has format %.20s, but this program reads 1 and %s; use the program that "
+    ex_fail("%s: the model has format %.20s, but this program reads 1 and %s; use the program that "
             "wrote it",
             path, version, format_version);
     return 0;
@@ -109,9 +109,9 @@ static bool read_settings(tc_model *model, const char *path, int version)
 {
     char what[512];
     const char *text = tg_params_metadata(model->params, settings_key);
-    json_t *object = text ? tc_json_read(text) : NULL;
+    json_t *object = text ? ex_json_read(text) : NULL;
     bool good = json_is_object(object) ||
-                tc_fail("%s: the model's settings are not a JSON object", path);
+                ex_fail("%s: the model's settings are not a JSON object", path);
     snprintf(what, sizeof what, "%s: the model's setting", path);
     if (good && version == 1)
         json_object_set(object, "max_length", json_object_get(object, "longest"));
@@ -129,8 +129,8 @@ static bool read_list(tc_model *model, int i, const char *path)
     const char *text = tg_params_metadata(model->params, lists[i].key);
     if (!text && list_of(model, i) == &model->tokenizer.stopwords) return true;
     snprintf(what, sizeof what, "%s: the model's %s", path, strchr(lists[i].key, '.') + 1);
-    return text ? tc_names_from_json(list_of(model, i), text, what)
-                : tc_fail("%s are missing", what);
+    return text ? ex_names_from_json(list_of(model, i), text, what)
+                : ex_fail("%s are missing", what);
 }
 
 static bool read_metadata(tc_model *model, const char *path)
@@ -140,10 +140,10 @@ static bool read_metadata(tc_model *model, const char *path)
     for (int i = 0; i < LISTS; i++) {
         if (!read_list(model, i, path)) return false;
     }
-    if (!tc_vocabulary_valid(&model->words))
-        return tc_fail("%s: the model's vocabulary does not start with <padding> and <unknown>",
+    if (!ex_vocabulary_valid(&model->words))
+        return ex_fail("%s: the model's vocabulary does not start with <padding> and <unknown>",
                        path);
-    return model->labels.count > 1 || tc_fail("%s: the model has fewer than two labels", path);
+    return model->labels.count > 1 || ex_fail("%s: the model has fewer than two labels", path);
 }
 
 static bool check_weights(const tc_model *model, const char *path)
@@ -152,7 +152,7 @@ static bool check_weights(const tc_model *model, const char *path)
         const tg_tensor *p = tg_params_at(model->params, i);
         for (int64_t j = 0; j < p->size; j++) {
             if (!isfinite(p->data[j]))
-                return tc_fail("%s: %s contains NaN or infinity; train the model again", path,
+                return ex_fail("%s: %s contains NaN or infinity; train the model again", path,
                                p->name);
         }
     }
@@ -164,13 +164,13 @@ bool tc_model_load(tc_model *model, const char *path)
     /* a model without a bag need not name its buckets, but saving it writes them */
     *model = (tc_model){.settings.buckets = 1, .params = tg_params_new(0)};
     if (!tg_params_load(model->params, path)) {
-        return tc_fail("%s; MODEL must be a file that textclf train wrote",
+        return ex_fail("%s; MODEL must be a file that textclf train wrote",
                        tg_params_error(model->params));
     }
     if (!read_metadata(model, path)) return false;
     tc_model_register(model);
     if (!tg_params_finish_load(model->params)) {
-        return tc_fail("%s: the settings and the weights do not fit together: %s", path,
+        return ex_fail("%s: the settings and the weights do not fit together: %s", path,
                        tg_params_error(model->params));
     }
     tg_params_set_inference(model->params, true);

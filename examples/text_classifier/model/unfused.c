@@ -25,7 +25,7 @@ static tg_tensor *encode(const stepper_walk *w, const tc_model *model, const tc_
     if (kind == TC_NO_ENCODER) return x;
     if (kind != TC_LSTM && kind != TC_BILSTM && kind != TC_TRANSFORMER) {
         /* an encoder that was added to the model but not here */
-        tc_fail("textclf step does not know the encoder %s; add it to model/unfused.c",
+        ex_fail("textclf step does not know the encoder %s; add it to model/unfused.c",
                 tc_encoder_names[kind]);
         return NULL;
     }

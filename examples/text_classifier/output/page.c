@@ -55,7 +55,7 @@ void tc_page_put(tc_page *page, const char *format, ...)
 bool tc_page_begin(tc_page *page, const char *path, const char *title)
 {
     if (!path) return true;
-    FILE *stream = tc_output_open(page, path);
+    FILE *stream = ex_output_open(page, path);
     if (!stream) return false;
     tc_page_put(
         page, "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>%s</title>\n",
@@ -75,7 +75,7 @@ void tc_page_words(tc_page *page, const tc_analysis *analysis, const double *val
     size_t end = 0;
     tc_page_put(page, "<p class=\"text\" dir=\"auto\">");
     for (int32_t i = 0; i < analysis->count; i++) {
-        const tc_token *token = &analysis->tokens.items[i];
+        const ex_token *token = &analysis->tokens.items[i];
         const double value = values ? values[i] : 0;
         const char *flag = flags && flags[i] ? flags[i] : "", *gap = *flag ? " " : "";
         tc_page_put(page, "%.*s<span class=\"w%s%s%s\" style=\"--a:%.3f\"",
@@ -109,7 +109,7 @@ bool tc_page_save(tc_page *page)
 {
     if (!page->stream) return true;
     tc_page_put(page, "</html>\n");
-    return tc_output_close(page, true);
+    return ex_output_close(page, true);
 }
 
-void tc_page_free(tc_page *page) { tc_output_close(page, false); }
+void tc_page_free(tc_page *page) { ex_output_close(page, false); }

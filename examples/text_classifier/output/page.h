@@ -8,10 +8,10 @@
 
 /* Start with {0}; tc_page_free is valid at any time after that. tc_page_save reports the errors
  * of all calls before it. */
-typedef tc_output tc_page;
+typedef ex_output tc_page;
 
 /* Starts a page. With path NULL there is no page and all calls do nothing. Returns false after
- * tc_fail: the file cannot be written there, or memory ran out. */
+ * ex_fail: the file cannot be written there, or memory ran out. */
 bool tc_page_begin(tc_page *page, const char *path, const char *title);
 
 /* Writes markup as printf does, with the conversions %s, %.*s, %d, %lld and %f alone. Escapes the
@@ -29,7 +29,7 @@ void tc_page_words(tc_page *page, const tc_analysis *analysis, const double *val
  * probabilities if there are at most eight labels. */
 void tc_page_analysis(tc_page *page, const tc_analysis *analysis);
 
-/* Writes the file, whole or not at all. Returns false after tc_fail. */
+/* Writes the file, whole or not at all. Returns false after ex_fail. */
 bool tc_page_save(tc_page *page);
 
 void tc_page_free(tc_page *page);

@@ -30,9 +30,9 @@ typedef struct box {
 } box;
 
 /* A colour from almost white to blue. */
-static tc_colour tint(double share)
+static ex_colour tint(double share)
 {
-    return (tc_colour){0.945 - 0.835 * share, 0.955 - 0.600 * share, 0.970 - 0.150 * share};
+    return (ex_colour){0.945 - 0.835 * share, 0.955 - 0.600 * share, 0.970 - 0.150 * share};
 }
 
 /* Formats a weight in percent, for the line under the word. */
@@ -44,31 +44,31 @@ static size_t weight_text(char *text, size_t size, double weight)
 }
 
 /* Returns the bytes of the longest prefix, in whole characters, of at most `max_width`. */
-static size_t fitting(tc_fonts *fonts, const char *text, size_t length, double size,
+static size_t fitting(ex_fonts *fonts, const char *text, size_t length, double size,
                       double max_width)
 {
     size_t end = 0;
     double width = 0;
     while (end < length) {
         int c;
-        size_t bytes = tc_text_next(text + end, &c);
-        width += tc_text_width(fonts, text + end, bytes, size);
+        size_t bytes = ex_text_next(text + end, &c);
+        width += ex_text_width(fonts, text + end, bytes, size);
         if (width > max_width) break;
         end += bytes;
     }
     return end;
 }
 
-static void measure(const tc_analysis *analysis, tc_fonts *fonts, box *boxes)
+static void measure(const tc_analysis *analysis, ex_fonts *fonts, box *boxes)
 {
     for (int32_t i = 0; i < analysis->count; i++) {
-        const tc_token *token = &analysis->tokens.items[i];
+        const ex_token *token = &analysis->tokens.items[i];
         char weight[32];
         const size_t length = weight_text(weight, sizeof weight, analysis->weights[i]);
-        const double word = tc_text_width(fonts, analysis->text + token->start, token->length,
+        const double word = ex_text_width(fonts, analysis->text + token->start, token->length,
                                           WORD) +
                             2 * PADDING;
-        boxes[i].width = fmin(ceil(fmax(word, tc_text_width(fonts, weight, length, SMALL))),
+        boxes[i].width = fmin(ceil(fmax(word, ex_text_width(fonts, weight, length, SMALL))),
                               WIDTH - 2 * MARGIN);
     }
 }
@@ -91,7 +91,7 @@ static double place(box *boxes, int32_t count, double right)
 
 /* Places the boxes in as few lines as possible, of similar lengths. Returns the height of the
  * picture. */
-static double lay_out(const tc_analysis *analysis, tc_fonts *fonts, box *boxes)
+static double lay_out(const tc_analysis *analysis, ex_fonts *fonts, box *boxes)
 {
     double right = WIDTH - MARGIN;
     measure(analysis, fonts, boxes);
@@ -101,12 +101,12 @@ static double lay_out(const tc_analysis *analysis, tc_fonts *fonts, box *boxes)
 }
 
 /* Draws the label and a caption and returns their width. With canvas NULL it only measures. */
-static double draw_head(const tc_analysis *analysis, tc_canvas *canvas, tc_fonts *fonts)
+static double draw_head(const tc_analysis *analysis, ex_canvas *canvas, ex_fonts *fonts)
 {
     const char *label = analysis->labels->items[analysis->best], *caption = "attention weights";
     const int length = (int)fitting(fonts, label, strlen(label), TITLE,
                                     WIDTH - 2 * MARGIN - 6 * TITLE);
-    const double x = MARGIN + tc_text_width(fonts, label, (size_t)length, TITLE) + 20;
+    const double x = MARGIN + ex_text_width(fonts, label, (size_t)length, TITLE) + 20;
     for (int32_t i = 0; i < analysis->count; i++) {
         if (analysis->ids[i] == EX_UNKNOWN)
             caption = "attention weights; underlined words are not in the vocabulary";
@@ -119,51 +119,51 @@ static double draw_head(const tc_analysis *analysis, tc_canvas *canvas, tc_fonts
         draw_text(canvas, fonts, MARGIN, MARGIN + 92, SUBTITLE, DRAW_LEFT, draw_grey, "%s",
                   caption);
     }
-    return fmax(x + 4 * TITLE, MARGIN + tc_text_width(fonts, caption, strlen(caption), SUBTITLE));
+    return fmax(x + 4 * TITLE, MARGIN + ex_text_width(fonts, caption, strlen(caption), SUBTITLE));
 }
 
 static void draw_word(const tc_analysis *analysis, int32_t i, const box *place, double max_weight,
-                      tc_canvas *canvas, tc_fonts *fonts)
+                      ex_canvas *canvas, ex_fonts *fonts)
 {
     const char *word = analysis->text + analysis->tokens.items[i].start;
     const double share = analysis->weights[i] / max_weight, middle = place->x + place->width / 2;
     /* at a share of 0.75 black and white contrast about equally with the tint */
-    const tc_colour colour = share > 0.75 ? draw_white : draw_ink;
+    const ex_colour colour = share > 0.75 ? draw_white : draw_ink;
     const size_t length = fitting(fonts, word, analysis->tokens.items[i].length, WORD,
                                   place->width);
-    const double width = tc_text_width(fonts, word, length, WORD);
+    const double width = ex_text_width(fonts, word, length, WORD);
     char weight[32];
     weight_text(weight, sizeof weight, analysis->weights[i]);
-    tc_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
+    ex_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
     draw_text(canvas, fonts, middle, place->y + 45, WORD, DRAW_MIDDLE, colour, "%.*s", (int)length,
               word);
     if (analysis->ids[i] == EX_UNKNOWN)
-        tc_canvas_box(canvas, middle - width / 2, place->y + 55, width, 3, 1.5, colour);
+        ex_canvas_box(canvas, middle - width / 2, place->y + 55, width, 3, 1.5, colour);
     draw_text(canvas, fonts, middle, place->y + BOX + 26, SMALL, DRAW_MIDDLE, draw_grey, "%s",
               weight);
 }
 
-static bool draw(const tc_analysis *analysis, tc_fonts *fonts, const char *path)
+static bool draw(const tc_analysis *analysis, ex_fonts *fonts, const char *path)
 {
-    box *boxes = tc_allocate(NULL, (size_t)analysis->count, sizeof *boxes);
+    box *boxes = ex_allocate(NULL, (size_t)analysis->count, sizeof *boxes);
     if (!boxes) return false;
     const double height = lay_out(analysis, fonts, boxes),
                  max_weight = tc_max_magnitude(analysis->weights, analysis->count);
     double width = draw_head(analysis, NULL, fonts);
     for (int32_t i = 0; i < analysis->count; i++) width = fmax(width, boxes[i].x + boxes[i].width);
-    tc_canvas canvas = {0};
+    ex_canvas canvas = {0};
     bool good = height <= MAX_HEIGHT
-                    ? tc_canvas_init(&canvas, (int)width + MARGIN, (int)height)
-                    : tc_fail("the text has %d words, too many for a picture; give -o FILE.html",
+                    ? ex_canvas_init(&canvas, (int)width + MARGIN, (int)height)
+                    : ex_fail("the text has %d words, too many for a picture; give -o FILE.html",
                               analysis->count);
     if (good) {
         draw_head(analysis, &canvas, fonts);
         for (int32_t i = 0; i < analysis->count; i++)
             draw_word(analysis, i, &boxes[i], max_weight, &canvas, fonts);
-        good = tc_canvas_save(&canvas, path);
+        good = ex_canvas_save(&canvas, path);
     }
-    tc_canvas_free(&canvas);
-    tc_free(boxes);
+    ex_canvas_free(&canvas);
+    ex_free(boxes);
     return good;
 }
 
@@ -172,7 +172,7 @@ static bool is_right_to_left(const char *text)
 {
     while (*text) {
         int c;
-        text += tc_text_next(text, &c);
+        text += ex_text_next(text, &c);
         const int direction = utf8proc_get_property(c)->bidi_class;
         if (direction == UTF8PROC_BIDI_CLASS_R || direction == UTF8PROC_BIDI_CLASS_AL) return true;
     }
@@ -181,8 +181,8 @@ static bool is_right_to_left(const char *text)
 
 bool tc_picture_draw(const tc_analysis *analysis, const char *font, const char *path)
 {
-    tc_fonts fonts;
-    bool good = tc_fonts_open(&fonts, font) && draw(analysis, &fonts, path);
+    ex_fonts fonts;
+    bool good = ex_fonts_open(&fonts, font) && draw(analysis, &fonts, path);
     if (good && fonts.missing) {
         fprintf(
             stderr,
@@ -197,6 +197,6 @@ bool tc_picture_draw(const tc_analysis *analysis, const char *font, const char *
                 "textclf: warning: the picture shows right-to-left letters from left to right and "
                 "unjoined; -o FILE.html shows them as they are written\n");
     }
-    tc_fonts_close(&fonts);
+    ex_fonts_close(&fonts);
     return good;
 }

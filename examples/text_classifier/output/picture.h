@@ -5,7 +5,7 @@
 #include "../model/analysis.h"
 
 /* Writes a PNG file, whole or not at all. `font` (may be NULL) is searched before the system's
- * fonts. Returns false after tc_fail. */
+ * fonts. Returns false after ex_fail. */
 bool tc_picture_draw(const tc_analysis *analysis, const char *font, const char *path);
 
 #endif

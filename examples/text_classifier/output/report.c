@@ -255,7 +255,7 @@ static bool put_examples(report *r)
     const bool good = log_probabilities && put_some_examples(r, log_probabilities, true) &&
                       put_some_examples(r, log_probabilities, false);
     tc_page_put(&r->page, "</section>\n");
-    tc_free(log_probabilities);
+    ex_free(log_probabilities);
     return good;
 }
 

@@ -14,7 +14,7 @@ typedef struct tc_report_source {
     char *const *command_line;     /* ends with NULL */
 } tc_report_source;
 
-/* Writes the page, whole or not at all. Returns false after tc_fail. */
+/* Writes the page, whole or not at all. Returns false after ex_fail. */
 bool tc_report_write(const char *path, const tc_report_source *source);
 
 #endif

@@ -18,7 +18,7 @@ void tc_results_line(const tc_score *score)
            score->rows, tc_macro_f1(score), score->loss);
 }
 
-static void print_matrix(const tc_score *score, const tc_names *labels)
+static void print_matrix(const tc_score *score, const ex_names *labels)
 {
     printf("\nconfusion matrix (rows: true label, columns: predicted label)\n%*s", CELL, "");
     for (int32_t c = 0; c < score->labels; c++) {
@@ -51,7 +51,7 @@ bool tc_results_next_confusion(const tc_score *score, tc_confusion *confusion)
     return next.rows > 0;
 }
 
-static void print_confusions(const tc_score *score, const tc_names *labels)
+static void print_confusions(const tc_score *score, const ex_names *labels)
 {
     tc_confusion next = {0};
     printf("\nmost frequent confusions (true label -> predicted label, rows)\n");
@@ -62,7 +62,7 @@ static void print_confusions(const tc_score *score, const tc_names *labels)
     }
 }
 
-void tc_results_table(const tc_score *score, const tc_names *labels)
+void tc_results_table(const tc_score *score, const ex_names *labels)
 {
     printf("    rows  precision   recall       F1  label\n");
     for (int32_t c = 0; c < score->labels; c++) {
@@ -83,13 +83,13 @@ void tc_results_table(const tc_score *score, const tc_names *labels)
 /* Prints and frees an object. */
 static bool print_object(json_t *object)
 {
-    char *text = tc_json_write(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = ex_json_write(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     const bool good = text && puts(text) >= 0;
-    tc_free(text);
+    ex_free(text);
     return good;
 }
 
-bool tc_results_json(const tc_score *score, const tc_names *labels, double unknown)
+bool tc_results_json(const tc_score *score, const ex_names *labels, double unknown)
 {
     json_t *by_label = json_array(), *confusion = json_array();
     for (int32_t t = 0; t < score->labels; t++) {
@@ -126,7 +126,7 @@ static int32_t next_label(const float *log_p, int32_t count, int32_t last)
     return best;
 }
 
-static json_t *probabilities_to_json(const float *log_p, const tc_names *labels, int32_t top)
+static json_t *probabilities_to_json(const float *log_p, const ex_names *labels, int32_t top)
 {
     json_t *object = json_object();
     const int32_t count = top > 0 && top < labels->count ? top : labels->count;
@@ -137,7 +137,7 @@ static json_t *probabilities_to_json(const float *log_p, const tc_names *labels,
     return object;
 }
 
-static void print_probabilities(const float *log_p, const tc_names *labels, int32_t top)
+static void print_probabilities(const float *log_p, const ex_names *labels, int32_t top)
 {
     const int32_t count = top > 0 && top < labels->count ? top : labels->count;
     for (int32_t i = 0, c = -1; i < count; i++) {
@@ -146,7 +146,7 @@ static void print_probabilities(const float *log_p, const tc_names *labels, int3
     }
 }
 
-bool tc_results_prediction(const float *log_probabilities, const tc_names *labels, const char *text,
+bool tc_results_prediction(const float *log_probabilities, const ex_names *labels, const char *text,
                            int32_t top, bool json)
 {
     const int32_t best = tc_best_label(log_probabilities, labels->count);

@@ -13,7 +13,7 @@ int tc_term_columns(const char *text, size_t length)
 {
     int columns = 0, c;
     for (size_t i = 0; i < length;) {
-        i += tc_text_next(text + i, &c);
+        i += ex_text_next(text + i, &c);
         columns += utf8proc_charwidth(c);
     }
     return columns;
@@ -30,7 +30,7 @@ void tc_term_cell(const char *text, int width, bool right)
     int used = 0, c;
     size_t end = 0;
     while (text[end]) {
-        const size_t bytes = tc_text_next(text + end, &c);
+        const size_t bytes = ex_text_next(text + end, &c);
         if (used + utf8proc_charwidth(c) > width) break;
         used += utf8proc_charwidth(c);
         end += bytes;
@@ -61,7 +61,7 @@ void tc_term_heading(const tc_analysis *analysis, bool colour)
 
 bool tc_term_word(const tc_analysis *analysis, int32_t i, int widest)
 {
-    const tc_token *token = &analysis->tokens.items[i];
+    const ex_token *token = &analysis->tokens.items[i];
     const char *word = analysis->text + token->start;
     const bool known = analysis->ids[i] != EX_UNKNOWN;
     printf("  %.*s%*s %s ", (int)token->length, word, widest - tc_term_columns(word, token->length),

@@ -63,7 +63,7 @@ static char *progress_to_json(const tc_progress *progress)
         json_array_append_new(history, ex_fields_to_json(epoch_fields, &progress->history[i]));
     }
     json_object_set_new(object, "history", history);
-    return tc_json_write(object, JSON_COMPACT);
+    return ex_json_write(object, JSON_COMPACT);
 }
 
 /* Sets the metadata for the next file that is saved; NULL removes it again. */
@@ -82,11 +82,11 @@ void tc_checkpoint_save(tc_model *model, const tc_progress *progress, const tc_t
     if (!text || !tg_params_save(model->params, config->checkpoint, TG_SAVE_STATE)) {
         const char *error = tg_params_take_error(model->params);
         fprintf(stderr, "textclf: warning: training continues without a new checkpoint: %s\n",
-                error ? error : tc_failure());
-        tc_failure_clear();
+                error ? error : ex_failure());
+        ex_failure_clear();
     }
     set_metadata(model->params, NULL, NULL, NULL);
-    tc_free(text);
+    ex_free(text);
 }
 
 /* ---- reading ---- */
@@ -107,7 +107,7 @@ static bool read_progress(const json_t *object, tc_progress *progress, int64_t e
     if (progress->epoch < 1 || progress->epoch > epochs + 1 || progress->batches_done > batches ||
         progress->best_epoch >= progress->epoch ||
         json_array_size(history) != (size_t)(progress->epoch - 1)) {
-        return tc_fail("%s its numbers contradict each other", what);
+        return ex_fail("%s its numbers contradict each other", what);
     }
     for (int64_t i = 0; i < progress->epoch - 1; i++) {
         const json_t *epoch = json_array_get(history, (size_t)i);
@@ -119,10 +119,10 @@ static bool read_progress(const json_t *object, tc_progress *progress, int64_t e
 /* Fails if a setting of this training (`wanted`) differs from the checkpoint's (`found`). */
 static bool compare_settings(const char *wanted, const char *found, const char *path)
 {
-    json_t *ours = tc_json_read(wanted), *theirs = found ? tc_json_read(found) : NULL, *value;
+    json_t *ours = ex_json_read(wanted), *theirs = found ? ex_json_read(found) : NULL, *value;
     const char *name;
     bool good = json_is_object(theirs) ||
-                tc_fail("%s: the checkpoint is damaged: its settings are missing; train without "
+                ex_fail("%s: the checkpoint is damaged: its settings are missing; train without "
                         "--resume into another checkpoint",
                         path);
     json_object_foreach(ours, name, value)
@@ -130,7 +130,7 @@ static bool compare_settings(const char *wanted, const char *found, const char *
         const char *new_value = json_string_value(value);
         const char *old_value = json_string_value(json_object_get(theirs, name));
         if (!good || (old_value && !strcmp(new_value, old_value))) continue;
-        good = tc_fail("%s: the checkpoint belongs to another training: %s was %s and is %s; give "
+        good = ex_fail("%s: the checkpoint belongs to another training: %s was %s and is %s; give "
                        "the same settings, or train without --resume into another checkpoint",
                        path, name, old_value ? old_value : "unknown", new_value);
     }
@@ -148,30 +148,30 @@ bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_train_c
     if (!*found) return true;
     tg_params *file = tg_params_new(0); /* checked before the model changes */
     bool good = tg_params_load(file, path) ||
-                tc_fail("%s; train without --resume into another checkpoint",
+                ex_fail("%s; train without --resume into another checkpoint",
                         tg_params_error(file));
     const char *version = tg_params_metadata(file, version_key),
                *text = tg_params_metadata(file, progress_key);
     if (good && (!version || !text)) {
-        good = tc_fail(
+        good = ex_fail(
             "%s: the file is not a checkpoint of textclf; give another name with --checkpoint",
             path);
     } else if (good && strcmp(version, format_version)) {
-        good = tc_fail(
+        good = ex_fail(
             "%s: the checkpoint has format %.20s, but this program reads %s; resume it with the "
             "program that wrote it, or train without --resume into another checkpoint",
             path, version, format_version);
     }
     good = good &&
            compare_settings(config->settings_json, tg_params_metadata(file, settings_key), path);
-    json_t *object = good ? tc_json_read(text) : NULL;
+    json_t *object = good ? ex_json_read(text) : NULL;
     snprintf(what, sizeof what,
              "%s: the checkpoint is damaged; train without --resume into another:", path);
     good = good && read_progress(object, progress, config->epochs, batches, what);
     json_decref(object);
     tg_params_free(file);
     if (good && !(tg_params_load(model->params, path) && tg_params_finish_load(model->params))) {
-        good = tc_fail("%s", tg_params_error(model->params));
+        good = ex_fail("%s", tg_params_error(model->params));
     }
     if (good) set_metadata(model->params, NULL, NULL, NULL);
     return good;

@@ -15,7 +15,7 @@ void tc_experiment_free(tc_experiment *experiment)
 /* ---- data ---- */
 
 /* Reads data with known labels. `name` may be NULL. */
-static bool read_labelled(tc_dataset *data, const char *name, const tc_names *labels,
+static bool read_labelled(tc_dataset *data, const char *name, const ex_names *labels,
                           const tc_read_options *options)
 {
     if (!name) return true;
@@ -28,7 +28,7 @@ static bool read_data(tc_experiment *e)
     const tc_read_options *options = &config->read;
     const tc_builtin *builtin = tc_builtin_find(config->train);
     const char *test = config->test;
-    tc_names *labels = &e->model.labels;
+    ex_names *labels = &e->model.labels;
     if (!test && builtin) test = builtin->test;
     if (!tc_dataset_read(&e->train, config->train, options) ||
         !tc_dataset_labels(labels, &e->train) || !tc_dataset_encode_labels(&e->train, labels) ||
@@ -82,7 +82,7 @@ static bool build_vocabulary(tc_experiment *e)
         return false;
     }
     return model->words.count > EX_FIRST_WORD ||
-           tc_fail("%s: the vocabulary is empty; lower --min-count, or leave out --stopwords or "
+           ex_fail("%s: the vocabulary is empty; lower --min-count, or leave out --stopwords or "
                    "--no-punctuation",
                    e->train.name);
 }

@@ -31,7 +31,7 @@ typedef struct tc_experiment {
 
 /* Reads the data, builds the labels, the vocabulary and the model, loads word vectors, encodes
  * the texts and makes the open choices. A builtin is tested on its held-out part. Returns false
- * after tc_fail. */
+ * after ex_fail. */
 bool tc_experiment_init(tc_experiment *experiment, const tc_experiment_config *config);
 
 /* Returns a hash of the training and validation rows as the model sees them. */

@@ -74,7 +74,7 @@ static bool move_weights(tg_params *params, const char *name, move what, tg_real
             if (what == RESTORE || what == SWAP) p->data[j] = old;
         }
     }
-    return !tg_params_error(params) || tc_fail("%s", tg_params_error(params));
+    return !tg_params_error(params) || ex_fail("%s", tg_params_error(params));
 }
 
 /* Adds the weights to their mean: of all samples at first, then with exponentially falling
@@ -92,7 +92,7 @@ static bool average(training *t)
  * training. */
 static void save_checkpoint(training *t, bool now)
 {
-    const double time = tc_seconds_now();
+    const double time = ex_seconds_now();
     if (!t->config->checkpoint || tc_rank) return;
     if (!now && time - t->saved < t->config->checkpoint_interval) return;
     t->saved = time;
@@ -135,10 +135,10 @@ static void drop_words(tc_batch *batch, const tc_train_config *config, tg_random
 }
 
 /* Returns each label's weight, rows / (labels * rows of the label); the mean over the rows is 1.
- * Returns NULL after tc_fail. */
+ * Returns NULL after ex_fail. */
 static tg_real *balanced_weights(tc_slice slice, int32_t labels)
 {
-    tg_real *weights = tc_allocate(NULL, (size_t)labels, sizeof *weights);
+    tg_real *weights = ex_allocate(NULL, (size_t)labels, sizeof *weights);
     for (int32_t c = 0; weights && c < labels; c++) {
         int32_t rows = 0;
         for (int32_t i = 0; i < slice.count; i++) rows += slice.rows[i].label == c;
@@ -187,12 +187,12 @@ static bool step(training *t, tc_batch *batch)
 
     const char *error = tg_tape_error(t->tape);
     if (!error) error = tg_params_error(params);
-    if (error) return tc_fail("training stops: %s", error);
+    if (error) return ex_fail("training stops: %s", error);
     t->progress.loss += mean * batch->rows;
     for (int32_t b = 0; b < batch->rows; b++) t->progress.tokens += batch->lengths[b];
     tg_tape_reset(t->tape);
     if (!isfinite(t->progress.loss))
-        return tc_fail("training stops: the loss is not finite; try a smaller --lr (it is %g)",
+        return ex_fail("training stops: the loss is not finite; try a smaller --lr (it is %g)",
                        t->config->lr);
     return average(t);
 }
@@ -216,13 +216,13 @@ static void show_progress(const training *t)
 
 static bool run_epoch(training *t)
 {
-    const double start = tc_seconds_now() - t->progress.seconds;
+    const double start = ex_seconds_now() - t->progress.seconds;
     t->epoch_shuffle_rng = (int64_t)t->shuffle_rng.counter;
     tc_batches_shuffle(&t->batches, &t->shuffle_rng);
     while (t->progress.batches_done < t->batches.count && !t->stopped) {
         if (!step(t, tc_batches_get(&t->batches, (int32_t)t->progress.batches_done++)))
             return false;
-        t->progress.seconds = tc_seconds_now() - start;
+        t->progress.seconds = ex_seconds_now() - start;
         if (t->terminal && t->progress.batches_done % 8 == 0) show_progress(t);
         save_checkpoint(t, false);
     }
@@ -307,15 +307,15 @@ static bool begin(training *t, tc_slice train)
     if (config->class_weight == TC_BALANCED &&
         !(t->class_weights = balanced_weights(train, t->model->labels.count)))
         return false;
-    t->progress.history = tc_allocate(NULL, (size_t)config->epochs, sizeof *t->progress.history);
+    t->progress.history = ex_allocate(NULL, (size_t)config->epochs, sizeof *t->progress.history);
     if (!t->progress.history || !tc_batches_init(&t->batches, train, (int32_t)config->batch_size))
         return false;
     tg_params_no_decay(t->model->params, "embedding");
     tg_params_no_decay(t->model->params, "bag");
     /* dropout differs between processes */
     t->tape = tg_tape_new((uint64_t)config->seed + ((uint64_t)tc_rank << 32));
-    if (!t->tape) return tc_fail("%s", tg_tape_error(NULL));
-    t->saved = tc_seconds_now();
+    if (!t->tape) return ex_fail("%s", tg_tape_error(NULL));
+    t->saved = ex_seconds_now();
     return tc_model_set_sparse(t->model) && resume(t);
 }
 
@@ -344,12 +344,12 @@ bool tc_fit(tc_model *model, tc_slice train, tc_slice valid, const tc_train_conf
     for (int i = 0; i < 2; i++) sigaction(signals[i], &old_actions[i], NULL);
     tg_tape_free(t.tape);
     tc_batches_free(&t.batches);
-    tc_free(t.class_weights);
+    ex_free(t.class_weights);
     return good;
 }
 
 void tc_train_result_free(tc_train_result *result)
 {
-    tc_free(result->history);
+    ex_free(result->history);
     *result = (tc_train_result){0};
 }

@@ -53,7 +53,7 @@ typedef struct tc_train_result {
 
 /* Trains on `train` and prints a line for each epoch. The model ends with the weights of the
  * epoch that was best on `valid` (by accuracy, then by loss), or of the last epoch if `valid` is
- * empty. Ctrl-C ends training after the current step. Returns false after tc_fail. */
+ * empty. Ctrl-C ends training after the current step. Returns false after ex_fail. */
 bool tc_fit(tc_model *model, tc_slice train, tc_slice valid, const tc_train_config *config,
             tc_train_result *result);
 

@@ -35,7 +35,7 @@ void tc_checkpoint_save(tc_model *model, const tc_progress *progress,
 
 /* Loads model and progress from there; *found is false if there is no such file.
  * progress->history must have a capacity of config->epochs. `batches` is the number of batches in
- * an epoch. Returns false after tc_fail: the checkpoint is damaged, or belongs to another
+ * an epoch. Returns false after ex_fail: the checkpoint is damaged, or belongs to another
  * training. */
 bool tc_checkpoint_load(tc_model *model, tc_progress *progress, const tc_train_config *config,
                         int64_t batches, bool *found);

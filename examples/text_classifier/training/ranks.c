@@ -42,7 +42,7 @@ bool tc_ranks_agree(const char *settings)
     uint64_t first = hash;
     MPI_Bcast(&first, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
     return hash == first ||
-           tc_fail(
+           ex_fail(
                "process %d differs from process 0 in its options, its data or its instruction set",
                tc_rank);
 }
@@ -72,8 +72,8 @@ bool tc_ranks_add(tg_params *params, double share, double *loss, bool *stop)
     int64_t n = 0, at = 0;
     for (tg_grad_piece g = {0}; tg_grad_next(params, &g);) n += g.size;
     if (n > INT_MAX - 2)
-        return tc_fail("%lld gradients do not fit in one MPI message", (long long)n);
-    tg_real *larger = tc_allocate(sums, (size_t)n + 2, sizeof *sums);
+        return ex_fail("%lld gradients do not fit in one MPI message", (long long)n);
+    tg_real *larger = ex_allocate(sums, (size_t)n + 2, sizeof *sums);
     if (!larger) return false;
     sums = larger;
     for (tg_grad_piece g = {0}; tg_grad_next(params, &g);) {
@@ -95,11 +95,11 @@ int tc_ranks_end(int status)
     int joined;
     MPI_Initialized(&joined);
     if (joined && !training) synchronize(status == 1);
-    if (tc_rank && tc_failure()) {
+    if (tc_rank && ex_failure()) {
         if (training) sleep(1); /* process 0 reports an error that all have, and ends the others */
         dup2(own_stderr, STDERR_FILENO);
     }
-    status = tc_end("textclf", status, NULL);
+    status = ex_end("textclf", status, NULL);
     if (joined && status == 1) MPI_Abort(MPI_COMM_WORLD, status);
     if (joined) MPI_Finalize();
     return status;

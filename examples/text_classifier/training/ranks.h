@@ -16,7 +16,7 @@ extern int tc_rank, tc_ranks; /* the number of this process, from 0; the number 
 void tc_ranks_begin(void);
 
 /* Checks that all processes have the same settings, given as JSON. All processes must call it.
- * Returns false after tc_fail if this process differs from process 0. */
+ * Returns false after ex_fail if this process differs from process 0. */
 bool tc_ranks_agree(const char *settings);
 
 /* Reduces a batch to this process's share, at least one row. Returns the share's weight in the
@@ -25,10 +25,10 @@ bool tc_ranks_agree(const char *settings);
 double tc_ranks_share(tc_batch *batch, const tg_real *class_weights);
 
 /* Sums gradients and loss over all processes, weighted by their shares; *stop becomes true if it
- * is true in one of them. All processes must call it. Returns false after tc_fail. */
+ * is true in one of them. All processes must call it. Returns false after ex_fail. */
 bool tc_ranks_add(tg_params *params, double share, double *loss, bool *stop);
 
-/* Replaces tc_end. A process that failed ends all others, which cannot continue without it. */
+/* Replaces ex_end. A process that failed ends all others, which cannot continue without it. */
 int tc_ranks_end(int status);
 
 #else
@@ -38,7 +38,7 @@ enum { tc_rank = 0, tc_ranks = 1 };
 #define tc_ranks_agree(settings) true
 #define tc_ranks_share(batch, class_weights) 1.0
 #define tc_ranks_add(params, share, loss, stop) ((void)(share), true)
-#define tc_ranks_end(status) tc_end("textclf", status, NULL)
+#define tc_ranks_end(status) ex_end("textclf", status, NULL)
 
 #endif
 #endif
