@@ -53,8 +53,8 @@ static void gather_backward(tg_node *node)
                         dtable + op->ids.data[i] * width);
 }
 
-TG_OP(gather_op, "gather", .attribute_size = sizeof(gather_attributes),
-      .shape = gather_shape, .forward = gather_forward, .backward = gather_backward);
+TG_OP(gather_op, "gather", .attribute_size = sizeof(gather_attributes), .shape = gather_shape,
+      .forward = gather_forward, .backward = gather_backward);
 
 tg_tensor *tg_gather(tg_tape *tape, tg_tensor *table, tg_ints ids, int32_t padding)
 {

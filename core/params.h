@@ -75,19 +75,22 @@ TG_EXPORT int64_t tg_params_no_decay(tg_params *params, const char *prefix);
 /* Drops the gradients added up so far, without a step. */
 TG_EXPORT void tg_params_zero_grad(tg_params *params);
 
-/* Makes a parameter [V, E] sparse, as PyTorch's nn.Embedding(sparse=True) is: for a table of which a batch reads few rows.
- * Its gradient is the rows that backward passes touched; `grad` is zero elsewhere and can be read as any other. A step of
- * Adam or SGD, clipping and zeroing cost what was touched, and rows that were not touched stay as they are: Adam is then
- * PyTorch's SparseAdam (see optim.h). tg_gather touches the rows that it read; an operator that knows nothing of rows, such as
- * a product with the table, touches all. Memory for the gradient, and 5 bytes a row, is taken at once. Calling it twice is
- * calling it once; files know nothing of it. False, with the error set on the table's tg_params, if the parameter has not two
- * axes or there is no memory. */
+/* Makes a parameter [V, E] sparse, as PyTorch's nn.Embedding(sparse=True) is: for a table of
+ * which a batch reads few rows. Its gradient is the rows that backward passes touched; `grad` is
+ * zero elsewhere and can be read as any other. A step of Adam or SGD, clipping and zeroing cost
+ * what was touched, and rows that were not touched stay as they are: Adam is then PyTorch's
+ * SparseAdam (see optim.h). tg_gather touches the rows that it read; an operator that knows
+ * nothing of rows, such as a product with the table, touches all. Memory for the gradient, and 5
+ * bytes a row, is taken at once. Calling it twice is calling it once; files know nothing of it.
+ * False, with the error set on the table's tg_params, if the parameter has not two axes or there
+ * is no memory. */
 TG_EXPORT bool tg_params_set_sparse(tg_tensor *table);
 
-/* Touches the rows `ids` (of any shape, each 0 .. V - 1) of a sparse parameter: they have a gradient from now on, of zeros if
- * there is none yet, and the next step moves them. Processes that each go through a part of a batch call it with the ids of
- * the whole batch, so that tg_grad_next takes all of them through the same rows. Nothing happens if the parameter is dense or
- * frozen. False, with the error set, for an id outside the table. */
+/* Touches the rows `ids` (of any shape, each 0 .. V - 1) of a sparse parameter: they have a
+ * gradient from now on, of zeros if there is none yet, and the next step moves them. Processes
+ * that each go through a part of a batch call it with the ids of the whole batch, so that
+ * tg_grad_next takes all of them through the same rows. Nothing happens if the parameter is
+ * dense or frozen. False, with the error set, for an id outside the table. */
 TG_EXPORT bool tg_params_touch_rows(tg_tensor *table, tg_ints ids);
 
 /* While parameters are held, the caller promises that nobody writes them, and passes keep what they make of them: weights
@@ -97,10 +100,12 @@ TG_EXPORT bool tg_params_touch_rows(tg_tensor *table, tg_ints ids);
  * again. */
 TG_EXPORT void tg_params_set_inference(tg_params *params, bool held);
 
-/* As many numbers as the parameter has, of its shape, that are kept beside it under `name` (at most 23 bytes, no slash):
- * what an optimizer of one's own remembers, averages of the weights, the best of them. Zeros at first; owned by the
- * parameter's tg_params and saved with TG_SAVE_STATE. A parameter has room for four; Adam takes "exp_avg" and "exp_avg_sq",
- * SGD "momentum_buffer". NULL, with the error set, for another name, a fifth state or want of memory. */
+/* As many numbers as the parameter has, of its shape, that are kept beside it under `name` (at
+ * most 23 bytes, no slash): what an optimizer of one's own remembers, averages of the weights,
+ * the best of them. Zeros at first; owned by the parameter's tg_params and saved with
+ * TG_SAVE_STATE. A parameter has room for four; Adam takes "exp_avg" and "exp_avg_sq", SGD
+ * "momentum_buffer". NULL, with the error set, for another name, a fifth state or want of
+ * memory. */
 TG_EXPORT tg_real *tg_params_state(tg_tensor *parameter, const char *name);
 
 /* UTF-8 text that is saved with the parameters: vocabulary, labels, settings. The value is copied; NULL removes the key.

@@ -2,10 +2,11 @@
  *     g += decay p  (Adam)   or   p -= rate decay p  (AdamW)
  *     m += (g - m) (1 - beta1)          v = v beta2 + g^2 (1 - beta2)
  *     p -= rate / (1 - beta1^t)  m / (sqrt(v) / r + epsilon),   r = sqrt(1 - beta2^t)
- * the last as  rate r / (1 - beta1^t)  m / (sqrt(v) + r epsilon),  which saves a division (section 2 of the paper).
- * m and v are kept as "exp_avg" and "exp_avg_sq"; t counts the steps that a parameter has taken.
- * Of a sparse parameter p, m and v of the touched rows alone move, as PyTorch's SparseAdam has it: t still counts the steps of
- * the parameter, and epsilon stands without the factor r, as in the paper's section 2. */
+ * the last as  rate r / (1 - beta1^t)  m / (sqrt(v) + r epsilon),  which saves a division
+ * (section 2 of the paper). m and v are kept as "exp_avg" and "exp_avg_sq"; t counts the steps
+ * that a parameter has taken. Of a sparse parameter p, m and v of the touched rows alone move,
+ * as PyTorch's SparseAdam has it: t still counts the steps of the parameter, and epsilon stands
+ * without the factor r, as in the paper's section 2. */
 #include "kernels.h"
 #include "optim_internal.h"
 

@@ -36,8 +36,8 @@ bool tg_optim_spares_rows(tg_params *params, const char *caller, double momentum
     return true;
 }
 
-/* The size of the next piece of a gradient, from *at on, or 0 at the end. Of a sparse parameter it moves *at past rows that
- * were not touched, and a piece lies in one row. */
+/* The size of the next piece of a gradient, from *at on, or 0 at the end. Of a sparse parameter
+ * it moves *at past rows that were not touched, and a piece lies in one row. */
 static int64_t next_piece(const tg_param_entry *entry, int64_t *at)
 {
     enum { PIECE = 256 };

@@ -16,9 +16,10 @@ typedef struct tg_sgd {
     bool nesterov;
 } tg_sgd;
 
-/* Takes a step. Of a sparse parameter (tg_params_set_sparse) the touched rows move. False, with the error on `params` and no
- * parameter moved, if there is no fresh gradient or no memory for v, or if momentum or weight decay would reach a sparse
- * parameter, whose other rows they would have to move. */
+/* Takes a step. Of a sparse parameter (tg_params_set_sparse) the touched rows move. False, with
+ * the error on `params` and no parameter moved, if there is no fresh gradient or no memory for
+ * v, or if momentum or weight decay would reach a sparse parameter, whose other rows they would
+ * have to move. */
 TG_EXPORT bool tg_sgd_step(const tg_sgd *sgd, tg_params *params);
 
 /* Adam (Kingma and Ba, 2015) and, with `decoupled`, AdamW (Loshchilov and Hutter, 2019). */
@@ -32,11 +33,12 @@ typedef struct tg_adam {
 TG_EXPORT tg_adam tg_adam_default(double lr);
 TG_EXPORT tg_adam tg_adamw_default(double lr);
 
-/* Takes a step. Of a sparse parameter (tg_params_set_sparse) the touched rows and their moments move, by the arithmetic of
- * PyTorch's SparseAdam, with the parameter's count of steps:
+/* Takes a step. Of a sparse parameter (tg_params_set_sparse) the touched rows and their moments
+ * move, by the arithmetic of PyTorch's SparseAdam, with the parameter's count of steps:
  *     p -= lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + eps)
- * False, with the error on `params` and no parameter moved, if there is no fresh gradient or no memory for the moments, or if
- * weight decay would reach a sparse parameter, whose other rows it would have to move: see tg_params_no_decay. */
+ * False, with the error on `params` and no parameter moved, if there is no fresh gradient or no
+ * memory for the moments, or if weight decay would reach a sparse parameter, whose other rows it
+ * would have to move: see tg_params_no_decay. */
 TG_EXPORT bool tg_adam_step(const tg_adam *adam, tg_params *params);
 
 /* The Euclidean norm of all gradients together; where it exceeds `limit` (0 or more), they are scaled down to it. A norm
@@ -47,14 +49,15 @@ TG_EXPORT double tg_clip_grad_norm(tg_params *params, double limit);
 /* The Euclidean norm of one parameter's gradient; 0 where it has none, or is no parameter. It only reads. */
 TG_EXPORT double tg_grad_norm(const tg_tensor *parameter);
 
-/* The gradients that a step is going to use, piece by piece, to be read and changed between tg_backward and the step: for
- * who adds up those of several processes, or clips in a way of his own.
+/* The gradients that a step is going to use, piece by piece, to be read and changed between
+ * tg_backward and the step: for who adds up those of several processes, or clips in a way of his
+ * own.
  *
  *     for (tg_grad_piece g = {0}; tg_grad_next(params, &g);)
  *         for (int64_t k = 0; k < g.size; k++) g.grad[k] *= ..
  *
- * Of a sparse parameter they are the touched rows, in ascending order: processes of one model go through the same pieces if
- * each has touched the same rows (tg_params_touch_rows). */
+ * Of a sparse parameter they are the touched rows, in ascending order: processes of one model go
+ * through the same pieces if each has touched the same rows (tg_params_touch_rows). */
 typedef struct tg_grad_piece {
     tg_real *grad; /* [size] */
     int64_t size;

@@ -67,7 +67,8 @@ bool tc_model_build(tc_model *model, int64_t seed);
  * error. For tc_model_build and tc_model_load. */
 bool tc_model_register(tc_model *model);
 
-/* Makes the tables of words and runs sparse, for training: a step moves the rows of its batch alone. False after tc_fail. */
+/* Makes the tables of words and runs sparse, for training: a step moves the rows of its batch
+ * alone. False after tc_fail. */
 bool tc_model_set_sparse(tc_model *model);
 
 /* Touches the rows of a batch in both tables; see tg_params_touch_rows. False after tc_fail. */

@@ -72,7 +72,7 @@ EXP(avx512)
             tg_k_gemm_once_##suffix, tg_k_lstm_gates_##suffix, tg_k_lstm_gates_backward_##suffix,  \
             tg_k_additive_score_##suffix, tg_k_additive_score_backward_##suffix,                   \
             tg_k_distance_##suffix, tg_k_distance_backward_##suffix, tg_k_online_softmax_##suffix, \
-            tg_k_softmax_from_stats_##suffix, tg_k_adam_##suffix      \
+            tg_k_softmax_from_stats_##suffix, tg_k_adam_##suffix                                   \
     }
 
 static const kernel_set sets[] = {
