@@ -139,10 +139,9 @@ TG_EXPORT tg_real *tg_input_grad(tg_node *node, int input);
 /* The same without clearing: `*add` false says that the memory holds nothing yet and is to be written, all of it. */
 TG_EXPORT tg_real *tg_input_grad_target(tg_node *node, int input, bool *add);
 
-/* tg_input_grad for an operator that adds to some rows of a table [V, E] alone: to rows ids[0]
- * .. ids[n - 1], each 0 .. V - 1, but not to row `padding` (-1: there is none). Of a sparse
- * parameter (tg_params_set_sparse) these rows, and only these, are touched; for any other input
- * it is tg_input_grad. */
+/* tg_input_grad for an operator that adds to some rows of a table [V, E] alone: those that the n
+ * ids name, each 0 .. V - 1, but for the row `padding` (-1: there is none). Of a sparse parameter
+ * (tg_params_set_sparse) only these rows are touched. For any other input it is tg_input_grad. */
 TG_EXPORT tg_real *tg_input_grad_rows(tg_node *node, int input, int64_t n, const int32_t *ids,
                                       int32_t padding);
 
