@@ -1,4 +1,5 @@
-/* Sparse parameters: a table [V, E] of which a batch reads few rows, such as the weight of an embedding. */
+/* Sparse parameters: a table [V, E] of which a batch reads few rows, such as the weight of an
+ * embedding. */
 #include "sparse.h"
 
 bool tg_params_set_sparse(tg_tensor *table)

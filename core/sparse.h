@@ -4,12 +4,12 @@
 
 #include "internal.h"
 
-/* The gradient of the parameter is zero outside the touched rows at any time, so that it can be read and added to as a dense
- * one, and clearing it costs what was touched. */
+/* The gradient of the parameter is zero outside the touched rows at any time, so that it can be
+ * read and added to as a dense one, and clearing it costs what was touched. */
 typedef struct tg_sparse {
     int64_t rows;     /* V */
     int64_t count;    /* of the touched rows */
-    int32_t *touched; /* [V] their numbers, the first `count`, each once, in the order of touching */
+    int32_t *touched; /* [V] their numbers, each once, in the order of touching */
     bool *is_touched; /* [V] */
 } tg_sparse;
 

@@ -19,9 +19,10 @@ typedef struct tg_embedding {
 TG_EXPORT bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name,
                                  int64_t count, int64_t width, int32_t padding);
 
-/* The same with a sparse weight (tg_params_set_sparse): a training step costs what the batch touches, however large the
- * table is, and tg_adam_step moves the touched rows alone, as PyTorch's SparseAdam does. Also false if there is no memory for
- * the gradient, which is taken at once. */
+/* The same with a sparse weight (tg_params_set_sparse): a training step costs what the batch
+ * touches, however large the table is, and tg_adam_step moves the touched rows alone, as
+ * PyTorch's SparseAdam does. Also false if there is no memory for the gradient, which is taken
+ * at once. */
 TG_EXPORT bool tg_embedding_init_sparse(tg_embedding *layer, tg_params *params, const char *name,
                                         int64_t count, int64_t width, int32_t padding);
 

@@ -10,8 +10,8 @@ static inline bool tg_optim_takes_step(const tg_param_entry *entry)
     return entry->tensor.requires_grad && entry->tensor.has_grad;
 }
 
-/* Whether momentum and weight decay (0: there is none) leave the untouched rows of sparse parameters alone. False with the
- * error set, in the name of `caller`: they would move them. */
+/* Whether momentum and weight decay (0: there is none) leave the untouched rows of sparse
+ * parameters alone. False with the error set, in the name of `caller`: they would move them. */
 bool tg_optim_spares_rows(tg_params *params, const char *caller, double momentum,
                           double weight_decay);
 

@@ -246,7 +246,8 @@ static bool adam_step(tg_tape *tape, tg_params *params, const tg_embedding *word
     return bench_good(tape, params);
 }
 
-/* All steps are timed, with the memory that the first one takes; the parts show whether they slow down. */
+/* All steps are timed, with the memory that the first one takes; the parts show whether they
+ * slow down. */
 static bool time_adam(const bench *b, const char *name, tg_tape *tape, tg_params *params,
                       const tg_embedding *words, const int32_t *ids)
 {
@@ -263,8 +264,8 @@ static bool time_adam(const bench *b, const char *name, tg_tape *tape, tg_params
     const double whole = timing_now() - start, last = parts[ADAM_PARTS - 1];
     timing time = timing_of(parts, ADAM_PARTS);
     char note[96];
-    snprintf(note, sizeof note, "%lld steps, the last tenth %.3f ms each",
-             (long long)b->adam_steps, last * 1e3);
+    snprintf(note, sizeof note, "%lld steps, the last tenth %.3f ms each", (long long)b->adam_steps,
+             last * 1e3);
     time.ms = whole / (double)b->adam_steps * 1e3;
     bench_print(b, name, time, 0, 0, note);
     return true;

@@ -1,4 +1,5 @@
-/* Sparse parameters: the touched rows move as PyTorch's SparseAdam moves them, and no other row changes a bit. */
+/* Sparse parameters: the touched rows move as PyTorch's SparseAdam moves them, and no other row
+ * changes a bit. */
 #include "optimizers.h"
 
 enum { V = 60, MAX_IDS = 12 };
@@ -27,7 +28,8 @@ static void end(world *w)
     test_end(w->tape, w->params);
 }
 
-/* The ids of a step: few rows often, others after some hundred steps, the last never; one id stands there twice. */
+/* The ids of a step: few rows often, others after some hundred steps, the last never; one id
+ * stands there twice. */
 static tg_ints choose(int32_t ids[MAX_IDS + 1], int step)
 {
     int count = 0;
@@ -85,8 +87,7 @@ START_TEST(steps_are_sparse_adams)
         tg_params *golden = test_golden_open("sparse_adam"), *params = tg_params_new(1);
         tg_tensor *start = test_golden(golden, "in.p", TG_SHAPE(ROWS, WIDTH));
         const tg_tensor *factors = test_golden(golden, "in.factors", TG_SHAPE(STEPS, IDS, WIDTH)),
-                        *want = test_golden(golden, "traj.p",
-                                            TG_SHAPE(STEPS / EVERY, ROWS, WIDTH));
+                        *want = test_golden(golden, "traj.p", TG_SHAPE(STEPS / EVERY, ROWS, WIDTH));
         int32_t ids[STEPS * IDS];
         test_golden_ints(golden, "in.ids", ids, STEPS * IDS);
         tg_embedding table;
@@ -95,8 +96,9 @@ START_TEST(steps_are_sparse_adams)
         tg_tape *tape = tg_tape_new(1);
         for (int step = 0; step < STEPS; step++) {
             tg_tensor *x = tg_embedding_forward(tape, &table, tg_ints_1d(ids + step * IDS, IDS));
-            tg_tensor *y = tg_mul(tape, x, tg_constant(tape, factors->data + step * IDS * WIDTH,
-                                                       TG_SHAPE(IDS, WIDTH)));
+            tg_tensor *y = tg_mul(tape, x,
+                                  tg_constant(tape, factors->data + step * IDS * WIDTH,
+                                              TG_SHAPE(IDS, WIDTH)));
             ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false)));
             ck_assert(tg_adam_step(&optimizers[ADAM].adam, params));
             tg_tape_reset(tape);
@@ -173,7 +175,8 @@ START_TEST(other_rows_keep_their_bits)
     }
 END_TEST
 
-/* The gradient can be read as a dense one at any time, and is zero where no row was touched; several passes add up. */
+/* The gradient can be read as a dense one at any time, and is zero where no row was touched;
+ * several passes add up. */
 START_TEST(gradients_of_rows)
     {
         world w = begin(3, true), dense = begin(3, false);
@@ -188,8 +191,7 @@ START_TEST(gradients_of_rows)
             test_assert_same_bits("gradient", p->grad, dense.table.weight->grad, p->size);
             double sum = 0;
             for (int64_t i = 0; i < p->size; i++) {
-                ck_assert_msg((p->grad[i] != 0) ==
-                                  is_among((int32_t)(i / 3), tg_ints_1d(rows, 3)),
+                ck_assert_msg((p->grad[i] != 0) == is_among((int32_t)(i / 3), tg_ints_1d(rows, 3)),
                               "step %d, row %d", step, (int)(i / 3));
                 sum += (double)p->grad[i] * (double)p->grad[i];
             }
@@ -225,8 +227,7 @@ START_TEST(clipping_by_rows)
             const double want = tg_clip_grad_norm(dense.params, 1e-3);
             ck_assert(norm > 1e-3 && test_near(norm, want, 1e-5 * want));
             for (int64_t i = 0; i < V * width; i++) {
-                const tg_real g = sparse.table.weight->grad[i],
-                              h = dense.table.weight->grad[i];
+                const tg_real g = sparse.table.weight->grad[i], h = dense.table.weight->grad[i];
                 ck_assert(test_near((double)g, (double)h, 1e-8) && (g == 0) == (h == 0));
             }
             ck_assert(take_step(&optimizers[SGD], sparse.params) &&
@@ -237,7 +238,8 @@ START_TEST(clipping_by_rows)
     }
 END_TEST
 
-/* A product with the table, as of a tied output layer, touches every row, whichever of the two comes first. */
+/* A product with the table, as of a tied output layer, touches every row, whichever of the two
+ * comes first. */
 START_TEST(a_dense_gradient_touches_all_rows)
     {
         world w[2] = {begin(3, true), begin(3, false)};
@@ -252,11 +254,10 @@ START_TEST(a_dense_gradient_touches_all_rows)
                 tg_tensor *loss = test_weighted_loss(w[k].tape, y, 3);
                 if (step % 2) /* in the backward pass the rows come first */
                     loss = tg_add(w[k].tape, loss,
-                                  test_weighted_loss(
-                                      w[k].tape,
-                                      tg_embedding_forward(w[k].tape, &w[k].table,
-                                                           tg_ints_1d(ids, 2)),
-                                      4));
+                                  test_weighted_loss(w[k].tape,
+                                                     tg_embedding_forward(w[k].tape, &w[k].table,
+                                                                          tg_ints_1d(ids, 2)),
+                                                     4));
                 ck_assert(tg_backward(w[k].tape, loss));
                 ck_assert(tg_clip_grad_norm(w[k].params, 1e9) >= 0 &&
                           tg_adam_step(&adam, w[k].params));
@@ -324,8 +325,8 @@ START_TEST(what_is_refused)
         test_expect_params_error(w.params, "set_sparse: out.bias is [3]", "two axes", NULL);
         ck_assert(!tg_params_touch_rows(NULL, one));
         ck_assert(!tg_params_touch_rows(w.table.weight, tg_ints_1d((const int32_t[]){3, V}, 2)));
-        test_expect_params_error(w.params, "touch_rows: id 60 at position 1", "table.weight [60, 3]",
-                                 NULL);
+        test_expect_params_error(w.params, "touch_rows: id 60 at position 1",
+                                 "table.weight [60, 3]", NULL);
         ck_assert(!tg_params_touch_rows(w.table.weight, tg_ints_1d((const int32_t[]){-1}, 1)));
         test_expect_params_error(w.params, "touch_rows: id -1", NULL);
         ck_assert(!tg_params_touch_rows(w.out.bias, one));
@@ -369,7 +370,8 @@ START_TEST(optimizers_that_move_every_row)
     }
 END_TEST
 
-/* Each allocation fails once: an error that names the bytes, a table that is dense as before, and a second call that works. */
+/* Each allocation fails once: an error that names the bytes, a table that is dense as before,
+ * and a second call that works. */
 START_TEST(no_memory)
     {
         for (int fail_at = 1;; fail_at++) {
@@ -400,8 +402,8 @@ END_TEST
 
 /* ---- gradients of several processes ---- */
 
-/* The pass of one of two processes: all ids are touched, a part of them gone through; the loss is in whole numbers, so that no
- * order of summation shows. */
+/* The pass of one of two processes: all ids are touched, a part of them gone through; the loss
+ * is in whole numbers, so that no order of summation shows. */
 static void part_of_a_pass(world *w, tg_ints ids, int64_t from, int64_t to)
 {
     ck_assert(tg_params_touch_rows(w->table.weight, ids));
