@@ -92,9 +92,8 @@ static double matmul_flops(const tg_node *node)
 
 /* ---- products for all operators ---- */
 
-void tg_node_matmul(tg_node *node, const tg_product *product)
+void tg_node_matmul(tg_node *node, const tg_product *p)
 {
-    const tg_product *p = product;
     tg_real *workspace = tg_scratch(node, tg_gemm_workspace_size(p->n, p->k, p->a, p->b));
     if (workspace) TG_DISPATCH(tg_k_gemm, p, workspace);
 }
@@ -131,13 +130,9 @@ static operand input(const tg_node *node, int which)
 {
     const matmul_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[which];
-    operand a = {which, op->m, op->k, {x->data, x->shape[x->ndim - 1], 1}};
-    if (which == B) {
-        a.rows = op->k;
-        a.columns = op->n;
-    }
-    if (op->transposed[which]) a.first = tg_matrix_transposed(a.first);
-    return a;
+    tg_matrix first = {x->data, x->shape[x->ndim - 1], 1};
+    if (op->transposed[which]) first = tg_matrix_transposed(first);
+    return which == A ? (operand){A, op->m, op->k, first} : (operand){B, op->k, op->n, first};
 }
 
 static operand transposed(operand x)

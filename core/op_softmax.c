@@ -126,38 +126,38 @@ TG_OP(log_softmax_op, "log_softmax", .may_be_infinite = true,
       .attribute_size = sizeof(softmax_attributes), .shape = softmax_shape,
       .forward = softmax_forward, .backward = softmax_backward);
 
+static tg_tensor *apply(tg_tape *tape, tg_tensor *x, softmax_attributes attributes)
+{
+    return tg_apply_1(tape, attributes.logarithm ? &log_softmax_op : &softmax_op, &attributes, x);
+}
+
 tg_tensor *tg_softmax(tg_tape *tape, tg_tensor *x)
 {
-    softmax_attributes op = {.how = EVERYTHING};
-    return tg_apply_1(tape, &softmax_op, &op, x);
+    return apply(tape, x, (softmax_attributes){.how = EVERYTHING});
 }
 
 tg_tensor *tg_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
-    softmax_attributes op = {.how = BY_LENGTHS, .lengths = lengths};
-    return tg_apply_1(tape, &softmax_op, &op, x);
+    return apply(tape, x, (softmax_attributes){.how = BY_LENGTHS, .lengths = lengths});
 }
 
 tg_tensor *tg_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask mask)
 {
-    softmax_attributes op = {.how = BY_MASK, .mask = mask};
-    return tg_apply_1(tape, &softmax_op, &op, x);
+    return apply(tape, x, (softmax_attributes){.how = BY_MASK, .mask = mask});
 }
 
 tg_tensor *tg_log_softmax(tg_tape *tape, tg_tensor *x)
 {
-    softmax_attributes op = {.logarithm = true, .how = EVERYTHING};
-    return tg_apply_1(tape, &log_softmax_op, &op, x);
+    return apply(tape, x, (softmax_attributes){.logarithm = true, .how = EVERYTHING});
 }
 
 tg_tensor *tg_log_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
-    softmax_attributes op = {.logarithm = true, .how = BY_LENGTHS, .lengths = lengths};
-    return tg_apply_1(tape, &log_softmax_op, &op, x);
+    return apply(tape, x,
+                 (softmax_attributes){.logarithm = true, .how = BY_LENGTHS, .lengths = lengths});
 }
 
 tg_tensor *tg_log_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask mask)
 {
-    softmax_attributes op = {.logarithm = true, .how = BY_MASK, .mask = mask};
-    return tg_apply_1(tape, &log_softmax_op, &op, x);
+    return apply(tape, x, (softmax_attributes){.logarithm = true, .how = BY_MASK, .mask = mask});
 }
