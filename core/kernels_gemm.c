@@ -165,34 +165,26 @@ ALWAYS_INLINE void multiply_tile(int rows, int vecs, tile t)
     }
 }
 
-/* Every size of tile as a function of its own. */
+/* A call for each size of tile, with constants. */
 #define TILE_CASE(rows, vecs)         \
     case (rows)*4 + (vecs):           \
         multiply_tile(rows, vecs, t); \
-        break
-#define TILE_CASES(rows) \
-    TILE_CASE(rows, 1);  \
-    TILE_CASE(rows, 2);  \
-    TILE_CASE_3(rows)
+        break;
 #if defined(__AVX512F__)
-#define TILE_CASE_3(rows) TILE_CASE(rows, 3)
+#define TILE_CASES(rows) TILE_CASE(rows, 1) TILE_CASE(rows, 2) TILE_CASE(rows, 3)
 #else
-#define TILE_CASE_3(rows)
+#define TILE_CASES(rows) TILE_CASE(rows, 1) TILE_CASE(rows, 2)
 #endif
 
 ALWAYS_INLINE void multiply_any_tile(int rows, int vecs, tile t)
 {
     switch (rows * 4 + vecs) {
-        TILE_CASES(1);
-        TILE_CASES(2);
-        TILE_CASES(3);
-        TILE_CASES(4);
-        TILE_CASES(5);
-        TILE_CASES(6);
+        /* clang-format off */
+        TILE_CASES(1) TILE_CASES(2) TILE_CASES(3) TILE_CASES(4) TILE_CASES(5) TILE_CASES(6)
 #if defined(__AVX512F__)
-        TILE_CASES(7);
-        TILE_CASES(8);
+        TILE_CASES(7) TILE_CASES(8)
 #endif
+        /* clang-format on */
     }
 }
 

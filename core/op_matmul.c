@@ -103,13 +103,9 @@ static operand input(const tg_node *node, int which)
 {
     const matmul_attributes *op = node->attributes;
     const tg_tensor *x = node->inputs[which];
-    operand a = {which, op->m, op->k, {x->data, x->shape[x->ndim - 1], 1}};
-    if (which == B) {
-        a.rows = op->k;
-        a.columns = op->n;
-    }
-    if (op->transposed[which]) a.first = tg_matrix_transposed(a.first);
-    return a;
+    tg_matrix first = {x->data, x->shape[x->ndim - 1], 1};
+    if (op->transposed[which]) first = tg_matrix_transposed(first);
+    return which == A ? (operand){A, op->m, op->k, first} : (operand){B, op->k, op->n, first};
 }
 
 static operand transposed(operand x)

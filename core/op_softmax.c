@@ -150,38 +150,39 @@ const tg_op tg_op_log_softmax = {.name = "log_softmax",
                                  .backward = softmax_backward,
                                  .anomaly_hint = softmax_hint};
 
+static tg_tensor *apply(tg_tape *tape, tg_tensor *x, softmax_attributes attributes)
+{
+    return tg_apply_unary(tape, attributes.logarithm ? &tg_op_log_softmax : &tg_op_softmax,
+                          &attributes, x);
+}
+
 tg_tensor *tg_softmax(tg_tape *tape, tg_tensor *x)
 {
-    softmax_attributes op = {.how = EVERYTHING};
-    return tg_apply_unary(tape, &tg_op_softmax, &op, x);
+    return apply(tape, x, (softmax_attributes){.how = EVERYTHING});
 }
 
 tg_tensor *tg_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
-    softmax_attributes op = {.how = BY_LENGTHS, .lengths = lengths};
-    return tg_apply_unary(tape, &tg_op_softmax, &op, x);
+    return apply(tape, x, (softmax_attributes){.how = BY_LENGTHS, .lengths = lengths});
 }
 
 tg_tensor *tg_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask mask)
 {
-    softmax_attributes op = {.how = BY_MASK, .mask = mask};
-    return tg_apply_unary(tape, &tg_op_softmax, &op, x);
+    return apply(tape, x, (softmax_attributes){.how = BY_MASK, .mask = mask});
 }
 
 tg_tensor *tg_log_softmax(tg_tape *tape, tg_tensor *x)
 {
-    softmax_attributes op = {.logarithm = true, .how = EVERYTHING};
-    return tg_apply_unary(tape, &tg_op_log_softmax, &op, x);
+    return apply(tape, x, (softmax_attributes){.logarithm = true, .how = EVERYTHING});
 }
 
 tg_tensor *tg_log_softmax_lengths(tg_tape *tape, tg_tensor *x, tg_ints lengths)
 {
-    softmax_attributes op = {.logarithm = true, .how = BY_LENGTHS, .lengths = lengths};
-    return tg_apply_unary(tape, &tg_op_log_softmax, &op, x);
+    return apply(tape, x,
+                 (softmax_attributes){.logarithm = true, .how = BY_LENGTHS, .lengths = lengths});
 }
 
 tg_tensor *tg_log_softmax_masked(tg_tape *tape, tg_tensor *x, tg_mask mask)
 {
-    softmax_attributes op = {.logarithm = true, .how = BY_MASK, .mask = mask};
-    return tg_apply_unary(tape, &tg_op_log_softmax, &op, x);
+    return apply(tape, x, (softmax_attributes){.logarithm = true, .how = BY_MASK, .mask = mask});
 }
