@@ -3,7 +3,6 @@
  * the operator behind all layers. */
 #include "attention.h"
 
-#include "../core/internal.h"
 #include "attention_op.h"
 
 /* ---- any score ---- */
@@ -25,7 +24,7 @@ bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name,
         layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width),
                                        tg_init_by_width(width));
     }
-    return params && !params->error.set;
+    return params && !tg_params_error(params);
 }
 
 tg_tensor *tg_zero_valid_padding(tg_tape *tape, tg_tensor *x, tg_ints lengths)
@@ -105,9 +104,9 @@ static bool input_fits(tg_tape *tape, const char *layer, const tg_tensor *x,
                        const tg_tensor *weight, int axis, tg_tensor **attended)
 {
     if (attended) *attended = NULL;
-    if (!tape || tape->error.set || !x || !weight) return false;
+    if (!tape || tg_tape_error(tape) || !x || !weight) return false;
     if (x->ndim == 3 && x->shape[axis] == weight->shape[1]) return true;
-    return tg_fail(&tape->error, "%s: input %s does not fit weight %s; expected %s", layer,
+    return tg_tape_fail(tape, "%s: input %s does not fit weight %s; expected %s", layer,
                    tg_shape_str(x->ndim, x->shape).text, tg_shape_str(2, weight->shape).text,
                    axis == 2 ? "[B, T, in]" : "[B, in, R]");
 }

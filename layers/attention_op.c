@@ -147,8 +147,8 @@ static void attention_forward(tg_node *node)
 {
     const tg_attention_attributes *op = node->attributes;
     tg_each_head(node, forward_head, NULL);
-    if (op->config.dropout != 0 && !node->tape->error.set)
-        node->tape->random.counter += (uint64_t)(op->B * op->heads * op->Tq * op->Tk);
+    if (op->config.dropout != 0 && !tg_tape_error(node->tape))
+        tg_tape_random(node->tape)->counter += (uint64_t)(op->B * op->heads * op->Tq * op->Tk);
 }
 
 /* ---- backward: a tile's matrices again, and their gradients ---- */
@@ -195,7 +195,7 @@ static void score_grads(const tg_attention_head *head, tg_tile t, tg_real factor
     const tg_real *p = head->p, *sums = head->dy_dot_y + t.i0;
     tg_real *ds = head->ds;
     if (head->op->e_is_p) {
-        TG_DISPATCH(tg_k_softmax_backward, t.queries, t.keys, TG_TILE_KEYS, p, sums, factor, ds);
+        tg_array_softmax_backward(t.queries, t.keys, TG_TILE_KEYS, p, sums, factor, ds);
         return;
     }
     for (int64_t i = 0; i < t.queries; i++)
@@ -214,7 +214,7 @@ static void each_tile_again(tg_attention_head *head, tg_tile_function function)
     const tg_head_rows *y = &head->y, *dy = &head->dy;
     if (dy->data && !head->op->config.raw)
         for (int64_t i = 0; i < head->queries; i++)
-            head->dy_dot_y[i] = TG_DISPATCH(tg_k_dot, y->width, dy->data + i * y->row,
+            head->dy_dot_y[i] = tg_array_dot(y->width, dy->data + i * y->row,
                                             y->data + i * y->row);
     tg_each_tile(head, function);
 }
@@ -249,7 +249,7 @@ static void pairs_backward(const tg_attention_head *head, tg_tile t, const gradi
             if (additive) TG_DISPATCH(tg_k_additive_score_backward, D, ds, q_i, k_j, w, to);
             else TG_DISPATCH(tg_k_distance_backward, D, s == 0 ? 0 : ds / s, q_i, k_j, to);
         }
-    TG_DISPATCH(tg_k_add_rows, 1, D, tile_dw, 0, dw); /* a sum of short sums is more accurate */
+    tg_array_add(D, tile_dw, dw); /* a sum of short sums is more accurate */
 }
 
 static void products_backward(const tg_attention_head *head, tg_tile t, const gradients *g)
@@ -290,7 +290,7 @@ static void attention_backward(tg_node *node)
     tg_real *dw = tg_input_grad(node, TG_SCORE_WEIGHT);
     if (!dw) return;
     for (int64_t i = 0; i < heads; i++)
-        TG_DISPATCH(tg_k_add_rows, 1, op->D, g.workspace + i * size, 0, dw + i % op->heads * op->D);
+        tg_array_add(op->D, g.workspace + i * size, dw + i % op->heads * op->D);
 }
 
 TG_OP(attention_op, "attention", .attribute_size = sizeof(tg_attention_attributes),
@@ -303,7 +303,7 @@ tg_tensor *tg_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v,
 {
     tg_attention_attributes op = {.heads = heads, .config = config};
     if (mask) op.mask = *mask;
-    if (tg_tape_training(tape)) op.random = tape->random;
+    if (tg_tape_training(tape)) op.random = *tg_tape_random(tape);
     else op.config.dropout = 0;
     return tg_apply(tape, &attention_op, &op, 4, (tg_tensor *[]){q, k, v, score_weight}, NULL);
 }
@@ -336,17 +336,17 @@ static void write_head(tg_attention_head *head) { each_tile_again(head, write_ti
 
 static tg_tensor *matrix_of(tg_tape *tape, const tg_tensor *y, quantity wanted)
 {
-    if (!tape || tape->error.set || !y) return NULL;
+    if (!tape || tg_tape_error(tape) || !y) return NULL;
     if (!y->node || y->node->op != &attention_op)
-        return tg_fail(&tape->error, "attention: the tensor is not an attention's result");
+        return tg_tape_fail(tape, "attention: the tensor is not an attention's result");
     if (wanted != WEIGHTS && !y->has_grad)
-        return tg_fail(&tape->error, "attention: gradients exist only after a backward pass");
+        return tg_tape_fail(tape, "attention: gradients exist only after a backward pass");
     const tg_attention_attributes *op = y->node->attributes;
     tg_tensor *out = tg_constant(tape, NULL, TG_SHAPE(op->B, op->heads, op->Tq, op->Tk));
     if (!out) return NULL;
     tg_each_head(y->node, write_head, &(request){wanted, out->data});
-    tg_arena_reset(&tape->scratch);
-    return tape->error.set ? NULL : out;
+    tg_scratch_free(y->node);
+    return tg_tape_error(tape) ? NULL : out;
 }
 
 tg_tensor *tg_attention_weights(tg_tape *tape, const tg_tensor *attended)

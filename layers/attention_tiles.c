@@ -34,7 +34,7 @@ static tg_matrix matrix_of(tg_head_rows rows) { return (tg_matrix){rows.data, ro
 static int64_t pack_size(const tg_attention_attributes *op)
 {
     const int64_t width = op->D > op->Dv ? op->D : op->Dv;
-    return op->config.one_query ? 0 : tg_gemm_pack_size(TG_TILE_KEYS, width);
+    return op->config.one_query ? 0 : tg_pack_size(TG_TILE_KEYS, width);
 }
 
 static int64_t workspace_size(const tg_attention_attributes *op)
@@ -81,8 +81,8 @@ void tg_each_head(tg_node *node, tg_head_function function, const void *context)
 {
     const tg_attention_attributes *op = node->attributes;
     const int64_t heads = op->B * op->heads, width = op->D > op->Dv ? op->D : op->Dv;
-    const bool large = heads * op->Tq * op->Tk * width > 4 * TG_PARALLEL_WORK;
-    const int64_t threads = smaller(tg_threads(large), large ? heads : 1);
+    const int64_t work = heads * op->Tq * op->Tk * width;
+    const int64_t threads = smaller(tg_thread_count(work / 4), heads > 0 ? heads : 1);
     tg_real *memory = tg_scratch(node, threads * workspace_size(op));
     if (!memory) return;
 #pragma omp parallel for if (threads > 1) num_threads((int)threads) schedule(static)
@@ -98,28 +98,19 @@ void tg_each_head(tg_node *node, tg_head_function function, const void *context)
 /* ---- products ---- *
  * With one query packing would cost more than the product: rows are taken one by one. */
 
-/* Packs `count` rows as the right side of a product, unless it reads them in place. */
-static void pack(tg_head_rows x, int64_t count, tg_real *packed)
-{
-    if (!tg_gemm_in_place(x.width, matrix_of(x)))
-        TG_DISPATCH(tg_k_gemm_pack, count, x.width, matrix_of(x), packed);
-}
-
 static void pack_keys(const tg_attention_head *head, int64_t j0, int64_t keys)
 {
     const tg_attention_attributes *op = head->op;
     const tg_head_rows k = rows_from(head->k, j0), v = rows_from(head->v, j0);
     if (op->config.one_query) return;
     if (tg_scores_are_products(head)) {
-        const int64_t size = tg_gemm_pack_size(op->D, keys);
-        TG_DISPATCH(tg_k_gemm_pack, op->D, keys, tg_matrix_transposed(matrix_of(k)),
-                    head->k_transposed);
+        const int64_t size = tg_pack_size(op->D, keys);
+        tg_pack(op->D, keys, tg_matrix_transposed(matrix_of(k)), head->k_transposed);
         for (int64_t i = 0; i < size; i++) head->k_transposed[i] *= (tg_real)op->config.scale;
-        pack(k, keys, head->k_packed);
+        tg_pack_if_needed(keys, op->D, matrix_of(k), head->k_packed);
     }
-    TG_DISPATCH(tg_k_gemm_pack, op->Dv, keys, tg_matrix_transposed(matrix_of(v)),
-                head->v_transposed);
-    pack(v, keys, head->v_packed);
+    tg_pack(op->Dv, keys, tg_matrix_transposed(matrix_of(v)), head->v_transposed);
+    tg_pack_if_needed(keys, op->Dv, matrix_of(v), head->v_packed);
 }
 
 void tg_each_tile(tg_attention_head *head, tg_tile_function function)
@@ -144,12 +135,17 @@ static void dot_products(const tg_attention_head *head, tg_tile t, tg_head_rows 
     x = rows_from(x, t.i0);
     y = rows_from(y, t.j0);
     if (!head->op->config.one_query) {
-        TG_DISPATCH(tg_k_gemm, t.queries, t.keys, x.width, matrix_of(x), y_transposed, 0, NULL, out,
-                    TG_TILE_KEYS);
+        tg_matmul_packed(&(tg_product){.m = t.queries,
+                                       .n = t.keys,
+                                       .k = x.width,
+                                       .a = matrix_of(x),
+                                       .b = tg_matrix_packed(y_transposed),
+                                       .c = out,
+                                       .c_row = TG_TILE_KEYS});
         return;
     }
     for (int64_t j = 0; j < t.keys; j++)
-        out[j] = scale * TG_DISPATCH(tg_k_dot, x.width, x.data, y.data + j * y.row);
+        out[j] = scale * tg_array_dot(x.width, x.data, y.data + j * y.row);
 }
 
 void tg_tile_dy_dot_v(const tg_attention_head *head, tg_tile t)
@@ -157,20 +153,26 @@ void tg_tile_dy_dot_v(const tg_attention_head *head, tg_tile t)
     dot_products(head, t, head->dy, head->v, 1, head->v_transposed, head->ds);
 }
 
-/* C [m, width] += A [m, k] B [k, width], B and C being rows of the head. */
+/* C [m, width] += A [m, k] B [k, width], B and C being rows of the head; `packed` is B as
+ * tg_pack_if_needed left it. */
 static void add_product(const tg_attention_head *head, int64_t m, int64_t k, tg_matrix a,
                         tg_head_rows b, const tg_real *packed, tg_head_rows c)
 {
-    const bool in_place = tg_gemm_in_place(b.width, matrix_of(b));
     if (!head->op->config.one_query) {
-        TG_DISPATCH(tg_k_gemm, m, b.width, k, a, in_place ? b.data : packed, in_place ? b.row : 0,
-                    c.data, c.data, c.row);
+        tg_matmul_packed(&(tg_product){.m = m,
+                                       .n = b.width,
+                                       .k = k,
+                                       .a = a,
+                                       .b = tg_packed_or_in_place(b.width, matrix_of(b), packed),
+                                       .start = c.data,
+                                       .c = c.data,
+                                       .c_row = c.row});
         return;
     }
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < k; j++)
-            TG_DISPATCH(tg_k_axpy, b.width, a.data[i * a.row + j * a.column], b.data + j * b.row,
-                        c.data + i * c.row);
+            tg_array_add_scaled(b.width, a.data[i * a.row + j * a.column], b.data + j * b.row,
+                                c.data + i * c.row);
 }
 
 void tg_add_weighted_keys(const tg_attention_head *head, tg_tile t, const tg_real *w,
@@ -184,7 +186,8 @@ void tg_add_weighted_queries(const tg_attention_head *head, tg_tile t, const tg_
                              tg_head_rows x, tg_head_rows c)
 {
     x = rows_from(x, t.i0);
-    if (!head->op->config.one_query) pack(x, t.queries, head->query_rows);
+    if (!head->op->config.one_query)
+        tg_pack_if_needed(t.queries, x.width, matrix_of(x), head->query_rows);
     add_product(head, t.keys, t.queries, (tg_matrix){w, 1, TG_TILE_KEYS}, x, head->query_rows,
                 rows_from(c, t.j0));
 }
@@ -206,9 +209,9 @@ static void draw_dropout(const tg_attention_head *head, tg_tile t, int64_t i)
     const double rate = op->config.dropout;
     tg_real *r = head->r + i * TG_TILE_KEYS;
     const int64_t word = (head->index * op->Tq + t.i0 + i) * op->Tk + t.j0;
-    if (rate != 0)
-        TG_DISPATCH(tg_k_dropout_mask, t.keys, op->random.key, op->random.counter + (uint64_t)word,
-                    (uint32_t)(rate * 0x1p32), (tg_real)(1 / (1 - rate)), r);
+    tg_random random = op->random;
+    random.counter += (uint64_t)word;
+    if (rate != 0) tg_array_dropout_mask(t.keys, random, rate, r);
     else
         for (int64_t j = 0; j < t.keys; j++) r[j] = 1;
 }

@@ -4,7 +4,7 @@
 #ifndef TG_ATTENTION_TILES_H
 #define TG_ATTENTION_TILES_H
 
-#include "../core/internal.h"
+#include "../core/compute.h"
 #include "attention_op.h"
 #include "kernels.h"
 
@@ -44,7 +44,7 @@ typedef struct tg_attention_head {
     tg_real *e;  /* r p, or r p s; the array of p if e is p */
     tg_real *ds; /* dy_i . v_j, then ds, or the gradient that was asked for, in its place */
 
-    /* Workspace for products, packed as tg_k_gemm reads them; none for one query. */
+    /* Workspace for products, packed; none for one query. */
     tg_real *k_transposed, *v_transposed; /* of the tile's keys; k times the scale */
     tg_real *k_packed, *v_packed;         /* unless they can be read in place */
     tg_real *query_rows;                  /* q or dy of the tile's queries */

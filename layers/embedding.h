@@ -19,6 +19,12 @@ typedef struct tg_embedding {
 TG_EXPORT bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name,
                                  int64_t count, int64_t width, int32_t padding);
 
+/* The same with a sparse weight (tg_params_set_sparse), as PyTorch's nn.Embedding(sparse=True): a
+ * training step costs time in proportion to the rows that the batch reads, and tg_adam_step moves
+ * only these rows, as PyTorch's SparseAdam does. */
+TG_EXPORT bool tg_embedding_init_sparse(tg_embedding *layer, tg_params *params, const char *name,
+                                        int64_t count, int64_t width, int32_t padding);
+
 /* Copies a row-major matrix into the weight; the padding row becomes zeros. Returns false, with the
  * error on the weight's tg_params, if [count, width] is not the weight's shape. */
 TG_EXPORT bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count,

@@ -3,8 +3,7 @@
  *     dx = dy W,   dW = dy^T x,   db = sum of the rows of dy */
 #include "linear.h"
 
-#include "../core/internal.h"
-#include "../core/kernels.h"
+#include "../core/compute.h"
 
 typedef struct linear_attributes {
     int64_t rows, in, out;
@@ -53,7 +52,7 @@ static void linear_backward(tg_node *node)
     tg_input_grad_matmul(node, 0, op->rows, op->in, op->out, dy, w);   /* dx = dy W */
     tg_input_grad_matmul(node, 1, op->out, op->in, op->rows, dy_t, x); /* dW = dy^T x */
     tg_real *db = tg_input_grad(node, 2);
-    if (db) TG_DISPATCH(tg_k_add_rows, op->rows, op->out, dy.data, op->out, db);
+    if (db) tg_array_add_rows(op->rows, op->out, dy.data, db);
 }
 
 TG_OP(linear_op, "linear", .attribute_size = sizeof(linear_attributes), .optional = 1 << 2,

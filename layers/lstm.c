@@ -20,7 +20,7 @@
  * some sequences through all steps without waiting for the others. */
 #include "lstm.h"
 
-#include "../core/internal.h"
+#include "../core/compute.h"
 #include "kernels.h"
 
 enum { X, H0, C0, FIRST_WEIGHT };  /* inputs; then W_ih, W_hh, b_ih, b_hh of each direction */
@@ -34,8 +34,8 @@ typedef struct direction {
     tg_real *h_prev;          /* [n, H] h_(t-1) */
     tg_real *c;               /* [n, H] c_t */
     tg_real *c0;              /* [B, H] by rank */
-    tg_real *packed;          /* W_hh^T packed in the forward pass, W_hh in the backward pass */
-    const tg_real *prepacked; /* W_hh^T of inference mode, used instead, or NULL */
+    tg_real *packed;          /* memory for w_hh */
+    tg_matrix w_hh;           /* packed: W_hh^T in the forward pass, W_hh in the backward pass */
     tg_real *bias;            /* [4H] b_ih + b_hh, in the forward pass */
     tg_real *dh, *dc; /* [B, H] by rank: what later steps give to this one, in the backward pass */
 } direction;
@@ -62,9 +62,9 @@ static const tg_tensor *weight(const tg_node *node, int d, int which)
  * batch. */
 static bool sort_by_length(tg_node *node, lstm_attributes *op)
 {
-    op->sequence_at = tg_tape_alloc(node->tape, (size_t)op->batch * sizeof *op->sequence_at);
-    op->active = tg_tape_alloc(node->tape, (size_t)op->time * sizeof *op->active);
-    op->offset = tg_tape_alloc(node->tape, (size_t)op->time * sizeof *op->offset);
+    op->sequence_at = tg_save_bytes(node, (size_t)op->batch * sizeof *op->sequence_at);
+    op->active = tg_save_bytes(node, (size_t)op->time * sizeof *op->active);
+    op->offset = tg_save_bytes(node, (size_t)op->time * sizeof *op->offset);
     int32_t *next_rank = tg_scratch_bytes(node, (size_t)(op->time + 1) * sizeof *next_rank);
     if (!op->sequence_at || !op->active || !op->offset || !next_rank) return false;
     memset(op->active, 0, (size_t)op->time * sizeof *op->active);
@@ -153,8 +153,8 @@ static void scatter_add_input(const lstm_attributes *op, int d, const tg_real *p
 {
     for (int64_t t = 0; t < op->time; t++)
         for (int64_t rank = 0; rank < op->active[t]; rank++)
-            TG_DISPATCH(tg_k_add_rows, 1, op->input, packed + (op->offset[t] + rank) * op->input, 0,
-                        x + token_row(op, d, rank, t) * op->input);
+            tg_array_add(op->input, packed + (op->offset[t] + rank) * op->input,
+                         x + token_row(op, d, rank, t) * op->input);
 }
 
 /* Rows of a [directions, B, H] state, or zeros for NULL, in the order of ranks. */
@@ -174,7 +174,7 @@ static void gather_state(const lstm_attributes *op, int d, const tg_real *state,
 
 static int64_t count_blocks(const lstm_attributes *op)
 {
-    const int64_t threads = tg_threads(op->n * op->hidden * op->hidden > 4 * TG_PARALLEL_WORK);
+    const int64_t threads = tg_thread_count(op->n * op->hidden * op->hidden / 4);
     const int64_t blocks = (threads + op->directions - 1) / op->directions;
     const int64_t limit = op->batch > 0 ? op->batch : 1;
     return blocks < limit ? blocks : limit;
@@ -185,12 +185,12 @@ typedef void (*block_function)(const tg_node *node, int d, int64_t first, int64_
 /* The forward pass multiplies by W_hh^T, the backward pass by W_hh. */
 static void pack(const tg_node *node, int d, bool backward)
 {
-    const lstm_attributes *op = node->attributes;
-    const tg_matrix w = {weight(node, d, W_HH)->data, op->hidden, 1};
-    tg_real *packed = op->direction[d].packed;
-    if (backward) TG_DISPATCH(tg_k_gemm_pack, 4 * op->hidden, op->hidden, w, packed);
-    else if (!op->direction[d].prepacked)
-        TG_DISPATCH(tg_k_gemm_pack, op->hidden, 4 * op->hidden, tg_matrix_transposed(w), packed);
+    lstm_attributes *op = node->attributes;
+    direction *dir = &op->direction[d];
+    const int64_t H = op->hidden;
+    const tg_matrix w = {weight(node, d, W_HH)->data, H, 1};
+    if (backward) dir->w_hh = tg_pack(4 * H, H, w, dir->packed);
+    else if (dir->packed) dir->w_hh = tg_pack(H, 4 * H, tg_matrix_transposed(w), dir->packed);
 }
 
 /* If one thread alone reads a direction's weights, it packs them as well. */
@@ -257,15 +257,20 @@ static void forward_block(const tg_node *node, int d, int64_t first, int64_t las
     const lstm_attributes *op = node->attributes;
     const direction *dir = &op->direction[d];
     const int64_t hidden = op->hidden, width = 4 * hidden;
-    const tg_real *w_hh = dir->prepacked ? dir->prepacked : dir->packed;
     for (int64_t t = 0; t < op->time; t++) {
         const int64_t end = last < op->active[t] ? last : op->active[t];
         if (end <= first) return; /* and no later step has more sequences */
         const int64_t row = op->offset[t] + first;
         tg_real *z = dir->gates + row * width;
         if (t > 0 || node->inputs[H0]) /* z += h_(t-1) W_hh^T */
-            TG_DISPATCH(tg_k_gemm, end - first, width, hidden,
-                        (tg_matrix){dir->h_prev + row * hidden, hidden, 1}, w_hh, 0, z, z, width);
+            tg_matmul_packed(&(tg_product){.m = end - first,
+                                           .n = width,
+                                           .k = hidden,
+                                           .a = {dir->h_prev + row * hidden, hidden, 1},
+                                           .b = dir->w_hh,
+                                           .start = z,
+                                           .c = z,
+                                           .c_row = width});
         for (int64_t rank = first; rank < end; rank++, z += width) {
             tg_real *h = output_row(op, node->outputs[Y]->data, d, rank, t);
             tg_real *c = dir->c + (op->offset[t] + rank) * hidden;
@@ -293,19 +298,21 @@ static void fill_outputs(const tg_node *node)
     }
 }
 
-static bool allocate(tg_node *node, direction *dir)
+static bool allocate(tg_node *node, int d)
 {
-    const lstm_attributes *op = node->attributes;
-    tg_real *(*memory)(tg_node *, int64_t) = node->tape->recording ? tg_save : tg_scratch;
+    lstm_attributes *op = node->attributes;
+    direction *dir = &op->direction[d];
+    tg_real *(*memory)(tg_node *, int64_t) = tg_tape_recording(node->tape) ? tg_save : tg_scratch;
     dir->x = memory(node, op->n * op->input);
     dir->gates = memory(node, op->n * 4 * op->hidden);
     dir->h_prev = memory(node, op->n * op->hidden);
     dir->c = memory(node, op->n * op->hidden);
     dir->c0 = memory(node, op->batch * op->hidden);
     dir->bias = tg_scratch(node, 4 * op->hidden);
-    dir->packed = tg_scratch(node,
-                             dir->prepacked ? 0 : tg_gemm_pack_size(op->hidden, 4 * op->hidden));
-    return dir->x && dir->gates && dir->h_prev && dir->c && dir->c0 && dir->bias && dir->packed;
+    dir->w_hh = tg_prepacked_weight(weight(node, d, W_HH));
+    if (!dir->w_hh.data) dir->packed = tg_scratch(node, tg_pack_size(op->hidden, 4 * op->hidden));
+    return dir->x && dir->gates && dir->h_prev && dir->c && dir->c0 && dir->bias &&
+           (dir->packed || dir->w_hh.data);
 }
 
 static void lstm_forward(tg_node *node)
@@ -314,8 +321,7 @@ static void lstm_forward(tg_node *node)
     fill_outputs(node);
     for (int d = 0; d < op->directions; d++) {
         direction *dir = &op->direction[d];
-        dir->prepacked = tg_prepacked(weight(node, d, W_HH));
-        if (!allocate(node, dir)) return;
+        if (!allocate(node, d)) return;
         project_input(node, d);
         gather_state(op, d, node->outputs[H_FINAL]->data, op->time ? op->active[0] : 0,
                      dir->h_prev);
@@ -339,13 +345,18 @@ static void backward_block(const tg_node *node, int d, int64_t first, int64_t la
         for (int64_t rank = first; rank < end; rank++) {
             tg_real *dh = dir->dh + rank * hidden, *gates = dz + (rank - first) * width;
             const tg_real *c = dir->c + (op->offset[t] + rank) * hidden;
-            if (dy) TG_DISPATCH(tg_k_add_rows, 1, hidden, output_row(op, dy, d, rank, t), 0, dh);
+            if (dy) tg_array_add(hidden, output_row(op, dy, d, rank, t), dh);
             TG_DISPATCH(tg_k_lstm_gates_backward, hidden, gates, c_prev(op, d, rank, t), c, dh,
                         dir->dc + rank * hidden);
         }
         if (t > 0 || node->inputs[H0]) /* dh_(t-1) = dz_t W_hh */
-            TG_DISPATCH(tg_k_gemm, end - first, hidden, width, (tg_matrix){dz, width, 1},
-                        dir->packed, 0, NULL, dir->dh + first * hidden, hidden);
+            tg_matmul_packed(&(tg_product){.m = end - first,
+                                           .n = hidden,
+                                           .k = width,
+                                           .a = {dz, width, 1},
+                                           .b = dir->w_hh,
+                                           .c = dir->dh + first * hidden,
+                                           .c_row = hidden});
     }
 }
 
@@ -356,10 +367,10 @@ static void bias_backward(tg_node *node, int d, const tg_real *dz)
     tg_real *sum = tg_scratch(node, width);
     if (!sum) return;
     memset(sum, 0, (size_t)width * sizeof *sum);
-    TG_DISPATCH(tg_k_add_rows, op->n, width, dz, width, sum);
+    tg_array_add_rows(op->n, width, dz, sum);
     for (int bias = B_IH; bias <= B_HH; bias++) {
         tg_real *db = tg_input_grad(node, FIRST_WEIGHT + d * WEIGHTS + bias);
-        if (db) TG_DISPATCH(tg_k_add_rows, 1, width, sum, 0, db); /* db = sum_t dz_t */
+        if (db) tg_array_add(width, sum, db); /* db = sum_t dz_t */
     }
 }
 
@@ -378,8 +389,14 @@ static void backward_products(tg_node *node, int d)
                          h_prev);
     bias_backward(node, d, dir->gates);
     tg_real *dx = tg_input_grad(node, X), *dx_packed = dir->x; /* x is not needed any more */
-    if (!dx || node->tape->error.set) return;
-    tg_node_matmul(node, op->n, op->input, width, dz, w_ih, NULL, dx_packed);
+    if (!dx || tg_tape_error(node->tape)) return;
+    tg_node_matmul(node, &(tg_product){.m = op->n,
+                                       .n = op->input,
+                                       .k = width,
+                                       .a = dz,
+                                       .b = w_ih,
+                                       .c = dx_packed,
+                                       .c_row = op->input});
     scatter_add_input(op, d, dx_packed, dx);
 }
 
@@ -390,8 +407,8 @@ static void add_to_initial(tg_node *node, int input, int d, const tg_real *by_ra
     tg_real *grad = tg_input_grad(node, input);
     if (!grad) return;
     for (int64_t rank = 0; rank < op->batch; rank++)
-        TG_DISPATCH(tg_k_add_rows, 1, op->hidden, by_rank + rank * op->hidden, 0,
-                    grad + (d * op->batch + op->sequence_at[rank]) * op->hidden);
+        tg_array_add(op->hidden, by_rank + rank * op->hidden,
+                     grad + (d * op->batch + op->sequence_at[rank]) * op->hidden);
 }
 
 static void lstm_backward(tg_node *node)
@@ -399,7 +416,7 @@ static void lstm_backward(tg_node *node)
     lstm_attributes *op = node->attributes;
     for (int d = 0; d < op->directions; d++) {
         direction *dir = &op->direction[d];
-        dir->packed = tg_scratch(node, tg_gemm_pack_size(4 * op->hidden, op->hidden));
+        dir->packed = tg_scratch(node, tg_pack_size(4 * op->hidden, op->hidden));
         dir->dh = tg_scratch(node, op->batch * op->hidden);
         dir->dc = tg_scratch(node, op->batch * op->hidden);
         if (!dir->packed || !dir->dh || !dir->dc) return;
@@ -476,7 +493,7 @@ bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t i
                        .hidden = hidden};
     if (!params) return false;
     if (layers < 1 || layers > TG_LSTM_MAX_LAYERS || input < 0 || hidden < 1)
-        return tg_fail(&params->error,
+        return tg_params_fail(params,
                        "lstm %s: %d layers, input width %lld, hidden width %lld; expected 1 .. %d "
                        "layers, an input width >= 0 and a hidden width >= 1",
                        name, layers, (long long)input, (long long)hidden, TG_LSTM_MAX_LAYERS);
@@ -497,7 +514,7 @@ static tg_tensor *state_of(tg_tape *tape, tg_tensor *state, const tg_lstm *layer
     if (!state || layer->layers == 1) return state;
     const int all = layer->layers * layer->directions;
     if (tape && (state->ndim != 3 || state->shape[0] != all))
-        return tg_fail(&tape->error, "lstm: the initial state is %s; expected [%d, B, H]",
+        return tg_tape_fail(tape, "lstm: the initial state is %s; expected [%d, B, H]",
                        tg_shape_str(state->ndim, state->shape).text, all);
     return tg_slice(tape, state, 0, (int64_t)l * layer->directions,
                     (int64_t)(l + 1) * layer->directions);

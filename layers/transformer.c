@@ -2,7 +2,8 @@
  * operator. */
 #include "transformer.h"
 
-#include "../core/internal.h"
+#include <string.h>
+
 #include "attention_op.h"
 
 bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name, int64_t width,
@@ -12,8 +13,7 @@ bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name,
     *layer = (tg_multihead){.heads = heads};
     if (!params) return false;
     if (heads < 1 || width % heads || width > INT32_MAX)
-        return tg_fail(
-            &params->error,
+        return tg_params_fail(params,
             "multihead %s: %lld heads do not divide the width %lld, or the width is too large",
             name, (long long)heads, (long long)width);
     layer->in_proj_weight = tg_param(params, name, "in_proj_weight", TG_SHAPE(3 * width, width),
@@ -21,7 +21,7 @@ bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name,
                                                                : 0));
     layer->in_proj_bias = tg_param(params, name, "in_proj_bias", TG_SHAPE(3 * width),
                                    tg_init_constant(0));
-    if (!tg_linear_init(&layer->out_proj, params, tg_join_scope(scope, name, "out_proj"), width,
+    if (!tg_linear_init(&layer->out_proj, params, tg_join_name(scope, name, "out_proj"), width,
                         width))
         return false;
     if (!tg_params_is_loading(params))
@@ -56,19 +56,19 @@ bool tg_transformer_init(tg_transformer *layer, tg_params *params, const char *n
 {
     char scope[TG_MAX_NAME];
     *layer = (tg_transformer){.decoder = decoder};
-    return tg_multihead_init(&layer->self_attn, params, tg_join_scope(scope, name, "self_attn"),
+    return tg_multihead_init(&layer->self_attn, params, tg_join_name(scope, name, "self_attn"),
                              width, heads) &&
            (!decoder ||
             tg_multihead_init(&layer->multihead_attn, params,
-                              tg_join_scope(scope, name, "multihead_attn"), width, heads)) &&
-           tg_linear_init(&layer->linear1, params, tg_join_scope(scope, name, "linear1"), width,
+                              tg_join_name(scope, name, "multihead_attn"), width, heads)) &&
+           tg_linear_init(&layer->linear1, params, tg_join_name(scope, name, "linear1"), width,
                           hidden) &&
-           tg_linear_init(&layer->linear2, params, tg_join_scope(scope, name, "linear2"), hidden,
+           tg_linear_init(&layer->linear2, params, tg_join_name(scope, name, "linear2"), hidden,
                           width) &&
-           tg_layer_norm_init(&layer->norm1, params, tg_join_scope(scope, name, "norm1"), width) &&
-           tg_layer_norm_init(&layer->norm2, params, tg_join_scope(scope, name, "norm2"), width) &&
+           tg_layer_norm_init(&layer->norm1, params, tg_join_name(scope, name, "norm1"), width) &&
+           tg_layer_norm_init(&layer->norm2, params, tg_join_name(scope, name, "norm2"), width) &&
            (!decoder ||
-            tg_layer_norm_init(&layer->norm3, params, tg_join_scope(scope, name, "norm3"), width));
+            tg_layer_norm_init(&layer->norm3, params, tg_join_name(scope, name, "norm3"), width));
 }
 
 /* Each part of a block is norm(x + part(x)), or with pre_norm x + part(norm(x)). */
@@ -108,9 +108,9 @@ tg_tensor *tg_transformer_forward(tg_tape *tape, const tg_transformer *layer, tg
 
 static bool has_positions(tg_tape *tape, const tg_tensor *x)
 {
-    if (!tape || tape->error.set || !x) return false;
+    if (!tape || tg_tape_error(tape) || !x) return false;
     if (x->ndim == 3 && x->shape[1] <= INT32_MAX) return true;
-    return tg_fail(&tape->error, "positions: input %s is not [B, T, E]",
+    return tg_tape_fail(tape, "positions: input %s is not [B, T, E]",
                    tg_shape_str(x->ndim, x->shape).text);
 }
 
@@ -134,7 +134,7 @@ tg_tensor *tg_add_positions(tg_tape *tape, const tg_embedding *positions, tg_ten
     const tg_tensor *table = positions->weight;
     const int64_t time = x->shape[1];
     if (table && x->shape[2] != table->shape[1]) /* a width of 1 would broadcast */
-        return tg_fail(&tape->error, "positions: input %s does not fit the table %s",
+        return tg_tape_fail(tape, "positions: input %s does not fit the table %s",
                        tg_shape_str(3, x->shape).text, tg_shape_str(2, table->shape).text);
     int32_t *ids = tg_tape_alloc(tape, (size_t)time * sizeof *ids);
     if (!ids) return NULL;

@@ -20,7 +20,7 @@ live() {
     folder=$(mktemp -d)
     model=$folder/model.safetensors
     for command in "train builtin:english --epochs 2 --ngrams 2 --max-pool --average 40 --word-dropout 0.1 --embedding 16 --hidden 16 \
-        --checkpoint $folder/ck --every 0 --report $folder/report.html -o $model" \
+        --checkpoint $folder/ck --checkpoint-interval 0 --report $folder/report.html -o $model" \
         "train builtin:documents --encoder transformer --attention multihead --epochs 1 --embedding 16 --hidden 16 -o $folder/2" \
         "check builtin:english builtin:chinese" "compare builtin:english --epochs 1 --embedding 8 --hidden 8 --seeds 1" "eval $model builtin:english" \
         "predict $model good,_really_bad" "attend $model good_film -o $folder/a.png" "explain $model good_film -o $folder/e.html" \

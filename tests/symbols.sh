@@ -1,7 +1,8 @@
 #!/bin/sh
 # symbols.sh HEADER ... LIBRARY ...: every symbol that a library defines for others starts with tg_, and a shared one exports what
-# the headers declare, nothing else. The library in double has three functions under another name (core/base.h).
+# the headers declare, nothing else; and the operator table has every operator. The library in double has three functions under another name (core/base.h).
 set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
 status=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -22,7 +23,11 @@ for file in "$@"; do
     strange=$(grep -v '^tg_' "$work/names" | tr '\n' ' ')
     [ -z "$strange" ] || { echo "$file defines: $strange"; status=1; }
     case $file in
-        *.a) ;;
+        *.a)
+            for operator in $(sed -n 's/^tg_op_/ /p' "$work/names"); do
+                grep -q "X($operator)" "$root/inspect/operators.h" ||
+                    { echo "inspect/operators.h: the table lacks X($operator)"; status=1; }
+            done ;;
         *)
             sed 's/^\(tg_tape_new\|tg_params_new\|tg_apply\)_double$/\1/' "$work/names" | sort >"$work/exported"
             sort "$work/declared" | diff - "$work/exported" || { echo "$file: not what the headers declare (<) is exported (>)"; status=1; }

@@ -11,17 +11,18 @@
  *     infer       one sentence of 20 words through the sst2 model, not recording
  *     gemm        matrix products: squares, all transposes, and the LSTM's shapes
  *     attention   tiled dot attention forward and backward, one sequence, 4 heads of 64, T from 512 to LONGEST (16384)
- *     adam        an embedding of 200,000 x 128 of which a batch reads about 600 rows: STEPS (1000) steps, by
- *                 rows that take their steps late (tg_params_defer), and all rows at once
+ *     adam        an embedding of 200,000 x 128 of which a batch reads about 600 rows: STEPS (1000)
+ *                 steps, with a dense gradient and with a sparse one (tg_params_set_sparse)
  *     job         the documents' whole program, textclf train and textclf predict, from start to prediction
  *
- * Training workloads are whole steps: forward, backward, clip, Adam, reset of the tape. Sequences fill their length;
- * ids are uniform from a fixed seed (Zipf's law in `adam`). A row is warmed up, measured for SECONDS (2), and shows the
- * median, the interquartile range in percent of it, GFLOP/s of matrix products by the formula that is printed, and
- * their share of the FMA peak, which is measured before and after it on as many threads. THREADS is 1 or 2; without it
- * each workload is measured on one and then on two. -m prints tab-separated lines instead: workload, threads, ms,
- * spread, GFLOP/s, percent of the peak, note; "-" where there is none. tests/bench/compare.sh sets PyTorch and OpenBLAS
- * beside it. */
+ * Training workloads are whole steps: forward, backward, clip, Adam, reset of the tape.
+ * Sequences fill their length; ids are uniform from a fixed seed (Zipf's law in `adam`). A row
+ * is warmed up, measured for SECONDS (2), and shows the median, the interquartile range in
+ * percent of it, GFLOP/s of matrix products by the formula that is printed, and their share of
+ * the FMA peak, which is measured before and after it on as many threads. THREADS is 1 or 2;
+ * without it each workload is measured on one and then on two. -m prints tab-separated lines
+ * instead: workload, threads, ms, spread, GFLOP/s, percent of the peak, note; "-" where there is
+ * none. tests/bench/compare.sh sets PyTorch and OpenBLAS beside it. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,8 @@ static const workload workloads[] = {
      "(scores that are computed again do not count)"},
     {"adam", run_adam,
      "no matrix products; ms a step, the whole run over its steps, spread of its tenths"},
+    {"gru", run_gru,
+     "3 gates (tg_lstm: 4): 3 x 2 B T H gates (I + H), forward and backward, no optimizer"},
     {"job", run_job, "no matrix products that count"},
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], MAX_ROWS = 128, SHARE_OF_PEAK = 16 };

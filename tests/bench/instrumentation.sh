@@ -1,6 +1,6 @@
 #!/bin/sh
-# instrumentation.sh: what the hooks of inspect/ cost while nobody looks. The sources are built as they are and once more
-# without the hooks (the calls of the watch, the scopes that operators note); valgrind counts the instructions of the same
+# instrumentation.sh: what the hooks of inspect/ cost while nothing uses them. The sources are built as they are and once more
+# without the hooks (the calls of tape->anomaly_hook, the scopes that operators store); valgrind counts the instructions of the same
 # trainings, and the results must be the same. Prints a line for each; exits with 1 where the hooks cost more than 1 %.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -11,7 +11,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/without"
 git ls-files | tar -cf - -T - | tar -xf - -C "$work/without"
-sed -i -e '/tape->watch && .*tape->watch(node, /d' -e 's/, \.scope = tape->scope ? tape->scope->path : NULL}/}/' \
+sed -i -e '/tape->anomaly_hook && .*tape->anomaly_hook(node, /d' -e 's/, \.scope = tape->scope ? tape->scope->path : NULL}/}/' \
     "$work/without/core/op.c" "$work/without/core/tape.c"
 removed=$(git diff --no-index --numstat core "$work/without/core" | awk '{ n += $2 } END { print n + 0 }')
 [ "$removed" -eq 3 ] || { echo "3 lines have hooks, and $removed were found: core/ has changed"; exit 1; }

@@ -265,8 +265,8 @@ def adam(options, name, sparse, note):
 
 
 def run_adam(options):
-    adam(options, "adam", False, "dense, fused")
-    adam(options, "adam-sparse", True, "SparseAdam: other results, rows that sat out do not move")
+    adam(options, "adam", False, "dense table, fused Adam")
+    adam(options, "adam-sparse", True, "SparseAdam")
 
 
 def run_job(options):

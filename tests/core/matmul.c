@@ -284,8 +284,10 @@ static bool test_behind_shape(tg_node *node)
     return tg_output_like(node, node->inputs[0]) != NULL;
 }
 static void test_behind_forward(tg_node *node) { behind = node; }
-TG_OP(test_behind, "test_behind", .shape = test_behind_shape, .forward = test_behind_forward,
-      .stops_gradient = true);
+static const tg_op test_behind = {.name = "test_behind",
+                                  .shape = test_behind_shape,
+                                  .forward = test_behind_forward,
+                                  .stops_gradient = true};
 
 START_TEST(operations_are_told)
     {
