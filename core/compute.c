@@ -113,8 +113,8 @@ void tg_array_add_rows(int64_t rows, int64_t n, const tg_real *x, tg_real *y)
 void tg_array_dropout_mask(int64_t n, tg_random random, double p, tg_real *mask)
 {
     const uint32_t threshold = (uint32_t)(p * 0x1p32);
-    TG_DISPATCH(tg_k_dropout_mask, n, random.key, random.counter, threshold,
-                (tg_real)(1 / (1 - p)), mask);
+    TG_DISPATCH(tg_k_dropout_mask, n, random.key, random.counter, threshold, (tg_real)(1 / (1 - p)),
+                mask);
 }
 
 void tg_array_softmax_backward(int64_t rows, int64_t n, int64_t stride, const tg_real *y,

@@ -53,11 +53,12 @@ TG_EXPORT tg_matrix tg_packed_or_in_place(int64_t n, tg_matrix b, const tg_real 
 TG_EXPORT void tg_matmul_packed(const tg_product *product);
 
 /* ---- arrays of n numbers; call these from any thread ---- */
-TG_EXPORT void tg_array_tanh(int64_t n, const tg_real *x, tg_real *y);    /* y may be x */
-TG_EXPORT void tg_array_sigmoid(int64_t n, const tg_real *x, tg_real *y); /* y may be x */
+TG_EXPORT void tg_array_tanh(int64_t n, const tg_real *x, tg_real *y);         /* y may be x */
+TG_EXPORT void tg_array_sigmoid(int64_t n, const tg_real *x, tg_real *y);      /* y may be x */
 TG_EXPORT tg_real tg_array_dot(int64_t n, const tg_real *x, const tg_real *y); /* sum x_i y_i */
-TG_EXPORT void tg_array_add(int64_t n, const tg_real *x, tg_real *y); /* y += x */
-TG_EXPORT void tg_array_add_scaled(int64_t n, tg_real a, const tg_real *x, tg_real *y); /* y += a x */
+TG_EXPORT void tg_array_add(int64_t n, const tg_real *x, tg_real *y);          /* y += x */
+TG_EXPORT void tg_array_add_scaled(int64_t n, tg_real a, const tg_real *x,
+                                   tg_real *y); /* y += a x */
 
 /* y [n] += the sum of the rows of x [rows, n]: the gradient of a bias. */
 TG_EXPORT void tg_array_add_rows(int64_t rows, int64_t n, const tg_real *x, tg_real *y);

@@ -33,14 +33,14 @@ const char *tg_params_take_error(tg_params *params)
     return text;
 }
 
-bool tg_params_fail(tg_params *params, const char *format, ...)
+void *tg_params_fail(tg_params *params, const char *format, ...)
 {
     va_list arguments;
-    if (!params) return false;
+    if (!params) return NULL;
     va_start(arguments, format);
     tg_fail_v(&params->error, NULL, format, arguments);
     va_end(arguments);
-    return false;
+    return NULL;
 }
 
 void *tg_params_alloc(tg_params *params, size_t bytes)

@@ -61,8 +61,8 @@ TG_EXPORT tg_init tg_init_fan_in(int64_t n);
 TG_EXPORT char *tg_join_name(char text[TG_MAX_NAME], const char *name, const char *part);
 
 /* Sets the sticky error, for layers and optimizers of your own; a first error stays. Returns
- * false. */
-TG_EXPORT bool tg_params_fail(tg_params *params, const char *format, ...) TG_PRINTF(2, 3);
+ * NULL, which is also false. */
+TG_EXPORT void *tg_params_fail(tg_params *params, const char *format, ...) TG_PRINTF(2, 3);
 
 /* Registers a parameter as "scope.name" (as "name" if scope is NULL or empty) and returns its
  * tensor. `params` owns the tensor, whose address does not change when more are registered. While

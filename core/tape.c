@@ -45,14 +45,14 @@ const char *tg_tape_take_error(tg_tape *tape)
     return text;
 }
 
-bool tg_tape_fail(tg_tape *tape, const char *format, ...)
+void *tg_tape_fail(tg_tape *tape, const char *format, ...)
 {
     va_list arguments;
-    if (!tape) return false;
+    if (!tape) return NULL;
     va_start(arguments, format);
     tg_fail_v(&tape->error, NULL, format, arguments);
     va_end(arguments);
-    return false;
+    return NULL;
 }
 
 /* ---- modes ---- */

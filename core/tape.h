@@ -42,8 +42,9 @@ TG_EXPORT const char *tg_tape_take_error(tg_tape *tape);
  * error set, if there is none. */
 TG_EXPORT void *tg_tape_alloc(tg_tape *tape, size_t bytes);
 
-/* Sets the sticky error, for layers of your own; a first error stays. Returns false. */
-TG_EXPORT bool tg_tape_fail(tg_tape *tape, const char *format, ...) TG_PRINTF(2, 3);
+/* Sets the sticky error, for layers of your own; a first error stays. Returns
+ * NULL, which is also false. */
+TG_EXPORT void *tg_tape_fail(tg_tape *tape, const char *format, ...) TG_PRINTF(2, 3);
 
 /* Training mode or evaluation mode. In training mode, which a new tape has, dropout drops. */
 TG_EXPORT void tg_tape_set_training(tg_tape *tape, bool training);

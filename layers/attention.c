@@ -1,8 +1,12 @@
 /* Attention as layers: any score over queries, keys and values; pooling with a learned query; a
  * classifier's module around it. attention_plain.c is attention to read first; attention_op.c is
  * the operator behind all layers. */
+#include <math.h>
+#include <string.h>
+
 #include "attention.h"
 
+#include "../core/shape.h"
 #include "attention_op.h"
 
 /* ---- any score ---- */
@@ -11,7 +15,7 @@ bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name,
                        int64_t query_width, int64_t key_width, int64_t width)
 {
     *layer = (tg_attention){.score = score};
-    tg_init by_query = tg_init_by_width(query_width), by_key = tg_init_by_width(key_width);
+    tg_init by_query = tg_init_fan_in(query_width), by_key = tg_init_fan_in(key_width);
     if (score == TG_SCORE_BILINEAR)
         layer->weight = tg_param(params, name, "weight", TG_SHAPE(query_width, key_width),
                                  by_query);
@@ -22,7 +26,7 @@ bool tg_attention_init(tg_attention *layer, tg_params *params, const char *name,
                                      by_key);
         layer->bias = tg_param(params, name, "key.bias", TG_SHAPE(width), by_key);
         layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width),
-                                       tg_init_by_width(width));
+                                       tg_init_fan_in(width));
     }
     return params && !tg_params_error(params);
 }
@@ -79,11 +83,11 @@ bool tg_additive_attention_init(tg_additive_attention *layer, tg_params *params,
                                 int64_t input, int64_t width)
 {
     layer->proj_weight = tg_param(params, name, "proj.weight", TG_SHAPE(width, input),
-                                  tg_init_by_width(input));
+                                  tg_init_fan_in(input));
     layer->proj_bias = tg_param(params, name, "proj.bias", TG_SHAPE(width),
-                                tg_init_by_width(input));
+                                tg_init_fan_in(input));
     layer->score_weight = tg_param(params, name, "score.weight", TG_SHAPE(1, width),
-                                   tg_init_by_width(width));
+                                   tg_init_fan_in(width));
     return layer->score_weight != NULL;
 }
 
@@ -93,7 +97,7 @@ bool tg_attention_pool_init(tg_attention_pool *layer, tg_params *params, const c
     *layer = (tg_attention_pool){.query = NULL};
     if (score == TG_SCORE_ADDITIVE)
         return tg_additive_attention_init(&layer->additive, params, name, input, width);
-    layer->query = tg_param(params, name, "query", TG_SHAPE(1, input), tg_init_by_width(input));
+    layer->query = tg_param(params, name, "query", TG_SHAPE(1, input), tg_init_fan_in(input));
     return tg_attention_init(&layer->attention, params, name, score, input, input, width) &&
            layer->query;
 }
@@ -107,8 +111,8 @@ static bool input_fits(tg_tape *tape, const char *layer, const tg_tensor *x,
     if (!tape || tg_tape_error(tape) || !x || !weight) return false;
     if (x->ndim == 3 && x->shape[axis] == weight->shape[1]) return true;
     return tg_tape_fail(tape, "%s: input %s does not fit weight %s; expected %s", layer,
-                   tg_shape_str(x->ndim, x->shape).text, tg_shape_str(2, weight->shape).text,
-                   axis == 2 ? "[B, T, in]" : "[B, in, R]");
+                        tg_shape_str(x->ndim, x->shape).text, tg_shape_str(2, weight->shape).text,
+                        axis == 2 ? "[B, T, in]" : "[B, in, R]");
 }
 
 /* The result of attention with one query, [B, 1, D] -> [B, D]. */
@@ -158,11 +162,11 @@ bool tg_sequential_attention_init(tg_sequential_attention *layer, tg_params *par
                                   const char *name, int64_t in, int64_t hidden, int64_t out)
 {
     char scope[TG_MAX_NAME];
-    tg_join_scope(scope, name, "linear1");
+    tg_join_name(scope, name, "linear1");
     if (!tg_linear_init(&layer->input, params, scope, in, hidden)) return false;
-    tg_join_scope(scope, name, "attention");
+    tg_join_name(scope, name, "attention");
     if (!tg_linear_init_no_bias(&layer->score, params, scope, hidden, 1)) return false;
-    tg_join_scope(scope, name, "linear2");
+    tg_join_name(scope, name, "linear2");
     return tg_linear_init(&layer->output, params, scope, hidden, out);
 }
 

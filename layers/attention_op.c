@@ -38,6 +38,9 @@
  *
  * Tiles, backward. p = e^(s - m) / l is computed again. All else above is a sum over pairs, to
  * which each tile adds its own. */
+#include <math.h>
+#include <string.h>
+
 #include "attention_tiles.h"
 
 /* ---- shape ---- */
@@ -46,14 +49,14 @@ static bool check_mask(tg_node *node, tg_attention_attributes *op)
 {
     const int64_t shape[3] = {op->B, op->Tq, op->Tk};
     tg_mask *mask = &op->mask.mask;
-    if (!tg_copy_lengths(node, &op->mask.lengths, op->B, op->Tk) ||
-        !tg_copy_lengths_of(node, "query lengths", &op->mask.query_lengths, op->B, op->Tq))
+    if (!tg_copy_lengths(node, "lengths", &op->mask.lengths, op->B, op->Tk) ||
+        !tg_copy_lengths(node, "query lengths", &op->mask.query_lengths, op->B, op->Tq))
         return false;
     if (!mask->data) return true;
     if (!tg_broadcast_strides(3, shape, mask->ndim, mask->shape, op->mask_strides))
         return tg_node_fail(node, "mask %s does not broadcast to %s",
-                            tg_shape_text(node, mask->ndim, mask->shape),
-                            tg_shape_text(node, 3, shape));
+                            tg_shape_str(mask->ndim, mask->shape).text,
+                            tg_shape_str(3, shape).text);
     return tg_copy_mask(node, mask);
 }
 
@@ -76,8 +79,8 @@ static bool attention_shape(tg_node *node)
     if (!inputs_fit(node, op->heads))
         return tg_node_fail(node,
                             "queries %s, keys %s and values %s do not fit together (heads: %lld)",
-                            tg_tensor_text(node, q), tg_tensor_text(node, k),
-                            tg_tensor_text(node, v), (long long)op->heads);
+                            tg_tensor_str(q).text, tg_tensor_str(k).text, tg_tensor_str(v).text,
+                            (long long)op->heads);
     if (!(config->dropout >= 0 && config->dropout < 1))
         return tg_node_fail(node, "the dropout %g is outside 0 <= p < 1", config->dropout);
     op->B = q->shape[0];
@@ -214,8 +217,7 @@ static void each_tile_again(tg_attention_head *head, tg_tile_function function)
     const tg_head_rows *y = &head->y, *dy = &head->dy;
     if (dy->data && !head->op->config.raw)
         for (int64_t i = 0; i < head->queries; i++)
-            head->dy_dot_y[i] = tg_array_dot(y->width, dy->data + i * y->row,
-                                            y->data + i * y->row);
+            head->dy_dot_y[i] = tg_array_dot(y->width, dy->data + i * y->row, y->data + i * y->row);
     tg_each_tile(head, function);
 }
 
@@ -293,9 +295,13 @@ static void attention_backward(tg_node *node)
         tg_array_add(op->D, g.workspace + i * size, dw + i % op->heads * op->D);
 }
 
-TG_OP(attention_op, "attention", .attribute_size = sizeof(tg_attention_attributes),
-      .optional = 1 << TG_SCORE_WEIGHT, .shape = attention_shape, .forward = attention_forward,
-      .backward = attention_backward, .flops = attention_flops);
+const tg_op tg_op_attention = {.name = "attention",
+                               .attribute_size = sizeof(tg_attention_attributes),
+                               .optional = 1 << TG_SCORE_WEIGHT,
+                               .shape = attention_shape,
+                               .forward = attention_forward,
+                               .backward = attention_backward,
+                               .flops = attention_flops};
 
 tg_tensor *tg_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v,
                      tg_tensor *score_weight, int64_t heads, tg_attention_config config,
@@ -305,7 +311,7 @@ tg_tensor *tg_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v,
     if (mask) op.mask = *mask;
     if (tg_tape_training(tape)) op.random = *tg_tape_random(tape);
     else op.config.dropout = 0;
-    return tg_apply(tape, &attention_op, &op, 4, (tg_tensor *[]){q, k, v, score_weight}, NULL);
+    return tg_apply(tape, &tg_op_attention, &op, 4, (tg_tensor *[]){q, k, v, score_weight}, NULL);
 }
 
 /* ---- weights and gradients on request ---- */
@@ -337,7 +343,7 @@ static void write_head(tg_attention_head *head) { each_tile_again(head, write_ti
 static tg_tensor *matrix_of(tg_tape *tape, const tg_tensor *y, quantity wanted)
 {
     if (!tape || tg_tape_error(tape) || !y) return NULL;
-    if (!y->node || y->node->op != &attention_op)
+    if (!y->node || y->node->op != &tg_op_attention)
         return tg_tape_fail(tape, "attention: the tensor is not an attention's result");
     if (wanted != WEIGHTS && !y->has_grad)
         return tg_tape_fail(tape, "attention: gradients exist only after a backward pass");

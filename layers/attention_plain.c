@@ -42,14 +42,13 @@ static bool plain_shape(tg_node *node)
         return tg_node_fail(node,
                             "q %s, k %s and v %s do not fit; expected [B, Tq, D], [B, Tk, D] and "
                             "[B, Tk, Dv]",
-                            tg_tensor_text(node, q), tg_tensor_text(node, k),
-                            tg_tensor_text(node, v));
+                            tg_tensor_str(q).text, tg_tensor_str(k).text, tg_tensor_str(v).text);
     const int64_t B = q->shape[0], Tq = q->shape[1], Tk = k->shape[1];
     if ((double)B * (double)Tq * (double)Tk > 0x1p60) /* which is possible if D and Dv are 0 */
-        return tg_node_fail(node, "q %s and k %s have too many pairs", tg_tensor_text(node, q),
-                            tg_tensor_text(node, k));
+        return tg_node_fail(node, "q %s and k %s have too many pairs", tg_tensor_str(q).text,
+                            tg_tensor_str(k).text);
     op->a = tg_save(node, B * Tq * Tk);
-    return op->a && tg_copy_lengths(node, &op->lengths, B, Tk) &&
+    return op->a && tg_copy_lengths(node, "lengths", &op->lengths, B, Tk) &&
            tg_output(node, TG_SHAPE(B, Tq, v->shape[2]));
 }
 
@@ -135,13 +134,16 @@ static double plain_flops(const tg_node *node)
            2.0 * (double)v->size * (double)q->shape[1];
 }
 
-TG_OP(plain_attention_op, "plain_attention", .attribute_size = sizeof(plain_attributes),
-      .shape = plain_shape, .forward = plain_forward, .backward = plain_backward,
-      .flops = plain_flops);
+const tg_op tg_op_plain_attention = {.name = "plain_attention",
+                                     .attribute_size = sizeof(plain_attributes),
+                                     .shape = plain_shape,
+                                     .forward = plain_forward,
+                                     .backward = plain_backward,
+                                     .flops = plain_flops};
 
 tg_tensor *tg_plain_attention(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v, double scale,
                               tg_ints lengths)
 {
     plain_attributes op = {.scale = scale, .lengths = lengths};
-    return tg_apply(tape, &plain_attention_op, &op, 3, (tg_tensor *[]){q, k, v}, NULL);
+    return tg_apply(tape, &tg_op_plain_attention, &op, 3, (tg_tensor *[]){q, k, v}, NULL);
 }

@@ -1,4 +1,6 @@
 /* The work on one tile of attention: memory, products, scores and masks. */
+#include <math.h>
+
 #include "attention_tiles.h"
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -1,8 +1,9 @@
 /* The embedding: a gather from a table of parameters. */
 #include "embedding.h"
 
-#include <string.h>
+#include "../core/shape.h"
 
+#include <string.h>
 
 static void clear_padding(const tg_embedding *layer)
 {
@@ -17,7 +18,7 @@ bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name,
     *layer = (tg_embedding){.padding = padding};
     if (params && (padding < -1 || padding >= count))
         return tg_params_fail(params, "embedding %s: padding %d is outside -1 .. %lld", name,
-                       padding, (long long)count - 1);
+                              padding, (long long)count - 1);
     layer->weight = tg_param(params, name, "weight", TG_SHAPE(count, width), tg_init_normal(1));
     if (!layer->weight) return false;
     if (!tg_params_is_loading(params)) clear_padding(layer);
@@ -37,7 +38,8 @@ bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count
     if (!w) return false;
     if (!tg_has_shape(w, TG_SHAPE(count, width)))
         return tg_params_fail(w->params, "%s is %s, but the matrix to load is %s", w->name,
-                       tg_shape_str(2, w->shape).text, tg_shape_str(TG_SHAPE(count, width)).text);
+                              tg_shape_str(2, w->shape).text,
+                              tg_shape_str(TG_SHAPE(count, width)).text);
     if (w->size) memcpy(w->data, matrix, (size_t)w->size * sizeof *matrix);
     clear_padding(layer);
     return true;

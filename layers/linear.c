@@ -15,12 +15,12 @@ static bool linear_shape(tg_node *node)
     const tg_tensor *x = node->inputs[0], *w = node->inputs[1], *b = node->inputs[2];
     if (w->ndim != 2 || x->ndim < 1 || x->shape[x->ndim - 1] != w->shape[1])
         return tg_node_fail(node, "input %s does not fit weight %s [out, in]",
-                            tg_tensor_text(node, x), tg_tensor_text(node, w));
+                            tg_tensor_str(x).text, tg_tensor_str(w).text);
     op->out = w->shape[0];
     op->in = w->shape[1];
     if (b && !tg_has_shape(b, TG_SHAPE(op->out)))
-        return tg_node_fail(node, "bias %s does not fit weight %s", tg_tensor_text(node, b),
-                            tg_tensor_text(node, w));
+        return tg_node_fail(node, "bias %s does not fit weight %s", tg_tensor_str(b).text,
+                            tg_tensor_str(w).text);
     op->rows = 1;
     int64_t shape[TG_MAX_DIMS];
     for (int d = 0; d < x->ndim - 1; d++) {
@@ -55,27 +55,32 @@ static void linear_backward(tg_node *node)
     if (db) tg_array_add_rows(op->rows, op->out, dy.data, db);
 }
 
-TG_OP(linear_op, "linear", .attribute_size = sizeof(linear_attributes), .optional = 1 << 2,
-      .shape = linear_shape, .forward = linear_forward, .backward = linear_backward,
-      .flops = linear_flops);
+const tg_op tg_op_linear = {.name = "linear",
+                            .attribute_size = sizeof(linear_attributes),
+                            .optional = 1 << 2,
+                            .shape = linear_shape,
+                            .forward = linear_forward,
+                            .backward = linear_backward,
+                            .flops = linear_flops};
 
 bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *name, int64_t in,
                             int64_t out)
 {
     *layer = (tg_linear){
-        .weight = tg_param(params, name, "weight", TG_SHAPE(out, in), tg_init_by_width(in))};
+        .weight = tg_param(params, name, "weight", TG_SHAPE(out, in), tg_init_fan_in(in))};
     return layer->weight != NULL;
 }
 
 bool tg_linear_init(tg_linear *layer, tg_params *params, const char *name, int64_t in, int64_t out)
 {
     if (!tg_linear_init_no_bias(layer, params, name, in, out)) return false;
-    layer->bias = tg_param(params, name, "bias", TG_SHAPE(out), tg_init_by_width(in));
+    layer->bias = tg_param(params, name, "bias", TG_SHAPE(out), tg_init_fan_in(in));
     return layer->bias != NULL;
 }
 
 tg_tensor *tg_linear_forward(tg_tape *tape, const tg_linear *layer, tg_tensor *x)
 {
     linear_attributes op = {0};
-    return tg_apply(tape, &linear_op, &op, 3, (tg_tensor *[]){x, layer->weight, layer->bias}, NULL);
+    return tg_apply(tape, &tg_op_linear, &op, 3, (tg_tensor *[]){x, layer->weight, layer->bias},
+                    NULL);
 }

@@ -18,6 +18,9 @@
  * padding is computed. In the reverse direction step t reads token length - 1 - t. x W_ih^T of all
  * steps is one product, as are the weights' gradients at the end. Between them each thread takes
  * some sequences through all steps without waiting for the others. */
+#include <stdio.h>
+#include <string.h>
+
 #include "lstm.h"
 
 #include "../core/compute.h"
@@ -31,12 +34,12 @@ enum { W_IH, W_HH, B_IH, B_HH, WEIGHTS };
 typedef struct direction {
     tg_real *x;     /* [n, I] packed input */
     tg_real *gates; /* [n, 4H] z without biases; after the step i, f, g, o; after its backward dz */
-    tg_real *h_prev;          /* [n, H] h_(t-1) */
-    tg_real *c;               /* [n, H] c_t */
-    tg_real *c0;              /* [B, H] by rank */
-    tg_real *packed;          /* memory for w_hh */
-    tg_matrix w_hh;           /* packed: W_hh^T in the forward pass, W_hh in the backward pass */
-    tg_real *bias;            /* [4H] b_ih + b_hh, in the forward pass */
+    tg_real *h_prev;  /* [n, H] h_(t-1) */
+    tg_real *c;       /* [n, H] c_t */
+    tg_real *c0;      /* [B, H] by rank */
+    tg_real *packed;  /* memory for w_hh */
+    tg_matrix w_hh;   /* packed: W_hh^T in the forward pass, W_hh in the backward pass */
+    tg_real *bias;    /* [4H] b_ih + b_hh, in the forward pass */
     tg_real *dh, *dc; /* [B, H] by rank: what later steps give to this one, in the backward pass */
 } direction;
 
@@ -101,7 +104,7 @@ static bool lstm_shape(tg_node *node)
     if (x->ndim != 3 || w->ndim != 2 || r->ndim != 2 || x->shape[2] != w->shape[1])
         return tg_node_fail(node,
                             "input %s does not fit weight %s [4H, input]; expected [B, T, input]",
-                            tg_tensor_text(node, x), tg_tensor_text(node, w));
+                            tg_tensor_str(x).text, tg_tensor_str(w).text);
     op->batch = x->shape[0];
     op->time = x->shape[1];
     op->input = x->shape[2];
@@ -116,9 +119,9 @@ static bool lstm_shape(tg_node *node)
     for (int i = H0; i <= C0; i++)
         if (node->inputs[i] && !tg_has_shape(node->inputs[i], 3, state))
             return tg_node_fail(node, "the initial state is %s; expected %s",
-                                tg_tensor_text(node, node->inputs[i]),
-                                tg_shape_text(node, 3, state));
-    return tg_copy_lengths(node, &op->lengths, op->batch, op->time) && sort_by_length(node, op) &&
+                                tg_tensor_str(node->inputs[i]).text, tg_shape_str(3, state).text);
+    return tg_copy_lengths(node, "lengths", &op->lengths, op->batch, op->time) &&
+           sort_by_length(node, op) &&
            tg_output(node, TG_SHAPE(op->batch, op->time, op->directions * op->hidden)) &&
            tg_output(node, 3, state) && tg_output(node, 3, state);
 }
@@ -431,9 +434,13 @@ static void lstm_backward(tg_node *node)
     }
 }
 
-TG_OP(lstm_op, "lstm", .attribute_size = sizeof(lstm_attributes), .shape = lstm_shape,
-      .forward = lstm_forward, .backward = lstm_backward, .flops = lstm_flops,
-      .optional = 1 << H0 | 1 << C0);
+const tg_op tg_op_lstm = {.name = "lstm",
+                          .attribute_size = sizeof(lstm_attributes),
+                          .shape = lstm_shape,
+                          .forward = lstm_forward,
+                          .backward = lstm_backward,
+                          .flops = lstm_flops,
+                          .optional = 1 << H0 | 1 << C0};
 
 /* One layer: x [B, T, I] -> [B, T, directions * H]; states are [directions, B, H], and NULL in
  * `initial` stands for 0. */
@@ -451,7 +458,7 @@ static tg_tensor *layer_forward(tg_tape *tape, const tg_lstm_weights *weights, i
         to[B_IH] = weights[d].bias_ih;
         to[B_HH] = weights[d].bias_hh;
     }
-    tg_apply(tape, &lstm_op, &op, FIRST_WEIGHT + directions * WEIGHTS, inputs, outputs);
+    tg_apply(tape, &tg_op_lstm, &op, FIRST_WEIGHT + directions * WEIGHTS, inputs, outputs);
     *final = (tg_lstm_state){outputs[H_FINAL], outputs[C_FINAL]};
     return outputs[Y];
 }
@@ -464,7 +471,7 @@ static tg_tensor *parameter(tg_params *params, const char *scope, const char *ki
 {
     char name[48];
     snprintf(name, sizeof name, "%s_l%d%s", kind, l, d ? "_reverse" : "");
-    return tg_param(params, scope, name, ndim, shape, tg_init_by_width(shape[0] / 4));
+    return tg_param(params, scope, name, ndim, shape, tg_init_fan_in(shape[0] / 4));
 }
 
 static bool init_weights(tg_lstm *layer, tg_params *params, const char *name, int l, int d)
@@ -493,10 +500,11 @@ bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t i
                        .hidden = hidden};
     if (!params) return false;
     if (layers < 1 || layers > TG_LSTM_MAX_LAYERS || input < 0 || hidden < 1)
-        return tg_params_fail(params,
-                       "lstm %s: %d layers, input width %lld, hidden width %lld; expected 1 .. %d "
-                       "layers, an input width >= 0 and a hidden width >= 1",
-                       name, layers, (long long)input, (long long)hidden, TG_LSTM_MAX_LAYERS);
+        return tg_params_fail(
+            params,
+            "lstm %s: %d layers, input width %lld, hidden width %lld; expected 1 .. %d "
+            "layers, an input width >= 0 and a hidden width >= 1",
+            name, layers, (long long)input, (long long)hidden, TG_LSTM_MAX_LAYERS);
     for (int l = 0; l < layers; l++)
         for (int d = 0; d < layer->directions; d++)
             if (!init_weights(layer, params, name, l, d)) return false;
@@ -515,7 +523,7 @@ static tg_tensor *state_of(tg_tape *tape, tg_tensor *state, const tg_lstm *layer
     const int all = layer->layers * layer->directions;
     if (tape && (state->ndim != 3 || state->shape[0] != all))
         return tg_tape_fail(tape, "lstm: the initial state is %s; expected [%d, B, H]",
-                       tg_shape_str(state->ndim, state->shape).text, all);
+                            tg_shape_str(state->ndim, state->shape).text, all);
     return tg_slice(tape, state, 0, (int64_t)l * layer->directions,
                     (int64_t)(l + 1) * layer->directions);
 }

@@ -1,6 +1,10 @@
 /* Multi-head attention and transformer blocks: compositions of Linear, LayerNorm and the attention
  * operator. */
+#include <math.h>
+
 #include "transformer.h"
+
+#include "../core/shape.h"
 
 #include <string.h>
 
@@ -13,7 +17,8 @@ bool tg_multihead_init(tg_multihead *layer, tg_params *params, const char *name,
     *layer = (tg_multihead){.heads = heads};
     if (!params) return false;
     if (heads < 1 || width % heads || width > INT32_MAX)
-        return tg_params_fail(params,
+        return tg_params_fail(
+            params,
             "multihead %s: %lld heads do not divide the width %lld, or the width is too large",
             name, (long long)heads, (long long)width);
     layer->in_proj_weight = tg_param(params, name, "in_proj_weight", TG_SHAPE(3 * width, width),
@@ -111,7 +116,7 @@ static bool has_positions(tg_tape *tape, const tg_tensor *x)
     if (!tape || tg_tape_error(tape) || !x) return false;
     if (x->ndim == 3 && x->shape[1] <= INT32_MAX) return true;
     return tg_tape_fail(tape, "positions: input %s is not [B, T, E]",
-                   tg_shape_str(x->ndim, x->shape).text);
+                        tg_shape_str(x->ndim, x->shape).text);
 }
 
 tg_tensor *tg_add_sinusoids(tg_tape *tape, tg_tensor *x)
@@ -135,7 +140,7 @@ tg_tensor *tg_add_positions(tg_tape *tape, const tg_embedding *positions, tg_ten
     const int64_t time = x->shape[1];
     if (table && x->shape[2] != table->shape[1]) /* a width of 1 would broadcast */
         return tg_tape_fail(tape, "positions: input %s does not fit the table %s",
-                       tg_shape_str(3, x->shape).text, tg_shape_str(2, table->shape).text);
+                            tg_shape_str(3, x->shape).text, tg_shape_str(2, table->shape).text);
     int32_t *ids = tg_tape_alloc(tape, (size_t)time * sizeof *ids);
     if (!ids) return NULL;
     for (int32_t t = 0; t < time; t++) ids[t] = t;

@@ -420,7 +420,8 @@ START_TEST(online_softmax)
                 a[MAX_SIZE + j] = -(tg_real)INFINITY; /* row 1, in the first tile */
             for (int tile = 0; tile < 2; tile++) {
                 const tg_real *s = tile ? b : a;
-                set->online_softmax(ROWS, n, MAX_SIZE, s, p, (tg_online_rows){m, l, y, WIDTH, Y_ROW});
+                set->online_softmax(ROWS, n, MAX_SIZE, s, p,
+                                    (tg_online_rows){m, l, y, WIDTH, Y_ROW});
                 expect(tile || (m[1] == -(tg_real)INFINITY && l[1] == 0 && p[MAX_SIZE] == 0),
                        "%s, size %d", set->name, (int)n);
                 for (int64_t i = 0; i < ROWS * WIDTH; i++) /* y += sum of p, in five columns */
