@@ -50,7 +50,9 @@
 #include "layers/layer_norm.h"
 #include "layers/dropout.h"
 #include "optim/optim.h"         /* SGD, Adam, AdamW, clipping, learning rates */
-#include "core/op.h"             /* an operator of one's own */
+#include "core/op.h"             /* an operator of your own */
+#include "core/compute.h"        /* fast products and loops for its passes */
+#include "core/shape.h"          /* sizes and texts of shapes */
 #include "inspect/gradcheck.h"   /* is its gradient right? */
 #include "inspect/check_layer.h" /* is a layer right? */
 #include "inspect/inspect.h"     /* the tape in words and as a graph; where a NaN began */

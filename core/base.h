@@ -1,4 +1,4 @@
-/* The ground everything stands on: the number type, limits, export marks, sizes and the allocator.
+/* What every other header needs: the number type, limits, shapes and the allocator.
  *
  * Dimension letters, the same in every file of the project:
  *
@@ -18,19 +18,24 @@
 #define TG_BEGIN_DECLS extern "C" {
 #define TG_END_DECLS }
 #else
-#define TG_BEGIN_DECLS /* before declarations that C++ is to link as C's */
-#define TG_END_DECLS   /* after them */
+#define TG_BEGIN_DECLS /* C++ links the declarations after it as C */
+#define TG_END_DECLS   /* ends what TG_BEGIN_DECLS began */
 #endif
 
-#define TG_EXPORT __attribute__((visibility("default"))) /* what programs may call */
-#define TG_PRINTF(format, first) \
-    __attribute__((__format__(__printf__, format, first))) /* arguments as of printf */
+#ifdef __GNUC__
+#define TG_EXPORT __attribute__((visibility("default")))
+#define TG_PRINTF(format, first) __attribute__((__format__(__printf__, format, first)))
+#else
+#define TG_EXPORT                /* marks the functions that programs may call */
+#define TG_PRINTF(format, first) /* `format` is as printf's, for the arguments from `first` on */
+#endif
 
 #define TG_VERSION "0.1.0" /* of these headers; README.md says what a version promises */
 
-/* The library computes in float. The same sources built with TG_DOUBLE are the library tapegrad-double, in which a
- * gradient check is conclusive. The functions that every program needs carry another name there, so that a program
- * compiled for one and linked with the other does not link. */
+/* The library computes in float. Built with TG_DOUBLE, the same sources are the library
+ * tapegrad-double, in which a gradient check is conclusive. There the functions that every program
+ * needs have other names, so that a program compiled for one library does not link with the
+ * other. */
 #ifdef TG_DOUBLE
 typedef double tg_real;
 #define tg_tape_new tg_tape_new_double
@@ -41,13 +46,13 @@ typedef float tg_real;
 #endif
 
 enum {
-    TG_MAX_DIMS = 6,    /* dimensions of a tensor */
+    TG_MAX_DIMS = 6,    /* axes of a tensor */
     TG_MAX_OUTPUTS = 4, /* outputs of an operator */
-    TG_MAX_NAME = 128   /* bytes of a parameter's name, its final 0 included */
+    TG_MAX_NAME = 128   /* bytes of a parameter's name, including the final 0 */
 };
 
-/* TG_SHAPE(2, 3) passes a shape as the two arguments `int ndim, const int64_t *shape`, which are good during the call;
- * TG_SCALAR passes that of a single number. */
+/* TG_SHAPE(2, 3) is the shape [2, 3] as two arguments, `int ndim, const int64_t *shape`, valid
+ * during the call. */
 #ifdef __cplusplus
 #define TG_SHAPE(...)                                                     \
     static_cast<int>(std::initializer_list<int64_t>{__VA_ARGS__}.size()), \
@@ -56,28 +61,26 @@ enum {
 #define TG_SHAPE(...) \
     (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]) { __VA_ARGS__ }
 #endif
-#define TG_SCALAR 0, NULL /* the shape of a single number */
+#define TG_SCALAR 0, NULL /* the shape [] of a single number */
 
 TG_BEGIN_DECLS
 
-/* Every byte that the library holds comes through one function, which behaves like realloc: `memory` NULL allocates,
- * `size` 0 frees and returns NULL, and a failure returns NULL and leaves `memory` as it was. It may be called by several
- * threads at once. */
+/* The library allocates all memory through one function, which behaves like realloc: `memory` NULL
+ * allocates, `size` 0 frees and returns NULL, and a failure returns NULL and leaves `memory`
+ * unchanged. Several threads may call it at once. */
 typedef void *(*tg_allocator)(void *memory, size_t size);
 
-/* Sets the allocator of the whole process, and jansson's with it (json_set_alloc_funcs); NULL goes back to realloc and free, for
- * both. Call it before anything else of the library, or while the library holds no memory. Not thread-safe. */
+/* Sets the library's allocator for the whole process; NULL restores realloc and free. Call it
+ * before any other function of the library, or while the library has no memory allocated. Not
+ * thread-safe. */
 TG_EXPORT void tg_set_allocator(tg_allocator allocator);
 
-/* That allocator itself, for memory of a program's own. Thread-safe if the allocator is. */
+/* Calls that allocator: programs may use it for their own memory. Thread-safe if the allocator is. */
 TG_EXPORT void *tg_realloc(void *memory, size_t size);
 static inline void tg_free(void *memory) { tg_realloc(memory, 0); }
 
-/* How many bytes it last refused to this thread, for who is told only that something failed; 0 if it never did. Thread-safe. */
-TG_EXPORT size_t tg_bytes_refused(void);
-
-/* The instruction set whose kernels run: "baseline", "avx2" or "avx512". The best that the processor has is chosen at
- * first use; the environment variable TG_ISA can name a lower one. Thread-safe. */
+/* The instruction set in use: "baseline", "avx2" or "avx512". The best that the processor has is
+ * chosen at first use; the environment variable TG_ISA can name a lower one. Thread-safe. */
 TG_EXPORT const char *tg_isa(void);
 
 TG_END_DECLS

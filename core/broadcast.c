@@ -1,6 +1,7 @@
-/* Broadcasting as in NumPy, and its reverse. Shapes are aligned at their last axes; an axis that is missing or has size 1
- * is read with stride 0, again and again. In the backward pass the gradient of what was read again is a sum: the gradient
- * of the output is added up over the axes that were broadcast. */
+/* Broadcasting as in NumPy, and its reverse. Shapes are aligned at their last axes. An axis that is
+ * missing or has size 1 is read with stride 0, so its elements are read repeatedly. In the backward
+ * pass the gradient of such an element is a sum: the output's gradient is added up over the axes
+ * that were broadcast. */
 #include "internal.h"
 #include "kernels.h"
 
@@ -10,8 +11,8 @@ bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim,
     int64_t stride = 1;
     if (small_ndim > ndim) return false;
     for (int d = ndim - 1; d >= 0; d--) {
-        int small = d - (ndim - small_ndim);
-        int64_t size = small >= 0 ? small_shape[small] : 1;
+        const int small = d - (ndim - small_ndim);
+        const int64_t size = small >= 0 ? small_shape[small] : 1;
         if (size != 1 && size != shape[d]) return false;
         strides[d] = size == 1 && shape[d] != 1 ? 0 : stride;
         stride *= size;
@@ -47,10 +48,13 @@ tg_rows tg_rows_start(int ndim, const int64_t *shape, int operands,
     return rows;
 }
 
+/* Counts the leading axes up like the digits of a number. An axis that is full goes back to 0 and
+ * carries over to the axis before it. */
 bool tg_rows_next(tg_rows *rows)
 {
     if (rows->done == rows->count) return false;
-    for (int d = rows->ndim - 2; rows->done > 0 && d >= 0; d--) {
+    if (rows->done++ == 0) return true;
+    for (int d = rows->ndim - 2; d >= 0; d--) {
         rows->index[d]++;
         for (int k = 0; k < rows->operands; k++) rows->offset[k] += rows->strides[k][d];
         if (rows->index[d] < rows->shape[d]) break;
@@ -58,29 +62,34 @@ bool tg_rows_next(tg_rows *rows)
             rows->offset[k] -= rows->strides[k][d] * rows->shape[d];
         rows->index[d] = 0;
     }
-    rows->done++;
     return true;
 }
 
 void tg_contiguous_strides(int ndim, const int64_t *shape, int64_t *strides)
 {
     int64_t stride = 1;
-    for (int d = ndim - 1; d >= 0; d--) strides[d] = stride, stride *= shape[d];
+    for (int d = ndim - 1; d >= 0; d--) {
+        strides[d] = stride;
+        stride *= shape[d];
+    }
 }
 
 void tg_copy_strided(int ndim, const int64_t *shape, const tg_real *from,
                      const int64_t *from_strides, tg_real *to, const int64_t *to_strides, bool add)
 {
     int64_t strides[2][TG_MAX_DIMS] = {{0}};
-    for (int d = 0; d < ndim; d++) strides[0][d] = from_strides[d], strides[1][d] = to_strides[d];
+    for (int d = 0; d < ndim; d++) {
+        strides[0][d] = from_strides[d];
+        strides[1][d] = to_strides[d];
+    }
     tg_rows rows = tg_rows_start(ndim, shape, 2, (const int64_t(*)[TG_MAX_DIMS])strides);
     const int64_t from_step = rows.step[0], to_step = rows.step[1];
+    const bool contiguous = from_step == 1 && to_step == 1;
     while (tg_rows_next(&rows)) {
         const tg_real *x = from + rows.offset[0];
         tg_real *y = to + rows.offset[1];
-        if (from_step == 1 && to_step == 1 && !add) memcpy(y, x, (size_t)rows.length * sizeof *y);
-        else if (from_step == 1 && to_step == 1)
-            TG_DISPATCH(tg_k_add_rows, 1, rows.length, x, 0, y);
+        if (contiguous && !add) memcpy(y, x, (size_t)rows.length * sizeof *y);
+        else if (contiguous) TG_DISPATCH(tg_k_add_rows, 1, rows.length, x, 0, y);
         else
             for (int64_t i = 0; i < rows.length; i++)
                 y[i * to_step] = add ? y[i * to_step] + x[i * from_step] : x[i * from_step];

@@ -1,5 +1,6 @@
-/* Kernels over rows of numbers: exponentials, sums, dropout's masks. Compiled once an instruction set; see kernels.h.
- * `omp simd` promises the compiler that rows do not overlap, other than one being the other; it asks for no OpenMP. */
+/* Kernels over rows of numbers: exponentials, sums, masks of dropout. Compiled once for each
+ * instruction set; see kernels.h. `omp simd` tells the compiler that two rows do not overlap unless
+ * they are the same row. It needs -fopenmp-simd, but not OpenMP's library. */
 #include "simd.h"
 
 void TG_KERNEL(tg_k_exp_shifted)(int64_t n, const tg_real *x, tg_real shift, tg_real factor,
@@ -42,7 +43,7 @@ static inline tg_real add_lanes(tg_real lanes[LANES])
     return lanes[0];
 }
 
-/* sum_i x_i y_i; y NULL is all ones, by which a fused multiply-add just adds. */
+/* sum_i x_i y_i. If y is NULL every y_i is 1, and the fused multiply-add is a plain addition. */
 static inline tg_real sum_products(int64_t n, const tg_real *x, const tg_real *y)
 {
     vec sum[PARTS] = {{0}};
@@ -65,7 +66,7 @@ tg_real TG_KERNEL(tg_k_dot)(int64_t n, const tg_real *x, const tg_real *y)
     return sum_products(n, x, y);
 }
 
-/* What comparing vectors gives: all bits set where it holds. */
+/* The result of comparing two vectors: an element has all bits set if the comparison holds. */
 #ifdef TG_DOUBLE
 typedef int64_t bits __attribute__((vector_size(VEC_BYTES)));
 #else
@@ -74,22 +75,22 @@ typedef int32_t bits __attribute__((vector_size(VEC_BYTES)));
 
 tg_real TG_KERNEL(tg_k_max)(int64_t n, const tg_real *x)
 {
-    tg_real largest = -(tg_real)INFINITY;
-    vec most = vec_of(largest);
+    tg_real max = -(tg_real)INFINITY;
+    vec maxima = vec_of(max); /* each lane's */
     bits nan = {0};
     int64_t i = 0;
     for (; i + VEC_WIDTH <= n; i += VEC_WIDTH) {
         const vec v = vec_load(x + i);
-        const bits larger = (bits)(v > most);
-        most = (vec)(((bits)v & larger) | ((bits)most & ~larger));
+        const bits larger = (bits)(v > maxima);
+        maxima = (vec)(((bits)v & larger) | ((bits)maxima & ~larger));
         nan |= (bits)(v != v);
     }
-    for (; i < n; i++) largest = !(x[i] <= largest) && largest == largest ? x[i] : largest;
+    for (; i < n; i++) max = !(x[i] <= max) && max == max ? x[i] : max;
     for (int l = 0; l < VEC_WIDTH; l++) {
-        largest = most[l] > largest ? most[l] : largest;
+        max = maxima[l] > max ? maxima[l] : max;
         if (nan[l]) return (tg_real)NAN;
     }
-    return largest + 0; /* of 0 and -0 it is 0, whichever lane had it */
+    return max + 0; /* turns -0 into 0: the maximum of 0 and -0 depends on the lanes */
 }
 
 void TG_KERNEL(tg_k_axpy)(int64_t n, tg_real a, const tg_real *x, tg_real *y)
@@ -112,7 +113,7 @@ void TG_KERNEL(tg_k_dropout_mask)(int64_t n, uint64_t key, uint64_t start, uint3
                                   tg_real scale, tg_real *mask)
 {
     uint32_t words[4][LANES];
-    uint64_t first = start / 4 * 4; /* the word that the sixteen blocks begin with */
+    uint64_t first = start / 4 * 4; /* the first word of LANES blocks */
     for (; first < start + (uint64_t)n; first += 4 * LANES) {
         tg_philox(key, first / 4, LANES, words[0], words[1], words[2], words[3]);
         for (int w = 0; w < 4; w++)

@@ -1,5 +1,4 @@
-/* The one entry point of all memory, arenas, and checked sizes. */
-#include <jansson.h>
+/* The allocator, arenas, shapes with checked sizes, and sticky errors. */
 #include <stdlib.h>
 
 #include "internal.h"
@@ -14,36 +13,26 @@ static void *libc_allocator(void *memory, size_t size)
 }
 
 static tg_allocator allocator = libc_allocator;
-_Thread_local size_t tg_refused;
 
-static void *allocate(size_t size) { return tg_realloc(NULL, size); }
-
-void tg_set_allocator(tg_allocator chosen)
-{
-    allocator = chosen ? chosen : libc_allocator;
-    json_set_alloc_funcs(chosen ? allocate : malloc, chosen ? tg_free : free);
-}
+void tg_set_allocator(tg_allocator chosen) { allocator = chosen ? chosen : libc_allocator; }
 
 void *tg_realloc(void *memory, size_t size)
 {
     if (size == 0 && memory == NULL) return NULL;
-    void *result = allocator(memory, size);
-    if (size && !result) tg_refused = size;
-    return result;
+    return allocator(memory, size);
 }
-
-size_t tg_bytes_refused(void) { return tg_refused; }
 
 /* ---- arenas ---- */
 
-enum { SMALLEST_CHUNK = 64 * 1024 };
+enum { MIN_CHUNK = 64 * 1024 };
 
-/* A block that is larger than the next chunk gets one of its own, behind the chunk in use, whose rest stays in use. */
+/* A block that is larger than the next chunk gets a chunk of its own. That one goes behind the
+ * chunk in use, whose free part stays in use. */
 static tg_chunk *add_chunk(tg_arena *arena, size_t bytes)
 {
     const bool own = arena->chunks && bytes > arena->wanted;
     size_t size = bytes > arena->wanted ? bytes : arena->wanted;
-    if (size < SMALLEST_CHUNK) size = SMALLEST_CHUNK;
+    if (size < MIN_CHUNK) size = MIN_CHUNK;
     if (size > SIZE_MAX - sizeof(tg_chunk) - TG_ALIGNMENT) return NULL;
     tg_chunk *chunk = tg_realloc(NULL, sizeof(tg_chunk) + TG_ALIGNMENT + size);
     if (!chunk) return NULL;
@@ -51,8 +40,8 @@ static tg_chunk *add_chunk(tg_arena *arena, size_t bytes)
     tg_chunk **place = own ? &arena->chunks->next : &arena->chunks;
     *chunk = (tg_chunk){.next = *place, .size = size, .memory = (unsigned char *)start};
     *place = chunk;
-    arena->wanted = (arena->reserved += size) /
-                    8; /* so that the number of chunks grows with the logarithm of the whole */
+    arena->reserved += size;
+    arena->wanted = arena->reserved / 8; /* so the number of chunks is logarithmic in the size */
     return chunk;
 }
 
@@ -60,7 +49,7 @@ void *tg_arena_alloc(tg_arena *arena, size_t bytes)
 {
     if (bytes > SIZE_MAX - TG_ALIGNMENT) return NULL;
     size_t rounded = (bytes + TG_ALIGNMENT - 1) / TG_ALIGNMENT * TG_ALIGNMENT;
-    if (rounded == 0) rounded = TG_ALIGNMENT; /* every block has an address of its own */
+    if (rounded == 0) rounded = TG_ALIGNMENT; /* each block has its own address */
     tg_chunk *chunk = arena->chunks;
     if (!chunk || chunk->size - chunk->used < rounded) chunk = add_chunk(arena, rounded);
     if (!chunk) return NULL;
@@ -97,7 +86,8 @@ void tg_arena_free(tg_arena *arena)
 int64_t tg_shape_size(int ndim, const int64_t *shape)
 {
     if (ndim < 0 || ndim > TG_MAX_DIMS) return -1;
-    /* A size of 0 does not excuse the others: their product is used for strides. */
+    /* The bound leaves sizes of 0 out: the product of the others must fit too, since strides use
+     * it. */
     const int64_t limit = (int64_t)(PTRDIFF_MAX / sizeof(tg_real)) / 4;
     int64_t size = 1, bound = 1;
     for (int d = 0; d < ndim; d++) {
@@ -126,6 +116,11 @@ tg_shape_string tg_shape_str(int ndim, const int64_t *shape)
     return result;
 }
 
+tg_shape_string tg_tensor_str(const tg_tensor *tensor)
+{
+    return tensor ? tg_shape_str(tensor->ndim, tensor->shape) : (tg_shape_string){"NULL"};
+}
+
 /* ---- sticky errors ---- */
 
 const char *tg_out_of_memory_text(const char *what, size_t bytes)
@@ -142,7 +137,7 @@ void tg_fail_v(tg_error *error, const char *prefix, const char *format, va_list 
     int used = prefix ? snprintf(error->text, sizeof error->text, "%s: ", prefix) : 0;
     if (used >= 0 && (size_t)used < sizeof error->text)
         vsnprintf(error->text + used, sizeof error->text - (size_t)used, format, arguments);
-    for (char *c = error->text; *c; c++) /* one line, whatever a name from a file holds */
+    for (char *c = error->text; *c; c++) /* an error is one line, even if a name has line breaks */
         if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
 }
 

@@ -1,17 +1,5 @@
-/* Operators: the registry, tg_apply, and what shape rules and passes call. */
+/* tg_apply, and the functions that shape rules and passes call. */
 #include "internal.h"
-
-/* ---- the registry ---- */
-
-static tg_op_entry *registered;
-
-void tg_op_register(tg_op_entry *entry)
-{
-    entry->next = registered;
-    registered = entry;
-}
-
-const tg_op_entry *tg_op_first(void) { return registered; }
 
 /* ---- running an operator ---- */
 
@@ -22,10 +10,6 @@ static bool check_inputs(tg_tape *tape, const tg_op *op, int n_inputs, tg_tensor
         if (!x && (i >= 32 || !(op->optional >> i & 1)))
             return tg_fail(&tape->error, "%s: input %d is NULL", op->name, i);
         if (!x) continue;
-        if (!op->reads_rows && tg_deferred_of(x) && tg_deferred_of(x)->noted)
-            return tg_fail(&tape->error,
-                           "%s: rows of %s may wait for their steps; call tg_params_catch_up first",
-                           op->name, x->name);
         if (!x->requires_grad || !tape->recording || op->stops_gradient) continue;
         if (!op->backward)
             return tg_fail(
@@ -85,7 +69,7 @@ tg_tensor *tg_apply(tg_tape *tape, const tg_op *op, const void *attributes, int 
     if (!fits && !tape->error.set)
         tg_node_fail(node, "the shape rule failed and did not say why, or made no output");
     if (fits) op->forward(node);
-    if (tape->watch && !tape->error.set) tape->watch(node, false);
+    if (tape->anomaly_hook && !tape->error.set) tape->anomaly_hook(node, false);
     tg_arena_reset(&tape->scratch);
     if (tape->error.set) return NULL;
     if (tape->recording) record(tape, node);
@@ -104,18 +88,6 @@ bool tg_node_fail(tg_node *node, const char *format, ...)
     return false;
 }
 
-const char *tg_shape_text(tg_node *node, int ndim, const int64_t *shape)
-{
-    tg_shape_string *text = tg_scratch_bytes(node, sizeof *text);
-    if (text) *text = tg_shape_str(ndim, shape);
-    return text ? text->text : "[?]";
-}
-
-const char *tg_tensor_text(tg_node *node, const tg_tensor *tensor)
-{
-    return tg_shape_text(node, tensor->ndim, tensor->shape);
-}
-
 /* Room for one more, of a shape that can be. */
 static bool output_fits(tg_node *node, int ndim, const int64_t *shape)
 {
@@ -124,7 +96,7 @@ static bool output_fits(tg_node *node, int ndim, const int64_t *shape)
     if (tg_shape_size(ndim, shape) >= 0) return true;
     return tg_node_fail(node,
                         "the result %s has a negative size, is too large or has more than %d axes",
-                        tg_shape_text(node, ndim, shape), TG_MAX_DIMS);
+                        tg_shape_str(ndim, shape).text, TG_MAX_DIMS);
 }
 
 static tg_tensor *enter_output(tg_node *node, tg_tensor *tensor)
@@ -153,7 +125,7 @@ tg_tensor *tg_output_view(tg_node *node, tg_tensor *input, int ndim, const int64
     if (!tensor) return NULL;
     if (tensor->size != input->size)
         return tg_fail(&node->tape->error, "%s: a view of %s cannot be %s", node->op->name,
-                       tg_tensor_text(node, input), tg_shape_text(node, ndim, shape));
+                       tg_tensor_str(input).text, tg_shape_str(ndim, shape).text);
     tensor->data = input->data;
     return enter_output(node, tensor);
 }
@@ -183,12 +155,7 @@ bool tg_copy_mask(tg_node *node, tg_mask *mask)
                                    sizeof *mask->data));
 }
 
-bool tg_copy_lengths(tg_node *node, tg_ints *lengths, int64_t batch, int64_t time)
-{
-    return tg_copy_lengths_of(node, "lengths", lengths, batch, time);
-}
-
-bool tg_copy_lengths_of(tg_node *node, const char *what, tg_ints *lengths, int64_t batch,
+bool tg_copy_lengths(tg_node *node, const char *what, tg_ints *lengths, int64_t batch,
                         int64_t time)
 {
     if (time > INT32_MAX)
@@ -202,7 +169,7 @@ bool tg_copy_lengths_of(tg_node *node, const char *what, tg_ints *lengths, int64
     }
     if (lengths->ndim != 1 || lengths->shape[0] != batch)
         return tg_node_fail(node, "%s are %s, and the batch has %lld sequences", what,
-                            tg_shape_text(node, lengths->ndim, lengths->shape), (long long)batch);
+                            tg_shape_str(lengths->ndim, lengths->shape).text, (long long)batch);
     if (!tg_copy_ints(node, lengths)) return false;
     for (int64_t b = 0; b < batch; b++)
         if (lengths->data[b] < 0 || lengths->data[b] > time)
@@ -236,12 +203,16 @@ tg_real *tg_save(tg_node *node, int64_t count)
     return tg_tape_alloc(node->tape, tg_real_bytes(count));
 }
 
+void *tg_save_bytes(tg_node *node, size_t bytes) { return tg_tape_alloc(node->tape, bytes); }
+
 void *tg_scratch_bytes(tg_node *node, size_t bytes)
 {
     void *memory = tg_arena_alloc(&node->tape->scratch, bytes);
     if (!memory) tg_node_fail(node, "out of memory: %zu bytes of scratch", bytes);
     return memory;
 }
+
+void tg_scratch_free(tg_node *node) { tg_arena_reset(&node->tape->scratch); }
 
 tg_real *tg_scratch(tg_node *node, int64_t count)
 {

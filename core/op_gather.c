@@ -12,9 +12,8 @@ static bool gather_shape(tg_node *node)
 {
     gather_attributes *op = node->attributes;
     const tg_tensor *table = node->inputs[0];
-    const tg_deferred *deferred = tg_deferred_of(table);
     if (table->ndim != 2)
-        return tg_node_fail(node, "the table %s must have two axes", tg_tensor_text(node, table));
+        return tg_node_fail(node, "the table %s must have two axes", tg_tensor_str(table).text);
     if (op->ids.ndim < 0 || op->ids.ndim >= TG_MAX_DIMS)
         return tg_node_fail(node, "ids of %d axes are too many", op->ids.ndim);
     if (!tg_copy_ints(node, &op->ids)) return false;
@@ -22,12 +21,7 @@ static bool gather_shape(tg_node *node)
     for (int64_t i = 0; i < op->n; i++)
         if (op->ids.data[i] < 0 || op->ids.data[i] >= table->shape[0])
             return tg_node_fail(node, "id %d at position %lld is outside the table %s",
-                                op->ids.data[i], (long long)i, tg_tensor_text(node, table));
-    for (int64_t i = 0; deferred && i < op->n; i++)
-        if (deferred->taken[op->ids.data[i]] != ((const tg_param_entry *)table)->steps)
-            return tg_node_fail(node,
-                                "row %d of %s waits for its steps; call tg_params_prepare first",
-                                op->ids.data[i], table->name);
+                                op->ids.data[i], (long long)i, tg_tensor_str(table).text);
     int64_t shape[TG_MAX_DIMS];
     for (int d = 0; d < op->ids.ndim; d++) shape[d] = op->ids.shape[d];
     shape[op->ids.ndim] = table->shape[1];
@@ -59,11 +53,14 @@ static void gather_backward(tg_node *node)
                         dtable + op->ids.data[i] * width);
 }
 
-TG_OP(gather_op, "gather", .reads_rows = true, .attribute_size = sizeof(gather_attributes),
-      .shape = gather_shape, .forward = gather_forward, .backward = gather_backward);
+const tg_op tg_op_gather = {.name = "gather",
+                            .attribute_size = sizeof(gather_attributes),
+                            .shape = gather_shape,
+                            .forward = gather_forward,
+                            .backward = gather_backward};
 
 tg_tensor *tg_gather(tg_tape *tape, tg_tensor *table, tg_ints ids, int32_t padding)
 {
     gather_attributes op = {.ids = ids, .padding = padding};
-    return tg_apply_1(tape, &gather_op, &op, table);
+    return tg_apply_unary(tape, &tg_op_gather, &op, table);
 }

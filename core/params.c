@@ -1,7 +1,6 @@
-/* Parameters by name. Files are in safetensors.c. */
-#include <jansson.h>
-
-#include "internal.h"
+/* Parameters and metadata by name. safetensors.c saves and loads them. */
+#include "json.h"
+#include "sparse.h"
 
 tg_params *tg_params_new(uint64_t seed)
 {
@@ -13,9 +12,7 @@ tg_params *tg_params_new(uint64_t seed)
 void tg_params_free(tg_params *params)
 {
     if (!params) return;
-    json_decref(params->metadata);
-    for (int64_t i = 0; i < params->count; i++)
-        if (params->entries[i]->deferred) tg_free(params->entries[i]->deferred->notes);
+    tg_metadata_free(params->metadata);
     tg_free(params->entries);
     tg_arena_free(&params->loaded.arena);
     tg_arena_free(&params->packed);
@@ -36,6 +33,16 @@ const char *tg_params_take_error(tg_params *params)
     return text;
 }
 
+void *tg_params_fail(tg_params *params, const char *format, ...)
+{
+    va_list arguments;
+    if (!params) return NULL;
+    va_start(arguments, format);
+    tg_fail_v(&params->error, NULL, format, arguments);
+    va_end(arguments);
+    return NULL;
+}
+
 void *tg_params_alloc(tg_params *params, size_t bytes)
 {
     void *memory = tg_arena_alloc(&params->arena, bytes);
@@ -46,19 +53,32 @@ void *tg_params_alloc(tg_params *params, size_t bytes)
 
 /* ---- registration ---- */
 
+/* A name must be able to stand in a file, beside the metadata and the optimizer state. */
+static bool check_name(tg_params *params, const char *name)
+{
+    if (!tg_is_utf8(name))
+        return tg_fail(&params->error, "parameter %s: its name is not UTF-8", name);
+    if (strcmp(name, TG_METADATA_KEY) == 0 ||
+        strncmp(name, TG_STATE_PREFIX, sizeof TG_STATE_PREFIX - 1) == 0)
+        return tg_fail(&params->error,
+                       "parameter %s: files reserve the name " TG_METADATA_KEY
+                       " and names that start with " TG_STATE_PREFIX "; choose another",
+                       name);
+    return !tg_params_find(params, name) ||
+           tg_fail(&params->error, "parameter %s is already registered", name);
+}
+
 static bool join_name(tg_params *params, char name[TG_MAX_NAME], const char *scope,
                       const char *last)
 {
-    bool scoped = scope && *scope;
+    const bool scoped = scope && *scope;
     if (!last || !*last) return tg_fail(&params->error, "a parameter needs a name");
-    int length = snprintf(name, TG_MAX_NAME, "%s%s%s", scoped ? scope : "", scoped ? "." : "",
-                          last);
+    const int length = snprintf(name, TG_MAX_NAME, "%s%s%s", scoped ? scope : "", scoped ? "." : "",
+                                last);
     if (length < 0 || length >= TG_MAX_NAME)
-        return tg_fail(&params->error, "parameter %.40s...: a name has at most %d bytes", name,
+        return tg_fail(&params->error, "parameter %.40s...: its name has more than %d bytes", name,
                        TG_MAX_NAME - 1);
-    if (tg_params_find(params, name))
-        return tg_fail(&params->error, "parameter %s is registered already", name);
-    return true;
+    return check_name(params, name);
 }
 
 static bool grow_entries(tg_params *params)
@@ -86,6 +106,14 @@ static void initialize(const tg_params *params, tg_param_entry *entry, tg_init i
     }
 }
 
+tg_init tg_init_fan_in(int64_t n) { return tg_init_uniform(n > 0 ? 1 / sqrt((double)n) : 0); }
+
+char *tg_join_name(char text[TG_MAX_NAME], const char *name, const char *part)
+{
+    snprintf(text, TG_MAX_NAME, "%s.%s", name, part);
+    return text;
+}
+
 tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int ndim,
                     const int64_t *shape, tg_init init)
 {
@@ -98,7 +126,7 @@ tg_tensor *tg_param(tg_params *params, const char *scope, const char *name, int 
         .ndim = ndim, .size = size, .requires_grad = true, .name = entry->name, .params = params};
     if (size < 0)
         return tg_fail(&params->error,
-                       "parameter %s: the shape %s is negative, too large or has too many axes",
+                       "parameter %s: the shape %s has a negative size, too many elements or axes",
                        entry->name, tg_shape_str(ndim, shape).text);
     for (int d = 0; d < ndim; d++) entry->tensor.shape[d] = shape[d];
     if (params->from_file && !tg_param_fits(params, entry, &params->loaded)) return NULL;
@@ -118,22 +146,28 @@ tg_real *tg_param_state(tg_params *params, tg_param_entry *entry, const char *na
         if (data) snprintf(entry->states[k].name, TG_STATE_NAME, "%s", name);
         return entry->states[k].data = data;
     }
-    return tg_fail(&params->error, "parameter %s holds the state of too many optimizers",
-                   entry->name);
+    return tg_fail(&params->error, "parameter %s: it has %d optimizer states, no more fit",
+                   entry->name, TG_MAX_STATES);
 }
 
 tg_real *tg_params_state(tg_tensor *parameter, const char *name)
 {
     tg_params *params = parameter ? parameter->params : NULL;
     if (!params || params->error.set) return NULL;
-    if (!name || !*name || strlen(name) >= TG_STATE_NAME || strchr(name, '/'))
+    if (!name || !*name || strlen(name) >= TG_STATE_NAME || strchr(name, '/') || !tg_is_utf8(name))
+        return tg_fail(
+            &params->error,
+            "parameter %s: the name of a state has 1 to %d bytes of UTF-8 without a slash",
+            parameter->name, TG_STATE_NAME - 1);
+    if (strcmp(name, TG_STEPS) == 0)
         return tg_fail(&params->error,
-                       "parameter %s: a state's name has 1 to %d bytes, no slash among them",
-                       parameter->name, TG_STATE_NAME - 1);
+                       "parameter %s: the state's name %s is reserved for the number of steps; "
+                       "choose another",
+                       parameter->name, name);
     return tg_param_state(params, (tg_param_entry *)parameter, name);
 }
 
-/* ---- asking ---- */
+/* ---- queries ---- */
 
 bool tg_params_is_loading(const tg_params *params) { return params && params->from_file; }
 
@@ -182,10 +216,19 @@ int64_t tg_params_freeze(tg_params *params, const char *prefix, bool frozen)
 int64_t tg_params_no_decay(tg_params *params, const char *prefix)
 {
     int64_t count = 0;
-    for (int64_t i = 0; i < tg_params_count(params); i++)
-        if (has_prefix(params->entries[i]->name, prefix))
-            params->entries[i]->no_decay = true, count++;
+    for (int64_t i = 0; i < tg_params_count(params); i++) {
+        if (!has_prefix(params->entries[i]->name, prefix)) continue;
+        params->entries[i]->no_decay = true;
+        count++;
+    }
     return count;
+}
+
+void tg_param_drop_grad(tg_param_entry *entry)
+{
+    entry->tensor.has_grad = false;
+    entry->backward_passes = 0;
+    if (entry->sparse) tg_sparse_clear(&entry->tensor);
 }
 
 void tg_params_zero_grad(tg_params *params)
@@ -195,23 +238,57 @@ void tg_params_zero_grad(tg_params *params)
 
 /* ---- metadata ---- */
 
+tg_metadata *tg_metadata_new(tg_params *params, const char *key, const char *value)
+{
+    const size_t key_size = strlen(key) + 1, value_size = strlen(value) + 1;
+    const size_t bytes = sizeof(tg_metadata) + key_size + value_size;
+    tg_metadata *text = tg_realloc(NULL, bytes);
+    if (!text)
+        return tg_fail(&params->error, "out of memory: %zu bytes for the metadata %.100s", bytes,
+                       key);
+    memcpy(text->key, key, key_size);
+    text->value = memcpy(text->key + key_size, value, value_size);
+    text->next = NULL;
+    return text;
+}
+
+void tg_metadata_free(tg_metadata *list)
+{
+    while (list) {
+        tg_metadata *next = list->next;
+        tg_free(list);
+        list = next;
+    }
+}
+
+/* The link to the text of a key, or the one at the end of the list. */
+static tg_metadata **find_metadata(tg_metadata **list, const char *key)
+{
+    while (*list && strcmp((*list)->key, key) != 0) list = &(*list)->next;
+    return list;
+}
+
 const char *tg_params_metadata(const tg_params *params, const char *key)
 {
-    return params ? json_string_value(json_object_get(params->metadata, key)) : NULL;
+    if (!params || !key) return NULL;
+    for (const tg_metadata *text = params->metadata; text; text = text->next)
+        if (strcmp(text->key, key) == 0) return text->value;
+    return NULL;
 }
 
 bool tg_params_set_metadata(tg_params *params, const char *key, const char *value)
 {
     if (!params || params->error.set) return false;
-    tg_refused = 0;
-    if (!params->metadata) params->metadata = json_object();
-    if (!value) json_object_del(params->metadata, key);
-    else if (json_object_set_new(params->metadata, key, json_string(value)) != 0)
-        return tg_refused
-                   ? tg_fail(&params->error, "out of memory: %zu bytes for the metadata %s",
-                             tg_refused, key)
-                   : tg_fail(&params->error,
-                             "metadata %s: its %zu bytes are no UTF-8, or there is no memory", key,
-                             strlen(value));
+    if (!key) return tg_fail(&params->error, "a text of the metadata needs a key");
+    if (!tg_is_utf8(key) || (value && !tg_is_utf8(value)))
+        return tg_fail(&params->error, "metadata %.100s: the %s is not UTF-8", key,
+                       tg_is_utf8(key) ? "text" : "key");
+    tg_metadata **place = find_metadata(&params->metadata, key), *old = *place;
+    tg_metadata *rest = old ? old->next : NULL,
+                *new = value ? tg_metadata_new(params, key, value) : NULL;
+    if (value && !new) return false;
+    if (new) new->next = rest;
+    *place = new ? new : rest;
+    tg_free(old);
     return true;
 }

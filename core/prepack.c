@@ -5,7 +5,6 @@
 void tg_params_set_inference(tg_params *params, bool held)
 {
     if (!params) return;
-    tg_params_catch_up(params);
     for (int64_t i = 0; i < params->count; i++) atomic_store(&params->entries[i]->packed, NULL);
     tg_arena_reset(&params->packed);
     params->held = held;

@@ -1,6 +1,6 @@
-/* Vectors of one instruction set, and the fused multiply-add, for the kernel files alone. They are compiled with
- * -ffp-contract=off: a multiplication and an addition are fused where vec_fma or real_fma says so, and nowhere else. Where
- * the instruction set has no fused multiply-add, both fall back to two roundings. */
+/* Vectors of one instruction set, and the fused multiply-add; only for the kernel files. These are
+ * compiled with -ffp-contract=off: a multiplication and an addition are fused only by vec_fma and
+ * real_fma. Without a fused multiply-add in the instruction set, both round twice. */
 #ifndef TG_SIMD_H
 #define TG_SIMD_H
 
@@ -13,7 +13,14 @@
 #include <immintrin.h>
 #endif
 
-/* TG_ISA_SUFFIX, _baseline, _avx2 or _avx512, comes from the build. */
+/* The build compiles a kernel file once for each of _baseline, _avx2 and _avx512. Without the build
+ * only the baseline is compiled, so that one command builds all sources:
+ *
+ *     cc -O2 -ffp-contract=off -I. core/?*.c layers/?*.c optim/?*.c inspect/?*.c app.c -lm
+ */
+#ifndef TG_ISA_SUFFIX
+#define TG_ISA_SUFFIX _baseline
+#endif
 #define TG_PASTE_2(a, b) a##b
 #define TG_PASTE(a, b) TG_PASTE_2(a, b)
 #define TG_KERNEL(name) TG_PASTE(name, TG_ISA_SUFFIX)
@@ -40,7 +47,7 @@ static inline void vec_store(tg_real *x, vec v) { memcpy(x, &v, sizeof v); }
 
 static inline vec vec_of(tg_real a) { return a - (vec){0}; }
 
-/* a b + c with one rounding */
+/* a b + c, rounded once */
 #if defined(TG_DOUBLE) || \
     !(defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMAF))
 static inline tg_real real_fma(tg_real a, tg_real b, tg_real c) { return a * b + c; }
@@ -66,7 +73,7 @@ static inline vec vec_fma(vec a, vec b, vec c)
 #endif
 #endif
 
-/* e^x, tanh x and 1 / (1 + e^-x) of one number, in arithmetic that the compiler can do a vector at a time. */
+/* e^x, tanh x and 1 / (1 + e^-x) of one number, in arithmetic that the compiler can vectorize. */
 #ifdef TG_DOUBLE
 static inline tg_real real_exp(tg_real x) { return exp(x); }
 static inline tg_real real_tanh(tg_real x) { return tanh(x); }
@@ -89,12 +96,13 @@ static inline float power_of_two(uint32_t n)
     return power;
 }
 
-/* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2; e^r by a polynomial of degree 6 fitted to a relative error of 3e-9.
- * ln 2 is taken in two parts, so that n times the first is exact; 2^n in two steps, so that subnormal results come out. */
+/* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2. A polynomial of degree 6 gives e^r with a
+ * relative error of 3e-9. ln 2 is split into two parts, so that n times the first part is exact.
+ * 2^n is split into two factors, so that subnormal results are right. */
 static inline float real_exp(float x)
 {
-    const float to_integer =
-        0x1.8p23f; /* adding it rounds to an integer, which then stands in the low bits */
+    /* Adding 1.5 2^23 rounds to an integer, which is then in the low bits. */
+    const float to_integer = 0x1.8p23f;
     const uint32_t to_integer_bits = 0x4B400000u;
     float clamped = x < -104.0f ? -104.0f : x;
     clamped = clamped > 89.0f ? 89.0f : clamped; /* NaN passes both */
@@ -105,15 +113,15 @@ static inline float real_exp(float x)
     static const float c[] = {0.00138144662f, 0.00836878049f, 0.0416683942f, 0.166665201f,
                               0.499999934f};
     float p = real_fma(polynomial(r, 5, c) * r, r, r) + 1.0f;
-    uint32_t whole;
-    memcpy(&whole, &shifted, sizeof whole);
-    whole -= to_integer_bits;
-    uint32_t half = (uint32_t)((int32_t)whole >> 1);
-    return p * power_of_two(half) * power_of_two(whole - half);
+    uint32_t power;
+    memcpy(&power, &shifted, sizeof power);
+    power -= to_integer_bits;
+    uint32_t half = (uint32_t)((int32_t)power >> 1);
+    return p * power_of_two(half) * power_of_two(power - half);
 }
 
-/* x P(x^2) / Q(x^2), P and Q of degrees 5 and 4 fitted to a relative error of 2e-9 over |x| <= 9.02, beyond which tanh
- * rounds to 1. */
+/* tanh x = x P(x^2) / Q(x^2) with polynomials P and Q of degrees 5 and 4. The relative error is
+ * 2e-9 for |x| <= 9.02; beyond that tanh rounds to 1. */
 static inline float real_tanh(float x)
 {
     float a = x < -9.02f ? -9.02f : x;
@@ -126,7 +134,8 @@ static inline float real_tanh(float x)
 }
 #endif
 
-/* 1 / (1 + e^-x), or e^x / (1 + e^x) for x < 0, so that nothing overflows and small results keep their digits. */
+/* 1 / (1 + e^-x), or e^x / (1 + e^x) for x < 0: nothing overflows, and small results keep their
+ * digits. */
 static inline tg_real real_sigmoid(tg_real x)
 {
     tg_real e = real_exp(x < 0 ? x : -x);

@@ -1,5 +1,5 @@
-/* The tape: what owns every tensor that an operator makes, and what walks back over them. */
-#include "internal.h"
+/* The tape: it owns every tensor that an operator makes, and tg_backward walks back over them. */
+#include "sparse.h"
 
 tg_tape *tg_tape_new(uint64_t seed)
 {
@@ -45,7 +45,17 @@ const char *tg_tape_take_error(tg_tape *tape)
     return text;
 }
 
-/* ---- modes and facts ---- */
+void *tg_tape_fail(tg_tape *tape, const char *format, ...)
+{
+    va_list arguments;
+    if (!tape) return NULL;
+    va_start(arguments, format);
+    tg_fail_v(&tape->error, NULL, format, arguments);
+    va_end(arguments);
+    return NULL;
+}
+
+/* ---- modes ---- */
 
 void tg_tape_set_training(tg_tape *tape, bool training)
 {
@@ -81,7 +91,7 @@ tg_tensor *tg_tensor_new(tg_tape *tape, int ndim, const int64_t *shape)
     int64_t size = tg_shape_size(ndim, shape);
     if (size < 0)
         return tg_fail(&tape->error,
-                       "tensor %s: a size is negative, too large, or there are more than %d axes",
+                       "tensor %s: a size is negative or too large, or there are more than %d axes",
                        tg_shape_str(ndim, shape).text, TG_MAX_DIMS);
     tg_tensor *tensor = tg_tape_alloc(tape, sizeof *tensor);
     if (!tensor) return NULL;
@@ -128,27 +138,29 @@ tg_real *tg_tensor_grad(tg_tape *tape, tg_tensor *tensor, bool *add)
             return tg_fail(&tape->error, "out of memory: %zu bytes for the gradient of %s", bytes,
                            tensor->name ? tensor->name : "a tensor");
     }
-    tg_deferred *deferred = tg_deferred_of(tensor);
-    if (deferred) deferred->whole = true; /* and zero, if there is no gradient yet */
-    *add = tensor->has_grad || deferred;
+    tg_sparse *sparse = tg_sparse_of(tensor);
+    if (sparse) tg_sparse_touch_all(sparse);
+    *add = tensor->has_grad || sparse; /* a sparse gradient starts as zeros */
     tensor->has_grad = true;
     return tensor->grad;
 }
 
 static bool wants_backward(const tg_node *node)
 {
+    if (!node->op->backward || node->op->stops_gradient) return false;
     for (int k = 0; k < node->n_outputs; k++)
         if (node->outputs[k]->has_grad) return true;
     return false;
 }
 
-/* A pass that broke off may have left half a sum in the parameters' gradients: their owners learn of it. */
-static void spoil_parameters(tg_tape *tape)
+/* A pass that failed halfway may have left half a sum in a parameter's gradient. Their tg_params
+ * get the error. */
+static void pass_error_on(tg_tape *tape)
 {
     for (tg_node *node = tape->first; node; node = node->next)
         for (int i = 0; i < node->n_inputs; i++)
             if (node->inputs[i] && node->inputs[i]->params)
-                tg_fail(&node->inputs[i]->params->error, "the backward pass broke off: %s",
+                tg_fail(&node->inputs[i]->params->error, "the backward pass failed: %s",
                         tape->error.text);
 }
 
@@ -157,26 +169,27 @@ bool tg_backward(tg_tape *tape, tg_tensor *loss)
     if (!tape || tape->error.set) return false;
     if (!loss) return tg_fail(&tape->error, "backward: the loss is NULL");
     if (loss->size != 1)
-        return tg_fail(&tape->error, "backward: the loss must be one number, and has the shape %s",
+        return tg_fail(&tape->error, "backward: the loss is %s, and must be a single number",
                        tg_shape_str(loss->ndim, loss->shape).text);
     if (tape->backward_done)
         return tg_fail(&tape->error,
-                       "backward: this tape has been backward_done already; reset it and run the "
-                       "forward pass again");
+                       "backward: this tape has had its backward pass; call tg_tape_reset and run "
+                       "the forward pass again");
     if (!loss->requires_grad)
         return tg_fail(&tape->error,
-                       "backward: the loss depends on nothing that takes a gradient%s",
+                       "backward: the loss depends on nothing that requires a gradient%s",
                        tape->recording ? "" : " (the tape is not recording)");
     tape->backward_done = true;
     bool add = false;
     tg_real *seed = tg_tensor_grad(tape, loss, &add);
     if (seed) seed[0] = add ? seed[0] + 1 : 1;
-    for (tg_node *node = tape->last; node && !tape->error.set; node = node->previous) {
-        if (!node->op->backward || node->op->stops_gradient || !wants_backward(node)) continue;
+    for (tg_node *node = tape->last; node; node = node->previous) {
+        if (tape->error.set) break;
+        if (!wants_backward(node)) continue;
         node->op->backward(node);
-        if (tape->watch && !tape->error.set) tape->watch(node, true);
+        if (tape->anomaly_hook && !tape->error.set) tape->anomaly_hook(node, true);
         tg_arena_reset(&tape->scratch);
     }
-    if (tape->error.set) spoil_parameters(tape);
+    if (tape->error.set) pass_error_on(tape);
     return !tape->error.set;
 }

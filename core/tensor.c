@@ -1,4 +1,4 @@
-/* Tensors and views: small things that need no tape. */
+/* Tensors and views: the functions that need no tape. */
 #include "internal.h"
 
 double tg_item(const tg_tensor *tensor)

@@ -1,14 +1,17 @@
-/* What attention costs: time and memory over the length T of a sequence, forward and backward, of
+/* What attention costs: measures time and memory of the forward and backward pass over the
+ * length T of a sequence, of
  *
- *     tiled       tg_dot_attention, one operator, which never holds the T x T weights
- *     composed    the same of three operators: matmul, softmax, matmul
- *     LSTM        beside them, for it reads a sequence too
+ *     tiled       tg_dot_attention, a fused operator, which never stores the T x T weights
+ *     composed    the same by three operators: matmul, softmax, matmul
+ *     LSTM        another way to read a sequence, for comparison
  *
- *     attention_cost [-t MOST] [-o PICTURE.png]      MOST: the largest T, a power of two from 1024 to 32768 (4096)
+ *     attention_cost [-t LENGTH] [-o PICTURE.png]
  *
- * Returns non-zero unless memory grows with T for the tiled operator and with T^2 for the composed one, and the operations
- * on the tape with T^2 d: one of the articles that tapegrad implements prints O(n d^2), which is the LSTM's cost. (How the
- * time grows is shown, not judged: a busy machine would decide.) */
+ * LENGTH is the largest T, a power of two from 1024 to 32768 (4096). Returns non-zero unless
+ * memory grows with T for the tiled operator and with T^2 for the composed one, and attention's
+ * operations grow with T^2 d. (An article that tapegrad started from prints O(n d^2), which is
+ * the cost of an LSTM.) It does not judge how time grows: that depends on how busy the machine
+ * is. */
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,50 +24,51 @@
 #include "support/draw.h"
 #include "support/failure.h"
 
-enum { TILED, COMPOSED, LSTM, WAYS };
-enum { WIDTH = 64, LEAST = 128, SOME = 1024, MOST = 32768, MAX_ROWS = 9 };
-static const char *const names[WAYS] = {"tiled attention", "composed attention", "LSTM"};
+enum { TILED, COMPOSED, LSTM, METHODS };
+enum { WIDTH = 64, MIN_TIME = 128, MIN_LENGTH = 1024, MAX_LENGTH = 32768, MAX_ROWS = 9 };
+static const char *const names[METHODS] = {"tiled attention", "composed attention", "LSTM"};
 
 typedef struct cost {
-    double ms, mb, operations; /* the last: of the forward pass, as the operators tell */
+    double ms, mb;
+    double operations; /* of the forward pass, by the operators' own count */
 } cost;
 
-/* ---- every byte of the library ---- */
+/* ---- an allocator that counts the library's bytes ---- */
 
-static atomic_size_t held, peak;
+static atomic_size_t allocated, peak;
 
-/* realloc that counts; the size stands in front of the block. */
+/* A counting realloc; each block starts with its size. */
 static void *counting(void *memory, size_t size)
 {
-    enum { BEFORE = 64 };
-    char *block = memory ? (char *)memory - BEFORE : NULL;
+    enum { HEADER = 64 };
+    char *block = memory ? (char *)memory - HEADER : NULL;
     size_t old = 0;
     if (block) memcpy(&old, block, sizeof old);
     if (size == 0) {
         free(block);
-        held -= old;
+        allocated -= old;
         return NULL;
     }
-    block = size <= SIZE_MAX - BEFORE ? realloc(block, size + BEFORE) : NULL;
+    block = size <= SIZE_MAX - HEADER ? realloc(block, size + HEADER) : NULL;
     if (!block) return NULL;
     memcpy(block, &size, sizeof size);
-    held += size - old;
-    if (held > peak) peak = held;
-    return block + BEFORE;
+    allocated += size - old;
+    if (allocated > peak) peak = allocated;
+    return block + HEADER;
 }
 
 /* ---- one measurement ---- */
 
 /* numbers [3, T, d] */
-static tg_tensor *forward(tg_tape *tape, int way, const tg_lstm *lstm, const tg_real *numbers,
+static tg_tensor *forward(tg_tape *tape, int method, const tg_lstm *lstm, const tg_real *numbers,
                           int64_t time, int64_t d)
 {
     const double scale = 1 / sqrt((double)d);
     tg_tensor *q = tg_variable(tape, numbers, TG_SHAPE(1, time, d));
-    if (way == LSTM) return tg_lstm_forward(tape, lstm, q, tg_full_length());
+    if (method == LSTM) return tg_lstm_forward(tape, lstm, q, tg_full_length());
     tg_tensor *k = tg_variable(tape, numbers + time * d, TG_SHAPE(1, time, d));
     tg_tensor *v = tg_variable(tape, numbers + 2 * time * d, TG_SHAPE(1, time, d));
-    if (way == TILED) return tg_dot_attention(tape, q, k, v, 1, scale, 0, NULL);
+    if (method == TILED) return tg_dot_attention(tape, q, k, v, 1, scale, 0, NULL);
     tg_tensor *scores = tg_affine(tape, tg_matmul_transposed(tape, q, k, TG_TRANSPOSE_B), scale, 0);
     return tg_matmul(tape, tg_softmax(tape, scores), v);
 }
@@ -77,25 +81,25 @@ static double operations(const tg_tensor *y)
     return sum;
 }
 
-/* The best time of some passes, and the most that the library held in the first. */
-static cost measure(int way, const tg_real *numbers, int64_t time, int64_t d, const char **error)
+/* The best time of several passes, and the peak memory of the first. */
+static cost measure(int method, const tg_real *numbers, int64_t time, int64_t d, const char **error)
 {
     static char text[256];
     cost c = {.ms = HUGE_VAL};
     tg_params *params = tg_params_new(1);
     tg_tape *tape = tg_tape_new(1);
     tg_lstm lstm;
-    if (way == LSTM) tg_lstm_init(&lstm, params, "lstm", d, d, 1, false);
-    const size_t before = held;
-    peak = before;
-    const double start = tc_seconds_now();
-    for (int pass = 0; pass < 2 || (pass < 20 && tc_seconds_now() - start < 0.1); pass++) {
-        const double from = tc_seconds_now();
-        tg_tensor *y = forward(tape, way, &lstm, numbers, time, d);
+    if (method == LSTM) tg_lstm_init(&lstm, params, "lstm", d, d, 1, false);
+    const size_t at_start = allocated;
+    peak = at_start;
+    const double start = ex_seconds_now();
+    for (int pass = 0; pass < 2 || (pass < 20 && ex_seconds_now() - start < 0.1); pass++) {
+        const double from = ex_seconds_now();
+        tg_tensor *y = forward(tape, method, &lstm, numbers, time, d);
         c.operations = operations(y);
         tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false));
-        c.ms = fmin(c.ms, 1e3 * (tc_seconds_now() - from));
-        if (pass == 0) c.mb = (double)(peak - before) / 1e6;
+        c.ms = fmin(c.ms, 1e3 * (ex_seconds_now() - from));
+        if (pass == 0) c.mb = (double)(peak - at_start) / 1e6;
         tg_tape_reset(tape);
     }
     const char *failed = tg_tape_error(tape) ? tg_tape_error(tape) : tg_params_error(params);
@@ -113,22 +117,23 @@ static cost measure(int way, const tg_real *numbers, int64_t time, int64_t d, co
 typedef struct table {
     int rows;
     int64_t time[MAX_ROWS];
-    cost cell[MAX_ROWS][WAYS];
+    cost cell[MAX_ROWS][METHODS];
 } table;
 
-static void fill(table *t, int64_t most, const tg_real *numbers, const char **error)
+static void fill(table *t, int64_t longest, const tg_real *numbers, const char **error)
 {
-    printf("One sequence of T steps, %d wide, forward and backward (%s): time, and the most memory "
-           "held\n\n        ",
-           WIDTH, tg_isa());
-    for (int way = 0; way < WAYS; way++) printf("%22s", names[way]);
+    printf(
+        "One sequence of T steps of width %d, forward and backward (%s): time and peak memory\n\n"
+        "        ",
+        WIDTH, tg_isa());
+    for (int method = 0; method < METHODS; method++) printf("%22s", names[method]);
     printf("\n     T  ");
-    for (int way = 0; way < WAYS; way++) printf("%13s%9s", "ms", "MB");
-    for (int64_t time = LEAST; time <= most && !*error; time *= 2) {
+    for (int method = 0; method < METHODS; method++) printf("%13s%9s", "ms", "MB");
+    for (int64_t time = MIN_TIME; time <= longest && !*error; time *= 2) {
         t->time[t->rows] = time;
         printf("\n%6lld  ", (long long)time);
-        for (int way = 0; way < WAYS && !*error; way++) {
-            const cost c = t->cell[t->rows][way] = measure(way, numbers, time, WIDTH, error);
+        for (int method = 0; method < METHODS && !*error; method++) {
+            const cost c = t->cell[t->rows][method] = measure(method, numbers, time, WIDTH, error);
             printf("%13.2f%9.2f", c.ms, c.mb);
             fflush(stdout);
         }
@@ -137,36 +142,38 @@ static void fill(table *t, int64_t most, const tg_real *numbers, const char **er
     printf("\n");
 }
 
-/* x of T^x over the last doubling, of memory or of time. */
-static double power(const table *t, int way, bool memory)
+/* The exponent x of the growth T^x of memory or time, from the last two rows. */
+static double power(const table *t, int method, bool memory)
 {
-    const cost *last = &t->cell[t->rows - 1][way], *half = &t->cell[t->rows - 2][way];
+    const cost *last = &t->cell[t->rows - 1][method], *half = &t->cell[t->rows - 2][method];
     return log2(memory ? last->mb / half->mb : last->ms / half->ms);
 }
 
 static bool judge(const table *t, const tg_real *numbers, const char **error)
 {
     printf("grows as");
-    for (int way = 0; way < WAYS; way++)
-        printf("       T^%-4.1f    T^%.1f", power(t, way, false), power(t, way, true));
-    const bool memory = power(t, TILED, true) < 1.5 &&
-                        power(t, COMPOSED, true) > 1.5; /* to which is it nearer? */
-    const int64_t n = LEAST, d = WIDTH;
+    for (int method = 0; method < METHODS; method++)
+        printf("       T^%-4.1f    T^%.1f", power(t, method, false), power(t, method, true));
+    /* nearer to T^1 or to T^2? */
+    const bool memory = power(t, TILED, true) < 1.5 && power(t, COMPOSED, true) > 1.5;
+    const int64_t n = MIN_TIME, d = WIDTH;
     bool counted = true;
-    printf("\n\nOperations of the forward pass, as the tape counts them, where n or d doubles:\n");
-    for (int way = 0; way < WAYS; way++) {
-        const double once = measure(way, numbers, n, d, error).operations;
-        const double longer = measure(way, numbers, 2 * n, d, error).operations / once;
-        const double wider = measure(way, numbers, n, 2 * d, error).operations / once;
-        const bool lstm = way == LSTM;
-        printf("  %-20s n: x %.0f   d: x %.0f    O(%s)\n", names[way], longer, wider,
+    printf("\n\nHow the operations of the forward pass grow if n or d doubles, as the tape counts "
+           "them:\n");
+    for (int method = 0; method < METHODS; method++) {
+        const double once = measure(method, numbers, n, d, error).operations;
+        const double longer = measure(method, numbers, 2 * n, d, error).operations / once;
+        const double wider = measure(method, numbers, n, 2 * d, error).operations / once;
+        const bool lstm = method == LSTM;
+        printf("  %-20s n: x %.0f   d: x %.0f    O(%s)\n", names[method], longer, wider,
                lstm ? "n d^2" : "n^2 d");
         counted = counted && fabs(longer - (lstm ? 2 : 4)) < 1e-9 &&
                   fabs(wider - (lstm ? 4 : 2)) < 1e-9;
     }
-    printf("  The article on self-, cross- and multi-head attention prints O(n d^2) for Q K^T: "
-           "that is the LSTM's.\n");
-    if (!memory) printf("Memory does not grow as it should.\n");
+    printf(
+        "  The article on self-, cross- and multi-head attention prints O(n d^2) for Q K^T, which "
+        "is the cost of the LSTM.\n");
+    if (!memory) printf("Memory does not grow as expected.\n");
     return memory && counted;
 }
 
@@ -180,7 +187,9 @@ enum {
     PLOT_HEIGHT = 490
 };
 
-static const tc_colour colours[WAYS] = {{0.11, 0.36, 0.82}, {0.87, 0.36, 0.08}, {0.16, 0.55, 0.36}};
+static const ex_colour colours[METHODS] = {{0.11, 0.36, 0.82},
+                                           {0.87, 0.36, 0.08},
+                                           {0.16, 0.55, 0.36}};
 
 typedef struct plot {
     const char *title;
@@ -199,7 +208,7 @@ static double y_of(const plot *p, double value)
     return PLOT_TOP + PLOT_HEIGHT - (log10(value) - p->first) / (p->last - p->first) * PLOT_HEIGHT;
 }
 
-static void draw_axes(tc_canvas *canvas, tc_fonts *fonts, const plot *p, const table *t)
+static void draw_axes(ex_canvas *canvas, ex_fonts *fonts, const plot *p, const table *t)
 {
     const double right = p->left + PLOT_WIDTH, bottom = PLOT_TOP + PLOT_HEIGHT;
     draw_text(canvas, fonts, p->left - 62, PLOT_TOP - 26, 20, DRAW_LEFT, draw_ink, "%s", p->title);
@@ -222,11 +231,11 @@ static void draw_axes(tc_canvas *canvas, tc_fonts *fonts, const plot *p, const t
     draw_line(canvas, p->left, bottom, right, bottom, 1.4, draw_grey);
     draw_line(canvas, p->left, PLOT_TOP, p->left, bottom, 1.4, draw_grey);
     draw_text(canvas, fonts, p->left + PLOT_WIDTH / 2.0, bottom + 58, 17, DRAW_MIDDLE, draw_ink,
-              "T, steps of the sequence");
+              "T, the length of the sequence");
 }
 
-/* How T and T^2 would grow, from one point. */
-static void draw_slopes(tc_canvas *canvas, tc_fonts *fonts, const plot *p)
+/* Dashed lines that grow with T and T^2. */
+static void draw_slopes(ex_canvas *canvas, ex_fonts *fonts, const plot *p)
 {
     enum { DASHES = 24 };
     for (int slope = 1; slope <= 2; slope++) {
@@ -242,61 +251,70 @@ static void draw_slopes(tc_canvas *canvas, tc_fonts *fonts, const plot *p)
     }
 }
 
-static void draw_curves(tc_canvas *canvas, tc_fonts *fonts, const plot *p, const table *t,
-                        bool memory)
+/* Moves labels apart by a step where they are too close. */
+static void move_apart(double label[METHODS])
 {
-    double x = 0, label[WAYS] = {0};
-    for (int way = WAYS - 1; way >= 0; way--) {
-        double y = 0;
-        for (int row = 0; row < t->rows; row++) {
-            const cost *c = &t->cell[row][way];
-            const double from_x = x, from_y = y;
-            x = x_of(p, (double)t->time[row]), y = label[way] = y_of(p, memory ? c->mb : c->ms);
-            if (row) draw_line(canvas, from_x, from_y, x, y, 3, colours[way]);
-            draw_dot(canvas, x, y, 6, draw_white);
-            draw_dot(canvas, x, y, 4.5, colours[way]);
+    for (int a = 0; a < METHODS; a++) {
+        for (int b = 0; b < METHODS; b++) {
+            if (a == b || label[a] > label[b] || label[b] - label[a] >= 20) continue;
+            label[a] -= 1;
+            label[b] += 1;
         }
     }
-    for (int i = 0; i < 100; i++) { /* labels that are too close move apart */
-        for (int a = 0; a < WAYS; a++)
-            for (int b = 0; b < WAYS; b++)
-                if (a != b && label[a] <= label[b] && label[b] - label[a] < 20)
-                    label[a] -= 1, label[b] += 1;
+}
+
+static void draw_curves(ex_canvas *canvas, ex_fonts *fonts, const plot *p, const table *t,
+                        bool memory)
+{
+    double x = 0, label[METHODS] = {0};
+    for (int method = METHODS - 1; method >= 0; method--) {
+        double y = 0;
+        for (int row = 0; row < t->rows; row++) {
+            const cost *c = &t->cell[row][method];
+            const double from_x = x, from_y = y;
+            x = x_of(p, (double)t->time[row]);
+            y = label[method] = y_of(p, memory ? c->mb : c->ms);
+            if (row) draw_line(canvas, from_x, from_y, x, y, 3, colours[method]);
+            draw_dot(canvas, x, y, 6, draw_white);
+            draw_dot(canvas, x, y, 4.5, colours[method]);
+        }
     }
-    for (int way = 0; way < WAYS; way++) {
-        const cost *c = &t->cell[t->rows - 1][way];
+    for (int i = 0; i < 100; i++) move_apart(label);
+    for (int method = 0; method < METHODS; method++) {
+        const cost *c = &t->cell[t->rows - 1][method];
         const double value = memory ? c->mb : c->ms;
-        draw_text(canvas, fonts, x + 14, label[way] + 6, 17, DRAW_LEFT, colours[way], "%.*f %s",
-                  value < 100, value, memory ? "MB" : "ms");
+        draw_text(canvas, fonts, x + 14, label[method] + 6, 17, DRAW_LEFT, colours[method],
+                  "%.*f %s", value < 100, value, memory ? "MB" : "ms");
     }
 }
 
 static plot frame(const char *title, double left, const table *t, bool memory)
 {
-    double least = HUGE_VAL, most = 0;
-    for (int i = 0; i < t->rows * WAYS; i++) {
-        const cost *c = &t->cell[i / WAYS][i % WAYS];
-        least = fmin(least, memory ? c->mb : c->ms), most = fmax(most, memory ? c->mb : c->ms);
+    double low = HUGE_VAL, high = 0;
+    for (int i = 0; i < t->rows * METHODS; i++) {
+        const cost *c = &t->cell[i / METHODS][i % METHODS];
+        low = fmin(low, memory ? c->mb : c->ms);
+        high = fmax(high, memory ? c->mb : c->ms);
     }
     const double longest = (double)t->time[t->rows - 1];
-    return (plot){title, left, floor(log10(least)), ceil(log10(most)), log2(LEAST), log2(longest)};
+    return (plot){title, left, floor(log10(low)), ceil(log10(high)), log2(MIN_TIME), log2(longest)};
 }
 
 static bool draw(const table *t, const char *path)
 {
-    tc_fonts fonts;
-    tc_canvas canvas;
-    if (!tc_fonts_open(&fonts, NULL)) return false;
-    bool good = tc_canvas_init(&canvas, PICTURE_WIDTH, PICTURE_HEIGHT);
+    ex_fonts fonts;
+    ex_canvas canvas;
+    if (!ex_fonts_open(&fonts, NULL)) return false;
+    bool good = ex_canvas_init(&canvas, PICTURE_WIDTH, PICTURE_HEIGHT);
     if (good) {
         draw_text(&canvas, &fonts, 40, 58, 30, DRAW_LEFT, draw_ink,
-                  "What attention costs: time by T², and memory by T when it is tiled");
+                  "What attention costs: time grows with T², memory of the tiled operator with T");
         double x = 46;
-        for (int way = 0; way < WAYS; way++) {
-            draw_line(&canvas, x, 96, x + 30, 96, 3, colours[way]);
-            draw_dot(&canvas, x + 15, 96, 5, colours[way]);
-            draw_text(&canvas, &fonts, x + 42, 102, 18, DRAW_LEFT, draw_ink, "%s", names[way]);
-            x += 74 + tc_text_width(&fonts, names[way], strlen(names[way]), 18);
+        for (int method = 0; method < METHODS; method++) {
+            draw_line(&canvas, x, 96, x + 30, 96, 3, colours[method]);
+            draw_dot(&canvas, x + 15, 96, 5, colours[method]);
+            draw_text(&canvas, &fonts, x + 42, 102, 18, DRAW_LEFT, draw_ink, "%s", names[method]);
+            x += 74 + ex_text_width(&fonts, names[method], strlen(names[method]), 18);
         }
         for (int memory = 0; memory < 2; memory++) {
             const plot p = frame(memory ? "memory, MB" : "time, ms", memory ? 864 : 104, t, memory);
@@ -304,42 +322,44 @@ static bool draw(const table *t, const char *path)
             draw_slopes(&canvas, &fonts, &p);
             draw_curves(&canvas, &fonts, &p, t, memory);
         }
-        good = tc_canvas_save(&canvas, path);
+        good = ex_canvas_save(&canvas, path);
     }
-    tc_canvas_free(&canvas);
-    tc_fonts_close(&fonts);
-    if (good) printf("\n%s shows it.\n", path);
+    ex_canvas_free(&canvas);
+    ex_fonts_close(&fonts);
+    if (good) printf("\nwritten: %s\n", path);
     return good;
 }
 
 int main(int argc, char **argv)
 {
     const char *path = "attention_cost.png", *error = NULL;
-    long most = 4096;
+    long longest = 4096;
     bool usage = false;
     for (int option; (option = getopt(argc, argv, "t:o:")) != -1;) {
-        if (option == 't') most = strtol(optarg, NULL, 10);
+        if (option == 't') longest = strtol(optarg, NULL, 10);
         if (option == 'o') path = optarg;
         usage = usage || option == '?';
     }
-    if (usage || optind < argc || most < SOME || most > MOST || (most & (most - 1))) {
-        fprintf(stderr,
-                "usage: attention_cost [-t MOST] [-o PICTURE.png]      MOST is a power of two from "
-                "%d to %d\n",
-                SOME, MOST);
+    if (usage || optind < argc || longest < MIN_LENGTH || longest > MAX_LENGTH ||
+        (longest & (longest - 1))) {
+        fprintf(
+            stderr,
+            "usage: attention_cost [-t LENGTH] [-o PICTURE.png]      LENGTH is a power of two from "
+            "%d to %d\n",
+            MIN_LENGTH, MAX_LENGTH);
         return 2;
     }
     tg_set_allocator(counting);
     static table t;
-    const size_t count = 3 * (size_t)most * WIDTH;
-    tg_real *numbers = tc_allocate(NULL, count, sizeof *numbers);
+    const size_t count = 3 * (size_t)longest * WIDTH;
+    tg_real *numbers = ex_allocate(NULL, count, sizeof *numbers);
     tg_random random = tg_random_new(1, "numbers");
     for (size_t i = 0; numbers && i < count; i++) numbers[i] = (tg_real)tg_random_normal(&random);
-    if (numbers) fill(&t, most, numbers, &error);
+    if (numbers) fill(&t, longest, numbers, &error);
     bool good = numbers && !error && judge(&t, numbers, &error) && !error;
     good = numbers && !error && draw(&t, path) && good;
-    if (error || tc_failure())
-        fprintf(stderr, "attention_cost: %s\n", error ? error : tc_failure());
-    tc_free(numbers);
+    if (error || ex_failure())
+        fprintf(stderr, "attention_cost: %s\n", error ? error : ex_failure());
+    ex_free(numbers);
     return good ? 0 : 1;
 }

@@ -1,6 +1,7 @@
-/* What goes wrong in training, and how the tape says where. Each fault is planted here and found, with nothing but the tape:
- * tg_tape_detect_anomaly stops at the first NaN or infinity, forward or backward, and keeps a warning for what is likely a mistake; what
- * cannot be meant is an error; the norms of the gradients show which layer learns nothing. Returns non-zero if one is not found. */
+/* Seven faults of a training, and how the tape reports each. tg_tape_detect_anomaly finds the
+ * first NaN or infinity, forward or backward, and warns of likely mistakes. Wrong uses of the
+ * tape are errors in any case. Gradient norms show a layer that learns nothing. Returns non-zero
+ * if a fault is not found. */
 #include <stdio.h>
 #include <string.h>
 #include <tapegrad.h>
@@ -15,7 +16,7 @@ typedef struct model {
     tg_linear hidden, out;
 } model;
 
-/* relu between two layers: the logits [B, C]. */
+/* Two linear layers with relu between them; returns logits [B, C]. */
 static tg_tensor *logits(model *m)
 {
     tg_tensor *x = tg_constant(m->tape, numbers, TG_SHAPE(B, I));
@@ -28,7 +29,7 @@ static tg_tensor *cross_entropy(model *m, tg_tensor *z)
     return tg_cross_entropy(m->tape, z, tg_ints_1d(labels, B));
 }
 
-/* e^-1000 is 0 in float, and in double: its logarithm is no number to train with. */
+/* exp(-1000) is 0 in float and in double, and log(0) is -inf. */
 static void logarithm_of_zero(model *m)
 {
     tg_scope_begin(m->tape, "entropy");
@@ -36,7 +37,7 @@ static void logarithm_of_zero(model *m)
     tg_sum(m->tape, tg_mul(m->tape, p, tg_log(m->tape, p)), TG_ALL_AXES, false);
 }
 
-/* The forward pass is right: the root of 0 is 0. Its slope is infinite. */
+/* The forward pass is right, for sqrt(0) = 0, but the derivative there is infinite. */
 static void slope_at_zero(model *m)
 {
     tg_tensor *z = logits(m), *gap = tg_sub(m->tape, z, z);
@@ -72,7 +73,7 @@ static void never_cleared(model *m)
     }
 }
 
-/* A bias so low that relu lets nothing through: no number is wrong, and nothing is learned. */
+/* The bias is so low that relu always gives 0: no value is wrong, but the gradients are 0. */
 static void dead_layer(model *m)
 {
     for (int64_t i = 0; i < H; i++) m->hidden.bias->data[i] = -100;
@@ -84,33 +85,31 @@ static void dead_layer(model *m)
 }
 
 static const struct fault {
-    const char *what, *found; /* what is done; what has to be said of it */
-    void (*run)(model *m);
+    const char *what, *message; /* what is wrong; a part of the message */
+    void (*cause)(model *m);
 } faults[] = {
-    {"the logarithm of a probability that is 0", "log: the result [4, 2] is -inf",
-     logarithm_of_zero},
-    {"the distance of a vector to itself, backward", "sqrt: the gradient of an input [4] is inf",
-     slope_at_zero},
-    {"probabilities where the loss wants logits", "it wants logits", probabilities_for_logits},
-    {"a step without a backward pass", "call tg_backward first", step_without_backward},
-    {"backward twice over one tape", "walked already", backward_twice},
-    {"gradients that nobody clears", "1000 times without a step", never_cleared},
+    {"the logarithm of a probability that is 0", "is -inf", logarithm_of_zero},
+    {"the gradient of the distance of a vector to itself", "is inf", slope_at_zero},
+    {"probabilities given to a loss that wants logits", "logits", probabilities_for_logits},
+    {"a step without a backward pass", "tg_backward", step_without_backward},
+    {"two backward passes over one tape", "already", backward_twice},
+    {"gradients that are never cleared", "1000 backward passes", never_cleared},
     {"a layer that learns nothing", "", dead_layer},
 };
 
-/* Runs it on a fresh model; whether it was found. */
-static bool run(const struct fault *fault)
+/* Causes the fault in a new model, and returns whether it is found. */
+static bool is_found(const struct fault *fault)
 {
     model m = {.params = tg_params_new(1), .tape = tg_tape_new(1)};
     tg_linear_init(&m.hidden, m.params, "hidden", I, H);
     tg_linear_init(&m.out, m.params, "out", H, C);
     tg_tape_detect_anomaly(m.tape, true);
     printf("%s\n", fault->what);
-    fault->run(&m);
+    fault->cause(&m);
     const char *said = tg_tape_error(m.tape) ? tg_tape_error(m.tape) : tg_tape_warning(m.tape);
     if (!said) said = tg_params_error(m.params) ? tg_params_error(m.params) : "";
     if (*said) printf("  %s\n", said);
-    const bool found = strstr(said, fault->found) != NULL;
+    const bool found = strstr(said, fault->message) != NULL;
     tg_tape_free(m.tape);
     tg_params_free(m.params);
     return found;
@@ -119,6 +118,6 @@ static bool run(const struct fault *fault)
 int main(void)
 {
     bool all = true;
-    for (size_t k = 0; k < sizeof faults / sizeof *faults; k++) all = run(&faults[k]) && all;
+    for (size_t k = 0; k < sizeof faults / sizeof *faults; k++) all = is_found(&faults[k]) && all;
     return all ? 0 : 1;
 }

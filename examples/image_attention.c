@@ -1,19 +1,21 @@
-/* Attention over a picture: a question is the query, the picture's feature map is keys and values, and what the question
- * sees is added to the map (the residual of the documents' image example).
- *
- * The pictures, drawn here, show coloured shapes among specks. The model is asked what colour the circle has, or the
- * square .., and is taught the right colours, never where a shape is. But to answer it has to look there. How often does its
- * largest weight lie on the shape asked for, in pictures that it has never seen? Returns non-zero below 90 %.
+/* Attention over a picture. A question is the query; the feature map of the picture is keys and
+ * values; the result of the attention is added to the map, as a residual.
  *
  *     image_attention [-m MODEL] [-o PICTURE.png] [FILE [PIXELS]]
  *
- * FILE is a picture of your own: where does the model see a circle in it, where a square ..? It is shrunk until its longer
- * side has PIXELS (48); the shapes should then be some 12 pixels wide. MODEL keeps what was learned, for the next time. */
+ * The pictures, drawn here, show coloured shapes among specks. The model is asked for the colour
+ * of one shape, and is told the right colour, but never where the shape is. To answer, it has to
+ * find out where to look. The program measures how often the largest weight lies on that shape
+ * in new pictures, draws the attention in PICTURE.png, and returns non-zero below 90 %.
+ *
+ * FILE is a picture of your own, in which the model looks for each shape. It is shrunk until its
+ * longer side has PIXELS (48); the shapes should then be about 12 pixels wide. MODEL is a file
+ * that stores the trained model for the next time. */
 #include "support/checked.h"
 #define STB_IMAGE_IMPLEMENTATION
-#define STBI_MALLOC(size) tc_checked_allocate(size)
-#define STBI_REALLOC_SIZED(memory, old, size) tc_checked_reallocate(memory, old, size)
-#define STBI_FREE(memory) tc_checked_free(memory)
+#define STBI_MALLOC(size) ex_checked_allocate(size)
+#define STBI_REALLOC_SIZED(memory, old, size) ex_checked_reallocate(memory, old, size)
+#define STBI_FREE(memory) ex_checked_free(memory)
 #include <math.h>
 #include <stb_image.h>
 #include <stdio.h>
@@ -28,8 +30,8 @@
 enum { SIDE = 48, CELL = 4, WINDOW = 4 }; /* pixels of a picture, of a cell; cells of a window */
 enum { GRID = SIDE / CELL - WINDOW + 1, PLACES = GRID * GRID }; /* of the feature map */
 enum { CELL_FEATURES = 16, FEATURES = 64, WIDTH = 32 };
-enum { BATCH = 16, STEPS = 500, TESTS = 32 }; /* pictures; batches */
-enum { SHAPES = 4, SPECKS = 5 };              /* in a picture */
+enum { BATCH = 16, STEPS = 500, TEST_BATCHES = 32 };
+enum { SHAPES = 4, SPECKS = 5 }; /* in a picture */
 
 /* ---- pictures ---- */
 
@@ -49,10 +51,10 @@ typedef struct object {
 
 typedef struct scene {
     object objects[SHAPES + SPECKS]; /* specks are small discs */
-    double light[3];                 /* of the background, and how it changes across and down */
+    double light[3]; /* brightness at the top left, and its change across and down */
 } scene;
 
-/* How far a point is outside the shape, roughly; negative inside. */
+/* The approximate distance of a point from the shape; negative inside it. */
 static double outside(const object *o, double x, double y)
 {
     const double r = o->radius, ax = fabs(x -= o->x), ay = fabs(y -= o->y);
@@ -65,7 +67,8 @@ static double outside(const object *o, double x, double y)
     }
 }
 
-/* Somewhere, but not over one of the objects before it; false when there seems to be no room. */
+/* Places an object where it does not touch those from `first` on; false if it finds no such
+ * place. */
 static bool place(object *o, const object *first, tg_random *random)
 {
     for (int tries = 0; tries < 100; tries++) {
@@ -92,14 +95,14 @@ static scene imagine(tg_random *random)
         o->radius = (i < SHAPES ? 5.4 + 1.2 * tg_random_uniform(random)
                                 : 0.8 + 0.7 * tg_random_uniform(random)) /
                     SIDE;
-        if (!place(o, s.objects, random)) i = -1; /* all over again */
+        if (!place(o, s.objects, random)) i = -1; /* start again */
     }
     s.light[0] = 0.75 + 0.25 * tg_random_uniform(random);
     for (int i = 1; i < 3; i++) s.light[i] = 0.2 * (tg_random_uniform(random) - 0.5);
     return s;
 }
 
-/* Lays one object over rgb [side, side, 3], with soft edges. */
+/* Draws an object into rgb [side, side, 3], with soft edges. */
 static void paint_object(const object *o, int side, float *rgb)
 {
     const double reach = o->radius + 1.0 / side;
@@ -150,7 +153,8 @@ static void make(model *m)
     tg_attention_init(&m->attention, m->params, "attention", TG_SCORE_SCALED_DOT, WIDTH, WIDTH, 0);
 }
 
-/* A convolution is a gather and a Linear: x [B, h, w, C], every square of `size` a row, `stride` apart. */
+/* A convolution of x [B, h, w, C], with relu: each square of size x size pixels, `stride` apart,
+ * becomes a row by tg_gather, and a Linear maps the rows. */
 static tg_tensor *convolve(tg_tape *tape, const tg_linear *layer, tg_tensor *x, int size,
                            int stride)
 {
@@ -158,8 +162,8 @@ static tg_tensor *convolve(tg_tape *tape, const tg_linear *layer, tg_tensor *x, 
     const int64_t batch = x->shape[0], h = x->shape[1], w = x->shape[2], c = x->shape[3];
     const int64_t rows = (h - size) / stride + 1, columns = (w - size) / stride + 1,
                   each = (int64_t)size * size;
-    int32_t *ids = tc_allocate(NULL, (size_t)(batch * rows * columns * each), sizeof *ids),
-            *next = ids;
+    int32_t *ids = ex_allocate(NULL, (size_t)(batch * rows * columns * each), sizeof *ids);
+    int32_t *next = ids;
     for (int64_t b = 0; ids && b < batch; b++)
         for (int64_t i = 0; i < rows * columns; i++)
             for (int64_t j = 0; j < each; j++)
@@ -169,7 +173,7 @@ static tg_tensor *convolve(tg_tape *tape, const tg_linear *layer, tg_tensor *x, 
     tg_tensor *squares = ids ? tg_gather(tape, pixels,
                                          tg_ints_2d(ids, batch * rows * columns, each), -1)
                              : NULL;
-    tc_free(ids);
+    ex_free(ids);
     squares = tg_reshape(tape, squares, TG_SHAPE(batch, rows, columns, each * c));
     return tg_relu(tape, tg_linear_forward(tape, layer, squares));
 }
@@ -178,7 +182,7 @@ static tg_tensor *convolve(tg_tape *tape, const tg_linear *layer, tg_tensor *x, 
 static tg_tensor *forward(tg_tape *tape, const model *m, tg_tensor *x, tg_ints questions,
                           tg_tensor **attended)
 {
-    x = tg_affine(tape, x, 3, -2.55); /* the usual background becomes 0 */
+    x = tg_affine(tape, x, 3, -2.55); /* the usual background becomes about 0 */
     tg_tensor *map = convolve(tape, &m->map, convolve(tape, &m->cells, x, CELL, CELL), WINDOW, 1);
     if (!map) return NULL;
     const int64_t batch = map->shape[0], places = map->shape[1] * map->shape[2];
@@ -188,7 +192,7 @@ static tg_tensor *forward(tg_tape *tape, const model *m, tg_tensor *x, tg_ints q
     tg_tensor *value = tg_tanh(tape, tg_linear_forward(tape, &m->value, map));
     tg_tensor *seen = tg_attention_forward(tape, &m->attention, query, key, value, NULL,
                                            attended); /* [B, Q, FEATURES] */
-    /* the residual: what each question sees is added to every place of the map */
+    /* the residual: the result for each question is added to every place of the map */
     seen = tg_reshape(tape, seen, TG_SHAPE(batch, -1, 1, FEATURES));
     map = tg_add(tape, seen, tg_reshape(tape, map, TG_SHAPE(batch, 1, places, FEATURES)));
     return tg_linear_forward(tape, &m->colour, tg_mean(tape, map, TG_AXES(2), false));
@@ -199,8 +203,7 @@ static tg_tensor *forward(tg_tape *tape, const model *m, tg_tensor *x, tg_ints q
 typedef struct batch {
     scene scenes[BATCH];
     float pixels[BATCH][SIDE * SIDE * 3];
-    int32_t asked[BATCH][SHAPES],
-        answers[BATCH][SHAPES]; /* every shape of every picture is asked for */
+    int32_t asked[BATCH][SHAPES], answers[BATCH][SHAPES]; /* kinds and colours of all shapes */
 } batch;
 
 static void imagine_batch(batch *b, tg_random *random)
@@ -244,7 +247,7 @@ static void train(model *m, tg_tape *tape, batch *b)
     }
 }
 
-/* Whether the middle of a place's window lies on a shape. */
+/* Whether the centre of a place's window lies on a shape. */
 static bool lies_on(int place, const object *o)
 {
     const double x = (place % GRID + WINDOW / 2.0) * CELL / SIDE,
@@ -252,12 +255,12 @@ static bool lies_on(int place, const object *o)
     return hypot(x - o->x, y - o->y) <= o->radius;
 }
 
-/* Returns the share of questions for which the largest weight lies on the shape asked for. */
+/* Returns the share of questions whose largest weight lies on the right shape. */
 static double test(const model *m, tg_tape *tape, batch *b)
 {
     tg_random random = tg_random_new(1, "pictures never seen");
     int right = 0, hits[KINDS] = {0}, asked[KINDS] = {0}, hit = 0, all = 0, chance = 0;
-    for (int t = 0; t < TESTS; t++) {
+    for (int t = 0; t < TEST_BATCHES; t++) {
         tg_tensor *attended;
         imagine_batch(b, &random);
         const tg_tensor *answers = answer(tape, m, b, &attended);
@@ -265,18 +268,20 @@ static double test(const model *m, tg_tape *tape, batch *b)
         for (int i = 0; weights && i < BATCH * SHAPES; i++, all++) {
             const object *o = &b->scenes[i / SHAPES].objects[i % SHAPES];
             const bool found = lies_on(largest(weights->data + i * PLACES, PLACES), o);
-            hits[o->kind] += found, hit += found, asked[o->kind]++;
+            hits[o->kind] += found;
+            hit += found;
+            asked[o->kind]++;
             right += largest(answers->data + i * COLOURS, COLOURS) == o->colour;
             for (int k = 0; k < PLACES; k++) chance += lies_on(k, o);
         }
         tg_tape_reset(tape);
     }
-    printf("On %d pictures never seen, each shape asked for:\n", TESTS * BATCH);
-    printf("  the largest weight lies on it    %5.1f %%   (by chance %.1f %%)\n   ",
+    printf("On %d new pictures, asked for each shape:\n", TEST_BATCHES * BATCH);
+    printf("  the largest weight lies on it    %5.1f %%   (by chance: %.1f %%)\n   ",
            100.0 * hit / all, 100.0 * chance / all / PLACES);
     for (int k = 0; k < KINDS; k++)
         printf(" %s %.1f %%%s", kinds[k], 100.0 * hits[k] / asked[k], k < KINDS - 1 ? "," : "\n");
-    printf("  its colour is named rightly      %5.1f %%\n", 100.0 * right / all);
+    printf("  the colour is right              %5.1f %%\n", 100.0 * right / all);
     return (double)hit / all;
 }
 
@@ -287,18 +292,20 @@ enum { TILE = 240, GAP = 18, CAPTION = 40, MARGIN = 40, HEAD = 108 }; /* pixels 
 typedef struct gaze {
     const tg_real *weights; /* [rows, columns] */
     int columns, rows;
-    double left, top, across,
-        down; /* the middle of the first place, and the steps from one to the next, in pictures */
+    /* The centre of the first place, and the distance to the next one, in units of the picture. */
+    double left, top, across, down;
 } gaze;
 
-/* The cubic B-spline: a soft bump about 0. */
+/* The cubic B-spline: a smooth bump around 0. */
 static double bump(double t)
 {
     t = fabs(t);
-    return t < 1 ? 2.0 / 3 - t * t + t * t * t / 2 : t < 2 ? (2 - t) * (2 - t) * (2 - t) / 6 : 0;
+    if (t < 1) return 2.0 / 3 - t * t + t * t * t / 2;
+    if (t < 2) return (2 - t) * (2 - t) * (2 - t) / 6;
+    return 0;
 }
 
-/* The weights round a point of the picture. */
+/* The weights, interpolated at a point of the picture. */
 static double weight_at(const gaze *g, double x, double y)
 {
     const double column = (x - g->left) / g->across, row = (y - g->top) / g->down;
@@ -313,57 +320,58 @@ static double weight_at(const gaze *g, double x, double y)
     return sum;
 }
 
-/* rgb [height, width, 3]; with a gaze, what gets no attention lies in the dark. */
-static void draw_tile(tc_canvas *canvas, int left, int top, int width, int height, const float *rgb,
+/* Draws rgb [height, width, 3]; with a gaze, parts without attention are dark. */
+static void draw_tile(ex_canvas *canvas, int left, int top, int width, int height, const float *rgb,
                       const gaze *g)
 {
-    const tc_colour night = {0.07, 0.09, 0.18};
+    const ex_colour night = {0.07, 0.09, 0.18};
     const int best = g ? largest(g->weights, g->columns * g->rows) : 0;
-    const double most = g ? weight_at(g, g->left + best % g->columns * g->across,
-                                      g->top + best / g->columns * g->down)
-                          : 1;
-    tc_canvas_box(canvas, left - 1, top - 1, width + 2, height + 2, 0, draw_pale);
+    const double highest = g ? weight_at(g, g->left + best % g->columns * g->across,
+                                         g->top + best / g->columns * g->down)
+                             : 1;
+    ex_canvas_box(canvas, left - 1, top - 1, width + 2, height + 2, 0, draw_pale);
     for (int i = 0; i < width * height; i++) {
         const int x = i % width, y = i / width;
         const float *pixel = rgb + 3 * i;
-        tc_canvas_blend(canvas, left + x, top + y,
-                        (tc_colour){(double)pixel[0], (double)pixel[1], (double)pixel[2]}, 1);
+        ex_canvas_blend(canvas, left + x, top + y,
+                        (ex_colour){(double)pixel[0], (double)pixel[1], (double)pixel[2]}, 1);
         if (!g) continue;
-        double light = fmin(weight_at(g, (x + 0.5) / width, (y + 0.5) / height) / most, 1);
-        tc_canvas_blend(canvas, left + x, top + y, night, 0.82 * (1 - light));
+        double light = fmin(weight_at(g, (x + 0.5) / width, (y + 0.5) / height) / highest, 1);
+        ex_canvas_blend(canvas, left + x, top + y, night, 0.82 * (1 - light));
     }
 }
 
-static void draw_head(tc_canvas *canvas, tc_fonts *fonts, const char *text)
+static void draw_head(ex_canvas *canvas, ex_fonts *fonts, const char *text)
 {
     draw_text(canvas, fonts, MARGIN, 58, 30, DRAW_LEFT, draw_ink,
-              "Where the attention goes when a colour is asked for");
+              "Where the model looks when it is asked for a colour");
     draw_text(canvas, fonts, MARGIN, 87, 17, DRAW_LEFT, draw_grey, "%s", text);
 }
 
-static bool finish(tc_canvas *canvas, const char *path)
+static bool finish(ex_canvas *canvas, const char *path)
 {
-    bool good = tc_canvas_save(canvas, path);
-    tc_canvas_free(canvas);
-    if (good) printf("%s shows where it looked.\n", path);
+    bool good = ex_canvas_save(canvas, path);
+    ex_canvas_free(canvas);
+    if (good) printf("written: %s\n", path);
     return good;
 }
 
-/* The first pictures never seen, and beside each the four questions. */
-static bool show_scenes(const model *m, tg_tape *tape, batch *b, tc_fonts *fonts, const char *path)
+/* Draws the first new pictures, and beside each the attention of the four questions. */
+static bool show_scenes(const model *m, tg_tape *tape, batch *b, ex_fonts *fonts, const char *path)
 {
     enum { ROWS = 3, WIDE = 2 * MARGIN + (SHAPES + 1) * TILE + SHAPES * GAP };
     static float pixels[TILE * TILE * 3];
     const double half = WINDOW * CELL / 2.0 / SIDE, step = (double)CELL / SIDE;
     tg_random random = tg_random_new(1, "pictures never seen");
     tg_tensor *attended;
-    tc_canvas canvas;
+    ex_canvas canvas;
     imagine_batch(b, &random);
     const tg_tensor *answers = answer(tape, m, b, &attended);
     const tg_tensor *weights = tg_attention_weights(tape, attended);
-    if (!weights || !tc_canvas_init(&canvas, WIDE, HEAD + ROWS * (TILE + CAPTION) + MARGIN / 2))
+    if (!weights || !ex_canvas_init(&canvas, WIDE, HEAD + ROWS * (TILE + CAPTION) + MARGIN / 2))
         return false;
-    draw_head(&canvas, fonts, "in pictures never seen; the model was taught colours, never places");
+    draw_head(&canvas, fonts,
+              "in new pictures; it was taught the right colours, but never where to look");
     for (int row = 0; row < ROWS; row++) {
         const int top = HEAD + row * (TILE + CAPTION);
         paint(&b->scenes[row], TILE, pixels);
@@ -387,15 +395,22 @@ typedef struct photo {
     int width, height;
 } photo;
 
-/* The photo in another size, each pixel the mean of those it stands for, with its edges drawn out on all sides. */
+static int clamp(int i, int size)
+{
+    if (i < 0) return 0;
+    return i < size ? i : size - 1;
+}
+
+/* Resizes a photo: each pixel is the mean of the pixels that it replaces. A border repeats the
+ * pixels of the edges. */
 static float *resize(const photo *p, int width, int height, int border)
 {
     const int w = width + 2 * border, h = height + 2 * border;
-    float *rgb = tc_allocate(NULL, (size_t)w * (size_t)h * 3, sizeof *rgb);
+    float *rgb = ex_allocate(NULL, (size_t)w * (size_t)h * 3, sizeof *rgb);
     for (int i = 0; rgb && i < w * h * 3; i++) {
         int x = i / 3 % w - border, y = i / 3 / w - border;
-        x = x < 0 ? 0 : x >= width ? width - 1 : x;
-        y = y < 0 ? 0 : y >= height ? height - 1 : y;
+        x = clamp(x, width);
+        y = clamp(y, height);
         const int64_t left = (int64_t)x * p->width / width,
                       right = (int64_t)(x + 1) * p->width / width;
         const int64_t top = (int64_t)y * p->height / height,
@@ -409,8 +424,8 @@ static float *resize(const photo *p, int width, int height, int border)
     return rgb;
 }
 
-/* Asks for every shape, and prints and draws where the model looks. */
-static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, tc_fonts *fonts,
+/* Asks for each kind of shape, and prints and draws where the model looks. */
+static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, ex_fonts *fonts,
                 const char *path)
 {
     enum { WIDE = 2 * MARGIN + (KINDS + 1) * TILE + KINDS * GAP, BORDER = WINDOW * CELL / 2 };
@@ -426,14 +441,15 @@ static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, tc_f
                          : NULL;
     const tg_tensor *answers = forward(tape, m, x, tg_ints_2d(asked, 1, KINDS), &attended);
     const tg_tensor *weights = tg_attention_weights(tape, attended);
-    tc_canvas canvas;
+    ex_canvas canvas;
     bool good = small && large && weights &&
-                tc_canvas_init(&canvas, WIDE, HEAD + tile_h + CAPTION + MARGIN / 2);
+                ex_canvas_init(&canvas, WIDE, HEAD + tile_h + CAPTION + MARGIN / 2);
     if (good) {
         gaze g = {.columns = (w + 2 * BORDER) / CELL - WINDOW + 1,
                   .rows = (h + 2 * BORDER) / CELL - WINDOW + 1};
-        g.across = (double)CELL / w, g.down = (double)CELL / h;
-        draw_head(&canvas, fonts, "there has to be an answer, also where there is no such shape");
+        g.across = (double)CELL / w;
+        g.down = (double)CELL / h;
+        draw_head(&canvas, fonts, "it has to answer even if the picture has no such shape");
         draw_tile(&canvas, MARGIN, HEAD, tile_w, tile_h, large, NULL);
         for (int k = 0; k < KINDS; k++) {
             const int left = MARGIN + (k + 1) * (TILE + GAP);
@@ -449,29 +465,28 @@ static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, tc_f
         }
         good = finish(&canvas, path);
     }
-    tc_free(small);
-    tc_free(large);
+    ex_free(small);
+    ex_free(large);
     return good;
 }
 
 static bool load(const char *file, photo *p)
 {
     p->bytes = stbi_load(file, &p->width, &p->height, NULL, 3);
-    return p->bytes || tc_fail("%s: %s", file, stbi_failure_reason());
+    return p->bytes || ex_fail("%s: %s", file, stbi_failure_reason());
 }
 
-/* Learns, or takes what was learned before from a file; and is tested. */
+/* Loads the model from a file, or trains it and saves it there; then tests it. */
 static bool learn(model *m, tg_tape *tape, batch *b, const char *file)
 {
     const bool known = file && access(file, F_OK) == 0;
     if (known && !(tg_params_load(m->params, file) && tg_params_finish_load(m->params)))
         return false;
     if (!known) {
-        printf(
-            "Learning what colour the circle has, or the square .., and never told where it is:\n");
+        printf("Learning the colours of shapes, without being told where they are:\n");
         train(m, tape, b);
     }
-    if (!(test(m, tape, b) > 0.9)) return tc_fail("it has not learned to look");
+    if (!(test(m, tape, b) > 0.9)) return ex_fail("it has not learned where to look");
     return !file || known || tg_params_save(m->params, file, TG_SAVE_MODEL);
 }
 
@@ -493,22 +508,22 @@ int main(int argc, char **argv)
     static batch b;
     model m;
     tg_tape *tape = tg_tape_new(1);
-    tc_fonts fonts = {.count = 0};
+    ex_fonts fonts = {.count = 0};
     photo p = {.bytes = NULL};
     make(&m);
-    bool good = (optind == argc || load(argv[optind], &p)) && tc_fonts_open(&fonts, NULL) &&
+    bool good = (optind == argc || load(argv[optind], &p)) && ex_fonts_open(&fonts, NULL) &&
                 learn(&m, tape, &b, file);
     if (good && p.bytes) printf("%s, %d x %d pixels:\n", argv[optind], p.width, p.height);
     if (good)
         good = p.bytes ? ask(&m, tape, &p, (int)longest, &fonts, path)
                        : show_scenes(&m, tape, &b, &fonts, path);
-    const char *errors[] = {tg_params_error(m.params), tg_tape_error(tape), tc_failure()};
+    const char *errors[] = {tg_params_error(m.params), tg_tape_error(tape), ex_failure()};
     for (int i = 0; i < 3; i++) {
         if (errors[i]) fprintf(stderr, "image_attention: %s\n", errors[i]);
         good = good && !errors[i];
     }
     stbi_image_free(p.bytes);
-    tc_fonts_close(&fonts);
+    ex_fonts_close(&fonts);
     tg_tape_free(tape);
     tg_params_free(m.params);
     return good ? 0 : 1;

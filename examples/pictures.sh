@@ -1,31 +1,31 @@
 #!/bin/sh
-# pictures.sh: makes the pictures of README.md's part on reading the tape, from what the programs in build/ really write:
-# inspect/tape.svg, inspect/fault.svg, examples/stepper/softmax.png, layers/lint.svg and core/reading.svg.
-# Needs graphviz, chromium and pngquant beside what tests/run.sh installs.
+# pictures.sh: draws the committed pictures from the output of the programs in build/: inspect/tape.svg, inspect/fault.svg,
+# examples/stepper/softmax.png, examples/image_attention.png, layers/lint.svg and core/reading.svg. It needs graphviz, chromium
+# and pngquant, besides the packages that tests/run.sh installs.
 set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export LC_ALL=C.UTF-8 OMP_NUM_THREADS=2
+export LC_ALL=C.UTF-8 OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
 
-# drawn FILE.dot OPTION...: as SVG on standard output, without what changes from one graphviz to the next
+# drawn FILE.dot OPTION...: prints a graph as SVG, without the parts that differ between versions of graphviz
 drawn()
 {
     dot -Tsvg "$@" | sed -e '/^<!--.*-->$/d' -e '/^<!--/,/-->$/d' -e '/^<!DOCTYPE/,/>$/d'
 }
 
-# terminal: standard input as it looks in a terminal, as SVG; "$ command" and what passed and failed have their colours
+# terminal: prints standard input as an SVG that looks like a terminal; "$ command", "passed" and "FAILED" are coloured
 terminal()
 {
     awk '
-        function escaped(text) { # spaces that are not run together
+        function escaped(text) { # with spaces that SVG does not collapse
             gsub(/&/, "\\&amp;", text); gsub(/</, "\\&lt;", text); gsub(/>/, "\\&gt;", text); gsub(/ /, "\\&#160;", text)
             return text
         }
         function coloured(word, colour) { return "<tspan fill=\"" colour "\">" escaped(word) "</tspan>" }
         function put(text) { if (length(text) > widest) widest = length(text); lines[++n] = text }
         { # wrapped at spaces, with an indent as deep as that of the text
-            indent = match($0, /(passed|FAILED)  /) ? RSTART + RLENGTH - 1 : match($0, /[^ ]/) + 1
+            indent = match($0, /(passed|FAILED) +/) ? RSTART + RLENGTH - 1 : match($0, /[^ ]/) + 1
             rest = $0
             while (length(rest) > 112) {
                 cut = 112
@@ -50,7 +50,7 @@ terminal()
         }'
 }
 
-# ---- a model of the English reviews, its tape and its steps ----
+# ---- the tape and a step of a model of the English reviews ----
 
 awk -F '\t' 'BEGIN { print "review,label" } { gsub(/"/, "\"\"", $1); print "\"" $1 "\"," $2 }' examples/data/english_train.tsv >"$work/reviews.csv"
 build/textclf train "$work/reviews.csv" -o "$work/model" >/dev/null 2>&1
@@ -63,23 +63,28 @@ chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1
     --virtual-time-budget=2000 --screenshot="$work/softmax.png" "file://$work/step.html#b$softmax" >/dev/null 2>&1
 pngquant --force --output examples/stepper/softmax.png 64 "$work/softmax.png"
 
-# ---- faults that the tape names, and a layer right and wrong ----
+# ---- where a model looks in a picture ----
+
+build/image_attention -o "$work/image_attention.png" >/dev/null
+pngquant --force --output examples/image_attention.png 128 "$work/image_attention.png"
+
+# ---- faults that the tape reports; a layer that is right, and one that is wrong ----
 
 { echo '$ build/find_the_fault'; build/find_the_fault; } | terminal >inspect/fault.svg
 
 cp examples/custom_layer/* "$work"
-sed -e '/if (dw) dw/s/+=/-=/' -e 's/from >= 0 && from < length && i < op->I; i++)$/from >= 0 \&\& from < op->T \&\& i < op->I; i++)/' \
+sed -e '/if (dw) dw/s/+=/-=/' -e '0,/from >= length/s//from >= op->T/' \
     examples/custom_layer/conv1d.c >"$work/conv1d.c"
-cc -O2 -I. -DTG_DOUBLE "$work/main.c" "$work/conv1d.c" build/libtapegrad-double.a -ljansson -lm -fopenmp -o "$work/wrong"
+cc -O2 -I. -DTG_DOUBLE "$work/main.c" "$work/conv1d.c" build/libtapegrad-double.a -lm -fopenmp -o "$work/wrong"
 {
     echo '$ build/custom_layer_double'
     build/custom_layer_double | grep -v trained
     echo
-    echo '$ mine/check        # -= for += in the backward pass, and a forward pass that reads past the length'
+    echo '$ mine/check        # with -= for += in the backward pass, and a forward pass that reads past the length'
     "$work/wrong" | grep -v -e passed -e trained
 } | terminal >layers/lint.svg
 
 # ---- the reading guide ----
 
 drawn core/reading.dot >core/reading.svg
-ls -l inspect/tape.svg inspect/fault.svg examples/stepper/softmax.png layers/lint.svg core/reading.svg
+ls -l inspect/tape.svg inspect/fault.svg examples/stepper/softmax.png examples/image_attention.png layers/lint.svg core/reading.svg

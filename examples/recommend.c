@@ -1,29 +1,26 @@
-/* Recommendation: the user's history is the query over the features of items, and what it finds there adds up to a vector of
- * the user's interest (the documents' recommender):
+/* Recommendation: which of these items will the user like? Attention over the user's purchases,
+ * against their mean.
  *
- *     q = tanh(Wq history),   k = tanh(Wk items),   v = tanh(Wv items),   interest = softmax(q k^T / sqrt(width)) v
+ *     q = tanh(Wq history),   k = tanh(Wk items),   v = tanh(Wv items)
+ *     interest = softmax(q k^T / sqrt(width)) v
  *
- * The history is what the user has just looked at, the items are all that the user ever bought, and the interest scores new
- * items. Beside it stands mean pooling: the same model, but interest is the mean of v, whatever the user looks at.
+ * The history is what the user has just looked at, and the items are what the user has bought.
+ * The vector of interest then scores new items. Mean pooling is the same model, but its interest
+ * is the mean of v, whatever the user looks at.
  *
- * The users are made up (tg_random), and made so that it matters: a user has several tastes, and in each of them a style of
- * their own: cheap, old jazz, but new and expensive chess sets. Who pools mixes the styles; attention can look up what was
- * bought of the taste in question. With one taste a user there is nothing to choose, and both should do equally well: the
- * table shows that too. Returns non-zero unless attention is clearly better where there is something to choose. */
+ * The users are made up. Each has several tastes, and in each taste a style: cheap, old jazz,
+ * but new, expensive chess sets. Mean pooling mixes the styles; attention can find the purchases
+ * of the taste that the user is looking at. If each user has one taste, both models should do
+ * equally well. Returns non-zero unless attention is clearly better with several tastes. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <tapegrad.h>
 
-enum {
-    TASTES = 12,
-    SIGHT = 6 /* features that tell the taste */,
-    STYLES = 4,
-    FEATURES = SIGHT + STYLES
-};
-enum { SEEN = 2, BOUGHT = 12, OFFER = 16 }; /* items of a user: looked at, bought, on offer */
-enum { WIDTH = 32, BATCH = 64, STEPS = 200, TESTS = 16 /* batches */, MAX_TASTES = 4 };
-static const double BLUR = 0.6; /* how far items stray from their style */
+enum { TASTES = 12, TASTE_FEATURES = 6, STYLES = 4, FEATURES = TASTE_FEATURES + STYLES };
+enum { SEEN = 2, BOUGHT = 12, OFFERED = 16 }; /* items of a user */
+enum { WIDTH = 32, BATCH = 64, STEPS = 200, TEST_BATCHES = 16, MAX_TASTES = 4 };
+static const double STYLE_NOISE = 0.6, TASTE_NOISE = 0.3; /* standard deviations */
 static const char *const tastes[TASTES] = {"jazz",    "chess",   "sailing",  "baking",
                                            "poetry",  "physics", "football", "cinema",
                                            "gardens", "cycling", "painting", "history"};
@@ -32,29 +29,30 @@ static const char *const styles[STYLES][2] = {{"cheap", "dear"},
                                               {"small", "big"},
                                               {"plain", "fancy"}};
 
-/* ---- the made-up world ---- */
+/* ---- made-up users and items ---- */
 
-static tg_real places[TASTES][SIGHT]; /* where the items of a taste lie */
+static tg_real centres[TASTES][TASTE_FEATURES]; /* the mean features of a taste's items */
 
 typedef struct batch {
-    int count;                                /* tastes of each user */
-    int taste[BATCH][MAX_TASTES], now[BATCH]; /* hidden: the model sees none of these three */
-    tg_real style[BATCH][MAX_TASTES][STYLES]; /* -1 or 1 */
-    tg_real seen[BATCH][SEEN][FEATURES], bought[BATCH][BOUGHT][FEATURES],
-        offer[BATCH][OFFER][FEATURES];
-    tg_real liked[BATCH][OFFER];
+    int count; /* tastes of each user */
+    /* Hidden from the model: tastes, which of them the user looks at, and styles, each -1 or 1. */
+    int taste[BATCH][MAX_TASTES], current[BATCH];
+    tg_real style[BATCH][MAX_TASTES][STYLES];
+    /* What the model sees, and what it has to predict. */
+    tg_real seen[BATCH][SEEN][FEATURES], bought[BATCH][BOUGHT][FEATURES];
+    tg_real offered[BATCH][OFFERED][FEATURES], liked[BATCH][OFFERED];
 } batch;
 
-/* Features: where its taste lies, and its style, both blurred. */
+/* The features of an item: the centre of its taste, then its style, both with noise. */
 static void make_item(int taste, const tg_real *style, tg_random *random, tg_real *features)
 {
-    for (int i = 0; i < SIGHT; i++)
-        features[i] = places[taste][i] + (tg_real)(0.3 * tg_random_normal(random));
+    for (int i = 0; i < TASTE_FEATURES; i++)
+        features[i] = centres[taste][i] + (tg_real)(TASTE_NOISE * tg_random_normal(random));
     for (int i = 0; i < STYLES; i++)
-        features[SIGHT + i] = style[i] + (tg_real)(BLUR * tg_random_normal(random));
+        features[TASTE_FEATURES + i] = style[i] + (tg_real)(STYLE_NOISE * tg_random_normal(random));
 }
 
-static void any_style(tg_random *random, tg_real *style)
+static void draw_style(tg_random *random, tg_real *style)
 {
     for (int i = 0; i < STYLES; i++) style[i] = tg_random_below(random, 2) ? 1 : -1;
 }
@@ -67,20 +65,21 @@ static void make_user(batch *b, int u, tg_random *random)
     tg_random_shuffle(random, order, TASTES);
     for (int i = 0; i < b->count; i++) {
         b->taste[u][i] = order[i];
-        any_style(random, b->style[u][i]);
+        draw_style(random, b->style[u][i]);
     }
-    const int now = b->now[u] = (int)tg_random_below(random, (uint32_t)b->count);
+    const int current = (int)tg_random_below(random, (uint32_t)b->count);
+    b->current[u] = current;
     for (int i = 0; i < BOUGHT; i++)
         make_item(order[i % b->count], b->style[u][i % b->count], random, b->bought[u][i]);
-    for (int i = 0; i < SEEN; i++) { /* looking is free: in any style */
-        any_style(random, style);
-        make_item(order[now], style, random, b->seen[u][i]);
+    for (int i = 0; i < SEEN; i++) { /* users look at items of any style */
+        draw_style(random, style);
+        make_item(order[current], style, random, b->seen[u][i]);
     }
-    for (int i = 0; i < OFFER;
-         i++) { /* half of it in the user's style for the taste, half in any */
+    /* Half of the offered items have the user's style for this taste; the user likes those. */
+    for (int i = 0; i < OFFERED; i++) {
         b->liked[u][i] = i % 2 == 0;
-        any_style(random, style);
-        make_item(order[now], i % 2 ? style : b->style[u][now], random, b->offer[u][i]);
+        draw_style(random, style);
+        make_item(order[current], i % 2 ? style : b->style[u][current], random, b->offered[u][i]);
     }
 }
 
@@ -97,7 +96,7 @@ typedef struct model {
     tg_linear query, key, value, item;
     tg_tensor *bias;
     tg_attention attention;
-    bool attends; /* or pools */
+    bool attends; /* or mean pooling */
 } model;
 
 static void make_model(model *m, bool attends)
@@ -120,7 +119,7 @@ static tg_tensor *project(tg_tape *tape, const tg_linear *layer, const tg_real *
                                      tg_constant(tape, items, TG_SHAPE(BATCH, count, FEATURES))));
 }
 
-/* logits [BATCH, OFFER] */
+/* logits [BATCH, OFFERED] */
 static tg_tensor *score(tg_tape *tape, const model *m, const batch *b, tg_tensor **attended)
 {
     tg_tensor *query = project(tape, &m->query, b->seen[0][0], SEEN);
@@ -130,12 +129,11 @@ static tg_tensor *score(tg_tape *tape, const model *m, const batch *b, tg_tensor
         value = tg_attention_forward(tape, &m->attention, query, key, value, NULL, attended);
     }
     tg_tensor *interest = tg_mean(tape, value, TG_AXES(1), true); /* [BATCH, 1, WIDTH] */
-    interest = tg_add(tape, interest,
-                      tg_mean(tape, query, TG_AXES(1), true)); /* both know what is looked at */
-    tg_tensor *items = project(tape, &m->item, b->offer[0][0], OFFER);
-    tg_tensor *logits = tg_matmul_transposed(tape, items, interest,
-                                             TG_TRANSPOSE_B); /* [BATCH, OFFER, 1] */
-    return tg_reshape(tape, tg_add(tape, logits, m->bias), TG_SHAPE(BATCH, OFFER));
+    /* Both models get the history itself, too. */
+    interest = tg_add(tape, interest, tg_mean(tape, query, TG_AXES(1), true));
+    tg_tensor *items = project(tape, &m->item, b->offered[0][0], OFFERED);
+    tg_tensor *logits = tg_matmul_transposed(tape, items, interest, TG_TRANSPOSE_B);
+    return tg_reshape(tape, tg_add(tape, logits, m->bias), TG_SHAPE(BATCH, OFFERED));
 }
 
 static void train(model *m, int count, tg_tape *tape, batch *b)
@@ -144,7 +142,7 @@ static void train(model *m, int count, tg_tape *tape, batch *b)
     tg_adam adam = tg_adam_default(0);
     for (int step = 0; step < STEPS; step++) {
         make_users(b, count, &random);
-        tg_tensor *liked = tg_constant(tape, b->liked[0], TG_SHAPE(BATCH, OFFER));
+        tg_tensor *liked = tg_constant(tape, b->liked[0], TG_SHAPE(BATCH, OFFERED));
         tg_backward(tape,
                     tg_binary_cross_entropy_with_logits(tape, score(tape, m, b, NULL), liked));
         adam.lr = tg_lr_cosine(0.03, 0, step, 10, STEPS);
@@ -153,7 +151,7 @@ static void train(model *m, int count, tg_tape *tape, batch *b)
     }
 }
 
-/* ---- on users never seen ---- */
+/* ---- testing on new users ---- */
 
 typedef struct scored {
     double score;
@@ -166,7 +164,8 @@ static int by_score(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The area under the ROC curve: how often a liked item has a higher score than one that is not, by their ranks. */
+/* The area under the ROC curve, from ranks: the share of pairs in which the liked item has a
+ * higher score than the other. */
 static double area(scored *items, int n)
 {
     double ranks = 0, liked = 0;
@@ -179,39 +178,42 @@ static double area(scored *items, int n)
     return (ranks - liked * (liked + 1) / 2) / (liked * (n - liked));
 }
 
-/* How sure one can be of liking who knows the hidden style: ln P(item | style) / P(item | any style), less a constant. */
-static double insight(const tg_real *item, const tg_real *style)
+/* The best possible score, from the hidden style: log P(item | style) / P(item | any style), up
+ * to a constant. */
+static double best_score(const tg_real *item, const tg_real *style)
 {
     double sum = 0;
-    for (int k = 0; k < STYLES; k++)
-        sum -= log1p(exp(-2 * (double)(item[SIGHT + k] * style[k]) / (BLUR * BLUR)));
+    for (int k = 0; k < STYLES; k++) {
+        const double agreement = (double)(item[TASTE_FEATURES + k] * style[k]);
+        sum -= log1p(exp(-2 * agreement / (STYLE_NOISE * STYLE_NOISE)));
+    }
     return sum;
 }
 
-/* The model's area; *best is insight's, which nobody can beat but by luck. */
+/* Returns the area of the model; *best is that of the best possible score. */
 static double test(const model *m, int count, tg_tape *tape, batch *b, double *best)
 {
-    enum { ALL = TESTS * BATCH * OFFER };
-    static scored by_model[ALL], by_insight[ALL];
+    enum { ALL = TEST_BATCHES * BATCH * OFFERED };
+    static scored by_model[ALL], by_style[ALL];
     tg_random random = tg_random_new(1, "users never seen");
     int n = 0;
-    for (int t = 0; t < TESTS; t++) {
+    for (int t = 0; t < TEST_BATCHES; t++) {
         make_users(b, count, &random);
         const tg_tensor *logits = score(tape, m, b, NULL);
         for (int u = 0; logits && u < BATCH; u++) {
-            for (int i = 0; i < OFFER; i++, n++) {
-                by_model[n] = (scored){(double)logits->data[u * OFFER + i], b->liked[u][i] > 0};
-                by_insight[n] = (scored){insight(b->offer[u][i], b->style[u][b->now[u]]),
-                                         b->liked[u][i] > 0};
+            for (int i = 0; i < OFFERED; i++, n++) {
+                by_model[n] = (scored){(double)logits->data[u * OFFERED + i], b->liked[u][i] > 0};
+                const double ideal = best_score(b->offered[u][i], b->style[u][b->current[u]]);
+                by_style[n] = (scored){ideal, b->liked[u][i] > 0};
             }
         }
         tg_tape_reset(tape);
     }
-    *best = area(by_insight, n);
+    *best = area(by_style, n);
     return area(by_model, n);
 }
 
-/* One user: what they bought, and where the attention goes. */
+/* Prints what one new user bought, and the attention that it gets. */
 static void show(const model *m, tg_tape *tape, batch *b)
 {
     tg_tensor *attended;
@@ -220,8 +222,8 @@ static void show(const model *m, tg_tape *tape, batch *b)
     score(tape, m, b, &attended);
     const tg_tensor *weights = tg_attention_weights(tape, attended); /* [BATCH, 1, SEEN, BOUGHT] */
     if (!weights) return;
-    printf("\nA user never seen, who is looking at %s:\n", tastes[b->taste[0][b->now[0]]]);
-    printf("  bought                                 pooled  attention\n");
+    printf("\nA new user, who is looking at %s:\n", tastes[b->taste[0][b->current[0]]]);
+    printf("  bought                                 mean    attention\n");
     for (int t = 0; t < b->count; t++) {
         double sum = 0;
         for (int i = 0; i < SEEN * BOUGHT; i++)
@@ -239,9 +241,9 @@ int main(void)
     tg_tape *tape = tg_tape_new(1);
     tg_random random = tg_random_new(1, "places");
     for (int t = 0; t < TASTES; t++)
-        for (int i = 0; i < SIGHT; i++) places[t][i] = (tg_real)tg_random_normal(&random);
-    printf("%d users never seen: the area under the ROC curve (AUC)\n\n", TESTS * BATCH);
-    printf("  tastes a user   mean pooling   attention   knowing the hidden style\n");
+        for (int i = 0; i < TASTE_FEATURES; i++) centres[t][i] = (tg_real)tg_random_normal(&random);
+    printf("Area under the ROC curve (AUC) on %d new users\n\n", TEST_BATCHES * BATCH);
+    printf("  tastes a user   mean pooling   attention   best possible\n");
     bool good = true;
     for (int count = 1; count <= MAX_TASTES; count *= 2) {
         double auc[2], best;
@@ -261,9 +263,9 @@ int main(void)
     }
     if (tg_tape_error(tape)) fprintf(stderr, "recommend: %s\n", tg_tape_error(tape));
     good = good && !tg_tape_error(tape);
-    printf("\n%s\n", good ? "With one taste there is nothing to choose; with several, attention "
+    printf("\n%s\n", good ? "With one taste both do equally well; with several, attention "
                             "finds the right purchases."
-                          : "That is not what should come out.");
+                          : "These are not the expected results.");
     tg_tape_free(tape);
     return good ? 0 : 1;
 }

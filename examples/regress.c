@@ -1,28 +1,25 @@
-/* Attention trained by mean squared error and Adam, as the article on attention in TensorFlow has it:
+/* Attention that learns where to look, trained by mean squared error and Adam:
  *
  *     query = dense(input),   key = value = input,   output = weights value
  *
- * with both of its normalisations: weights = softmax(Q K^T), or the products themselves. The article leaves the target
- * undefined (and feeds the data for it to output_tensor, which by then is the result). Here it is a task with a right
- * answer: a sequence is a shuffled set of cards; each has a name, some numbers, and the name of a card, perhaps its own; its
- * target is the card that it names. So the dense layer has to learn to turn the wanted name into a question for that name.
- * Returns non-zero if the loss does not fall to nearly zero, or if attention then looks at a wrong card. */
+ * with two kinds of weights: softmax(Q K^T), or the products Q K^T themselves. Both come from an
+ * article on attention in TensorFlow, which leaves the target undefined. Here the task has a
+ * right answer. A sequence is a shuffled set of cards. Each card has a name, some numbers, and
+ * the name of a card that it wants, perhaps its own. Its target is the card that it wants. So
+ * the dense layer has to learn to turn the wanted name into a query that matches that name.
+ *
+ * Returns non-zero unless the loss falls to nearly zero and attention looks at the right card. */
 #include <stdio.h>
 #include <string.h>
 #include <tapegrad.h>
 
-enum {
-    BATCH = 32,
-    CARDS = 6,
-    NUMBERS = 4,
-    WIDTH = 2 * CARDS + NUMBERS,
-    STEPS = 600
-}; /* [name, wanted name, numbers] */
+enum { BATCH = 32, CARDS = 6, NUMBERS = 4, STEPS = 600 };
+enum { WIDTH = 2 * CARDS + NUMBERS }; /* of a card: name, wanted name (both one-hot), numbers */
 static const double RATE = 0.1;
 
 typedef struct batch {
     tg_real x[BATCH][CARDS][WIDTH], target[BATCH][CARDS][WIDTH];
-    int32_t right[BATCH][CARDS]; /* where the wanted card lies */
+    int32_t right[BATCH][CARDS]; /* the position of the wanted card */
 } batch;
 
 static void deal(batch *b, tg_random *random)
@@ -63,7 +60,7 @@ static tg_tensor *forward(tg_tape *tape, const model *m, const batch *b, tg_tens
                                              TG_SHAPE(BATCH, CARDS, WIDTH)));
 }
 
-/* One row of the table; returns the last loss. */
+/* Trains the model and prints losses, a row of the table; returns the last loss. */
 static double train(model *m, tg_tape *tape)
 {
     tg_random random = tg_random_new(1, "cards");
@@ -76,7 +73,8 @@ static double train(model *m, tg_tape *tape)
         loss = tg_item(l);
         if (step % (STEPS / 5) == 0) printf("  %9.6f", loss);
         tg_backward(tape, l);
-        /* Adam divides by the gradients' size: its rate has to fall as they vanish, or the end is rough. */
+        /* Adam divides by the size of the gradients. As they vanish, its learning rate has to
+         * fall, or the loss stays noisy. */
         adam.lr = tg_lr_cosine(RATE, 0, step, 0, STEPS);
         tg_adam_step(&adam, m->params);
         tg_tape_reset(tape);
@@ -84,7 +82,8 @@ static double train(model *m, tg_tape *tape)
     return loss;
 }
 
-/* On cards never seen: the loss, and the share of cards whose largest weight is on the card that they name. */
+/* On new cards: returns the loss; *right is the share of cards whose largest weight is on the
+ * wanted card. */
 static double test(const model *m, tg_tape *tape, double *right)
 {
     tg_random random = tg_random_new(2, "cards");
@@ -104,7 +103,7 @@ static double test(const model *m, tg_tape *tape, double *right)
     return loss;
 }
 
-/* The attention of one hand of cards: who looks at whom. */
+/* Prints the attention weights of one set of cards. */
 static void show(const model *m, tg_tape *tape)
 {
     tg_random random = tg_random_new(3, "cards");
@@ -115,20 +114,20 @@ static void show(const model *m, tg_tape *tape)
     forward(tape, m, &b, &attended);
     const tg_tensor *weights = tg_attention_weights(tape, attended);
     int name[CARDS] = {0};
-    printf("\nWhere six cards look, after softmax:\n                  ");
+    printf("\nThe attention weights of six cards, with softmax:\n                  ");
     for (int t = 0; t < CARDS; t++) {
         for (int n = 0; n < CARDS; n++) name[t] = b.x[0][t][n] > 0 ? n : name[t];
         printf("     %c", 'A' + name[t]);
     }
     for (int t = 0; weights && t < CARDS; t++) {
-        printf("\n  %c, which names %c", 'A' + name[t], 'A' + name[b.right[0][t]]);
+        printf("\n  %c, which wants %c", 'A' + name[t], 'A' + name[b.right[0][t]]);
         for (int j = 0; j < CARDS; j++) printf("%6.2f", (double)weights->data[t * CARDS + j]);
     }
     printf("\n");
 }
 
-/* Trains and tests one normalisation, and prints its row. */
-static bool run(model *m, tg_tape *tape, bool raw)
+/* Trains and tests a model with one kind of weights, and prints its row. */
+static bool try_weights(model *m, tg_tape *tape, bool raw)
 {
     tg_linear_init(&m->query, m->params, "query", WIDTH, WIDTH);
     tg_attention_init(&m->attention, m->params, "attention", TG_SCORE_DOT, WIDTH, WIDTH, 0);
@@ -145,15 +144,15 @@ int main(void)
 {
     model softmax = {.params = tg_params_new(1)}, raw = {.params = tg_params_new(1)};
     tg_tape *tape = tg_tape_new(1);
-    printf("Each card's target is the card that it names (the article defines none). Mean squared "
-           "error:\n\n%-13s",
+    printf("Each card has to find the card that it wants. Mean squared error after so many "
+           "steps:\n\n%-13s",
            "step");
     for (int step = 0; step <= STEPS; step += STEPS / 5) printf("  %9d", step);
-    printf("  %9s  %7s\n", "held out", "found");
-    bool good = run(&softmax, tape, false);
-    good = run(&raw, tape, true) && good;
+    printf("  %9s  %7s\n", "new cards", "found");
+    bool good = try_weights(&softmax, tape, false);
+    good = try_weights(&raw, tape, true) && good;
     show(&softmax, tape);
-    puts(good ? "\nBoth fall to nearly zero, and look at the right card."
+    puts(good ? "\nBoth losses fall to nearly zero, and both models look at the right card."
               : "\nThe loss does not fall to nearly zero.");
     tg_tape_free(tape);
     tg_params_free(softmax.params);

@@ -14,8 +14,8 @@ int main(void)
     for (int step = 0; step <= 100; step++) {
         tg_tensor *x = tg_constant(tape, points, TG_SHAPE(4, 2));
         tg_tensor *h = tg_tanh(tape, tg_linear_forward(tape, &hidden, x));
-        tg_tensor *loss = tg_cross_entropy(tape, tg_linear_forward(tape, &out, h),
-                                           tg_ints_1d(labels, 4));
+        tg_tensor *y = tg_linear_forward(tape, &out, h);
+        tg_tensor *loss = tg_cross_entropy(tape, y, tg_ints_1d(labels, 4));
         if (step % 25 == 0) printf("step %3d: loss %.3f\n", step, tg_item(loss));
         tg_backward(tape, loss);
         tg_adam_step(&adam, params);

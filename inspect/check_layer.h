@@ -1,4 +1,23 @@
-/* Is a layer right? The layer lint: everything that this library promises of its own layers, asked of any. */
+/* The layer check: tests on your own layer everything that tapegrad promises of its layers.
+ *
+ *     static bool init(void *layer, tg_params *params, const char *name)
+ *     {
+ *         return tg_lstm_init(layer, params, name, 3, 5, 1, false);
+ *     }
+ *     static tg_tensor *forward(tg_tape *tape, const void *layer, tg_tensor *x, tg_ints lengths)
+ *     {
+ *         return tg_lstm_forward(tape, layer, x, lengths);
+ *     }
+ *
+ *     tg_lstm lstm;
+ *     tg_checked_layer checked = {.layer = &lstm, .init = init, .forward = forward, .input = 3,
+ *                                 .file = "lstm.check"};
+ *     tg_layer_report report;
+ *     bool right = tg_check_layer(&checked, &report);
+ *     tg_layer_report_write(&report, stdout);
+ *
+ * Compile it with -DTG_DOUBLE and link tapegrad-double: float is too coarse to check gradients.
+ * layers/README.md writes a layer step by step and checks it. */
 #ifndef TG_CHECK_LAYER_H
 #define TG_CHECK_LAYER_H
 
@@ -9,63 +28,102 @@
 
 TG_BEGIN_DECLS
 
-/* A layer as the lint sees it. It reads x [B, T, I] and lengths [B], and gives [B, T, D], a vector for each position, or
- * [B, D], one for each sequence. A layer of another form is wrapped in a forward function that has this one. */
+/* The layer to check. It reads x [B, T, I] and lengths [B], and returns [B, T, D], a vector for
+ * each position, or [B, D], a vector for each sequence. Wrap a layer of another form in functions
+ * of this form. Fields that are left out are 0. */
 typedef struct tg_checked_layer {
-    void *layer; /* the struct that init fills and forward reads, to be filled several times */
+    /* The layer's struct, owned by the caller. init fills it several times, forward reads it. */
+    void *layer;
+
+    /* Registers the parameters, each as "name.*", and fills the struct. False on an error. */
     bool (*init)(void *layer, tg_params *params, const char *name);
+
+    /* `lengths` may be tg_full_length(); its array may change once forward has returned. */
     tg_tensor *(*forward)(tg_tape *tape, const void *layer, tg_tensor *x, tg_ints lengths);
-    int64_t input; /* I */
-    bool
-        pointwise; /* sees each position by itself and takes no lengths, as Linear: nothing is asked of padded results */
-    bool
-        open_padding; /* its results past a length are not zeros (as a transformer block's): nothing may read them */
+
+    int64_t input; /* I, at least 1 */
+
+    /* The layer computes each position by itself and ignores lengths, as Linear does: results in
+     * the padding are not checked. */
+    bool pointwise;
+
+    /* Results past a length need not be 0, as in a transformer block. */
+    bool nonzero_padding;
+
+    /* A path for the check of files, which overwrites this file and removes it at the end. NULL
+     * skips the check. */
+    const char *file;
+
+    /* Unless NULL: receives a line before each step, flushed. If the layer crashes the program, the
+     * last line names the check and the step. */
+    FILE *progress;
 } tg_checked_layer;
 
-/* The checks, in this order. Where the first or the second fails, those that rest on it are left out. */
+/* The checks, in this order. If the first or the second fails, those that depend on it are
+ * skipped. */
 typedef enum tg_layer_check {
-    TG_LAYER_RUNS, /* the result has a legal shape; parameters are called "name.*", and each is read */
-    TG_LAYER_REPEATS, /* the same bits each time, after another batch, where the lengths' array changes after forward, and where
-                         * x or the parameters take no gradient */
-    TG_LAYER_THREADS, /* and with 1, 2, 3 and 4 threads, result and gradients; left out in a library without OpenMP */
-    TG_LAYER_GRADIENTS, /* tg_gradcheck of parameters and x, also where others read them; left out in float */
-    TG_LAYER_FILES, /* saved, and loaded before init, it gives the same bits */
-    TG_LAYER_PADDING, /* neither NaN past a length, nor more padding, nor other sequences beside it change a bit;
-                         * tg_full_length() says the same as lengths of T */
-    TG_LAYER_MEMORY, /* a step takes no more from the second pass on; how it grows with T is told */
-    TG_LAYER_ERRORS, /* what does not fit gives NULL and an error on the tape; NULL passes through after an error */
-    TG_LAYER_CHECKS
+    /* Init and forward succeed, the result has a legal shape, each parameter is named "name.*" and
+     * read by an operator. */
+    TG_LAYER_RUNS,
+
+    /* Results and gradients have the same bits on every pass: after another batch, if the array of
+     * lengths changes after forward, and if x or the parameters require no gradient. */
+    TG_LAYER_REPEATS,
+
+    /* They have the same bits on 1, 2, 3 and 4 threads. Skipped without OpenMP. */
+    TG_LAYER_THREADS,
+
+    /* tg_gradcheck passes for the parameters and x, also if another operator reads them too.
+     * Skipped in float. */
+    TG_LAYER_GRADIENTS,
+
+    /* Saved, and loaded before init, the layer computes the same bits. Skipped without a file. */
+    TG_LAYER_FILES,
+
+    /* Neither NaN past a length, nor more padding, nor the other sequences of the batch change a
+     * bit. tg_full_length() means the same as lengths of T. */
+    TG_LAYER_PADDING,
+
+    /* From the second pass on, no pass uses more memory. The report says how it grows with T. */
+    TG_LAYER_MEMORY,
+
+    /* Inputs that do not fit set an error on the tape and give NULL; after an error, forward takes
+     * x NULL and returns NULL. */
+    TG_LAYER_ERRORS,
+
+    TG_LAYER_CHECKS /* their number */
 } tg_layer_check;
 
-/* What became of a check. */
+/* The outcome of a check. */
 typedef enum tg_layer_verdict {
-    TG_LAYER_LEFT_OUT,
+    TG_LAYER_SKIPPED,
     TG_LAYER_PASSED,
     TG_LAYER_FAILED
 } tg_layer_verdict;
 
-/* What they found, in the order of tg_layer_check. */
+/* The outcome of all checks, in the order of tg_layer_check. */
 typedef struct tg_layer_report {
     bool passed; /* no check failed */
     /* Of one check. */
     struct tg_layer_line {
         tg_layer_verdict verdict;
-        char text[640]; /* one line: what was found, and where */
+        char text[640]; /* one line: what the check found, and where */
     } lines[TG_LAYER_CHECKS];
 } tg_layer_report;
 
-/* Runs the checks on small batches; init is called several times, each time with a fresh tg_params, and what it registered
- * is moved a little off its start, so that no bias hides at 0. Returns report->passed; `report` may be NULL. Gradients are
- * compared in the double library only, at up to three points, for one may lie at a kink: the text says so where it took
- * more. All other passes are in evaluation mode. Sets the number of OpenMP threads and puts it back; an operator that
- * another OpenMP runtime runs is not reached. All checks but that of threads run in a process forked off, so that a crash
- * fails a check, with what it was about. Memory that the layer takes from elsewhere than the tape is not seen. */
+/* Checks a layer on small batches, all passes in evaluation mode. init is called several times,
+ * each time with a new tg_params; the check then adds a small random number to each parameter,
+ * because errors can hide behind a bias of 0. Gradients are compared at up to three points, because
+ * one may lie at a kink such as relu's; the text says if it took more than one. Sets the number of
+ * OpenMP threads and restores it. It does not see memory that the layer allocates outside the tape.
+ * A crash of the layer ends the program: set `progress` to see which check caused it. Returns
+ * report->passed; `report` may be NULL. */
 TG_EXPORT bool tg_check_layer(const tg_checked_layer *layer, tg_layer_report *report);
 
-/* Writes the report, a line for each check and one for the whole. False when the stream failed. */
+/* Writes the report: a line for each check and one that sums up. False on a write error. */
 TG_EXPORT bool tg_layer_report_write(const tg_layer_report *report, FILE *stream);
 
-/* "gradients", ...; a constant. */
+/* The name of a check in the report, such as "gradients". A constant. */
 TG_EXPORT const char *tg_layer_check_name(tg_layer_check check);
 
 TG_END_DECLS

@@ -1,8 +1,12 @@
 /* The tape as a table. */
+#include <math.h>
+#include <string.h>
+
+#include "../core/tape_private.h"
 #include "graph.h"
 #include "inspect.h"
 
-enum { READS = 26 }; /* width of a column */
+enum { INPUTS_WIDTH = 26 }; /* of a column, in characters */
 
 typedef struct text {
     char text[192];
@@ -20,23 +24,27 @@ static text short_number(double number, double unit)
     return t;
 }
 
-/* "-0.31 .. 2.4", or how many of the numbers are none. */
+/* "-0.31 .. 2.4", or the number of values that are not finite. */
 static text range_of(const tg_real *data, int64_t size)
 {
     text t = {"-"};
-    double least = (double)INFINITY, most = -least;
-    int64_t odd = 0;
+    double min = (double)INFINITY, max = -min;
+    int64_t nonfinite = 0;
     for (int64_t i = 0; data && i < size; i++) {
         const double x = (double)data[i];
-        if (x - x == 0) least = fmin(least, x), most = fmax(most, x);
-        else odd++;
+        if (!isfinite(x)) {
+            nonfinite++;
+            continue;
+        }
+        min = fmin(min, x);
+        max = fmax(max, x);
     }
-    if (odd) snprintf(t.text, sizeof t.text, "%lld not finite", (long long)odd);
-    else if (least <= most) snprintf(t.text, sizeof t.text, "%.3g .. %.3g", least, most);
+    if (nonfinite) snprintf(t.text, sizeof t.text, "%lld not finite", (long long)nonfinite);
+    else if (min <= max) snprintf(t.text, sizeof t.text, "%.3g .. %.3g", min, max);
     return t;
 }
 
-/* "#3" of what an operator made, the last part of a parameter's name, and of a constant its shape. */
+/* "#3" for the result of operator 3, the last part of a parameter's name, or a constant's shape. */
 static text input_text(const tg_tensor *input)
 {
     text t = {""};
@@ -47,7 +55,7 @@ static text input_text(const tg_tensor *input)
     return t;
 }
 
-/* As many of them as a column has room for. */
+/* As many of them as fit into the column. */
 static text inputs_of(const tg_node *node)
 {
     text t = {""};
@@ -55,7 +63,7 @@ static text inputs_of(const tg_node *node)
         const size_t used = strlen(t.text);
         if (!node->inputs[i]) continue;
         const text input = input_text(node->inputs[i]);
-        if (used && used + strlen(input.text) + 2 > READS - 3) {
+        if (used && used + strlen(input.text) + 2 > INPUTS_WIDTH - 3) {
             strcat(t.text, " ..");
             break;
         }
@@ -83,22 +91,26 @@ static void print_row(const tg_graph *graph, int64_t i, sums *all, FILE *stream)
             fprintf(stream, "%5lld %-20s %-26s", (long long)i, node->op->name,
                     tg_graph_scope(graph, i).text);
         fprintf(stream, " %-18s %-*s %6s %6s  %-18s  %s\n", tg_shape_str(y->ndim, y->shape).text,
-                READS, k ? "" : inputs_of(node).text, short_number(bytes, 1024).text,
+                INPUTS_WIDTH, k ? "" : inputs_of(node).text, short_number(bytes, 1024).text,
                 k || !node->op->flops ? "-" : short_number(flops, 1000).text,
                 range_of(y->data, y->size).text,
                 range_of(y->has_grad ? y->grad : NULL, y->size).text);
     }
 }
 
-bool tg_tape_print(const tg_tape *tape, FILE *stream)
+bool tg_tape_print(tg_tape *tape, FILE *stream)
 {
     tg_graph graph;
     sums all = {0, 0};
-    if (!tape || !tg_graph_of(&graph, tape)) return false;
+    if (!tape) return false;
+    if (!tg_graph_of(&graph, tape))
+        return tg_fail(&tape->error, "out of memory: %zu bytes to print the tape",
+                       (size_t)graph.count * sizeof *graph.rows);
     fprintf(stream, "%5s %-20s %-26s %-18s %-*s %6s %6s  %-18s  %s\n", "#", "operator", "scope",
-            "result", READS, "reads", "bytes", "FLOPs", "values", "gradients");
+            "result", INPUTS_WIDTH, "inputs", "bytes", "FLOPs", "values", "gradients");
     for (int64_t i = 0; i < graph.count; i++) print_row(&graph, i, &all, stream);
-    fprintf(stream, "%lld operators, results of %sB, %sB of the tape in use, %sFLOPs forward\n",
+    fprintf(stream,
+            "%lld operators, %sB of results, %sB of the tape in use, %sFLOPs in the forward pass\n",
             (long long)graph.count, short_number(all.bytes, 1024).text,
             short_number((double)tape->arena.used, 1024).text, short_number(all.flops, 1000).text);
     tg_free(graph.rows);

@@ -1,5 +1,7 @@
-/* Scopes that the caller opens. Those of the parameters' names come by themselves (graph.c). */
-#include "../core/internal.h"
+/* The scopes that the caller opens. graph.c finds those that come from parameters' names. */
+#include <stdio.h>
+
+#include "../core/tape_private.h"
 #include "inspect.h"
 
 void tg_scope_begin(tg_tape *tape, const char *name)

@@ -1,484 +1,358 @@
-/* Attention of several heads, y_i = sum_j e_ij v_j, without ever holding a [T, T] matrix: exact, in tiles with an online softmax
- * (Milakov and Gimelshein, 2018; Dao et al., "FlashAttention", 2022), computed again in the backward pass.
+/* Attention of several heads without a [Tq, Tk] matrix: exact, in tiles of 64 queries and 192 keys,
+ * with an online softmax (Milakov and Gimelshein, 2018) and a backward pass that computes the
+ * weights again (Dao et al., "FlashAttention", 2022). attention_plain.c is the same with whole
+ * matrices, one head and one kind of score: read it first.
  *
- *     s_ij = scale q_i . k_j,  or w . tanh(q_i + k_j),  or -|q_i - k_j|
- *     p_ij = e^(s_ij) / sum_j e^(s_ij)                           raw: p = s
- *     e_ij = r_ij p_ij, times s_ij for the general formula;  r dropout's mask, 0 or 1 / (1 - rate)
+ *     s_ij = scale q_i . k_j   or  w . tanh(q_i + k_j)   or  -|q_i - k_j|
+ *     p_ij = e^s_ij / sum_k e^s_ik                        raw: p = s
+ *     e_ij = r_ij p_ij                                    times_score: e = r p s
+ *     y_i  = sum_j e_ij v_j
  *
- * Forward: row i keeps m, the largest s so far, l = sum e^(s - m), and the sum of e^(s - m) v; a tile with a larger score scales
- * both down by e^(m - m_new). At the end y is divided by l; m and 1 / l are all that is kept. (Their L = m + ln l in one number
- * would lose digits where m is large.)
+ * r is dropout's mask: 0, or 1 / (1 - rate). A pair that is left out, by lengths, mask or
+ * causality, has p = e = 0. A query without any pair has y = 0. Queries and keys past a length are
+ * not read.
  *
- * Backward, tile by tile, with p = e^(s - m) / l again:
- *     dv_j = sum_i e_ij dy_i      de_ij = r_ij dy_i . v_j      dp_ij = de_ij, times s_ij
- *     ds_ij = p_ij (dp_ij - dy_i . y_i)                         raw: dp_ij;    general formula: + de_ij p_ij
- *     product   dq_i = scale sum_j ds_ij k_j                    dk_j = scale sum_i ds_ij q_i
- *     additive  t = tanh(q_i + k_j):  dq_i, dk_j += ds_ij w (1 - t^2),  dw += ds_ij t
- *     distance  dq_i += ds_ij (q_i - k_j) / s_ij,  dk_j -= the same;  0 where s_ij = 0
- * since sum_j p_ij dp_ij = dy_i . y_i: the softmax's derivative (core/op_softmax.c) without its row.
+ * The backward pass goes up these lines. dy is dL/dy, and so on.
  *
- * Queries and keys past a length are not read; what the mask or causality leaves out has p = 0; a row with nothing left is
- * zeros. */
-#include "../core/internal.h"
-#include "attention_op.h"
-#include "kernels.h"
+ *     y_i = sum_j e_ij v_j   dv_j = sum_i e_ij dy_i,   de_ij = dy_i . v_j
+ *     e = r p                dp_ij = r_ij de_ij
+ *     p_i = softmax(s_i)     ds_ij = p_ij (dp_ij - sum_k p_ik dp_ik): s_ij moves every weight of
+ *                            its query, p_ik by p_ik ([j = k] - p_ij); this is summed over k
+ *     product                dq_i = scale sum_j ds_ij k_j,   dk_j = scale sum_i ds_ij q_i
+ *     additive               with t = tanh(q_i + k_j): dq_i and dk_j gain ds_ij w (1 - t^2),
+ *                            dw gains ds_ij t
+ *     distance               dq_i gains ds_ij (q_i - k_j) / s_ij, dk_j loses it; 0 if s_ij = 0
+ *
+ * The sum over k needs all weights of a query, but it is also
+ *
+ *     sum_k p_ik dp_ik = sum_k p_ik r_ik dy_i . v_k = dy_i . sum_k e_ik v_k = dy_i . y_i
+ *
+ * which needs none of them. With times_score, dp_ij is r_ij s_ij de_ij, the sum is dy_i . y_i again,
+ * and s_ij is a factor of e_ij as well: ds_ij gains r_ij p_ij de_ij. If scores are raw, ds is dp.
+ *
+ * Tiles, forward. After some tiles a query holds three results for their keys: the largest score m,
+ * l = sum e^(s - m), and y = sum e^(s - m) r v. If the next tile has a larger score, l and y are
+ * first multiplied by e^(m - m_new), which makes them what they would be had m_new been known from
+ * the start. Then the tile adds its own terms. At the end y is divided by l, and m and 1 / l are
+ * saved. (m + ln l alone would do, but has fewer correct digits if m is large.)
+ *
+ * Tiles, backward. p = e^(s - m) / l is computed again. All else above is a sum over pairs, to
+ * which each tile adds its own. */
+#include <math.h>
+#include <string.h>
 
-enum { Q, K, V, SCORE };
-enum { QUERIES = 64, KEYS = 192, TILE = QUERIES * KEYS };
-
-typedef struct attention_attributes {
-    tg_attention_config how;
-    tg_attention_mask mask;
-    bool plain;                          /* e is p: nothing is dropped, the softmax is the weight */
-    tg_random random;                    /* dropout's; word (row of kept) Tk + j is for (i, j) */
-    int64_t heads, batch, tq, tk, d, dv; /* d, dv: widths of one head's q and k, and of its v */
-    int64_t mask_strides[3];             /* of the mask in [B, Tq, Tk] */
-    tg_real *kept; /* [B, heads, Tq, 2] m and 1 / l; infinity and 1 where nothing is attended to */
-} attention_attributes;
+#include "attention_tiles.h"
 
 /* ---- shape ---- */
 
-static bool check_mask(tg_node *node, attention_attributes *op)
+static bool check_mask(tg_node *node, tg_attention_attributes *op)
 {
-    const int64_t shape[3] = {op->batch, op->tq, op->tk};
+    const int64_t shape[3] = {op->B, op->Tq, op->Tk};
     tg_mask *mask = &op->mask.mask;
-    if (!tg_copy_lengths(node, &op->mask.lengths, op->batch, op->tk) ||
-        !tg_copy_lengths_of(node, "query lengths", &op->mask.query_lengths, op->batch, op->tq))
+    if (!tg_copy_lengths(node, "lengths", &op->mask.lengths, op->B, op->Tk) ||
+        !tg_copy_lengths(node, "query lengths", &op->mask.query_lengths, op->B, op->Tq))
         return false;
     if (!mask->data) return true;
     if (!tg_broadcast_strides(3, shape, mask->ndim, mask->shape, op->mask_strides))
         return tg_node_fail(node, "mask %s does not broadcast to %s",
-                            tg_shape_text(node, mask->ndim, mask->shape),
-                            tg_shape_text(node, 3, shape));
+                            tg_shape_str(mask->ndim, mask->shape).text,
+                            tg_shape_str(3, shape).text);
     return tg_copy_mask(node, mask);
+}
+
+static bool inputs_fit(const tg_node *node, int64_t heads)
+{
+    const tg_tensor *q = node->inputs[TG_Q], *k = node->inputs[TG_K], *v = node->inputs[TG_V],
+                    *w = node->inputs[TG_SCORE_WEIGHT];
+    if (q->ndim != 3 || k->ndim != 3 || v->ndim != 3) return false;
+    if (q->shape[0] != k->shape[0] || k->shape[0] != v->shape[0]) return false;
+    if (k->shape[1] != v->shape[1] || q->shape[2] != k->shape[2]) return false;
+    if (heads < 1 || q->shape[2] % heads || v->shape[2] % heads) return false;
+    return !w || w->size == q->shape[2];
 }
 
 static bool attention_shape(tg_node *node)
 {
-    attention_attributes *op = node->attributes;
-    const tg_tensor *q = node->inputs[Q], *k = node->inputs[K], *v = node->inputs[V],
-                    *w = node->inputs[SCORE];
-    bool fits = q->ndim == 3 && k->ndim == 3 && v->ndim == 3 && q->shape[0] == k->shape[0] &&
-                k->shape[0] == v->shape[0] && k->shape[1] == v->shape[1] &&
-                q->shape[2] == k->shape[2] && op->heads > 0 && q->shape[2] % op->heads == 0 &&
-                v->shape[2] % op->heads == 0 && (!w || w->size == q->shape[2]);
-    if (!fits)
+    tg_attention_attributes *op = node->attributes;
+    const tg_tensor *q = node->inputs[TG_Q], *k = node->inputs[TG_K], *v = node->inputs[TG_V];
+    const tg_attention_config *config = &op->config;
+    if (!inputs_fit(node, op->heads))
         return tg_node_fail(node,
                             "queries %s, keys %s and values %s do not fit together (heads: %lld)",
-                            tg_tensor_text(node, q), tg_tensor_text(node, k),
-                            tg_tensor_text(node, v), (long long)op->heads);
-    op->batch = q->shape[0], op->tq = q->shape[1], op->tk = k->shape[1];
-    op->d = q->shape[2] / op->heads, op->dv = v->shape[2] / op->heads;
-    if (!(op->how.dropout >= 0 && op->how.dropout < 1))
-        return tg_node_fail(node, "the dropout %g is outside 0 <= p < 1", op->how.dropout);
-    if (op->how.dropout != 0)
-        node->tape->random.counter += (uint64_t)(op->batch * op->heads * op->tq * op->tk);
-    op->plain = op->how.dropout == 0 && !op->how.raw && !op->how.times_score;
-    op->kept = tg_save(node, 2 * op->batch * op->heads * op->tq);
-    return op->kept && check_mask(node, op) &&
-           tg_output(node, TG_SHAPE(op->batch, op->tq, v->shape[2]));
+                            tg_tensor_str(q).text, tg_tensor_str(k).text, tg_tensor_str(v).text,
+                            (long long)op->heads);
+    if (!(config->dropout >= 0 && config->dropout < 1))
+        return tg_node_fail(node, "the dropout %g is outside 0 <= p < 1", config->dropout);
+    op->B = q->shape[0];
+    op->Tq = q->shape[1];
+    op->Tk = k->shape[1];
+    op->D = q->shape[2] / op->heads;
+    op->Dv = v->shape[2] / op->heads;
+    op->e_is_p = config->dropout == 0 && !config->raw && !config->times_score;
+    op->softmax_stats = tg_save(node, 2 * op->B * op->heads * op->Tq);
+    return op->softmax_stats && check_mask(node, op) &&
+           tg_output(node, TG_SHAPE(op->B, op->Tq, v->shape[2]));
 }
 
 static double attention_flops(const tg_node *node)
 {
-    const attention_attributes *op = node->attributes;
-    return 2.0 * (double)(op->batch * op->heads) * (double)op->tq * (double)op->tk *
-           (double)(op->d + op->dv);
+    const tg_attention_attributes *op = node->attributes;
+    return 2.0 * (double)(op->B * op->heads) * (double)op->Tq * (double)op->Tk *
+           (double)(op->D + op->Dv);
 }
 
-/* ---- a head: one of one sequence, and a thread's working memory ---- */
-
-typedef struct head {
-    const tg_node *node;
-    const attention_attributes *op;
-    int64_t index, b, h;   /* index = b heads + h */
-    int64_t queries, keys; /* that exist: the sequences' lengths */
-    void *context;         /* of the pass: a gradients, or a look */
-    tg_real *s, *p, *r, *e,
-        *ds; /* [QUERIES, KEYS]; r is not there where e is p; p is s where scores are raw */
-    tg_real *k_t, *v_t, *k, *v,
-        *rows; /* packed: scale K^T and V^T, K and V of a tile's keys; dy or q of its queries */
-    tg_real *m, *l; /* [Tq]; in the backward pass l is dy . y */
-} head;
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-/* Where a head's rows begin in a [B, time, heads * width] array, from row `first` on. */
-static int64_t place(const head *a, int64_t time, int64_t width, int64_t first)
+/* m and 1 / l of the head's query i. */
+static tg_real *softmax_stats(const tg_attention_head *head, int64_t i)
 {
-    return ((a->b * time + first) * a->op->heads + a->h) * width;
-}
-
-static tg_matrix head_rows(const head *a, const tg_real *data, int64_t time, int64_t width,
-                           int64_t first)
-{
-    return (tg_matrix){data + place(a, time, width, first), a->op->heads * width, 1};
-}
-
-/* Each thread takes whole heads. */
-static void each_head(tg_node *node, void (*function)(head *a), void *context)
-{
-    const attention_attributes *op = node->attributes;
-    const int64_t tasks = op->batch * op->heads, wide = op->d > op->dv ? op->d : op->dv;
-    const int64_t pack = op->how.one_query
-                             ? 0
-                             : tg_gemm_pack_size(KEYS, wide); /* of the other shape it is no more */
-    const int64_t each = 5 * TILE + 5 * pack + 2 * op->tq;
-    const int64_t work = tasks * op->tq * op->tk * wide;
-    const int64_t threads = work > 4 * TG_PARALLEL_WORK ? least(tg_threads(true), tasks) : 1;
-    tg_real *memory = tg_scratch(node, threads * each);
-    if (!memory) return;
-#pragma omp parallel for if (threads > 1) num_threads((int)threads) schedule(static)
-    for (int64_t t = 0; t < threads; t++) {
-        tg_real *at = memory + t * each, *packs = at + 5 * TILE;
-        head a = {.node = node,
-                  .op = op,
-                  .context = context,
-                  .s = at,
-                  .p = at + (op->how.raw ? 0 : TILE),
-                  .r = at + 2 * TILE,
-                  .e = at + (op->plain ? 1 : 3) * TILE,
-                  .ds = at + 4 * TILE,
-                  .k_t = packs,
-                  .v_t = packs + pack,
-                  .k = packs + 2 * pack,
-                  .v = packs + 3 * pack,
-                  .rows = packs + 4 * pack,
-                  .m = packs + 5 * pack,
-                  .l = packs + 5 * pack + op->tq};
-        for (a.index = t * tasks / threads; a.index < (t + 1) * tasks / threads; a.index++) {
-            a.b = a.index / op->heads, a.h = a.index % op->heads;
-            a.keys = op->mask.lengths.data[a.b], a.queries = op->mask.query_lengths.data[a.b];
-            function(&a);
-        }
-    }
-}
-
-/* ---- tiles: queries i0 .. i0 + rows - 1, keys j0 .. j0 + n - 1 ---- */
-
-typedef struct tile {
-    int64_t i0, rows, j0, n;
-} tile;
-
-static bool is_product(const head *a)
-{
-    return a->op->how.score != TG_SCORE_ADDITIVE && a->op->how.score != TG_SCORE_EUCLIDEAN;
-}
-
-/* With one query packing a matrix would cost more than its product: rows are taken one by one. */
-static bool is_single(const head *a) { return a->op->how.one_query; }
-
-static void dot_rows(int64_t n, int64_t width, tg_real scale, const tg_real *x, tg_matrix rows,
-                     tg_real *y)
-{
-    for (int64_t j = 0; j < n; j++)
-        y[j] = scale * TG_DISPATCH(tg_k_dot, width, x, rows.data + j * rows.row);
-}
-
-/* C += A B, where B is packed, packed now, or read where it stands. */
-static void multiply(const head *h, int64_t m, int64_t n, int64_t k, tg_matrix a, tg_matrix b,
-                     tg_real *packed, bool pack, tg_real *c, int64_t c_row)
-{
-    const bool in_place = tg_gemm_in_place(n, b);
-    for (int64_t i = 0; is_single(h) && i < m; i++)
-        for (int64_t p = 0; p < k; p++)
-            TG_DISPATCH(tg_k_axpy, n, a.data[i * a.row + p * a.column], b.data + p * b.row,
-                        c + i * c_row);
-    if (is_single(h)) return;
-    if (pack && !in_place) TG_DISPATCH(tg_k_gemm_pack, k, n, b, packed);
-    TG_DISPATCH(tg_k_gemm, m, n, k, a, in_place ? b.data : packed, in_place ? b.row : 0, c, c,
-                c_row);
-}
-
-static void pack_keys(const head *a, int64_t j0, int64_t n)
-{
-    const attention_attributes *op = a->op;
-    if (is_single(a)) return;
-    const int64_t size = tg_gemm_pack_size(op->d, n);
-    tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, j0);
-    tg_matrix v = head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, j0);
-    if (is_product(a)) {
-        TG_DISPATCH(tg_k_gemm_pack, op->d, n, tg_matrix_transposed(k), a->k_t);
-        for (int64_t i = 0; i < size; i++) a->k_t[i] *= (tg_real)op->how.scale;
-        if (!tg_gemm_in_place(op->d, k)) TG_DISPATCH(tg_k_gemm_pack, n, op->d, k, a->k);
-    }
-    TG_DISPATCH(tg_k_gemm_pack, op->dv, n, tg_matrix_transposed(v), a->v_t);
-    if (!tg_gemm_in_place(op->dv, v)) TG_DISPATCH(tg_k_gemm_pack, n, op->dv, v, a->v);
-}
-
-/* Calls for each tile that holds something to attend to, key by key, its keys packed. */
-static void each_tile(head *a, void (*function)(head *a, tile t))
-{
-    for (int64_t j0 = 0; j0 < a->keys; j0 += KEYS) {
-        int64_t n = least(KEYS, a->keys - j0);
-        pack_keys(a, j0, n);
-        for (int64_t i0 = 0; i0 < a->queries; i0 += QUERIES) {
-            int64_t rows = least(QUERIES, a->queries - i0);
-            if (!a->op->mask.causal || j0 < i0 + rows) function(a, (tile){i0, rows, j0, n});
-        }
-    }
-}
-
-static void scores_by_pairs(const head *a, tile t)
-{
-    const attention_attributes *op = a->op;
-    tg_matrix q = head_rows(a, a->node->inputs[Q]->data, op->tq, op->d, t.i0);
-    tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0);
-    for (int64_t i = 0; i < t.rows; i++)
-        for (int64_t j = 0; j < t.n; j++) {
-            const tg_real *x = q.data + i * q.row, *y = k.data + j * k.row;
-            a->s[i * KEYS + j] = op->how.score == TG_SCORE_ADDITIVE
-                                     ? TG_DISPATCH(tg_k_additive_score, op->d, x, y,
-                                                   a->node->inputs[SCORE]->data + a->h * op->d)
-                                     : -TG_DISPATCH(tg_k_distance, op->d, x, y);
-        }
-}
-
-/* s and r of a tile: r is dropout's mask, and 0 for what may not be attended to, whose s is -infinity (0 for raw scores). */
-static void tile_scores(const head *a, tile t)
-{
-    const attention_attributes *op = a->op;
-    const tg_real left_out = op->how.raw ? 0 : -(tg_real)INFINITY;
-    const tg_matrix q = head_rows(a, a->node->inputs[Q]->data, op->tq, op->d, t.i0);
-    const tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0);
-    if (!is_product(a)) scores_by_pairs(a, t);
-    else if (is_single(a)) dot_rows(t.n, op->d, (tg_real)op->how.scale, q.data, k, a->s);
-    else TG_DISPATCH(tg_k_gemm, t.rows, t.n, op->d, q, a->k_t, 0, NULL, a->s, KEYS);
-    for (int64_t i = 0; i < t.rows; i++) {
-        tg_real *s = a->s + i * KEYS, *r = a->r + i * KEYS;
-        const int64_t *step = op->mask_strides,
-                      end = op->mask.causal ? least(t.n, t.i0 + i - t.j0 + 1) : t.n;
-        const uint64_t word = (uint64_t)((a->index * op->tq + t.i0 + i) * op->tk + t.j0);
-        const uint8_t *mask = op->mask.mask.data;
-        if (op->plain && !mask && end == t.n) continue;
-        if (mask) mask += a->b * step[0] + (t.i0 + i) * step[1] + t.j0 * step[2];
-        TG_DISPATCH(tg_k_dropout_mask, op->how.dropout != 0 ? t.n : 0, op->random.key,
-                    op->random.counter + word, (uint32_t)(op->how.dropout * 0x1p32),
-                    (tg_real)(1 / (1 - op->how.dropout)), r);
-        for (int64_t j = 0; j < t.n; j++) {
-            bool out = j >= end || (mask && !mask[j * step[2]]);
-            if (out) s[j] = left_out;
-            r[j] = out ? 0 : op->how.dropout != 0 ? r[j] : 1;
-        }
-    }
-}
-
-/* e = p r, times s for the general formula. */
-static void apply_dropout(const head *a, tile t)
-{
-    for (int64_t i = 0; !a->op->plain && i < t.rows * KEYS; i++)
-        if (i % KEYS < t.n)
-            a->e[i] = a->r[i] == 0 ? 0 : a->p[i] * a->r[i] * (a->op->how.times_score ? a->s[i] : 1);
+    return head->op->softmax_stats + 2 * (head->index * head->op->Tq + i);
 }
 
 /* ---- forward ---- */
 
-static void forward_tile(head *a, tile t)
+static void forward_tile(tg_attention_head *head, tg_tile t)
 {
-    const attention_attributes *op = a->op;
-    tg_real *y = a->node->outputs[0]->data + place(a, op->tq, op->dv, t.i0);
-    const int64_t row = op->heads * op->dv;
-    tile_scores(a, t);
-    if (!op->how.raw)
-        TG_DISPATCH(tg_k_online_softmax, t.rows, t.n, KEYS, a->s, a->p, a->m + t.i0, a->l + t.i0,
-                    op->dv, row, y);
-    apply_dropout(a, t);
-    const tg_matrix v = head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0);
-    multiply(a, t.rows, op->dv, t.n, (tg_matrix){a->e, KEYS, 1}, v, a->v, false, y, row);
+    const tg_head_rows *y = &head->y;
+    tg_tile_scores(head, t);
+    if (!head->op->config.raw) {
+        const tg_online_rows rows = {head->m + t.i0, head->l + t.i0, y->data + t.i0 * y->row,
+                                     y->width, y->row};
+        TG_DISPATCH(tg_k_online_softmax, t.queries, t.keys, TG_TILE_KEYS, head->s, head->p, rows);
+    }
+    tg_apply_dropout(head, t);
+    tg_add_weighted_keys(head, t, head->e, head->v, head->v_packed, head->y);
 }
 
-static void forward_head(head *a)
+/* Divides y by l, and saves m and 1 / l. */
+static void finish_row(tg_attention_head *head, int64_t i)
 {
-    const attention_attributes *op = a->op;
-    tg_real *y = a->node->outputs[0]->data + place(a, op->tq, op->dv, 0),
-            *kept = op->kept + 2 * a->index * op->tq;
-    const int64_t row = op->heads * op->dv;
-    for (int64_t i = 0; i < op->tq; i++) {
-        a->m[i] = -(tg_real)INFINITY, a->l[i] = 0;
-        memset(y + i * row, 0, (size_t)op->dv * sizeof *y);
-    }
-    each_tile(a, forward_tile);
-    for (int64_t i = 0; i < op->tq && !op->how.raw; i++) {
-        bool nothing = a->m[i] == -(tg_real)INFINITY;
-        kept[2 * i] = nothing ? (tg_real)INFINITY : a->m[i];
-        kept[2 * i + 1] = nothing ? 1 : 1 / a->l[i];
-        for (int64_t j = 0; !nothing && j < op->dv; j++) y[i * row + j] *= kept[2 * i + 1];
-    }
+    tg_real *y = head->y.data + i * head->y.row, *stats = softmax_stats(head, i);
+    const bool nothing = head->m[i] == -(tg_real)INFINITY;
+    stats[0] = nothing ? (tg_real)INFINITY : head->m[i]; /* e^(s - infinity) = 0 */
+    stats[1] = nothing ? 1 : 1 / head->l[i];
+    if (nothing) return;
+    for (int64_t j = 0; j < head->y.width; j++) y[j] *= stats[1];
 }
 
-static void attention_forward(tg_node *node) { each_head(node, forward_head, NULL); }
-
-/* ---- backward ---- */
-
-/* Which matrix is asked for. */
-typedef enum quantity { WEIGHTS, WEIGHT_GRADS, SCORE_GRADS } quantity;
-
-/* p of a tile again; then, unless weights alone are wanted, e and in ds dL/d(weight), which is dp, or `factor` dL/d(score). */
-static void recompute_tile(const head *a, tile t, quantity wanted, tg_real factor)
+static void forward_head(tg_attention_head *head)
 {
-    const attention_attributes *op = a->op;
-    tile_scores(a, t);
-    if (!op->how.raw)
-        TG_DISPATCH(tg_k_softmax_from_stats, t.rows, t.n, KEYS, a->s,
-                    op->kept + 2 * (a->index * op->tq + t.i0), a->p);
-    if (wanted == WEIGHTS) return;
-    apply_dropout(a, t);
-    tg_matrix dy = head_rows(a, a->node->outputs[0]->grad, op->tq, op->dv, t.i0);
-    if (is_single(a))
-        dot_rows(t.n, op->dv, 1, dy.data,
-                 head_rows(a, a->node->inputs[V]->data, op->tk, op->dv, t.j0), a->ds);
-    else TG_DISPATCH(tg_k_gemm, t.rows, t.n, op->dv, dy, a->v_t, 0, NULL, a->ds, KEYS);
-    if (op->plain && wanted == SCORE_GRADS) {
-        TG_DISPATCH(tg_k_softmax_backward, t.rows, t.n, KEYS, a->p, a->l + t.i0, factor, a->ds);
+    const int64_t Tq = head->op->Tq;
+    for (int64_t i = 0; i < Tq; i++) {
+        head->m[i] = -(tg_real)INFINITY;
+        head->l[i] = 0;
+        memset(head->y.data + i * head->y.row, 0, (size_t)head->y.width * sizeof(tg_real));
+    }
+    tg_each_tile(head, forward_tile);
+    if (head->op->config.raw) return;
+    for (int64_t i = 0; i < Tq; i++) finish_row(head, i);
+}
+
+static void attention_forward(tg_node *node)
+{
+    const tg_attention_attributes *op = node->attributes;
+    tg_each_head(node, forward_head, NULL);
+    if (op->config.dropout != 0 && !tg_tape_error(node->tape))
+        tg_tape_random(node->tape)->counter += (uint64_t)(op->B * op->heads * op->Tq * op->Tk);
+}
+
+/* ---- backward: a tile's matrices again, and their gradients ---- */
+
+/* s, r and p. */
+static void recompute_tile(const tg_attention_head *head, tg_tile t)
+{
+    tg_tile_scores(head, t);
+    if (!head->op->config.raw)
+        TG_DISPATCH(tg_k_softmax_from_stats, t.queries, t.keys, TG_TILE_KEYS, head->s,
+                    softmax_stats(head, t.i0), head->p);
+}
+
+/* Of the pair at a place in the tile, whose ds holds dy . v: whether it is left out, r dy . v, and
+ * dp. */
+static bool is_left_out(const tg_attention_head *head, int64_t at)
+{
+    return head->op->config.raw ? head->r[at] == 0 : head->s[at] == -(tg_real)INFINITY;
+}
+
+static tg_real dropped_grad(const tg_attention_head *head, int64_t at)
+{
+    return head->op->e_is_p ? head->ds[at] : head->r[at] * head->ds[at];
+}
+
+static tg_real weight_grad(const tg_attention_head *head, int64_t at)
+{
+    const tg_real grad = dropped_grad(head, at);
+    return head->op->config.times_score ? grad * head->s[at] : grad;
+}
+
+/* In ds, dp for dy . v. */
+static void weight_grads(const tg_attention_head *head, tg_tile t)
+{
+    for (int64_t i = 0; i < t.queries; i++)
+        for (int64_t at = i * TG_TILE_KEYS; at < i * TG_TILE_KEYS + t.keys; at++)
+            head->ds[at] = is_left_out(head, at) ? 0 : weight_grad(head, at);
+}
+
+/* In ds, `factor` dL/ds for dy . v. */
+static void score_grads(const tg_attention_head *head, tg_tile t, tg_real factor)
+{
+    const tg_attention_config *config = &head->op->config;
+    const tg_real *p = head->p, *sums = head->dy_dot_y + t.i0;
+    tg_real *ds = head->ds;
+    if (head->op->e_is_p) {
+        tg_array_softmax_backward(t.queries, t.keys, TG_TILE_KEYS, p, sums, factor, ds);
         return;
     }
-    for (int64_t i = 0; i < t.rows; i++) {
-        const tg_real *s = a->s + i * KEYS, *p = a->p + i * KEYS, *r = a->r + i * KEYS;
-        tg_real *ds = a->ds + i * KEYS;
-        const tg_real sum = a->l[t.i0 + i];
-        for (int64_t j = 0; j < t.n; j++) {
-            tg_real de = op->plain ? ds[j] : r[j] * ds[j],
-                    dp = op->how.times_score ? de * s[j] : de;
-            tg_real score = (op->how.raw ? dp : p[j] * (dp - sum)) +
-                            (op->how.times_score ? de * p[j] : 0);
-            bool out = op->how.raw ? r[j] == 0 : s[j] == -(tg_real)INFINITY;
-            ds[j] = out ? 0 : wanted == SCORE_GRADS ? factor * score : dp;
+    for (int64_t i = 0; i < t.queries; i++)
+        for (int64_t at = i * TG_TILE_KEYS; at < i * TG_TILE_KEYS + t.keys; at++) {
+            const tg_real dp = weight_grad(head, at);
+            const tg_real by_weight = config->raw ? dp : p[at] * (dp - sums[i]);
+            const tg_real as_factor = config->times_score ? dropped_grad(head, at) * p[at] : 0;
+            ds[at] = is_left_out(head, at) ? 0 : factor * (by_weight + as_factor);
         }
-    }
 }
 
-/* dy_i . y_i of every row, which raw scores do without; then tile by tile. */
-static void each_tile_again(head *a, void (*function)(head *a, tile t))
+/* dy_i . y_i of every query, then the tiles. Before a backward pass there is no dy, and the weights
+ * need none. */
+static void each_tile_again(tg_attention_head *head, tg_tile_function function)
 {
-    const tg_tensor *y = a->node->outputs[0];
-    for (int64_t i = 0; i < a->queries && y->grad; i++) {
-        const int64_t at = place(a, a->op->tq, a->op->dv, i);
-        a->l[i] = a->op->how.raw ? 0 : TG_DISPATCH(tg_k_dot, a->op->dv, y->grad + at, y->data + at);
-    }
-    each_tile(a, function);
+    const tg_head_rows *y = &head->y, *dy = &head->dy;
+    if (dy->data && !head->op->config.raw)
+        for (int64_t i = 0; i < head->queries; i++)
+            head->dy_dot_y[i] = tg_array_dot(y->width, dy->data + i * y->row, y->data + i * y->row);
+    tg_each_tile(head, function);
 }
 
+/* ---- backward: the gradients of the inputs ---- */
+
+/* dq, dk and dv are NULL if nobody wants them. A gradient of pairs that nobody wants goes to
+ * `unwanted`. */
 typedef struct gradients {
-    tg_real *of[3]; /* of q, k, v; NULL where nobody wants one */
-    tg_real *
-        aside; /* [B, heads, 4, d]: dw, that of a tile (a sum of short sums is exacter), and what nobody wants */
+    tg_real *dq, *dk, *dv;
+    tg_real *workspace; /* [B, heads, 4, D]: dw, a tile's dw, unwanted dq, unwanted dk */
 } gradients;
 
-/* C += A^T B for a tile: A [rows, n], B the head's rows from i0 on; C the head's rows from j0 on. */
-static void add_transposed(head *a, const tg_real *left, tile t, const tg_real *b, int64_t width,
-                           tg_real *c)
+static void pairs_backward(const tg_attention_head *head, tg_tile t, const gradients *g)
 {
-    const tg_matrix right = head_rows(a, b, a->op->tq, width, t.i0);
-    const int64_t row = a->op->heads * width;
-    c += place(a, a->op->tk, width, t.j0);
-    multiply(a, t.n, width, t.rows, (tg_matrix){left, 1, KEYS}, right, a->rows, true, c, row);
-}
-
-static void scores_backward_by_pairs(const head *a, tile t, const gradients *g)
-{
-    const attention_attributes *op = a->op;
-    const int64_t d = op->d, row = op->heads * d, q0 = place(a, op->tq, d, t.i0),
-                  k0 = place(a, op->tk, d, t.j0);
-    tg_real *dw = g->aside + a->index * 4 * d, *of_tile = dw + d;
-    memset(of_tile, 0, (size_t)d * sizeof *of_tile);
-    for (int64_t i = 0; i < t.rows; i++)
-        for (int64_t j = 0; j < t.n; j++) {
-            const tg_real ds = a->ds[i * KEYS + j], s = a->s[i * KEYS + j];
-            const tg_real *q = a->node->inputs[Q]->data + q0 + i * row,
-                          *k = a->node->inputs[K]->data + k0 + j * row;
-            tg_real *dq = g->of[Q] ? g->of[Q] + q0 + i * row : dw + 2 * d,
-                    *dk = g->of[K] ? g->of[K] + k0 + j * row : dw + 3 * d;
+    const int64_t D = head->op->D;
+    const tg_head_rows *q = &head->q, *k = &head->k;
+    const bool additive = head->op->config.score == TG_SCORE_ADDITIVE;
+    const tg_real *w = additive ? head->node->inputs[TG_SCORE_WEIGHT]->data + head->h * D : NULL;
+    tg_real *dw = g->workspace + head->index * 4 * D, *tile_dw = dw + D;
+    tg_head_rows dq = g->dq ? tg_rows_of_queries(head, g->dq, D) : (tg_head_rows){dw + 2 * D, D, 0};
+    tg_head_rows dk = g->dk ? tg_rows_of_keys(head, g->dk, D) : (tg_head_rows){dw + 3 * D, D, 0};
+    memset(tile_dw, 0, (size_t)D * sizeof *tile_dw);
+    for (int64_t i = 0; i < t.queries; i++)
+        for (int64_t j = 0; j < t.keys; j++) {
+            const tg_real ds = head->ds[i * TG_TILE_KEYS + j], s = head->s[i * TG_TILE_KEYS + j];
+            const tg_real *q_i = q->data + (t.i0 + i) * q->row,
+                          *k_j = k->data + (t.j0 + j) * k->row;
+            const tg_pair_grads to = {dq.data + (t.i0 + i) * dq.row, dk.data + (t.j0 + j) * dk.row,
+                                      tile_dw};
             if (ds == 0) continue;
-            if (op->how.score == TG_SCORE_ADDITIVE)
-                TG_DISPATCH(tg_k_additive_score_backward, d, ds, q, k,
-                            a->node->inputs[SCORE]->data + a->h * d, dq, dk, of_tile);
-            else TG_DISPATCH(tg_k_distance_backward, d, s == 0 ? 0 : ds / s, q, k, dq, dk);
+            if (additive) TG_DISPATCH(tg_k_additive_score_backward, D, ds, q_i, k_j, w, to);
+            else TG_DISPATCH(tg_k_distance_backward, D, s == 0 ? 0 : ds / s, q_i, k_j, to);
         }
-    TG_DISPATCH(tg_k_add_rows, 1, d, of_tile, 0, dw);
+    tg_array_add(D, tile_dw, dw); /* a sum of short sums is more accurate */
 }
 
-static void backward_tile(head *a, tile t)
+static void products_backward(const tg_attention_head *head, tg_tile t, const gradients *g)
 {
-    const gradients *g = a->context;
-    const attention_attributes *op = a->op;
-    recompute_tile(a, t, SCORE_GRADS, is_product(a) ? (tg_real)op->how.scale : 1);
-    if (g->of[V]) add_transposed(a, a->e, t, a->node->outputs[0]->grad, op->dv, g->of[V]);
-    if (!is_product(a)) {
-        scores_backward_by_pairs(a, t, g);
-        return;
-    }
-    if (g->of[K]) add_transposed(a, a->ds, t, a->node->inputs[Q]->data, op->d, g->of[K]);
-    if (!g->of[Q]) return;
-    tg_real *dq = g->of[Q] + place(a, op->tq, op->d, t.i0);
-    const tg_matrix k = head_rows(a, a->node->inputs[K]->data, op->tk, op->d, t.j0);
-    multiply(a, t.rows, op->d, t.n, (tg_matrix){a->ds, KEYS, 1}, k, a->k, false, dq,
-             op->heads * op->d);
+    const int64_t D = head->op->D;
+    if (g->dk) tg_add_weighted_queries(head, t, head->ds, head->q, tg_rows_of_keys(head, g->dk, D));
+    if (g->dq)
+        tg_add_weighted_keys(head, t, head->ds, head->k, head->k_packed,
+                             tg_rows_of_queries(head, g->dq, D));
 }
 
-static void backward_head(head *a) { each_tile_again(a, backward_tile); }
+static void backward_tile(tg_attention_head *head, tg_tile t)
+{
+    const gradients *g = head->context;
+    const bool products = tg_scores_are_products(head);
+    recompute_tile(head, t);
+    tg_apply_dropout(head, t);
+    tg_tile_dy_dot_v(head, t);
+    score_grads(head, t, products ? (tg_real)head->op->config.scale : 1);
+    if (g->dv)
+        tg_add_weighted_queries(head, t, head->e, head->dy,
+                                tg_rows_of_keys(head, g->dv, head->op->Dv));
+    if (products) products_backward(head, t, g);
+    else pairs_backward(head, t, g);
+}
+
+static void backward_head(tg_attention_head *head) { each_tile_again(head, backward_tile); }
 
 static void attention_backward(tg_node *node)
 {
-    const attention_attributes *op = node->attributes;
-    const int64_t heads = op->batch * op->heads, row = 4 * op->d;
-    gradients g = {{tg_input_grad(node, Q), tg_input_grad(node, K), tg_input_grad(node, V)},
-                   tg_scratch(node, heads * row)};
-    if (!g.aside) return;
-    memset(g.aside, 0, (size_t)(heads * row) * sizeof *g.aside);
-    each_head(node, backward_head, &g);
-    tg_real *dw = tg_input_grad(node, SCORE);
-    for (int64_t i = 0; dw && i < heads; i++)
-        TG_DISPATCH(tg_k_add_rows, 1, op->d, g.aside + i * row, 0, dw + i % op->heads * op->d);
+    const tg_attention_attributes *op = node->attributes;
+    const int64_t heads = op->B * op->heads, size = 4 * op->D;
+    const gradients g = {tg_input_grad(node, TG_Q), tg_input_grad(node, TG_K),
+                         tg_input_grad(node, TG_V), tg_scratch(node, heads * size)};
+    if (!g.workspace) return;
+    memset(g.workspace, 0, (size_t)(heads * size) * sizeof *g.workspace);
+    tg_each_head(node, backward_head, &g);
+    tg_real *dw = tg_input_grad(node, TG_SCORE_WEIGHT);
+    if (!dw) return;
+    for (int64_t i = 0; i < heads; i++)
+        tg_array_add(op->D, g.workspace + i * size, dw + i % op->heads * op->D);
 }
 
-TG_OP(attention_op, "attention", .attribute_size = sizeof(attention_attributes),
-      .optional = 1 << SCORE, .shape = attention_shape, .forward = attention_forward,
-      .backward = attention_backward, .flops = attention_flops);
+const tg_op tg_op_attention = {.name = "attention",
+                               .attribute_size = sizeof(tg_attention_attributes),
+                               .optional = 1 << TG_SCORE_WEIGHT,
+                               .shape = attention_shape,
+                               .forward = attention_forward,
+                               .backward = attention_backward,
+                               .flops = attention_flops};
 
 tg_tensor *tg_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v,
-                     tg_tensor *score_weight, int64_t heads, tg_attention_config how,
+                     tg_tensor *score_weight, int64_t heads, tg_attention_config config,
                      const tg_attention_mask *mask)
 {
-    attention_attributes op = {.heads = heads, .how = how};
+    tg_attention_attributes op = {.heads = heads, .config = config};
     if (mask) op.mask = *mask;
-    if (tg_tape_training(tape)) op.random = tape->random;
-    else op.how.dropout = 0;
-    return tg_apply(tape, &attention_op, &op, 4, (tg_tensor *[]){q, k, v, score_weight}, NULL);
+    if (tg_tape_training(tape)) op.random = *tg_tape_random(tape);
+    else op.config.dropout = 0;
+    return tg_apply(tape, &tg_op_attention, &op, 4, (tg_tensor *[]){q, k, v, score_weight}, NULL);
 }
 
-/* ---- looking ---- */
+/* ---- weights and gradients on request ---- */
+
+typedef enum quantity { WEIGHTS, WEIGHT_GRADS, SCORE_GRADS } quantity;
 
 typedef struct request {
-    quantity what;
+    quantity quantity;
     tg_real *out; /* [B, heads, Tq, Tk] */
 } request;
 
-static void write_tile(head *a, tile t)
+static void write_tile(tg_attention_head *head, tg_tile t)
 {
-    const request *r = a->context;
-    recompute_tile(a, t, r->what, 1);
-    const tg_real *from = r->what == WEIGHTS ? a->p : a->ds;
-    for (int64_t i = 0; i < t.rows; i++) {
-        const int64_t row = a->index * a->op->tq + t.i0 + i;
-        memcpy(r->out + row * a->op->tk + t.j0, from + i * KEYS, (size_t)t.n * sizeof *from);
+    const request *r = head->context;
+    const tg_real *from = r->quantity == WEIGHTS ? head->p : head->ds;
+    recompute_tile(head, t);
+    if (r->quantity != WEIGHTS) tg_tile_dy_dot_v(head, t);
+    if (r->quantity == WEIGHT_GRADS) weight_grads(head, t);
+    if (r->quantity == SCORE_GRADS) score_grads(head, t, 1);
+    for (int64_t i = 0; i < t.queries; i++) {
+        const int64_t row = head->index * head->op->Tq + t.i0 + i;
+        memcpy(r->out + row * head->op->Tk + t.j0, from + i * TG_TILE_KEYS,
+               (size_t)t.keys * sizeof *from);
     }
 }
 
-static void write_head(head *a) { each_tile_again(a, write_tile); }
+static void write_head(tg_attention_head *head) { each_tile_again(head, write_tile); }
 
-static tg_tensor *matrix_of(tg_tape *tape, const tg_tensor *y, quantity what)
+static tg_tensor *matrix_of(tg_tape *tape, const tg_tensor *y, quantity wanted)
 {
-    if (!tape || tape->error.set || !y) return NULL;
-    if (!y->node || y->node->op != &attention_op)
-        return tg_fail(&tape->error, "attention: the tensor is not an attention's result");
-    if (what != WEIGHTS && !y->has_grad)
-        return tg_fail(&tape->error, "attention: gradients exist only after a backward pass");
-    const attention_attributes *op = y->node->attributes;
-    tg_tensor *out = tg_constant(tape, NULL, TG_SHAPE(op->batch, op->heads, op->tq, op->tk));
+    if (!tape || tg_tape_error(tape) || !y) return NULL;
+    if (!y->node || y->node->op != &tg_op_attention)
+        return tg_tape_fail(tape, "attention: the tensor is not an attention's result");
+    if (wanted != WEIGHTS && !y->has_grad)
+        return tg_tape_fail(tape, "attention: gradients exist only after a backward pass");
+    const tg_attention_attributes *op = y->node->attributes;
+    tg_tensor *out = tg_constant(tape, NULL, TG_SHAPE(op->B, op->heads, op->Tq, op->Tk));
     if (!out) return NULL;
-    each_head(y->node, write_head, &(request){what, out->data});
-    tg_arena_reset(&tape->scratch);
-    return tape->error.set ? NULL : out;
+    tg_each_head(y->node, write_head, &(request){wanted, out->data});
+    tg_scratch_free(y->node);
+    return tg_tape_error(tape) ? NULL : out;
 }
 
 tg_tensor *tg_attention_weights(tg_tape *tape, const tg_tensor *attended)

@@ -1,4 +1,4 @@
-/* Dropout as a layer: a probability with a name. */
+/* Dropout as a layer. */
 #ifndef TG_DROPOUT_H
 #define TG_DROPOUT_H
 
@@ -6,9 +6,9 @@
 
 TG_BEGIN_DECLS
 
-/* There is nothing to initialise or to learn: set p. */
+/* It has no parameters and no init function: set p. */
 typedef struct tg_dropout_layer {
-    double p; /* 0 <= p < 1 */
+    double p; /* the probability that a number becomes 0; 0 <= p < 1 */
 } tg_dropout_layer;
 
 /* x of any shape -> the same shape; see tg_dropout. */

@@ -1,7 +1,9 @@
-/* A vector for each id: a gather from a table of parameters. */
+/* The embedding: a gather from a table of parameters. */
 #include "embedding.h"
 
-#include "../core/internal.h"
+#include "../core/shape.h"
+
+#include <string.h>
 
 static void clear_padding(const tg_embedding *layer)
 {
@@ -15,12 +17,19 @@ bool tg_embedding_init(tg_embedding *layer, tg_params *params, const char *name,
 {
     *layer = (tg_embedding){.padding = padding};
     if (params && (padding < -1 || padding >= count))
-        return tg_fail(&params->error, "embedding %s: the padding row %d is outside its %lld rows",
-                       name, padding, (long long)count);
+        return tg_params_fail(params, "embedding %s: padding %d is outside -1 .. %lld", name,
+                              padding, (long long)count - 1);
     layer->weight = tg_param(params, name, "weight", TG_SHAPE(count, width), tg_init_normal(1));
     if (!layer->weight) return false;
     if (!tg_params_is_loading(params)) clear_padding(layer);
     return true;
+}
+
+bool tg_embedding_init_sparse(tg_embedding *layer, tg_params *params, const char *name,
+                              int64_t count, int64_t width, int32_t padding)
+{
+    return tg_embedding_init(layer, params, name, count, width, padding) &&
+           tg_params_set_sparse(layer->weight);
 }
 
 bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count, int64_t width)
@@ -28,9 +37,9 @@ bool tg_embedding_load(tg_embedding *layer, const tg_real *matrix, int64_t count
     tg_tensor *w = layer->weight;
     if (!w) return false;
     if (!tg_has_shape(w, TG_SHAPE(count, width)))
-        return tg_fail(&w->params->error, "%s is %s, and the matrix to load %s", w->name,
-                       tg_shape_str(2, w->shape).text, tg_shape_str(TG_SHAPE(count, width)).text);
-    tg_params_catch_up(w->params); /* so that no step is taken later, on other values */
+        return tg_params_fail(w->params, "%s is %s, but the matrix to load is %s", w->name,
+                              tg_shape_str(2, w->shape).text,
+                              tg_shape_str(TG_SHAPE(count, width)).text);
     if (w->size) memcpy(w->data, matrix, (size_t)w->size * sizeof *matrix);
     clear_padding(layer);
     return true;

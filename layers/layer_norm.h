@@ -7,14 +7,15 @@
 
 TG_BEGIN_DECLS
 
-/* What scales and shifts the normalised numbers. */
+/* The normalised numbers are multiplied by `weight`, then `bias` is added. */
 typedef struct tg_layer_norm_layer {
     tg_tensor *weight; /* [H], starts as 1 */
     tg_tensor *bias;   /* [H], starts as 0 */
-    double epsilon;    /* 1e-5 */
+    double epsilon;    /* added to the variance, 1e-5 */
 } tg_layer_norm_layer;
 
-/* Registers "name.weight" and "name.bias" [width]. False, with the error on `params`, when that fails. */
+/* Registers "name.weight" and "name.bias" [width]. Returns false, with the error on `params`, on
+ * failure. */
 TG_EXPORT bool tg_layer_norm_init(tg_layer_norm_layer *layer, tg_params *params, const char *name,
                                   int64_t width);
 

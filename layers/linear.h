@@ -7,18 +7,20 @@
 
 TG_BEGIN_DECLS
 
-/* Good as long as its tg_params, as every layer is. */
+/* A struct of pointers into a tg_params, as every layer is: valid until tg_params_free, with
+ * nothing to free. */
 typedef struct tg_linear {
     tg_tensor *weight; /* [out, in] */
     tg_tensor *bias;   /* [out], or NULL */
 } tg_linear;
 
-/* Registers "name.weight" and "name.bias", both from U(-1/sqrt(in), 1/sqrt(in)) as PyTorch's nn.Linear starts them. False,
- * with the error on `params`, when that fails (see tg_param), as of every layer's init. */
+/* Registers "name.weight" and "name.bias", both from U(-1/sqrt(in), 1/sqrt(in)) as in PyTorch's
+ * nn.Linear. Returns false, with the error on `params`, on failure (see tg_param); so does the init
+ * function of every layer. */
 TG_EXPORT bool tg_linear_init(tg_linear *layer, tg_params *params, const char *name, int64_t in,
                               int64_t out);
 
-/* The same without "name.bias", which is NULL. */
+/* The same without a bias: `bias` is NULL. */
 TG_EXPORT bool tg_linear_init_no_bias(tg_linear *layer, tg_params *params, const char *name,
                                       int64_t in, int64_t out);
 

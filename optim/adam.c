@@ -1,9 +1,17 @@
 /* Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019):
- *     g += decay p  (Adam)   or   p -= rate decay p  (AdamW)
- *     m += (g - m) (1 - beta1)          v = v beta2 + g^2 (1 - beta2)
- *     p -= rate / (1 - beta1^t)  m / (sqrt(v) / r + epsilon),   r = sqrt(1 - beta2^t)
- * the last as  rate r / (1 - beta1^t)  m / (sqrt(v) + r epsilon),  which saves a division (section 2 of the paper).
- * m and v are kept as "exp_avg" and "exp_avg_sq"; t counts the steps that a parameter has taken. */
+ *
+ *     g += decay p  (Adam)   or   p -= lr decay p  (AdamW)
+ *     m += (g - m) (1 - beta1)
+ *     v = v beta2 + g^2 (1 - beta2)
+ *     p -= lr / (1 - beta1^t)  m / (sqrt(v) / r + eps),   r = sqrt(1 - beta2^t)
+ *
+ * The last is computed as  lr r / (1 - beta1^t)  m / (sqrt(v) + r eps),  which saves a division
+ * (section 2 of Adam's paper).
+ * m and v are kept as "exp_avg" and "exp_avg_sq"; t counts the steps of a parameter.
+ *
+ * For a sparse parameter this is PyTorch's SparseAdam: only the touched rows of p, m and v change,
+ * t still counts the steps of the whole parameter, and eps is added to sqrt(v) without the factor r.
+ */
 #include "kernels.h"
 #include "optim_internal.h"
 
@@ -29,108 +37,41 @@ static tg_adam_constants constants(const tg_adam *adam, const tg_param_entry *en
         .beta2 = (tg_real)adam->beta2,
         .beta2_rest = (tg_real)(1 - adam->beta2),
         .step = (tg_real)(adam->lr * correction / (1 - pow(adam->beta1, t))),
-        .epsilon = (tg_real)(adam->eps * correction),
+        .epsilon = (tg_real)(entry->sparse ? adam->eps : adam->eps * correction),
         .gradient_decay = adam->decoupled ? 0 : (tg_real)decay,
         .weight_decay = adam->decoupled ? (tg_real)(adam->lr * decay) : 0,
     };
 }
 
-/* A step of pieces of `width` numbers each: of the first ones, or of those that are listed. */
-static void update(tg_param_entry *entry, const tg_adam_constants *k, int64_t pieces,
-                   const int32_t *listed, int64_t width)
+/* A step of a dense parameter in pieces, or of the touched rows of a sparse one. */
+static void update(tg_param_entry *entry, const tg_adam_constants *k)
 {
+    enum { PIECE = 4096 };
     const tg_tensor *p = &entry->tensor;
+    const tg_sparse *sparse = entry->sparse;
+    const int64_t width = sparse ? p->shape[1] : PIECE,
+                  pieces = sparse ? sparse->count : (p->size + PIECE - 1) / PIECE;
     tg_real *m = tg_param_state(p->params, entry, "exp_avg"),
             *v = tg_param_state(p->params, entry, "exp_avg_sq");
 #pragma omp parallel for if (pieces * width > TG_PARALLEL_WORK)
     for (int64_t i = 0; i < pieces; i++) {
-        const int64_t at = (listed ? listed[i] : i) * width,
+        const int64_t at = (sparse ? sparse->touched[i] : i) * width,
                       n = p->size - at < width ? p->size - at : width;
         TG_DISPATCH(tg_k_adam, n, k, p->grad + at, p->data + at, m + at, v + at);
     }
 }
 
-/* ---- rows that take their steps late ---- */
-
-/* What is noted of the steps while rows wait; d->notes. */
-typedef struct adam_notes {
-    tg_adam_bounds bounds;
-    tg_adam_constants of[]; /* [d->noted] */
-} adam_notes;
-
-static void note(tg_deferred *d, const tg_adam_constants *k)
-{
-    adam_notes *notes = d->notes;
-    tg_adam_bounds *b = &notes->bounds;
-    const double beta1 = 1 - (double)k->beta1_rest;
-    notes->of[d->noted] = *k;
-    if (d->noted++ == 0)
-        *b = (tg_adam_bounds){beta1 >= 0 && beta1 * beta1 < 0.99 * (double)k->beta2, k->step,
-                              k->epsilon};
-    b->alike = b->alike && k->beta1_rest == notes->of[0].beta1_rest &&
-               k->beta2 == notes->of[0].beta2;
-    b->alike = b->alike && k->weight_decay == 0 && k->step >= 0 && k->epsilon > 0;
-    b->step = k->step > b->step ? k->step : b->step;
-    b->epsilon = k->epsilon < b->epsilon ? k->epsilon : b->epsilon;
-}
-
-/* A row takes all the steps that it missed, in which it had no gradient. */
-static void take_steps(tg_param_entry *entry, int64_t row)
-{
-    const tg_deferred *d = entry->deferred;
-    const tg_tensor *p = &entry->tensor;
-    const adam_notes *notes = d->notes;
-    const int64_t width = p->shape[1], at = row * width, missed = entry->steps - d->taken[row];
-    tg_real *m = tg_param_state(p->params, entry, "exp_avg"),
-            *v = tg_param_state(p->params, entry, "exp_avg_sq");
-    TG_DISPATCH(tg_k_adam_catch_up, width, missed, notes->of + d->noted - missed, &notes->bounds,
-                p->data + at, m + at, v + at);
-}
-
-/* Room for one more note; the notes start anew, with all rows caught up, when there are very many. */
-static bool has_room(tg_param_entry *entry)
-{
-    enum { MOST = 1 << 15 };
-    tg_deferred *d = entry->deferred;
-    if (d && d->noted == MOST) tg_deferred_catch_up(entry);
-    const size_t wanted = d ? sizeof(adam_notes) +
-                                  (size_t)(d->noted + 1) * sizeof(tg_adam_constants)
-                            : 0;
-    if (!d || wanted <= d->room) return true;
-    void *notes = tg_realloc(d->notes, 2 * wanted);
-    if (!notes)
-        return tg_fail(&entry->tensor.params->error,
-                       "out of memory: %zu bytes for notes of Adam's steps", 2 * wanted);
-    d->notes = notes, d->room = 2 * wanted;
-    return true;
-}
-
 bool tg_adam_step(const tg_adam *adam, tg_params *params)
 {
-    enum { RUN = 4096 };
-    if (!tg_optim_ready(params, "adam", (const char *const[]){"exp_avg", "exp_avg_sq", NULL}))
+    if (!tg_optim_spares_rows(params, "adam", 0, adam->weight_decay) ||
+        !tg_optim_ready(params, "adam", (const char *const[]){"exp_avg", "exp_avg_sq", NULL}))
         return false;
-    for (int64_t i = 0; i < params->count; i++)
-        if (!has_room(params->entries[i])) return false;
     for (int64_t i = 0; i < params->count; i++) {
         tg_param_entry *entry = params->entries[i];
-        tg_deferred *d = entry->deferred;
         if (!tg_optim_takes_step(entry)) continue;
-        const bool by_rows = d && !d->whole &&
-                             (adam->decoupled || adam->weight_decay == 0 || entry->no_decay);
-        if (by_rows) tg_params_prepare(&entry->tensor, tg_ints_1d(d->touched, d->n_touched));
-        else tg_deferred_catch_up(entry);
         entry->steps++;
         const tg_adam_constants k = constants(adam, entry);
-        if (by_rows) {
-            note(d, &k);
-            d->take_steps = take_steps;
-            update(entry, &k, d->n_touched, d->touched, entry->tensor.shape[1]);
-            for (int64_t j = 0; j < d->n_touched; j++) d->taken[d->touched[j]] = entry->steps;
-        } else {
-            update(entry, &k, (entry->tensor.size + RUN - 1) / RUN, NULL, RUN);
-            tg_deferred_restart(entry);
-        }
+        update(entry, &k);
         tg_param_drop_grad(entry);
     }
     return true;

@@ -1,4 +1,4 @@
-/* What every optimizer needs beside its step: whether there is a gradient, clipping, and learning rates. */
+/* What the optimizers share: the checks before a step, gradient clipping and learning rates. */
 #include "optim_internal.h"
 
 #include "../core/kernels.h"
@@ -8,7 +8,9 @@ bool tg_optim_ready(tg_params *params, const char *caller, const char *const *st
     if (!params || params->error.set) return false;
     if (params->held)
         return tg_fail(&params->error,
-                       "%s: the parameters are held; end that by tg_params_set_inference", caller);
+                       "%s: the parameters are in inference mode; call "
+                       "tg_params_set_inference(params, false) before a step",
+                       caller);
     bool fresh = false;
     for (int64_t i = 0; i < params->count; i++) {
         if (!tg_optim_takes_step(params->entries[i])) continue;
@@ -20,20 +22,35 @@ bool tg_optim_ready(tg_params *params, const char *caller, const char *const *st
                             "%s: a step without a fresh gradient; call tg_backward first", caller);
 }
 
-/* The size of the next piece of a gradient, from *at on, that may hold anything but zeros, or 0 at the end: of a table
- * whose rows are touched one by one, pieces without such a row are passed over. */
+bool tg_optim_spares_rows(tg_params *params, const char *caller, double momentum,
+                          double weight_decay)
+{
+    for (int64_t i = 0; i < tg_params_count(params); i++) {
+        const tg_param_entry *entry = params->entries[i];
+        const bool decays = weight_decay != 0 && !entry->no_decay;
+        if (!entry->sparse || !tg_optim_takes_step(entry) || (momentum == 0 && !decays)) continue;
+        return tg_fail(
+            &params->error,
+            "%s: %s is sparse, and %s would move rows that have no gradient; %s, or leave it dense",
+            caller, entry->name, decays ? "weight decay" : "momentum",
+            decays ? "call tg_params_no_decay on it" : "use Adam");
+    }
+    return true;
+}
+
+/* The size of the next piece of a gradient, from *at on; 0 at the end. For a sparse parameter, moves
+ * *at past the rows that were not touched; a piece then lies within one row. */
 static int64_t next_piece(const tg_param_entry *entry, int64_t *at)
 {
     enum { PIECE = 256 };
     const tg_tensor *p = &entry->tensor;
-    const tg_deferred *d = entry->deferred;
-    if (d && !d->whole && *at < p->size) {
-        const int64_t width = p->shape[1], row = *at / width;
-        const bool *touched = memchr(d->is_touched + row, true, (size_t)(p->shape[0] - row));
-        const int64_t piece = touched ? (touched - d->is_touched) * width / PIECE * PIECE : p->size;
-        *at = piece > *at ? piece : *at;
+    int64_t end = p->size;
+    if (entry->sparse && *at < end) {
+        const int64_t width = p->shape[1], row = tg_sparse_next(entry->sparse, *at / width);
+        if (row > *at / width) *at = row * width;
+        if (row < p->shape[0]) end = (row + 1) * width;
     }
-    return p->size - *at < PIECE ? p->size - *at : PIECE;
+    return end - *at < PIECE ? end - *at : PIECE;
 }
 
 bool tg_grad_next(tg_params *params, tg_grad_piece *piece)
@@ -47,8 +64,9 @@ bool tg_grad_next(tg_params *params, tg_grad_piece *piece)
     return false;
 }
 
-/* Pieces are summed in float over lanes, and the pieces in double, so that no size of parameter loses digits. Where a
- * square is too large for float, or a number is not finite, the piece is summed in double. */
+/* A piece is summed in float over lanes, and the pieces in double, so that a large parameter loses
+ * no digits. If a square overflows a float, or a number is not finite, the piece is summed in
+ * double. */
 static double square_norm(const tg_param_entry *entry)
 {
     const tg_real *grad = entry->tensor.grad;
@@ -73,7 +91,7 @@ double tg_clip_grad_norm(tg_params *params, double limit)
     if (!tg_optim_ready(params, "clip_grad_norm", (const char *const[]){NULL})) return (double)NAN;
     double sum = 0;
     if (!(limit >= 0))
-        tg_fail(&params->error, "clip_grad_norm: the limit %g is not 0 or more", limit);
+        tg_fail(&params->error, "clip_grad_norm: the limit is %g, and must be >= 0", limit);
     for (int64_t i = 0; i < params->count; i++) {
         const tg_param_entry *entry = params->entries[i];
         const double part = tg_optim_takes_step(entry) ? square_norm(entry) : 0;
@@ -83,8 +101,9 @@ double tg_clip_grad_norm(tg_params *params, double limit)
         sum += part;
     }
     if (params->error.set) return (double)NAN;
-    double norm = sqrt(sum), factor = limit / (norm + 1e-6); /* PyTorch's guard against 0 */
-    for (tg_grad_piece g = {0}; factor < 1 && tg_grad_next(params, &g);)
+    const double norm = sqrt(sum), factor = limit / (norm + 1e-6); /* as PyTorch's, never 0 / 0 */
+    if (!(factor < 1)) return norm;
+    for (tg_grad_piece g = {0}; tg_grad_next(params, &g);)
         for (int64_t k = 0; k < g.size; k++) g.grad[k] *= (tg_real)factor;
     return norm;
 }

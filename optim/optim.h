@@ -1,8 +1,9 @@
-/* What turns gradients into better parameters.
+/* Optimizers, gradient clipping and learning rates. The arithmetic is PyTorch's.
  *
- * A step works on every parameter that is not frozen and has a gradient, and uses the gradients up. A step when no
- * parameter has one (no backward pass since the last step) is an error, kept on the parameters. State such as Adam's
- * moments lives in the tg_params, by parameter, and is saved with it (TG_SAVE_STATE). Arithmetic is PyTorch's. */
+ * A step changes every parameter that is not frozen and has a gradient, and clears those
+ * gradients. A step without any gradient (no backward pass since the last step) is an error.
+ * Errors are sticky and belong to the tg_params. Optimizer state, such as Adam's moments, is part
+ * of the tg_params and is saved with it (TG_SAVE_STATE). */
 #ifndef TG_OPTIM_H
 #define TG_OPTIM_H
 
@@ -10,14 +11,20 @@
 
 TG_BEGIN_DECLS
 
-/* Stochastic gradient descent: g += weight_decay p;  v = momentum v + g;  p -= lr v  (nesterov: p -= lr (g + momentum v)). */
+/* Stochastic gradient descent:
+ *
+ *     g += weight_decay p
+ *     v = momentum v + g      (v = g at the first step)
+ *     p -= lr v,  or, with Nesterov's momentum, p -= lr (g + momentum v)
+ */
 typedef struct tg_sgd {
-    double lr, momentum, weight_decay; /* momentum 0: v is g, and nothing is kept */
+    double lr, momentum, weight_decay; /* with momentum 0, v is g and takes no memory */
     bool nesterov;
 } tg_sgd;
 
-/* Takes a step. False, with the error on `params` and no parameter moved, when there is no fresh gradient or no memory for
- * v. */
+/* Takes a step. For a sparse parameter (tg_params_set_sparse) only the touched rows move. False, with
+ * the error on `params` and no parameter moved, if there is no fresh gradient, if there is no memory
+ * for v, or if momentum or weight decay applies to a sparse parameter: they would move all rows. */
 TG_EXPORT bool tg_sgd_step(const tg_sgd *sgd, tg_params *params);
 
 /* Adam (Kingma and Ba, 2015) and, with `decoupled`, AdamW (Loshchilov and Hutter, 2019). */
@@ -26,43 +33,50 @@ typedef struct tg_adam {
     bool decoupled; /* AdamW: p -= lr weight_decay p, instead of g += weight_decay p */
 } tg_adam;
 
-/* Of a learning rate (1e-3 is usual) with betas 0.9 and 0.999, epsilon 1e-8 and no decay; tg_adamw_default is decoupled, with a
- * decay of 0.01. */
+/* Adam with the given learning rate (1e-3 is usual), beta1 0.9, beta2 0.999, eps 1e-8 and no weight
+ * decay; and AdamW with the same, and a weight decay of 0.01. */
 TG_EXPORT tg_adam tg_adam_default(double lr);
 TG_EXPORT tg_adam tg_adamw_default(double lr);
 
-/* Takes a step. False, with the error on `params` and no parameter moved, when there is no fresh gradient or no memory for
- * the moments. */
+/* Takes a step. For a sparse parameter (tg_params_set_sparse) only the touched rows and their moments
+ * change, as in PyTorch's SparseAdam:
+ *
+ *     p -= lr sqrt(1 - beta2^t) / (1 - beta1^t)  m / (sqrt(v) + eps),   t counts the parameter's steps
+ *
+ * False, with the error on `params` and no parameter moved, if there is no fresh gradient, if there
+ * is no memory for the moments, or if weight decay applies to a sparse parameter (it would move all
+ * rows; see tg_params_no_decay). */
 TG_EXPORT bool tg_adam_step(const tg_adam *adam, tg_params *params);
 
-/* The Euclidean norm of all gradients together; where it exceeds `limit` (0 or more), they are scaled down to it. A norm
- * that is not finite is an error that names the first parameter at fault, and so is that there is no fresh gradient.
- * Returns the norm before, or NaN after an error. */
+/* Gradient clipping: if the gradient norm, the Euclidean norm of all gradients together, is larger
+ * than `limit` (0 or more), the gradients are scaled down to it. Returns the gradient norm before
+ * clipping. Returns NaN and sets an error if there is no fresh gradient, if `limit` is negative or
+ * NaN, or if a gradient is not finite; the error names its parameter. */
 TG_EXPORT double tg_clip_grad_norm(tg_params *params, double limit);
 
-/* The Euclidean norm of one parameter's gradient; 0 where it has none, or is no parameter. It only reads. */
+/* The Euclidean norm of one parameter's gradient; 0 if it has none, or if it is not a parameter. */
 TG_EXPORT double tg_grad_norm(const tg_tensor *parameter);
 
-/* The gradients that a step is going to use, piece by piece, to be read and changed between tg_backward and the step: for
- * who adds up those of several processes, or clips in a way of his own.
+/* The gradients that the next step will use, piece by piece. Programs may read and change them
+ * between tg_backward and the step, for example to add up those of several processes.
  *
  *     for (tg_grad_piece g = {0}; tg_grad_next(params, &g);)
  *         for (int64_t k = 0; k < g.size; k++) g.grad[k] *= ..
  *
- * Of a table that defers (tg_params_defer) they are the rows that were prepared since the last step, and some of zeros
- * beside, which are to stay zeros: processes of one model that prepare the same rows go through the same pieces. */
+ * For a sparse parameter they are the touched rows, in ascending order. Processes of one model go
+ * through the same pieces if all of them touch the same rows (tg_params_touch_rows). */
 typedef struct tg_grad_piece {
     tg_real *grad; /* [size] */
     int64_t size;
-    int64_t parameter,
-        at; /* where it stands: which of the parameters (tg_params_at), and from which of its numbers on */
+    int64_t parameter, at; /* the parameter's index (tg_params_at), and the piece's first element */
 } tg_grad_piece;
 
-/* The next piece; false when there is none. Start with {0}. */
+/* Moves on to the next piece, or, from {0}, to the first. False if there is none. */
 TG_EXPORT bool tg_grad_next(tg_params *params, tg_grad_piece *piece);
 
-/* Learning rates for step 0, 1, ..: a linear rise over `warmup` steps to `peak`, then constant; or then half a cosine down
- * to `floor` at step `total` and after (Loshchilov and Hutter, 2017). Functions of their arguments alone. */
+/* Learning rates for the steps 0, 1, .. Both rise linearly to `peak` over `warmup` steps. Then
+ * tg_lr_warmup is constant. tg_lr_cosine falls along half a cosine to `floor`, which it has from
+ * step `total` on (Loshchilov and Hutter, 2017). */
 TG_EXPORT double tg_lr_warmup(double peak, int64_t step, int64_t warmup);
 TG_EXPORT double tg_lr_cosine(double peak, double floor, int64_t step, int64_t warmup,
                               int64_t total);

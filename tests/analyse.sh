@@ -23,7 +23,7 @@ ten_commands() {
     small='--embedding 16 --hidden 16'
     for command in \
         "train builtin:english $small --epochs 2 --ngrams 2 --max-pool --average 40 \
-            --word-dropout 0.1 --checkpoint $folder/ck --every 0 --report $folder/report.html \
+            --word-dropout 0.1 --checkpoint $folder/ck --checkpoint-interval 0 --report $folder/report.html \
             -o $model" \
         "train builtin:documents $small --encoder transformer --attention multihead --epochs 1 \
             -o $folder/2" \
@@ -35,6 +35,7 @@ ten_commands() {
         "explain $model good_film -o $folder/e.html" \
         "step $model good_film -o $folder/s.html" \
         "tape $model good_film"; do
+        echo "textclf $command"
         # shellcheck disable=SC2086 -- lists of words
         echo textclf $command
         # shellcheck disable=SC2086

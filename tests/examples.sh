@@ -1,13 +1,13 @@
 #!/bin/sh
-# What the example programs print and draw. Usage: examples.sh FOLDER, with the built programs. Each runs in a temporary
-# folder; an example fails by its exit status if what it claims does not hold, and the numbers that the documents ask for are
-# looked for besides. Prints a line for each check that fails, and a summary; exits with 1 if one failed.
+# examples.sh FOLDER: tests what the example programs in FOLDER print and draw. They run in a temporary folder. An example checks its
+# own claims, and its exit status tells whether they hold; the tests look for certain numbers, too. Prints a line for each check
+# that fails, and a summary; exits with 1 if one failed.
 
 [ $# -eq 1 ] && [ -d "$1" ] || { echo "usage: $0 FOLDER" >&2; exit 2; }
 built=$(cd "$1" && pwd)
 . "$(dirname "$0")/checks.sh"
 
-# run NAME ARGUMENT...: the example, its output in out and err; it has to end with 0 and no word on standard error
+# run NAME ARGUMENT...: runs an example, which has to end with 0 and print nothing on standard error; its output is in out
 run()
 {
     name=$1
@@ -18,7 +18,7 @@ run()
     check "$name $*: on standard error: $(head -n 3 err)" [ ! -s err ]
 }
 
-# refused PATTERN NAME ARGUMENT...: it ends with 1 or 2, and one line on standard error that PATTERN matches
+# refused PATTERN NAME ARGUMENT...: the example has to end with 1 or 2, and print one line on standard error that matches PATTERN
 refused()
 {
     pattern=$1
@@ -27,28 +27,28 @@ refused()
     status=0
     "$built/$name" "$@" >out 2>err </dev/null || status=$?
     check "$name $*: status $status" [ $((status == 1 || status == 2)) -eq 1 ]
-    check "$name $*: more or less than one line: $(cat err)" [ "$(wc -l <err)" -eq 1 ]
+    check "$name $*: not one line: $(cat err)" [ "$(wc -l <err)" -eq 1 ]
     check "$name $*: the line is \"$(cat err)\", not \"$pattern\"" grep -q "$pattern" err
 }
 
-# says PATTERN: a line of the last run's output matches
+# says PATTERN: a line of the last output has to match
 says()
 {
     check "$name: no line of its output matches \"$1\"" grep -q -- "$1" out
 }
 
-# says_number LEAST MOST PATTERN: in the last line that matches, the first number after the match is one between these
+# says_number MIN MAX PATTERN: in the last line that matches, the first number after the match has to be between MIN and MAX
 says_number()
 {
     number=$(sed -n "s/$3[^0-9-]*\(-*[0-9.]*[0-9]\).*/@\1/p" out | tail -n 1 | sed 's/.*@//')
-    check "$name: after \"$3\" stands \"$number\", not $1 .. $2" \
-        awk -v n="$number" -v least="$1" -v most="$2" 'BEGIN { exit !(n != "" && n + 0 >= least && n + 0 <= most) }'
+    check "$name: after \"$3\" comes \"$number\", not $1 .. $2" \
+        awk -v n="$number" -v min="$1" -v max="$2" 'BEGIN { exit !(n != "" && n + 0 >= min && n + 0 <= max) }'
 }
 
-# draws FILE WIDTH HEIGHT: a whole PNG of this size, and not an empty one
+# draws FILE WIDTH HEIGHT: FILE has to be a complete PNG of this size, and not empty
 draws()
 {
-    check "$name: there is no $1" [ -s "$1" ]
+    check "$name: $1 is missing" [ -s "$1" ]
     [ -s "$1" ] || return
     check "$name: $1 does not start as a PNG" [ "$(od -An -tu1 -N8 "$1" | tr -s ' ')" = ' 137 80 78 71 13 10 26 10' ]
     check "$name: $1 does not end as a PNG" [ "$(tail -c 8 "$1" | od -An -tx1 | tr -d ' ')" = 49454e44ae426082 ]
@@ -67,16 +67,16 @@ for result in 0.2067 0.2132 0.2197; do
     says "^.* $result\$"
 done
 says 'z = sum_i a_i y .*that is y itself'
-check 'attention_by_hand: not a line for each of 12 errors' [ "$(grep -c '^ ! ' out)" -eq 12 ]
-check 'attention_by_hand: not three checked examples' [ "$(grep -c 'tg_gradcheck finds all' out)" -eq 3 ]
+check 'attention_by_hand: not one line for each of 12 errors' [ "$(grep -c '^ ! ' out)" -eq 12 ]
+check 'attention_by_hand: not three checked examples' [ "$(grep -c 'tg_gradcheck confirms all' out)" -eq 3 ]
 says '^Every number above holds\.$'
 
 # ---- find_the_fault ----
 
 run find_the_fault
-says '^  log: the result \[4, 2\] is -inf at \[0, 1\] (operator 5, scope "entropy")$'
+says '^  log: the result \[4, 2\] is -inf at \[0, 1\] (operator 5, scope "entropy"): the logarithm needs numbers above 0'
 says '^  hidden.weight  |gradient| 0.0000$'
-check 'find_the_fault: not a line or more for each of seven faults' [ "$(grep -c '^[^ ]' out) $(grep -c '^  ' out)" = '7 10' ]
+check 'find_the_fault: not ten lines for seven faults' [ "$(grep -c '^[^ ]' out) $(grep -c '^  ' out)" = '7 10' ]
 
 # ---- regress ----
 
@@ -89,7 +89,7 @@ says '^raw products .* 0\.000[0-9]*  100\.0 %$'
 
 run image_attention -m model
 says_number 95 100 'largest weight lies on it'
-says_number 95 100 'colour is named rightly'
+says_number 95 100 'colour is right'
 draws image_attention.png 1352 968
 # A picture of one's own: a blue disc on the left, a red square on the right
 awk 'BEGIN {
@@ -117,7 +117,7 @@ says 'tastes a user   mean pooling   attention'
 says_number 0.9 1 '^ *1  *[0-9.]*'
 says_number 0.6 0.8 '^ *4 '
 says_number 0.88 1 '^ *4  *[0-9.]*'
-says 'A user never seen'
+says 'A new user'
 
 # ---- attention_cost ----
 
@@ -126,23 +126,23 @@ check 'attention_cost: not four rows' [ "$(grep -c '^ *[0-9]*\( *[0-9]*\.[0-9][0
 says 'tiled attention  *n: x 4   d: x 2    O(n^2 d)'
 says 'LSTM  *n: x 2   d: x 4    O(n d^2)'
 draws attention_cost.png 1530 760
-# which is also to say that it can be read
+# the picture can be read
 run image_attention -m model -o again.png attention_cost.png
 says 'attention_cost.png, 1530 x 760 pixels'
 refused 'usage: attention_cost' attention_cost -t 1000
 
 # ---- translate ----
 
-run translate --quick --least 80 -o date.png "Sat, 9 May 98"
+run translate --quick --min-accuracy 80 -o date.png "Sat, 9 May 98"
 says '^Sat, 9 May 98 -> 1998-05-09$'
 draws date.png 900 748
 run translate --quick --attention none
 says_number 5 60 'held-out exact match'
-run translate --model transformer --steps 250 --least 30 -o date.png "9 May 1998"
+run translate --model transformer --steps 250 --min-accuracy 30 -o date.png "9 May 1998"
 draws date.png 900 748
-refused 'that is below 99 %' translate --steps 1 --least 99
+refused 'fewer than 99 % are right' translate --steps 1 --min-accuracy 99
 refused 'translate: no/such/folder.png: ' translate --steps 1 -o no/such/folder.png
-refused 'sharp: it takes dot, scaled-dot, ' translate --attention sharp
+refused 'sharp: it must be dot, scaled-dot, ' translate --attention sharp
 refused '1 to 63 ASCII characters' translate "$(printf '9 mai 1998 \303\240 midi')"
 
 # ---- word_vectors ----
@@ -154,7 +154,7 @@ check 'word_vectors: the file does not start with "157 32"' [ "$(head -n 1 vecto
 check 'word_vectors: the file has no 157 lines of a word and 32 numbers' \
     [ "$(awk 'NR > 1 && NF == 33' vectors.txt | wc -l)" -eq 157 ]
 run word_vectors -o again.txt
-check 'word_vectors: the same seed wrote another file' cmp -s vectors.txt again.txt
+check 'word_vectors: the same seed writes another file' cmp -s vectors.txt again.txt
 printf 'The cat sat.\tlabel\nthe dog sat!\tlabel\nA cat, a dog\tlabel\n' >own.tsv
 run word_vectors -o own.txt --width 4 --epochs 2 --sample 1 own.tsv cat label
 says '^  cat .* dog '

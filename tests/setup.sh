@@ -1,7 +1,7 @@
-# Sourced by run.sh, analyse.sh and elsewhere.sh here and by examples/quickstart.sh, with the repository's root as the working
-# folder: installs what is missing, builds, and runs tests. Debian and Ubuntu are known; elsewhere it says what is needed.
+# setup.sh: shell functions to install packages, to build and to run tests. run.sh, analyse.sh, elsewhere.sh and
+# examples/quickstart.sh read it, in the repository's root. Packages are installed on Debian and Ubuntu; elsewhere it names them.
 
-# have KIND NAME: whether a command, a pkg-config module, a file or a font file is there
+# have KIND NAME: true if this command, pkg-config module, file or font is present
 have() {
     case $1 in
         command) command -v "$2" >/dev/null 2>&1 ;;
@@ -11,7 +11,7 @@ have() {
     esac
 }
 
-# missing_packages KIND NAME PACKAGE ...: the packages of what is not there
+# missing_packages KIND NAME PACKAGE ...: prints the PACKAGE of each NAME that is missing
 missing_packages() {
     while [ $# -ge 3 ]; do
         have "$1" "$2" || printf ' %s' "$3"
@@ -19,48 +19,82 @@ missing_packages() {
     done
 }
 
-# install KIND NAME PACKAGE ...: installs the packages of what is missing, or prints the command and gives up
+# install KIND NAME PACKAGE ...: installs missing packages. Without permission to install, it prints the command to run and exits.
 install() {
     packages=$(missing_packages "$@")
     [ -n "$packages" ] || return 0
+    command="apt-get update && apt-get install -y --no-install-recommends$packages"
     if ! have command apt-get; then
-        echo "Missing here, under their Debian names:$packages" >&2
-        echo "Install them with your system's package manager, then run this again." >&2
+        echo "These packages are missing (names as in Debian):$packages" >&2
+        echo "Install them with your package manager, then run this script again." >&2
         exit 1
     fi
     as_root=
     if [ "$(id -u)" != 0 ]; then
-        # Asks for a password only where there is someone to ask.
+        # sudo may ask for a password only if there is a terminal to ask on.
         if have command sudo && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
             as_root=sudo
         else
-            echo "Missing here:$packages. Run this as root, then come back:" >&2
-            echo "    apt-get update && apt-get install -y --no-install-recommends$packages" >&2
+            echo "These packages are missing:$packages" >&2
+            echo "Run this as root, then run this script again:" >&2
+            echo "    $command" >&2
             exit 1
         fi
     fi
-    echo "Installing:$packages"
-    # shellcheck disable=SC2086 -- a list of words
-    if ! { $as_root apt-get update && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y --no-install-recommends $packages; } >install.log 2>&1; then
-        tail -n 5 install.log >&2
-        echo "Installing failed (see install.log). By hand, as root:" >&2
-        echo "    apt-get update && apt-get install -y --no-install-recommends$packages" >&2
-        exit 1
+    echo "Updating the list of packages (apt-get update)"
+    if $as_root apt-get update >install.log 2>&1; then
+        echo "Installing missing packages (apt-get install):$packages"
+        # shellcheck disable=SC2086 -- a list of words
+        DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y --no-install-recommends $packages >>install.log 2>&1 &&
+            rm -f install.log && return
     fi
-    rm -f install.log
+    tail -n 5 install.log >&2
+    echo "apt-get failed; its output is in install.log. To install the packages yourself, run as root:" >&2
+    echo "    $command" >&2
+    exit 1
 }
 
-# build FOLDER OPTION ...: configures, or configures again, and builds (with $ONLY: that target alone)
+# compile FOLDER [TARGET ...]: builds the targets, or everything, and prints how far it is. The output is in build.log.
+compile() {
+    folder=$1
+    shift
+    printf 'Compiling (ninja):'
+    rm -f build.done
+    { NINJA_STATUS='[%p] ' ninja -C "$folder" "$@" 2>&1 && : >build.done; } | {
+        next=10
+        : >build.log
+        while IFS= read -r line; do
+            printf '%s\n' "$line" >>build.log
+            case $line in '['*'%] '*) ;; *) continue ;; esac
+            percent=${line%%\%*}
+            percent=${percent#[}
+            while [ "${percent##* }" -ge $next ]; do
+                printf ' %d%%' $next
+                next=$((next + 10))
+            done
+        done
+        [ $next -gt 10 ] && echo || echo " nothing has changed"
+    }
+    [ -e build.done ] && rm build.done
+}
+
+# build FOLDER OPTION ...: configures FOLDER, or configures it again, and builds it. If ONLY is set, it builds only those targets.
 build() {
     folder=$1
     shift
     again=
     [ -f "$folder/build.ninja" ] && again=--reconfigure
-    if ! meson setup $again "$folder" "$@" >setup.log 2>&1 || ! ninja -C "$folder" ${ONLY:-} >build.log 2>&1; then
-        tail -n 30 setup.log build.log >&2
+    echo "Configuring $folder/ (meson setup)"
+    if ! meson setup $again "$folder" "$@" >setup.log 2>&1; then
+        tail -n 30 setup.log >&2
         exit 1
     fi
-    grep -n 'warning:' build.log >&2 && echo "(warnings above)" >&2
+    # shellcheck disable=SC2086 -- a list of words
+    if ! compile "$folder" ${ONLY:-}; then
+        tail -n 30 build.log >&2
+        exit 1
+    fi
+    grep -n 'warning:' build.log >&2 && echo "(these are warnings of the compiler)" >&2
     rm -f setup.log build.log
 }
 
@@ -68,19 +102,19 @@ BUILD_TOOLS="command cc gcc command cc libc6-dev command pkg-config pkg-config c
 LIBRARIES="module jansson libjansson-dev module libutf8proc libutf8proc-dev module stb libstb-dev"
 FONTS="font dejavu/DejaVuSans.ttf fonts-dejavu-core font droid/DroidSansFallbackFull.ttf fonts-droid-fallback"
 
-# run_tests FOLDER [OPTION ...]: runs a build's tests, as `meson test` understands OPTION; prints a line for each and the sums
+# run_tests FOLDER [OPTION ...]: runs the tests of a build, with options of `meson test`. Prints a line for each test, and totals.
 run_tests() {
     folder=$1
     status=0
     shift
     meson test -C "$folder" --no-rebuild --print-errorlogs "$@" || status=$?
-    # meson's own sums, in one line that tools can read
+    # meson's totals, in one line that a program can read
     awk '/^Ok:/ { ok = $2 } /^(Fail|Timeout|Unexpected Pass):/ { failed += $NF } /^Skipped:/ { skipped = $2 }
          END { printf "%d passed, %d failed, %d skipped\n", ok, failed, skipped }' "$folder/meson-logs/testlog.txt"
     return $status
 }
 
-# each_kind SCRIPT KINDS [KIND ...]: runs SCRIPT_KIND for each KIND of a list of KINDS, or for all of that
+# each_kind SCRIPT KINDS [KIND ...]: calls SCRIPT_KIND for each KIND given, or for all KINDS
 each_kind() {
     script=$1
     kinds=$2
@@ -90,7 +124,7 @@ each_kind() {
     for kind in "$@"; do
         case " $kinds " in
             *" $kind "*) ;;
-            *) echo "$script.sh: what is $kind?" >&2; exit 2 ;;
+            *) echo "$script.sh: $kind is not one of: $kinds" >&2; exit 2 ;;
         esac
         echo "== $kind"
         "${script}_$kind"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# symbols.sh HEADER ... LIBRARY ...: checks that every external symbol of a library starts with tg_,
-# and that a shared library exports exactly what the headers declare. The double library has three
-# functions under other names (core/base.h).
+# symbols.sh HEADER ... LIBRARY ...: every symbol that a library defines for others starts with tg_, and a shared one exports what
+# the headers declare, nothing else; and the operator table has every operator. The library in double has three functions under another name (core/base.h).
 set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
 status=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -29,7 +29,11 @@ for file in "$@"; do
     foreign=$(grep -v '^tg_' "$work/names" | tr '\n' ' ')
     [ -z "$foreign" ] || { echo "$file defines symbols without tg_: $foreign"; status=1; }
     case $file in
-        *.a) ;;
+        *.a)
+            for operator in $(sed -n 's/^tg_op_/ /p' "$work/names"); do
+                grep -q "X($operator)" "$root/inspect/operators.h" ||
+                    { echo "inspect/operators.h: the table lacks X($operator)"; status=1; }
+            done ;;
         *)
             sed 's/^\(tg_tape_new\|tg_params_new\|tg_apply\)_double$/\1/' "$work/names" |
                 sort >"$work/exported"

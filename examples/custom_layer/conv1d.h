@@ -1,4 +1,5 @@
-/* A convolution over time: a layer that tapegrad lacks, added as a user would. layers/README.md walks through it. */
+/* A convolution over time, as an example of a layer of your own. layers/README.md walks through
+ * it. */
 #ifndef CONV1D_H
 #define CONV1D_H
 
@@ -9,11 +10,13 @@ typedef struct conv1d {
     tg_tensor *bias;   /* [D] */
 } conv1d;
 
-/* Registers "name.weight" and "name.bias"; K = size. False, with the error on `params`, when that fails. */
+/* Registers "name.weight" and "name.bias"; K = size. False if that fails; the error is on
+ * `params`. */
 bool conv1d_init(conv1d *layer, tg_params *params, const char *name, int64_t input, int64_t output,
                  int64_t size);
 
-/* relu of the convolution: x [B, T, I], lengths [B] or tg_full_length() -> [B, T, D], zeros past each length. */
+/* relu of the convolution: x [B, T, I], lengths [B] or tg_full_length() -> [B, T, D]; zeros past
+ * each length. */
 tg_tensor *conv1d_forward(tg_tape *tape, const conv1d *layer, tg_tensor *x, tg_ints lengths);
 
 #endif

@@ -1,5 +1,5 @@
-/* Checks the layer of conv1d.c, and trains one. custom_layer_double proves its gradients; custom_layer is the same in
- * float. */
+/* Checks the layer of conv1d.c, then trains one. custom_layer_double, in double, checks the
+ * gradients, too; custom_layer is the same program in float. */
 #include <stdio.h>
 
 #include "conv1d.h"
@@ -17,7 +17,8 @@ static tg_tensor *forward(tg_tape *tape, const void *layer, tg_tensor *x, tg_int
 static bool check(void)
 {
     conv1d layer;
-    tg_checked_layer checked = {.layer = &layer, .init = init, .forward = forward, .input = 3};
+    tg_checked_layer checked = {
+        .layer = &layer, .init = init, .forward = forward, .input = 3, .file = "conv1d.check"};
     tg_layer_report report;
     bool right = tg_check_layer(&checked, &report);
     tg_layer_report_write(&report, stdout);
@@ -26,7 +27,7 @@ static bool check(void)
 
 enum { B = 32, T = 12, D = 8 };
 
-/* Sequences of 1 and -1, and whether 1, 1, -1 comes in them anywhere before the length. */
+/* Sequences of 1 and -1. The label says whether 1, 1, -1 occurs in the sequence. */
 static void draw(tg_random *random, tg_real *x, int32_t *lengths, int32_t *labels)
 {
     for (int b = 0; b < B; b++, x += T) {
@@ -39,7 +40,7 @@ static void draw(tg_random *random, tg_real *x, int32_t *lengths, int32_t *label
     }
 }
 
-/* The share of the last hundred batches that was answered rightly; 0 after an error. */
+/* Trains, and returns the share of right answers in the last hundred batches; 0 after an error. */
 static double train(void)
 {
     tg_params *params = tg_params_new(1);
@@ -57,8 +58,8 @@ static double train(void)
         draw(&random, numbers, lengths, labels);
         tg_tensor *x = tg_constant(tape, numbers, TG_SHAPE(B, T, 1));
         tg_tensor *h = conv1d_forward(tape, &encoder, x, tg_ints_1d(lengths, B)); /* [B, T, D] */
-        tg_tensor *c = tg_max(tape, h, TG_AXES(1),
-                              false); /* [B, D]: no relu is below the padding's 0 */
+        /* [B, D]; the padding is 0, which is never above a result of relu */
+        tg_tensor *c = tg_max(tape, h, TG_AXES(1), false);
         tg_tensor *y = tg_linear_forward(tape, &classify, c); /* [B, 2] */
         tg_backward(tape, tg_cross_entropy(tape, y, tg_ints_1d(labels, B)));
         for (int b = 0; y && step >= 400 && b < B; b++)
@@ -77,6 +78,6 @@ int main(void)
 {
     bool right = check();
     double share = train();
-    printf("trained to see whether 1, 1, -1 comes in a sequence: %.0f %% right\n", 100 * share);
+    printf("trained to see whether 1, 1, -1 occurs in a sequence: %.0f %% right\n", 100 * share);
     return right && share > 0.99 ? 0 : 1;
 }

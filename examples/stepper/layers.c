@@ -1,4 +1,4 @@
-/* The layers in single operators, each result with its name in formulas. */
+/* The layers as single operators, each result with its name in formulas. */
 #include "layers.h"
 
 #include <math.h>
@@ -11,12 +11,13 @@ static const char gate_letters[] = "ifgo";
 static const char *const gate_scopes[] = {"input gate", "forget gate", "candidate", "output gate"};
 
 typedef struct gate {
-    tg_linear word, state; /* of x_t and of h_(t-1) */
+    tg_linear word, state; /* applied to x_t and to h_(t-1) */
 } gate;
 
-/* The parameters of all gates lie one upon another: cut apart, each gate is a step of its own. */
-static void cut_gates(const stepper_walk *w, const tg_lstm_weights *weights, int64_t H,
-                      gate gates[4])
+/* The library stores the parameters of all gates in one matrix. This slices it, so that each
+ * gate is a step of its own. */
+static void slice_gates(const stepper_walk *w, const tg_lstm_weights *weights, int64_t H,
+                        gate gates[4])
 {
     tg_tensor *const all[] = {weights->weight_ih, weights->bias_ih, weights->weight_hh,
                               weights->bias_hh},
@@ -33,8 +34,8 @@ static void cut_gates(const stepper_walk *w, const tg_lstm_weights *weights, int
 }
 
 /* i, f, o = sigmoid(z), g = tanh(z) with z = W x_t + b + U h_(t-1) + d */
-static tg_tensor *run_gate(const stepper_walk *w, const gate *gates, int k, int t, tg_tensor *x,
-                           tg_tensor *h)
+static tg_tensor *gate_forward(const stepper_walk *w, const gate *gates, int k, int t, tg_tensor *x,
+                               tg_tensor *h)
 {
     const char letter = gate_letters[k];
     tg_scope_begin(w->tape, gate_scopes[k]);
@@ -48,14 +49,15 @@ static tg_tensor *run_gate(const stepper_walk *w, const gate *gates, int k, int 
     return stepper_name(w->page, y, 0, "%c_%d", letter, t);
 }
 
-/* One direction over x [T, E]: its states [T, H]. c_t = f c_before + i g,  h_t = o tanh c_t */
-static tg_tensor *run_direction(const stepper_walk *w, const tg_lstm_weights *weights, int64_t H,
-                                tg_tensor *x, bool reverse, const char *arrow)
+/* One direction over x [T, E]: returns its states [T, H]. c_t = f c_(t-1) + i g,  h_t = o tanh
+ * c_t */
+static tg_tensor *direction_forward(const stepper_walk *w, const tg_lstm_weights *weights,
+                                    int64_t H, tg_tensor *x, bool reverse, const char *arrow)
 {
     const int T = w->T, step = reverse ? -1 : 1, start = reverse ? T : 1;
-    tg_tensor *at[STEPPER_MOST_WORDS], *gated[4];
+    tg_tensor *at[STEPPER_MAX_WORDS], *gated[4];
     gate gates[4];
-    cut_gates(w, weights, H, gates);
+    slice_gates(w, weights, H, gates);
     tg_tensor *h = stepper_name(w->page, tg_constant(w->tape, NULL, TG_SHAPE(1, H)), 0, "h%s_%d",
                                 arrow, start - step);
     tg_tensor *c = stepper_name(w->page, tg_constant(w->tape, NULL, TG_SHAPE(1, H)), 0, "c%s_%d",
@@ -65,7 +67,7 @@ static tg_tensor *run_direction(const stepper_walk *w, const tg_lstm_weights *we
         snprintf(scope, sizeof scope, "word %d", t);
         tg_scope_begin(w->tape, scope);
         tg_tensor *x_t = stepper_name(w->page, tg_slice(w->tape, x, 0, t - 1, t), 0, "x_%d", t);
-        for (int k = 0; k < 4; k++) gated[k] = run_gate(w, gates, k, t, x_t, h);
+        for (int k = 0; k < 4; k++) gated[k] = gate_forward(w, gates, k, t, x_t, h);
         tg_scope_begin(w->tape, "memory");
         tg_tensor *kept = stepper_name(w->page, tg_mul(w->tape, gated[1], c), 0, "kept_%d", t);
         tg_tensor *added = stepper_name(w->page, tg_mul(w->tape, gated[0], gated[2]), 0, "new_%d",
@@ -85,13 +87,13 @@ static tg_tensor *run_direction(const stepper_walk *w, const tg_lstm_weights *we
 tg_tensor *stepper_lstm(const stepper_walk *w, const tg_lstm *lstm, tg_tensor *x, tg_tensor **last)
 {
     const bool both = lstm->directions == 2;
+    static const char *const directions[] = {"left to right", "right to left"};
+    static const char *const arrows[] = {"→", "←"};
     tg_tensor *states[2] = {NULL}, *ends[2] = {NULL}, *y;
     for (int d = 0; d < lstm->directions; d++) {
-        tg_scope_begin(w->tape, !both ? "LSTM" : d ? "backward in time" : "forward in time");
-        states[d] = run_direction(w, &lstm->weights[0][d], lstm->hidden, x, d == 1,
-                                  !both ? ""
-                                  : d   ? "←"
-                                        : "→");
+        tg_scope_begin(w->tape, both ? directions[d] : "LSTM");
+        states[d] = direction_forward(w, &lstm->weights[0][d], lstm->hidden, x, d == 1,
+                                      both ? arrows[d] : "");
         if (last) ends[d] = tg_slice(w->tape, states[d], 0, d ? 0 : w->T - 1, d ? 1 : w->T);
         tg_scope_end(w->tape);
     }
@@ -103,7 +105,8 @@ tg_tensor *stepper_lstm(const stepper_walk *w, const tg_lstm *lstm, tg_tensor *x
 
 /* ---- attention ---- */
 
-/* softmax(scale s) h of scores s [Q, T]; `mark` tells heads apart. */
+/* softmax(scale s) h, for scores s [Q, T]; `mark` is appended to the names, to distinguish
+ * heads. */
 static tg_tensor *weigh(const stepper_walk *w, tg_tensor *s, double scale, tg_tensor *h, int axes,
                         const char *mark)
 {
@@ -117,7 +120,7 @@ static tg_tensor *weigh(const stepper_walk *w, tg_tensor *s, double scale, tg_te
     return stepper_name(w->page, tg_matmul(w->tape, a, h), axes & T_ROWS, "c%s", mark);
 }
 
-/* The scores [1, T] of q [1, D] and each row of h [T, D]. */
+/* The scores [1, T] of the query q [1, D] and each row of h [T, D]. */
 static tg_tensor *score(const stepper_walk *w, const tg_attention_pool *pool, tg_tensor *h,
                         double *scale)
 {
@@ -166,7 +169,7 @@ tg_tensor *stepper_multihead(const stepper_walk *w, const tg_multihead *layer, t
     static const char *const names[] = {"q", "k", "v"};
     tg_tape *tape = w->tape;
     const int64_t D = layer->out_proj.weight->shape[1], N = layer->heads, width = D / N;
-    tg_tensor *part[3], *heads[STEPPER_MOST_WORDS];
+    tg_tensor *part[3], *heads[STEPPER_MAX_WORDS];
     for (int i = 0; i < 3; i++) {
         tg_linear side = {tg_slice(tape, layer->in_proj_weight, 0, i * D, (i + 1) * D),
                           tg_slice(tape, layer->in_proj_bias, 0, i * D, (i + 1) * D)};

@@ -1,4 +1,5 @@
-/* The data of a page: tensors, operators and what is looked at, as JSON, in the middle of the page. */
+/* Writes the data of a page as JSON, in the middle of the page: tensors, operators, and which
+ * numbers the page follows. */
 #include "stepper.h"
 
 #include <math.h>
@@ -6,41 +7,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const unsigned char textclf_stepper[]; /* the page that page/ is put together to */
+extern const unsigned char textclf_stepper[]; /* the page, made from the files of page/ */
 extern const size_t textclf_stepper_size;
 
 /* ---- the tensors ---- */
 
-/* The place of a tensor among the items; -1: it is not there. */
-static int64_t place_of(const stepper *page, const tg_tensor *tensor)
+/* The index of a tensor among the items, or -1. */
+static int64_t index_of(const stepper *page, const tg_tensor *tensor)
 {
     int64_t i = page->count - 1;
-    while (i >= 0 && page->items[i].tensor != tensor) i--; /* what was made last is read next */
+    while (i >= 0 && page->items[i].tensor != tensor) i--; /* new tensors are read most often */
     return i;
 }
 
-/* The same, of one that is put there unless it is; -1 without memory. */
-static int64_t put(stepper *page, const tg_tensor *tensor)
+/* The same; adds the tensor if it is missing. -1 if memory is short. */
+static int64_t add_item(stepper *page, const tg_tensor *tensor)
 {
-    const int64_t known = place_of(page, tensor);
+    const int64_t known = index_of(page, tensor);
     if (known >= 0) return known;
-    if (page->count == page->room) {
-        const size_t bytes = (size_t)(2 * page->room + 64) * sizeof *page->items;
+    if (page->count == page->capacity) {
+        const size_t bytes = (size_t)(2 * page->capacity + 64) * sizeof *page->items;
         stepper_item *items = tg_realloc(page->items, bytes);
         if (!items) {
-            page->refused = bytes;
+            page->failed_bytes = bytes;
             return -1;
         }
         page->items = items;
-        page->room = 2 * page->room + 64;
+        page->capacity = 2 * page->capacity + 64;
     }
-    page->items[page->count] = (stepper_item){.tensor = tensor, .alike = page->count, .row = -1};
+    page->items[page->count] = (stepper_item){.tensor = tensor, .set = page->count, .row = -1};
     return page->count++;
 }
 
 tg_tensor *stepper_name(stepper *page, tg_tensor *tensor, int axes, const char *format, ...)
 {
-    const int64_t at = tensor ? put(page, tensor) : -1;
+    const int64_t at = tensor ? add_item(page, tensor) : -1;
     if (at < 0) return tensor;
     va_list arguments;
     va_start(arguments, format);
@@ -57,24 +58,25 @@ static bool named(const tg_node *node, const char *const *names)
     return false;
 }
 
-/* A parameter, or a part of one: the same numbers in another shape. */
-static bool of_parameter(const tg_tensor *x)
+/* Whether a tensor is a parameter, or a slice, reshaping or permutation of one. */
+static bool is_parameter(const tg_tensor *x)
 {
     static const char *const views[] = {"slice", "reshape", "permute", NULL};
     while (!x->params && x->node && named(x->node, views)) x = x->node->inputs[0];
     return x->params != NULL;
 }
 
-/* ---- the unit that is looked at ----
- * Where an operator works feature by feature, feature k of its result is feature k of its operands, and so on along the
- * tape: all gates, cells and states of an LSTM's direction share theirs. Of each such set one feature is looked at wherever
- * it comes by: that with the largest gradient. */
+/* ---- the feature that the page follows ---- If an operator works feature by feature, feature k
+ * of its result depends on feature k of its operands alone. So these tensors form a set with the
+ * same features, for example all gates, cells and states of one direction of an LSTM. In each
+ * set the page follows one feature, the one with the largest gradient. Sets are found as in
+ * union-find. */
 
 static int64_t width_of(const tg_tensor *x) { return x->ndim ? x->shape[x->ndim - 1] : 1; }
 
-static int64_t features(const stepper *page, int64_t at)
+static int64_t find_set(const stepper *page, int64_t at)
 {
-    while (page->items[at].alike != at) at = page->items[at].alike;
+    while (page->items[at].set != at) at = page->items[at].set;
     return at;
 }
 
@@ -86,61 +88,67 @@ static void collect(stepper *page, const tg_node *node)
     const tg_tensor *y = node->outputs[0];
     const bool mixes = named(node, mixing), multiplies = named(node, product);
     for (int i = 0; i < node->n_inputs; i++)
-        if (node->inputs[i]) put(page, node->inputs[i]);
-    for (int i = 0; i < node->n_outputs; i++) put(page, node->outputs[i]);
-    for (int i = 0; !page->refused && i < node->n_inputs + node->n_outputs; i++) {
+        if (node->inputs[i]) add_item(page, node->inputs[i]);
+    for (int i = 0; i < node->n_outputs; i++) add_item(page, node->outputs[i]);
+    for (int i = 0; !page->failed_bytes && i < node->n_inputs + node->n_outputs; i++) {
         const tg_tensor *x = i < node->n_inputs ? node->inputs[i]
                                                 : node->outputs[i - node->n_inputs];
         if (!x) continue;
-        if (mixes || (multiplies && i != 1) || width_of(x) != width_of(y) || of_parameter(x))
+        if (mixes || (multiplies && i != 1) || width_of(x) != width_of(y) || is_parameter(x))
             continue;
-        const int64_t set = features(page, place_of(page, y)),
-                      other = features(page, place_of(page, x));
-        page->items[other].alike = set;
+        const int64_t set = find_set(page, index_of(page, y)),
+                      other = find_set(page, index_of(page, x));
+        page->items[other].set = set;
     }
 }
 
-/* The largest of the sums of squares of the gradient over all tensors of a set. */
+/* Chooses the feature of a set with the largest sum of squared gradients over its tensors. */
 static void choose_unit(stepper *page, int64_t set)
 {
     const int64_t width = width_of(page->items[set].tensor);
     const size_t bytes = ((size_t)width + 1) * sizeof(double);
-    double *sums = tg_realloc(NULL, bytes), most = -1;
+    double *sums = tg_realloc(NULL, bytes), largest = -1;
     if (sums) memset(sums, 0, bytes);
-    else page->refused = bytes;
+    else page->failed_bytes = bytes;
     for (int64_t i = 0; sums && i < page->count; i++) {
         const tg_tensor *x = page->items[i].tensor;
-        if (features(page, i) != set || !x->has_grad) continue;
+        if (find_set(page, i) != set || !x->has_grad) continue;
         for (int64_t k = 0; k < x->size; k++)
             sums[k % width] += (double)x->grad[k] * (double)x->grad[k];
     }
-    for (int64_t k = 0; sums && k < width; k++)
-        if (sums[k] > most) most = sums[k], page->items[set].unit = k;
+    for (int64_t k = 0; sums && k < width; k++) {
+        if (sums[k] <= largest) continue;
+        largest = sums[k];
+        page->items[set].unit = k;
+    }
     tg_free(sums);
 }
 
-/* Of a large matrix of parameters: the row and the column that the units looked at read, or else those of the largest
- * gradient. */
+/* Chooses the row and the column of a large parameter matrix that the page has: those of the
+ * features that it follows, or else those of the largest gradient. */
 static void choose_slices(const stepper *page, const tg_node *node, int input)
 {
     const tg_tensor *w = node->inputs[input];
-    stepper_item *item = &page->items[place_of(page, w)];
-    if (!of_parameter(w) || w->size <= STEPPER_LARGE || w->ndim != 2 || w->shape[0] == 1 ||
+    stepper_item *item = &page->items[index_of(page, w)];
+    if (!is_parameter(w) || w->size <= STEPPER_LARGE || w->ndim != 2 || w->shape[0] == 1 ||
         item->row >= 0)
         return;
     const int64_t width = width_of(w),
-                  in = page->items[features(page, place_of(page, node->inputs[0]))].unit;
-    const int64_t out = page->items[features(page, place_of(page, node->outputs[0]))].unit;
+                  in = page->items[find_set(page, index_of(page, node->inputs[0]))].unit;
+    const int64_t out = page->items[find_set(page, index_of(page, node->outputs[0]))].unit;
     int64_t best = 0;
     for (int64_t k = 0; w->has_grad && k < w->size; k++)
         if (fabs((double)w->grad[k]) > fabs((double)w->grad[best])) best = k;
-    item->row = best / width, item->column = best % width;
+    item->row = best / width;
+    item->column = best % width;
     if (!strcmp(node->op->name, "gather")) item->column = out;
     const bool linear = !strcmp(node->op->name, "linear"),
                product = !strcmp(node->op->name, "matmul");
     const int64_t row = linear ? out : in, column = linear ? in : out;
-    if ((linear || product) && row < w->shape[0] && column < width)
-        item->row = row, item->column = column;
+    if ((linear || product) && row < w->shape[0] && column < width) {
+        item->row = row;
+        item->column = column;
+    }
 }
 
 /* ---- JSON ---- */
@@ -148,7 +156,7 @@ static void choose_slices(const stepper *page, const tg_node *node, int input)
 static void put_text(FILE *to, const char *text)
 {
     fputc('"', to);
-    for (; text && *text; text++) { /* no < : the page would take it for markup */
+    for (; text && *text; text++) { /* "<" would start markup */
         if ((unsigned char)*text < 0x20 || strchr("\"\\<", *text))
             fprintf(to, "\\u%04x", (unsigned)*text);
         else fputc(*text, to);
@@ -172,10 +180,10 @@ static void put_texts(FILE *to, const char *key, const char *const *texts, int c
     fputc(']', to);
 }
 
-/* With as many digits as it takes to read the same bits again. */
+/* Writes a number with as few digits as give the same bits when read. */
 static void put_number(FILE *to, tg_real x)
 {
-    char text[40] = "null"; /* no number */
+    char text[40] = "null"; /* if it is not finite */
     for (int digits = sizeof(tg_real) == sizeof(float) ? 6 : 15; isfinite(x); digits++) {
         snprintf(text, sizeof text, "%.*g", digits, (double)x);
         if ((tg_real)strtod(text, NULL) == x || digits == 17) break;
@@ -194,7 +202,7 @@ static void put_numbers(FILE *to, const char *key, const char *part, const tg_re
     fputc(']', to);
 }
 
-/* All of it, or its row and column and its norm. */
+/* Writes all values, or one row, one column and the norm. */
 static void put_data(FILE *to, const char *key, const stepper_item *item, const tg_real *data)
 {
     const tg_tensor *x = item->tensor;
@@ -211,7 +219,8 @@ static void put_data(FILE *to, const char *key, const stepper_item *item, const 
     fprintf(to, ",\"%sn\":%.9g", key, sqrt(squares));
 }
 
-/* One of the next tensors that has the same gradient, as both sides of a sum have that of the sum; or -1. */
+/* The index of one of the next tensors with the same gradient, as both operands of a sum have;
+ * or -1. */
 static int64_t same_gradient(const stepper *page, int64_t at)
 {
     const tg_tensor *x = page->items[at].tensor;
@@ -234,7 +243,7 @@ static void put_tensor(const stepper *page, FILE *to, int64_t at)
     fputc(',', to);
     put_pair(to, "param", x->params ? x->name : "");
     fprintf(to, ",\"axes\":%d,\"unit\":%lld", item->axes,
-            (long long)page->items[features(page, at)].unit);
+            (long long)page->items[find_set(page, at)].unit);
     if (item->row >= 0)
         fprintf(to, ",\"row\":%lld,\"column\":%lld", (long long)item->row, (long long)item->column);
     put_data(to, "v", item, x->data);
@@ -253,10 +262,10 @@ static void put_node(stepper *page, FILE *to, const tg_node *node)
     fputs(",\"in\":[", to);
     for (int i = 0; i < node->n_inputs; i++)
         fprintf(to, "%s%lld", i ? "," : "",
-                node->inputs[i] ? (long long)place_of(page, node->inputs[i]) : -1);
+                node->inputs[i] ? (long long)index_of(page, node->inputs[i]) : -1);
     fputs("],\"out\":[", to);
     for (int i = 0; i < node->n_outputs; i++)
-        fprintf(to, "%s%lld", i ? "," : "", (long long)place_of(page, node->outputs[i]));
+        fprintf(to, "%s%lld", i ? "," : "", (long long)index_of(page, node->outputs[i]));
     fputs("]}", to);
 }
 
@@ -271,14 +280,14 @@ static void put_head(const stepper *page, FILE *to)
     fprintf(to, ",\n\"label\":%d,\n\"ids\":[", page->labels ? page->label : -1);
     for (int i = 0; page->ids && i < page->word_count; i++)
         fprintf(to, "%s%d", i ? "," : "", (int)page->ids[i]);
-    const double *agreement = page->agreement;
-    fprintf(to, "],\n\"agreement\":[%.3g,%.3g,%.3g,%.3g]", agreement[0], agreement[1], agreement[2],
-            page->agreed);
+    const double *difference = page->difference;
+    fprintf(to, "],\n\"agreement\":[%.3g,%.3g,%.3g,%.3g]", difference[0], difference[1],
+            difference[2], page->max_difference);
 }
 
 /* ---- the page ---- */
 
-/* Where the data go. */
+/* The length of the page before the mark, which the data replace. */
 static size_t length_of_head(const char *mark)
 {
     size_t at = 0;
@@ -288,13 +297,13 @@ static size_t length_of_head(const char *mark)
     return at;
 }
 
-/* Takes the step and writes what the parameters are after it. */
+/* Takes a step of gradient descent, and writes the parameters after it. */
 static bool put_step(stepper *page, FILE *to, double loss, tg_params *params)
 {
-    const tg_sgd descent = {.lr = page->rate};
+    const tg_sgd descent = {.lr = page->lr};
     bool first = true;
     if (!tg_sgd_step(&descent, params)) return false;
-    fprintf(to, "],\n\"rate\":%.9g,\"after\":[", page->rate);
+    fprintf(to, "],\n\"rate\":%.9g,\"after\":[", page->lr);
     for (int64_t i = 0; i < page->count; i++) {
         if (!page->items[i].tensor->params) continue;
         fprintf(to, "%s\n{\"tensor\":%lld", first ? "" : ",", (long long)i);
@@ -305,7 +314,7 @@ static bool put_step(stepper *page, FILE *to, double loss, tg_params *params)
     fputs("],\n\"loss\":[", to);
     put_number(to, (tg_real)loss);
     fputc(',', to);
-    put_number(to, page->again ? (tg_real)page->again(page->context) : (tg_real)NAN);
+    put_number(to, page->loss_again ? (tg_real)page->loss_again(page->context) : (tg_real)NAN);
     fputs("]}\n", to);
     return true;
 }
@@ -318,12 +327,12 @@ bool stepper_write(stepper *page, FILE *to, const tg_tensor *loss, tg_params *pa
     if (!first) return false;
     while (first->previous) first = first->previous;
     for (const tg_node *node = first; node != end; node = node->next) collect(page, node);
-    for (int64_t i = 0; !page->refused && i < page->count; i++)
-        if (features(page, i) == i) choose_unit(page, i);
-    for (const tg_node *node = loss->node; !page->refused && node; node = node->previous)
+    for (int64_t i = 0; !page->failed_bytes && i < page->count; i++)
+        if (find_set(page, i) == i) choose_unit(page, i);
+    for (const tg_node *node = loss->node; !page->failed_bytes && node; node = node->previous)
         for (int i = 0; i < node->n_inputs; i++)
             if (node->inputs[i]) choose_slices(page, node, i);
-    if (page->refused) return false;
+    if (page->failed_bytes) return false;
 
     fwrite(textclf_stepper, 1, head, to);
     put_head(page, to);
@@ -340,5 +349,6 @@ void stepper_free(stepper *page)
 {
     tg_free(page->items);
     page->items = NULL;
-    page->count = page->room = 0;
+    page->count = 0;
+    page->capacity = 0;
 }

@@ -4,30 +4,30 @@
 #include "failure.h"
 #include "files.h"
 
-/* stb's code stands here, and not in its library, so that its memory is ours. */
+/* stb is compiled here, with our allocator, instead of linked as a library. */
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STBI_WRITE_NO_STDIO
-#define STBIW_MALLOC(size) tc_checked_allocate(size)
-#define STBIW_REALLOC_SIZED(memory, old, size) tc_checked_reallocate(memory, old, size)
-#define STBIW_FREE(memory) tc_checked_free(memory)
+#define STBIW_MALLOC(size) ex_checked_allocate(size)
+#define STBIW_REALLOC_SIZED(memory, old, size) ex_checked_reallocate(memory, old, size)
+#define STBIW_FREE(memory) ex_checked_free(memory)
 #include <math.h>
 #include <stb_image_write.h>
 #include <stdio.h>
 #include <string.h>
 
-bool tc_canvas_init(tc_canvas *canvas, int width, int height)
+bool ex_canvas_init(ex_canvas *canvas, int width, int height)
 {
     size_t bytes = (size_t)width * (size_t)height * 3;
-    *canvas = (tc_canvas){width, height, tc_allocate(NULL, bytes, 1)};
+    *canvas = (ex_canvas){width, height, ex_allocate(NULL, bytes, 1)};
     if (!canvas->pixels) return false;
     memset(canvas->pixels, 255, bytes);
     return true;
 }
 
-void tc_canvas_free(tc_canvas *canvas)
+void ex_canvas_free(ex_canvas *canvas)
 {
-    tc_free(canvas->pixels);
-    *canvas = (tc_canvas){0};
+    ex_free(canvas->pixels);
+    *canvas = (ex_canvas){0};
 }
 
 static void blend(unsigned char *channel, double colour, double cover)
@@ -35,7 +35,7 @@ static void blend(unsigned char *channel, double colour, double cover)
     *channel = (unsigned char)lround(*channel * (1 - cover) + 255 * colour * cover);
 }
 
-void tc_canvas_blend(tc_canvas *canvas, int x, int y, tc_colour colour, double cover)
+void ex_canvas_blend(ex_canvas *canvas, int x, int y, ex_colour colour, double cover)
 {
     if (x < 0 || y < 0 || x >= canvas->width || y >= canvas->height) return;
     unsigned char *pixel = canvas->pixels + 3 * ((size_t)y * (size_t)canvas->width + (size_t)x);
@@ -44,18 +44,19 @@ void tc_canvas_blend(tc_canvas *canvas, int x, int y, tc_colour colour, double c
     blend(pixel + 2, colour.blue, cover);
 }
 
-void tc_canvas_box(tc_canvas *canvas, double x, double y, double width, double height,
-                   double radius, tc_colour colour)
+void ex_canvas_box(ex_canvas *canvas, double x, double y, double width, double height,
+                   double radius, ex_colour colour)
 {
     for (int row = (int)floor(y); row < y + height; row++) {
         for (int column = (int)floor(x); column < x + width; column++) {
-            /* The distance of the pixel's middle from the box shrunk by the radius, less the radius, is how far it is
-             * outside the box; half a pixel on either side of 0 it is covered in part. */
+            /* Shrink the box by the radius on all sides. The distance of the pixel's centre from
+             * it, less the radius, is the distance from the rounded box; within half a pixel of
+             * its edge the pixel is covered in part. */
             double dx = fmax(fmax(x + radius - column - 0.5, column + 0.5 - (x + width - radius)),
                              0);
             double dy = fmax(fmax(y + radius - row - 0.5, row + 0.5 - (y + height - radius)), 0);
             double cover = fmin(fmax(0.5 - (hypot(dx, dy) - radius), 0), 1);
-            if (cover > 0) tc_canvas_blend(canvas, column, row, colour, cover);
+            if (cover > 0) ex_canvas_blend(canvas, column, row, colour, cover);
         }
     }
 }
@@ -63,7 +64,7 @@ void tc_canvas_box(tc_canvas *canvas, double x, double y, double width, double h
 /* ---- files ---- */
 
 typedef struct encoding {
-    const tc_canvas *canvas;
+    const ex_canvas *canvas;
     FILE *stream;
 } encoding;
 
@@ -79,9 +80,9 @@ static void encode(void *context)
                            e->canvas->pixels, 0);
 }
 
-bool tc_canvas_save(const tc_canvas *canvas, const char *path)
+bool ex_canvas_save(const ex_canvas *canvas, const char *path)
 {
-    tc_output output;
-    encoding e = {canvas, tc_output_open(&output, path)};
-    return tc_output_close(&output, e.stream && !tc_failure() && tc_checked_run(encode, &e));
+    ex_output output;
+    encoding e = {canvas, ex_output_open(&output, path)};
+    return ex_output_close(&output, e.stream && !ex_failure() && ex_checked_run(encode, &e));
 }

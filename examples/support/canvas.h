@@ -1,4 +1,4 @@
-/* A picture to draw on, and text on it in the fonts of the system. Positions and sizes are in pixels. */
+/* A picture to draw on, and text in the fonts of the system. Positions and sizes are in pixels. */
 #ifndef EX_CANVAS_H
 #define EX_CANVAS_H
 
@@ -6,49 +6,52 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef struct tc_colour {
+typedef struct ex_colour {
     double red, green, blue; /* 0 .. 1 */
-} tc_colour;
+} ex_colour;
 
-typedef struct tc_canvas {
+typedef struct ex_canvas {
     int width, height;
     unsigned char *pixels; /* [height, width, 3] */
-} tc_canvas;
+} ex_canvas;
 
-/* A white canvas. False after tc_fail. */
-bool tc_canvas_init(tc_canvas *canvas, int width, int height);
-void tc_canvas_free(tc_canvas *canvas);
+/* A white canvas. False after ex_fail. */
+bool ex_canvas_init(ex_canvas *canvas, int width, int height);
+void ex_canvas_free(ex_canvas *canvas);
 
-/* Lays a colour over the share `cover` (0 .. 1) of a pixel; one outside the canvas is left alone. */
-void tc_canvas_blend(tc_canvas *canvas, int x, int y, tc_colour colour, double cover);
+/* Blends a colour into a pixel; `cover` is the share of the pixel that it covers, 0 .. 1. Does
+ * nothing outside the canvas. */
+void ex_canvas_blend(ex_canvas *canvas, int x, int y, ex_colour colour, double cover);
 
-/* A filled rectangle with round corners. */
-void tc_canvas_box(tc_canvas *canvas, double x, double y, double width, double height,
-                   double radius, tc_colour colour);
+/* Draws a filled rectangle with round corners. */
+void ex_canvas_box(ex_canvas *canvas, double x, double y, double width, double height,
+                   double radius, ex_colour colour);
 
-/* Writes a PNG file, whole or not at all. False after tc_fail, also where drawing failed before. */
-bool tc_canvas_save(const tc_canvas *canvas, const char *path);
+/* Writes a PNG file, whole or not at all. False after ex_fail, also if an earlier drawing call
+ * failed. */
+bool ex_canvas_save(const ex_canvas *canvas, const char *path);
 
 enum { EX_MAX_FONTS = 8 };
 
-typedef struct tc_fonts {
+typedef struct ex_fonts {
     stbtt_fontinfo info[EX_MAX_FONTS];
     unsigned char *bytes[EX_MAX_FONTS];
     int count;
-    size_t tried; /* of the known places */
+    size_t tried; /* how many of the known font files were tried */
     int missing;  /* the first character that no font has; 0: none */
-} tc_fonts;
+} ex_fonts;
 
-/* Opens `first` (may be NULL), else the first font of the system's; the others are opened when a character asks for them.
- * False after tc_fail, which says what to install. */
-bool tc_fonts_open(tc_fonts *fonts, const char *first);
-void tc_fonts_close(tc_fonts *fonts);
+/* Opens the font file `first`, or, if it is NULL, the first known font that is installed. Other
+ * fonts are opened when a character needs them. False after ex_fail, which names a package to
+ * install. */
+bool ex_fonts_open(ex_fonts *fonts, const char *first);
+void ex_fonts_close(ex_fonts *fonts);
 
-/* The width of a piece of UTF-8 whose em is `size` pixels. */
-double tc_text_width(tc_fonts *fonts, const char *text, size_t length, double size);
+/* The width of `length` bytes of UTF-8 in a font size of `size` pixels. */
+double ex_text_width(ex_fonts *fonts, const char *text, size_t length, double size);
 
-/* Draws it; (x, y) is the start of its baseline. */
-void tc_text_draw(tc_canvas *canvas, tc_fonts *fonts, double x, double y, const char *text,
-                  size_t length, double size, tc_colour colour);
+/* Draws the text; its baseline starts at (x, y). */
+void ex_text_draw(ex_canvas *canvas, ex_fonts *fonts, double x, double y, const char *text,
+                  size_t length, double size, ex_colour colour);
 
 #endif

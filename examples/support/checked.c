@@ -7,67 +7,67 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What stands before each block: its neighbours in the list of all, the newest first. */
+/* The header of each block: its links in the list of all blocks, the newest first. */
 typedef struct block {
     alignas(max_align_t) struct block *next;
     struct block **link;
 } block;
 
 static block *blocks;
-static jmp_buf *way_out; /* of the work that is under way */
+static jmp_buf *escape; /* out of the work that ex_checked_run is running; NULL: none */
 
-static void enter(block *b)
+static void link_block(block *b)
 {
     *b = (block){blocks, &blocks};
     if (blocks) blocks->link = &b->next;
     blocks = b;
 }
 
-static void leave(block *b)
+static void unlink_block(block *b)
 {
     *b->link = b->next;
     if (b->next) b->next->link = b->link;
 }
 
-void tc_checked_free(void *memory)
+void ex_checked_free(void *memory)
 {
     if (!memory) return;
     block *b = (block *)memory - 1;
-    leave(b);
-    tc_free(b);
+    unlink_block(b);
+    ex_free(b);
 }
 
-void *tc_checked_allocate(size_t size)
+void *ex_checked_allocate(size_t size)
 {
-    block *b = size <= SIZE_MAX - sizeof *b ? tc_allocate(NULL, size + sizeof *b, 1) : NULL;
-    if (!b && way_out) longjmp(*way_out, 1);
+    block *b = size <= SIZE_MAX - sizeof *b ? ex_allocate(NULL, size + sizeof *b, 1) : NULL;
+    if (!b && escape) longjmp(*escape, 1);
     if (!b) return NULL;
-    enter(b);
+    link_block(b);
     return b + 1;
 }
 
-void *tc_checked_reallocate(void *memory, size_t old, size_t size)
+void *ex_checked_reallocate(void *memory, size_t old, size_t size)
 {
-    void *larger = tc_checked_allocate(size);
+    void *larger = ex_checked_allocate(size);
     if (memory && larger) memcpy(larger, memory, old < size ? old : size);
-    if (larger) tc_checked_free(memory);
+    if (larger) ex_checked_free(memory);
     return larger;
 }
 
-bool tc_checked_run(void (*work)(void *context), void *context)
+bool ex_checked_run(void (*work)(void *context), void *context)
 {
-    block start; /* what is newer is the work's */
-    jmp_buf here;
-    way_out = &here;
-    enter(&start);
-    if (!setjmp(here)) {
+    block start; /* all blocks before it in the list were allocated by the work */
+    jmp_buf environment;
+    escape = &environment;
+    link_block(&start);
+    if (!setjmp(environment)) {
         work(context);
-        way_out = NULL;
+        escape = NULL;
     }
-    const bool done = !way_out;
-    while (!done && blocks != &start) tc_checked_free(blocks + 1);
-    way_out = NULL;
-    leave(&start);
+    const bool done = !escape;
+    while (!done && blocks != &start) ex_checked_free(blocks + 1);
+    escape = NULL;
+    unlink_block(&start);
     return done;
 }
 
@@ -82,19 +82,19 @@ static void read_json(void *context)
     r->json = json_loads(r->text, JSON_REJECT_DUPLICATES, NULL);
 }
 
-json_t *tc_json_read(const char *text)
+json_t *ex_json_read(const char *text)
 {
     reading r = {text, NULL};
-    return tc_checked_run(read_json, &r) ? r.json : NULL;
+    return ex_checked_run(read_json, &r) ? r.json : NULL;
 }
 
-char *tc_json_write(json_t *json, size_t flags)
+char *ex_json_write(json_t *json, size_t flags)
 {
-    const size_t length = tc_failure() ? 0 : json_dumpb(json, NULL, 0, flags);
-    char *text = length ? tc_allocate(NULL, length + 1, 1) : NULL;
+    const size_t length = ex_failure() ? 0 : json_dumpb(json, NULL, 0, flags);
+    char *text = length ? ex_allocate(NULL, length + 1, 1) : NULL;
     if (text) text[json_dumpb(json, text, length, flags)] = 0;
     json_decref(json);
-    if (!text || !tc_failure()) return text;
-    tc_free(text);
+    if (!text || !ex_failure()) return text;
+    ex_free(text);
     return NULL;
 }

@@ -1,5 +1,6 @@
-/* Memory for code that does not look whether it got any: stb, and jansson as it reads. Where there is none such code is left at
- * once. All of it comes from tapegrad's allocator. */
+/* Memory for libraries that do not check whether an allocation failed: stb, and jansson while it
+ * parses. If one fails, such code is left at once, with longjmp. The memory comes from
+ * tapegrad's allocator. */
 #ifndef EX_CHECKED_H
 #define EX_CHECKED_H
 
@@ -7,20 +8,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* As malloc, realloc and free, but that NULL comes after tc_fail. Not thread-safe. */
-void *tc_checked_allocate(size_t size);
-void *tc_checked_reallocate(void *block, size_t old, size_t size);
-void tc_checked_free(void *block);
+/* As malloc, realloc and free; they return NULL only after ex_fail. Not thread-safe. */
+void *ex_checked_allocate(size_t size);
+void *ex_checked_reallocate(void *block, size_t old, size_t size);
+void ex_checked_free(void *block);
 
-/* Runs work(context), to which tc_checked_allocate never returns NULL: where there is no memory, all that it took is freed, and
- * it does not return. False then, after tc_fail. It must hold nothing but such memory. */
-bool tc_checked_run(void (*work)(void *context), void *context);
+/* Runs work(context). If an allocation in it fails, ex_checked_run frees all memory that work
+ * allocated, and returns false after ex_fail; work does not continue. So work must not own
+ * anything else that has to be released. */
+bool ex_checked_run(void (*work)(void *context), void *context);
 
-/* JSON from a text that ends in 0; NULL where it is none, or after tc_fail. */
-json_t *tc_json_read(const char *text);
+/* Parses JSON. Returns NULL if the text is not JSON, or after ex_fail. */
+json_t *ex_json_read(const char *text);
 
-/* As a text in one line, in json_dumps' manner; the caller frees it (tc_free). Frees the JSON. NULL after tc_fail, also when there
- * was no memory for a part of the JSON, or for all of it (NULL). */
-char *tc_json_write(json_t *json, size_t flags);
+/* Writes JSON as text, with the flags of json_dumps, and frees the JSON. The caller frees the
+ * text with ex_free. NULL after ex_fail, also if an allocation failed while the JSON was built. */
+char *ex_json_write(json_t *json, size_t flags);
 
 #endif

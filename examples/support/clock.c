@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-double tc_seconds_now(void)
+double ex_seconds_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -1,7 +1,7 @@
-/* Time that only goes forward. */
+/* Seconds of a clock that never goes back. */
 #ifndef EX_CLOCK_H
 #define EX_CLOCK_H
 
-double tc_seconds_now(void);
+double ex_seconds_now(void);
 
 #endif

@@ -11,7 +11,7 @@
 
 static char text[1024];
 
-bool tc_fail(const char *format, ...)
+bool ex_fail(const char *format, ...)
 {
     if (text[0]) return false;
     va_list arguments;
@@ -21,23 +21,23 @@ bool tc_fail(const char *format, ...)
     return false;
 }
 
-const char *tc_failure(void) { return text[0] ? text : NULL; }
+const char *ex_failure(void) { return text[0] ? text : NULL; }
 
-void tc_failure_clear(void) { text[0] = 0; }
+void ex_failure_clear(void) { text[0] = 0; }
 
-void tc_begin(void) { json_set_alloc_funcs(tc_checked_allocate, tc_checked_free); }
+void ex_begin(void) { json_set_alloc_funcs(ex_checked_allocate, ex_checked_free); }
 
-int tc_end(const char *program, int status, const char *help)
+int ex_end(const char *program, int status, const char *help)
 {
     if ((fflush(stdout) || ferror(stdout)) && !status) {
-        tc_fail("standard output: %s", strerror(errno));
+        ex_fail("standard output: %s", strerror(errno));
         status = 1;
     }
     if (text[0]) fprintf(stderr, "%s: %s%s\n", program, text, help ? help : "");
     return status;
 }
 
-void tc_append(char *string, size_t size, const char *format, ...)
+void ex_append(char *string, size_t size, const char *format, ...)
 {
     size_t used = strlen(string);
     va_list arguments;
@@ -46,22 +46,22 @@ void tc_append(char *string, size_t size, const char *format, ...)
     va_end(arguments);
 }
 
-void *tc_allocate(void *block, size_t count, size_t size)
+void *ex_allocate(void *block, size_t count, size_t size)
 {
     if (!count) count = 1;
     void *larger = count <= SIZE_MAX / size ? tg_realloc(block, count * size) : NULL;
-    if (!larger) tc_fail("out of memory: %zu times %zu bytes", count, size);
+    if (!larger) ex_fail("out of memory: %zu times %zu bytes", count, size);
     return larger;
 }
 
-void tc_free(void *block) { tg_free(block); }
+void ex_free(void *block) { tg_free(block); }
 
-void *tc_grow(void *block, size_t used, size_t more, size_t *room, size_t size)
+void *ex_grow(void *block, size_t used, size_t more, size_t *capacity, size_t size)
 {
-    if (*room - used >= more) return block;
-    const size_t wanted = *room <= SIZE_MAX / 4 && more <= SIZE_MAX / 4 ? 2 * *room + more + 64
-                                                                        : SIZE_MAX;
-    void *larger = tc_allocate(block, wanted, size);
-    if (larger) *room = wanted;
+    if (*capacity - used >= more) return block;
+    const bool fits = *capacity <= SIZE_MAX / 4 && more <= SIZE_MAX / 4;
+    const size_t wanted = fits ? 2 * *capacity + more + 64 : SIZE_MAX;
+    void *larger = ex_allocate(block, wanted, size);
+    if (larger) *capacity = wanted;
     return larger;
 }

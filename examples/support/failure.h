@@ -1,34 +1,39 @@
-/* How a function says why it failed: it returns tc_fail("..."), which is false, and main prints the text as one line. */
+/* How functions report failure: a function returns ex_fail("..."), which is false, and main
+ * prints the text as one line. */
 #ifndef EX_FAILURE_H
 #define EX_FAILURE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Keeps the text unless there is one already: the first failure is the cause of those after it. Returns false. */
-bool tc_fail(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
+/* Stores the text of the first failure; later ones are its consequences and are dropped. Returns
+ * false. */
+bool ex_fail(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
 
-/* The text, or NULL when nothing failed; tc_failure_clear forgets it. */
-const char *tc_failure(void);
-void tc_failure_clear(void);
+/* The text of the failure, or NULL if nothing failed; ex_failure_clear forgets it. */
+const char *ex_failure(void);
+void ex_failure_clear(void);
 
-/* The start of a program: jansson's memory is what tc_checked_allocate gives. */
-void tc_begin(void);
+/* Call it at the start of a program: makes jansson allocate by ex_checked_allocate. */
+void ex_begin(void);
 
-/* The end of a program: the failure on a line of its own, after the program's name and before `help` (NULL: nothing). What was
- * printed may be stuck in a full disk or a closed pipe: then a status of 0 becomes 1. Returns the exit status. */
-int tc_end(const char *program, int status, const char *help);
+/* Call it at the end of a program: prints the failure, if any, as "PROGRAM: FAILURE HELP" on
+ * standard error (help may be NULL), and returns the exit status. A status of 0 becomes 1 if
+ * standard output could not be written (full disk, closed pipe). */
+int ex_end(const char *program, int status, const char *help);
 
-/* Appends to a string in `size` bytes what there is room for: for messages that are put together. */
-void tc_append(char *string, size_t size, const char *format, ...)
+/* Appends to a string in a buffer of `size` bytes, and cuts off what does not fit. */
+void ex_append(char *string, size_t size, const char *format, ...)
     __attribute__((__format__(__printf__, 3, 4)));
 
-/* tapegrad's realloc (tg_realloc) for `count` items of `size` bytes; NULL after tc_fail. Where there is no memory, the old block
- * stays as it was. `count` 0 still gives a block. tc_free frees it. */
-void *tc_allocate(void *block, size_t count, size_t size);
-void tc_free(void *block);
+/* Resizes a block (NULL: a new one) to `count` items of `size` bytes, by tg_realloc; free it
+ * with ex_free. NULL after ex_fail; the old block is unchanged then. A count of 0 gives a block,
+ * too. */
+void *ex_allocate(void *block, size_t count, size_t size);
+void ex_free(void *block);
 
-/* The same for a list that grows: `used` of its *room items are taken, and there is to be room for `more`. */
-void *tc_grow(void *block, size_t used, size_t more, size_t *room, size_t size);
+/* The same for a growing list that has `used` items: makes sure that *capacity is at least used
+ * + more. */
+void *ex_grow(void *block, size_t used, size_t more, size_t *capacity, size_t size);
 
 #endif

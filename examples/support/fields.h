@@ -1,17 +1,32 @@
-/* The fields of a struct, as a table of option.h describes them, to JSON and back. */
+/* Writes the fields of a struct as a JSON object and reads them back, by a table of the fields. */
 #ifndef EX_FIELDS_H
 #define EX_FIELDS_H
 
-#include "option.h"
-
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-/* An object, which the caller frees. tc_json_write refuses it where there was no memory for all of it. A table has no texts and no
- * headings. */
-json_t *tc_fields_to_json(const tc_option *fields, const void *from);
+typedef enum ex_field_kind {
+    EX_FIELD_BOOL,    /* a bool */
+    EX_FIELD_CHOICE,  /* an int, the index of a name; the name is written */
+    EX_FIELD_INTEGER, /* an int64_t */
+    EX_FIELD_NUMBER   /* a double */
+} ex_field_kind;
 
-/* Reads one field. False after tc_fail, which says that `what` (a few words) and the field's name are at fault: it is missing, of another
- * type, or out of its range. */
-bool tc_field_from_json(const tc_option *field, void *into, const json_t *object, const char *what);
+typedef struct ex_field {
+    const char *name; /* the key; NULL ends a table */
+    ex_field_kind kind;
+    size_t offset;              /* in the struct */
+    double min, max;            /* of an integer or number */
+    const char *const *choices; /* ends with NULL */
+} ex_field;
+
+/* Returns an object, which the caller frees. It may lack fields if memory ran out; ex_json_write
+ * refuses it then. */
+json_t *ex_fields_to_json(const ex_field *fields, const void *from);
+
+/* Reads one field. Returns false after ex_fail if it is missing, has another type or is out of
+ * range; the message starts with `what` and the field's name. */
+bool ex_field_from_json(const ex_field *field, void *into, const json_t *object, const char *what);
 
 #endif

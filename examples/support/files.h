@@ -1,4 +1,4 @@
-/* Files, read and written whole. */
+/* Reads and writes whole files. */
 #ifndef EX_FILES_H
 #define EX_FILES_H
 
@@ -6,33 +6,35 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* The *size bytes of a file, or of standard input where its name is -, with room for one more; the caller frees them. NULL
- * after tc_fail. */
-char *tc_file_read(const char *path, size_t *size);
+/* Reads a file, or standard input if the path is "-". The block has *size bytes and one more,
+ * for a final 0; the caller frees it with ex_free. NULL after ex_fail. */
+char *ex_file_read(const char *path, size_t *size);
 
-/* Whether a file of this name can be written, or an existing regular one replaced; nothing is left behind, neither what a killed
- * process left of a partial file. False after tc_fail. */
-bool tc_output_check(const char *path);
+/* Whether a file of this name can be created, or an existing regular file replaced. Leaves
+ * nothing behind, and removes a partial file that a killed process left. False after ex_fail. */
+bool ex_output_check(const char *path);
 
-/* Whether a name ends so, ".html" for one. */
-bool tc_named(const char *path, const char *end);
+/* Whether a file name has this ending, such as ".html". */
+bool ex_has_suffix(const char *path, const char *end);
 
-/* Whether two names are of one file, be it there or not yet. */
-bool tc_same_file(const char *a, const char *b);
+/* Whether two paths mean the same file. It need not exist yet. */
+bool ex_same_file(const char *a, const char *b);
 
-/* A file that is put together in memory, and written whole or not at all: beside its place, as "path.partial", synced and renamed,
- * and the folder synced. */
-typedef struct tc_output {
+/* A file that is collected in memory, then written whole or not at all: to "path.partial", which
+ * is synced and renamed; then the folder is synced. */
+typedef struct ex_output {
     const char *path; /* the caller's */
-    FILE *stream;     /* NULL: it is not open */
+    FILE *stream;     /* print the contents here; NULL: not open */
     char *bytes;
     size_t size;
-} tc_output;
+} ex_output;
 
-/* Where to print it. NULL after tc_fail: it cannot be written there, or there is no memory. */
-FILE *tc_output_open(tc_output *output, const char *path);
+/* Opens the output and returns its stream. NULL after ex_fail: the file cannot be written, or
+ * memory is short. */
+FILE *ex_output_open(ex_output *output, const char *path);
 
-/* Writes the file, or, unless it is `good`, drops it. Returns whether it is written; false after tc_fail. */
-bool tc_output_close(tc_output *output, bool good);
+/* Writes the file if `good`, else drops the contents. True if the file is written; false after
+ * ex_fail, or if not good. */
+bool ex_output_close(ex_output *output, bool good);
 
 #endif

@@ -1,8 +1,8 @@
-/* stb's code stands here, and not in its library, so that its memory is ours. */
+/* stb is compiled here, with our allocator, instead of linked as a library. */
 #include "checked.h"
 #define STB_TRUETYPE_IMPLEMENTATION
-#define STBTT_malloc(size, unused) ((void)(unused), tc_checked_allocate(size))
-#define STBTT_free(memory, unused) ((void)(unused), tc_checked_free(memory))
+#define STBTT_malloc(size, unused) ((void)(unused), ex_checked_allocate(size))
+#define STBTT_free(memory, unused) ((void)(unused), ex_checked_free(memory))
 #include "canvas.h"
 #include "failure.h"
 #include "text.h"
@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where distributions keep fonts: first some for letters, then some that have Han characters and Kana. */
-static const char *const places[] = {
+/* Font files of several distributions: first fonts for letters, then fonts with Han characters
+ * and Kana. */
+static const char *const font_paths[] = {
     "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",   /* Debian, Ubuntu */
     "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf", /* Fedora */
     "/usr/share/fonts/TTF/DejaVuSans.ttf",               /* Arch */
@@ -30,18 +31,18 @@ static const char *const places[] = {
     "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
 };
-enum { PLACES = sizeof places / sizeof *places };
+enum { FONT_PATHS = sizeof font_paths / sizeof *font_paths };
 
-/* All of a file, or NULL. */
+/* Reads a whole file; NULL if that fails. */
 static unsigned char *read_file(const char *path)
 {
     FILE *file = fopen(path, "rb");
     unsigned char *bytes = NULL;
     long size = file && !fseek(file, 0, SEEK_END) ? ftell(file) : -1;
     if (size > 0 && !fseek(file, 0, SEEK_SET)) {
-        bytes = tc_allocate(NULL, (size_t)size, 1);
+        bytes = ex_allocate(NULL, (size_t)size, 1);
         if (bytes && fread(bytes, 1, (size_t)size, file) != (size_t)size) {
-            tc_free(bytes);
+            ex_free(bytes);
             bytes = NULL;
         }
     }
@@ -49,45 +50,46 @@ static unsigned char *read_file(const char *path)
     return bytes;
 }
 
-static bool open_font(tc_fonts *fonts, const char *path)
+static bool open_font(ex_fonts *fonts, const char *path)
 {
     unsigned char *bytes = fonts->count < EX_MAX_FONTS ? read_file(path) : NULL;
     int offset = bytes ? stbtt_GetFontOffsetForIndex(bytes, 0) : -1;
     if (offset < 0 || !stbtt_InitFont(&fonts->info[fonts->count], bytes, offset)) {
-        tc_free(bytes);
+        ex_free(bytes);
         return false;
     }
     fonts->bytes[fonts->count++] = bytes;
     return true;
 }
 
-static bool open_next(tc_fonts *fonts)
+static bool open_next(ex_fonts *fonts)
 {
-    while (fonts->tried < PLACES) {
-        if (open_font(fonts, places[fonts->tried++])) return true;
+    while (fonts->tried < FONT_PATHS) {
+        if (open_font(fonts, font_paths[fonts->tried++])) return true;
     }
     return false;
 }
 
-bool tc_fonts_open(tc_fonts *fonts, const char *first)
+bool ex_fonts_open(ex_fonts *fonts, const char *first)
 {
-    *fonts = (tc_fonts){0};
+    *fonts = (ex_fonts){0};
     if (first)
         return open_font(fonts, first) ||
-               tc_fail("%s: this cannot be read as a TrueType or OpenType font", first);
+               ex_fail("%s: not a readable TrueType or OpenType font", first);
     return open_next(fonts) ||
-           tc_fail("no font found to draw with: install fonts-dejavu-core (Debian, Ubuntu) or "
+           ex_fail("no font found to draw with: install fonts-dejavu-core (Debian, Ubuntu) or "
                    "dejavu-sans-fonts (Fedora), or name one with --font FILE");
 }
 
-void tc_fonts_close(tc_fonts *fonts)
+void ex_fonts_close(ex_fonts *fonts)
 {
-    for (int i = 0; i < fonts->count; i++) tc_free(fonts->bytes[i]);
-    *fonts = (tc_fonts){0};
+    for (int i = 0; i < fonts->count; i++) ex_free(fonts->bytes[i]);
+    *fonts = (ex_fonts){0};
 }
 
-/* The first font that has the character; one that none has is drawn as the first font draws what it lacks. */
-static const stbtt_fontinfo *find_glyph(tc_fonts *fonts, int c, int *glyph)
+/* Returns the first font that has the character. If none has it, returns the first font and
+ * glyph 0, its sign for missing ones. */
+static const stbtt_fontinfo *find_glyph(ex_fonts *fonts, int c, int *glyph)
 {
     *glyph = 0;
     for (int i = 0; i < fonts->count || open_next(fonts); i++) {
@@ -98,7 +100,7 @@ static const stbtt_fontinfo *find_glyph(tc_fonts *fonts, int c, int *glyph)
     return &fonts->info[0];
 }
 
-/* How far the pen moves on after a character. */
+/* The width of a character, to where the next one starts. */
 static double advance(const stbtt_fontinfo *font, int glyph, double scale)
 {
     int width, bearing;
@@ -106,24 +108,24 @@ static double advance(const stbtt_fontinfo *font, int glyph, double scale)
     return scale * width;
 }
 
-double tc_text_width(tc_fonts *fonts, const char *text, size_t length, double size)
+double ex_text_width(ex_fonts *fonts, const char *text, size_t length, double size)
 {
     double width = 0;
     for (size_t at = 0; at < length;) {
         int c, glyph;
-        at += tc_text_next(text + at, &c);
+        at += ex_text_next(text + at, &c);
         const stbtt_fontinfo *font = find_glyph(fonts, c, &glyph);
         width += advance(font, glyph, (double)stbtt_ScaleForMappingEmToPixels(font, (float)size));
     }
     return width;
 }
 
-/* A glyph's shape: how far it covers each pixel, of 255. */
+/* A glyph as pixels: how much of each is covered, 0 .. 255. */
 typedef struct shape {
     const stbtt_fontinfo *font;
     int glyph;
     float scale, shift;
-    unsigned char *cover; /* NULL: nothing is to be seen */
+    unsigned char *cover; /* NULL: nothing to draw, as for a blank */
     int width, height, left, top;
 } shape;
 
@@ -134,26 +136,26 @@ static void find_shape(void *context)
                                             &s->width, &s->height, &s->left, &s->top);
 }
 
-static void draw_glyph(tc_canvas *canvas, const stbtt_fontinfo *font, int glyph, double x, double y,
-                       double scale, tc_colour colour)
+static void draw_glyph(ex_canvas *canvas, const stbtt_fontinfo *font, int glyph, double x, double y,
+                       double scale, ex_colour colour)
 {
     shape s = {.font = font, .glyph = glyph, .scale = (float)scale, .shift = (float)(x - floor(x))};
-    if (!tc_checked_run(find_shape, &s)) return; /* tc_canvas_save says so */
+    if (!ex_checked_run(find_shape, &s)) return; /* ex_canvas_save reports it */
     for (int row = 0; s.cover && row < s.height; row++) {
         for (int column = 0; column < s.width; column++) {
-            tc_canvas_blend(canvas, (int)floor(x) + s.left + column, (int)lround(y) + s.top + row,
+            ex_canvas_blend(canvas, (int)floor(x) + s.left + column, (int)lround(y) + s.top + row,
                             colour, s.cover[row * s.width + column] / 255.0);
         }
     }
     stbtt_FreeBitmap(s.cover, NULL);
 }
 
-void tc_text_draw(tc_canvas *canvas, tc_fonts *fonts, double x, double y, const char *text,
-                  size_t length, double size, tc_colour colour)
+void ex_text_draw(ex_canvas *canvas, ex_fonts *fonts, double x, double y, const char *text,
+                  size_t length, double size, ex_colour colour)
 {
     for (size_t at = 0; at < length;) {
         int c, glyph;
-        at += tc_text_next(text + at, &c);
+        at += ex_text_next(text + at, &c);
         const stbtt_fontinfo *font = find_glyph(fonts, c, &glyph);
         double scale = (double)stbtt_ScaleForMappingEmToPixels(font, (float)size);
         draw_glyph(canvas, font, glyph, x, y, scale, colour);

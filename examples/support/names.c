@@ -7,158 +7,174 @@
 #include <string.h>
 
 static const char padding_name[] = "<padding>",
-                  unknown_name[] = "<unknown>"; /* no token holds both < and letters */
+                  unknown_name[] = "<unknown>"; /* no token contains both < and letters */
 
-static int compare_names(const void *a, const void *b)
+/* A table of so many texts: slots, all free, more than half of which stay free. NULL after ex_fail. */
+static int32_t *new_slots(size_t count, size_t *slot_count)
 {
-    return strcmp(((const tc_name *)a)->text, ((const tc_name *)b)->text);
+    *slot_count = 2;
+    while (*slot_count < 2 * count) *slot_count *= 2;
+    int32_t *slots = ex_allocate(NULL, *slot_count, sizeof *slots);
+    if (slots) memset(slots, 0xFF, *slot_count * sizeof *slots); /* -1 each */
+    return slots;
 }
 
-void tc_names_free(tc_names *names)
+/* The slot of a text, or the free one where it belongs: the first of either from its hash (FNV-1a) on. */
+static int32_t *find_slot(int32_t *slots, size_t slot_count, const char *const *texts,
+                          const char *text)
 {
-    for (int32_t i = 0; i < names->count; i++) tc_free(names->items[i]);
-    tc_free(names->items);
-    tc_free(names->sorted);
-    *names = (tc_names){0};
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (const char *c = text; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001B3u;
+    size_t slot = (size_t)(hash ^ hash >> 32) & (slot_count - 1);
+    while (slots[slot] >= 0 && strcmp(texts[slots[slot]], text) != 0)
+        slot = (slot + 1) & (slot_count - 1);
+    return &slots[slot];
 }
 
-static bool copy_all(tc_names *names, const char *what, const char *const *strings, size_t count)
+void ex_names_free(ex_names *names)
 {
-    names->items = tc_allocate(NULL, count, sizeof *names->items);
-    names->sorted = tc_allocate(NULL, count, sizeof *names->sorted);
-    if (!names->items || !names->sorted) return false;
+    for (int32_t i = 0; i < names->count; i++) ex_free(names->items[i]);
+    ex_free(names->items);
+    ex_free(names->slots);
+    *names = (ex_names){0};
+}
+
+static bool copy_all(ex_names *names, const char *what, const char *const *strings, size_t count)
+{
+    names->items = ex_allocate(NULL, count, sizeof *names->items);
+    names->slots = new_slots(count, &names->slot_count);
+    if (!names->items || !names->slots) return false;
     for (size_t i = 0; i < count; i++) {
         size_t size = strlen(strings[i]) + 1;
-        char *copy = tc_allocate(NULL, size, 1);
+        char *copy = ex_allocate(NULL, size, 1);
         if (!copy) return false;
         memcpy(copy, strings[i], size);
         names->items[i] = copy;
-        names->sorted[i] = (tc_name){copy, (int32_t)i};
         names->count++;
-    }
-    qsort(names->sorted, count, sizeof *names->sorted, compare_names);
-    for (size_t i = 1; i < count; i++) {
-        if (!strcmp(names->sorted[i - 1].text, names->sorted[i].text)) {
-            return tc_fail("%s: \"%s\" stands there twice", what, names->sorted[i].text);
-        }
+        int32_t *slot = find_slot(names->slots, names->slot_count,
+                                  (const char *const *)names->items, copy);
+        if (*slot >= 0) return ex_fail("%s: \"%s\" occurs twice", what, copy);
+        *slot = (int32_t)i;
     }
     return true;
 }
 
-bool tc_names_set(tc_names *names, const char *what, const char *const *strings, size_t count)
+bool ex_names_set(ex_names *names, const char *what, const char *const *strings, size_t count)
 {
-    *names = (tc_names){0};
-    if (count > INT32_MAX) return tc_fail("%s: %zu are too many", what, count);
+    *names = (ex_names){0};
+    if (count > INT32_MAX) return ex_fail("%s: %zu are too many", what, count);
     if (copy_all(names, what, strings, count)) return true;
-    tc_names_free(names);
+    ex_names_free(names);
     return false;
 }
 
-int32_t tc_names_find(const tc_names *names, const char *text)
+int32_t ex_names_find(const ex_names *names, const char *text)
 {
     if (!names->count) return -1;
-    tc_name key = {text, 0};
-    const tc_name *found = bsearch(&key, names->sorted, (size_t)names->count, sizeof key,
-                                   compare_names);
-    return found ? found->id : -1;
+    return *find_slot(names->slots, names->slot_count, (const char *const *)names->items, text);
 }
 
-char *tc_names_to_json(const tc_names *names)
+char *ex_names_to_json(const ex_names *names)
 {
     json_t *array = json_array();
     for (int32_t i = 0; i < names->count; i++)
         json_array_append_new(array, json_string(names->items[i]));
-    return tc_json_write(array, JSON_COMPACT);
+    return ex_json_write(array, JSON_COMPACT);
 }
 
-static bool set_from_array(tc_names *names, const json_t *array, const char *what)
+static bool set_from_array(ex_names *names, const json_t *array, const char *what)
 {
     size_t count = json_array_size(array);
-    const char **strings = tc_allocate(NULL, count, sizeof *strings);
+    const char **strings = ex_allocate(NULL, count, sizeof *strings);
     if (!strings) return false;
     bool good = true;
     for (size_t i = 0; good && i < count; i++) {
         strings[i] = json_string_value(json_array_get(array, i));
-        if (!strings[i]) good = tc_fail("%s: item %zu is not a string", what, i);
+        if (!strings[i]) good = ex_fail("%s: item %zu is not a string", what, i);
     }
-    good = good && tc_names_set(names, what, strings, count);
-    tc_free(strings);
+    good = good && ex_names_set(names, what, strings, count);
+    ex_free(strings);
     return good;
 }
 
-bool tc_names_from_json(tc_names *names, const char *json, const char *what)
+bool ex_names_from_json(ex_names *names, const char *json, const char *what)
 {
-    *names = (tc_names){0};
-    json_t *array = tc_json_read(json);
+    *names = (ex_names){0};
+    json_t *array = ex_json_read(json);
     const bool good = json_is_array(array) ? set_from_array(names, array, what)
-                                           : tc_fail("%s: it is not a JSON array", what);
+                                           : ex_fail("%s: not a JSON array", what);
     json_decref(array);
     return good;
 }
 
 typedef struct word_count {
     const char *word;
-    size_t first; /* the index of the token where it stands first */
+    int32_t number; /* in the order of first appearance */
     int64_t count;
 } word_count;
-
-static int by_word(const void *a, const void *b)
-{
-    const word_count *x = a, *y = b;
-    int order = strcmp(x->word, y->word);
-    return order ? order : (x->first > y->first) - (x->first < y->first);
-}
 
 static int by_count(const void *a, const void *b)
 {
     const word_count *x = a, *y = b;
     int order = (x->count < y->count) - (x->count > y->count);
-    return order ? order : (x->first > y->first) - (x->first < y->first);
+    return order ? order : (x->number > y->number) - (x->number < y->number);
 }
 
-/* One entry for each token becomes one for each word; returns how many there are. */
-static size_t merge_equal(word_count *entries, size_t count)
+/* The words of all tokens, the most frequent first, with their counts; returns how many there are. `texts` is workspace. */
+static size_t count_words(const ex_tokens *tokens, word_count *entries, const char **texts,
+                          int32_t *slots, size_t slot_count)
 {
-    size_t words = 0;
-    qsort(entries, count, sizeof *entries, by_word);
-    for (size_t i = 0; i < count; i++) {
-        if (words && !strcmp(entries[words - 1].word, entries[i].word)) entries[words - 1].count++;
-        else entries[words++] = entries[i];
+    int32_t words = 0;
+    for (size_t i = 0; i < tokens->count; i++) {
+        const char *word = ex_token_word(tokens, i);
+        int32_t *slot = find_slot(slots, slot_count, texts, word);
+        if (*slot < 0) {
+            entries[words] = (word_count){word, words, 0};
+            texts[words] = word;
+            *slot = words++;
+        }
+        entries[*slot].count++;
     }
-    return words;
+    qsort(entries, (size_t)words, sizeof *entries, by_count);
+    return (size_t)words;
 }
 
-static bool build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most,
-                  int32_t *rare, word_count *entries, const char **strings)
+static bool build(ex_names *words, size_t distinct, int64_t min_count, int32_t *rare,
+                  const word_count *entries, const char **strings)
 {
-    for (size_t i = 0; i < tokens->count; i++)
-        entries[i] = (word_count){tc_token_word(tokens, i), i, 1};
-    size_t distinct = merge_equal(entries, tokens->count), kept = 0, frequent = 0;
-    qsort(entries, distinct, sizeof *entries, by_count);
+    size_t count = 0, repeated = 0;
     strings[EX_PADDING] = padding_name;
     strings[EX_UNKNOWN] = unknown_name;
-    for (; kept < distinct && entries[kept].count >= least && (!most || kept < (size_t)most);
-         kept++) {
-        strings[EX_FIRST_WORD + kept] = entries[kept].word;
-        if (entries[kept].count > 1) frequent++;
+    while (count < distinct && entries[count].count >= min_count) {
+        strings[EX_FIRST_WORD + count] = entries[count].word;
+        if (entries[count].count > 1) repeated++;
+        count++;
     }
-    *rare = EX_FIRST_WORD + (int32_t)frequent;
-    return tc_names_set(words, "vocabulary", strings, EX_FIRST_WORD + kept);
+    *rare = EX_FIRST_WORD + (int32_t)repeated;
+    return ex_names_set(words, "vocabulary", strings, EX_FIRST_WORD + count);
 }
 
-bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most,
-                         int32_t *rare)
+bool ex_vocabulary_build(ex_names *words, const ex_tokens *tokens, int64_t min_count,
+                         int64_t max_words, int32_t *rare)
 {
-    *words = (tc_names){0};
-    word_count *entries = tc_allocate(NULL, tokens->count, sizeof *entries);
-    const char **strings = tc_allocate(NULL, tokens->count + EX_FIRST_WORD, sizeof *strings);
-    bool good = entries && strings && build(words, tokens, least, most, rare, entries, strings);
-    tc_free(entries);
-    tc_free(strings);
+    size_t slot_count;
+    *words = (ex_names){0};
+    word_count *entries = ex_allocate(NULL, tokens->count, sizeof *entries);
+    const char **strings = ex_allocate(NULL, tokens->count + EX_FIRST_WORD, sizeof *strings);
+    int32_t *slots = new_slots(tokens->count, &slot_count);
+    bool good = entries && strings && slots;
+    if (good) {
+        size_t distinct = count_words(tokens, entries, strings, slots, slot_count);
+        if (max_words && distinct > (size_t)max_words) distinct = (size_t)max_words;
+        good = build(words, distinct, min_count, rare, entries, strings);
+    }
+    ex_free(entries);
+    ex_free(strings);
+    ex_free(slots);
     return good;
 }
 
-bool tc_vocabulary_valid(const tc_names *words)
+bool ex_vocabulary_valid(const ex_names *words)
 {
     return words->count >= EX_FIRST_WORD && !strcmp(words->items[EX_PADDING], padding_name) &&
            !strcmp(words->items[EX_UNKNOWN], unknown_name);

@@ -1,4 +1,4 @@
-/* Numbered names: the vocabulary and the labels. */
+/* Numbered names: a vocabulary, or the labels. */
 #ifndef EX_NAMES_H
 #define EX_NAMES_H
 
@@ -8,36 +8,35 @@
 
 enum { EX_PADDING = 0, EX_UNKNOWN = 1, EX_FIRST_WORD = 2 }; /* ids of a vocabulary */
 
-typedef struct tc_name {
-    const char *text;
-    int32_t id;
-} tc_name;
-
-typedef struct tc_names {
+typedef struct ex_names {
     int32_t count;
-    char **items;    /* by id; owned */
-    tc_name *sorted; /* by text, to be searched */
-} tc_names;
+    char **items;      /* by id; owned */
+    int32_t *slots;    /* ids by the hash of their text; -1 in a free slot */
+    size_t slot_count; /* a power of two, at least twice `count` */
+} ex_names;
 
-/* Copies `count` strings. False after tc_fail: two of `what` (a few words) are the same, or there is no memory. */
-bool tc_names_set(tc_names *names, const char *what, const char *const *strings, size_t count);
-void tc_names_free(tc_names *names);
+/* Copies `count` strings. False after ex_fail if two are the same or memory is short; the
+ * message starts with `what`. */
+bool ex_names_set(ex_names *names, const char *what, const char *const *strings, size_t count);
+void ex_names_free(ex_names *names);
 
-/* The id, or -1. */
-int32_t tc_names_find(const tc_names *names, const char *text);
+/* The id of a name, or -1. */
+int32_t ex_names_find(const ex_names *names, const char *text);
 
-/* As a JSON array of strings in the order of ids. tc_names_to_json returns what the caller frees, or NULL after tc_fail;
- * tc_names_from_json says in its failure that `what` (a few words) is at fault. */
-char *tc_names_to_json(const tc_names *names);
-bool tc_names_from_json(tc_names *names, const char *json, const char *what);
+/* A JSON array of the names in the order of their ids. The caller frees the text of
+ * ex_names_to_json, which is NULL after ex_fail. The failure of ex_names_from_json starts with
+ * `what`. */
+char *ex_names_to_json(const ex_names *names);
+bool ex_names_from_json(ex_names *names, const char *json, const char *what);
 
-/* The vocabulary of `tokens`: id 0 "<padding>", 1 "<unknown>", then the words that stand there at least `least` times, the
- * most frequent first, equally frequent ones in the order of their first appearance, `most` of them or (0) all. *rare is the first id of the words
- * that stand there once. */
-bool tc_vocabulary_build(tc_names *words, const tc_tokens *tokens, int64_t least, int64_t most,
-                         int32_t *rare);
+/* The vocabulary of `tokens`: id 0 is "<padding>", 1 is "<unknown>"; then come the words that
+ * occur at least `min_count` times, the most frequent first, equally frequent ones in the order
+ * of their first occurrence, at most `max_words` of them (0: all). *rare is the first id of the
+ * words that occur once. */
+bool ex_vocabulary_build(ex_names *words, const ex_tokens *tokens, int64_t min_count,
+                         int64_t max_words, int32_t *rare);
 
 /* Whether the names start as a vocabulary does. */
-bool tc_vocabulary_valid(const tc_names *words);
+bool ex_vocabulary_valid(const ex_names *words);
 
 #endif

@@ -11,7 +11,7 @@
 
 enum { MAX_OPTIONS = 100, NO_LETTER = 256 };
 
-int tc_choice(const char *const *choices, const char *name)
+int ex_choice(const char *const *choices, const char *name)
 {
     for (int i = 0; choices[i]; i++) {
         if (!strcmp(choices[i], name)) return i;
@@ -19,29 +19,50 @@ int tc_choice(const char *const *choices, const char *name)
     return -1;
 }
 
-void tc_options_show(const tc_option *options, unsigned command)
+static bool is_shown(const ex_option *option, unsigned command)
 {
-    for (const tc_option *o = options; o->name; o++) {
-        if (!(o->commands & command)) continue;
-        if (o->kind == EX_HEADING) printf("%s\n", o->name);
-        else
-            printf("  %c%c%c --%-15s%-9s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-                   o->letter ? ',' : ' ', o->name, o->argument ? o->argument : "", o->about);
-    }
-    printf("  -h, --%-24s shows this\n", "help");
+    return (option->commands & command) != 0;
 }
 
-static bool refuse_choice(const tc_option *option, const char *value)
+/* The columns of the longest name that is shown, and two blanks. */
+static int name_width(const ex_option *options, unsigned command)
+{
+    size_t width = 13;
+    for (const ex_option *o = options; o->name; o++) {
+        const size_t length = o->kind == EX_HEADING ? 0 : strlen(o->name);
+        if (is_shown(o, command) && length > width) width = length;
+    }
+    return (int)width + 2;
+}
+
+void ex_options_show(const ex_option *options, unsigned command)
+{
+    const int width = name_width(options, command);
+    for (const ex_option *o = options; o->name; o++) {
+        if (!is_shown(o, command)) continue;
+        if (o->kind == EX_HEADING) {
+            printf("%s\n", o->name);
+            continue;
+        }
+        if (o->letter) printf("  -%c,", o->letter);
+        else printf("     ");
+        printf(" --%-*s%-9s %s\n", width, o->name, o->argument ? o->argument : "", o->about);
+    }
+    printf("  -h, --%-*s%-9s show this help\n", width, "help", "");
+}
+
+static bool refuse_choice(const ex_option *option, const char *value)
 {
     char all[300] = "";
     for (const char *const *c = option->choices; *c; c++) {
-        tc_append(all, sizeof all, "%s%s", c == option->choices ? "" : c[1] ? ", " : " or ", *c);
+        const char *separator = c[1] ? ", " : " or ";
+        ex_append(all, sizeof all, "%s%s", c == option->choices ? "" : separator, *c);
     }
-    return tc_fail("--%s %s: it takes %s", option->name, value, all);
+    return ex_fail("--%s %s: it must be %s", option->name, value, all);
 }
 
-/* Stores an option's value where its rule says. */
-static bool store(void *fields, const tc_option *option, const char *value)
+/* Stores the value of an option in its field. */
+static bool store(void *fields, const ex_option *option, const char *value)
 {
     void *field = (char *)fields + option->field;
     char *end;
@@ -50,28 +71,28 @@ static bool store(void *fields, const tc_option *option, const char *value)
     case EX_HEADING: break;
     case EX_FLAG: *(bool *)field = true; break;
     case EX_TEXT:
-        if (!*value) return tc_fail("--%s needs a value that is not empty", option->name);
+        if (!*value) return ex_fail("--%s needs a value that is not empty", option->name);
         *(const char **)field = value;
         break;
     case EX_CHOICE:
-        *(int *)field = tc_choice(option->choices, value);
+        *(int *)field = ex_choice(option->choices, value);
         if (*(int *)field < 0) return refuse_choice(option, value);
         break;
     case EX_INTEGER: {
         const long long number = strtoll(value, &end, 10);
-        if (end == value || *end || errno || (double)number < option->least ||
-            (double)number > option->most) {
-            return tc_fail("--%s %s: it takes an integer from %.0f to %.0f", option->name, value,
-                           option->least, option->most);
+        if (end == value || *end || errno || (double)number < option->min ||
+            (double)number > option->max) {
+            return ex_fail("--%s %s: it must be an integer from %.0f to %.0f", option->name, value,
+                           option->min, option->max);
         }
         *(int64_t *)field = number;
         break;
     }
     case EX_NUMBER: {
         const double number = strtod(value, &end);
-        if (end == value || *end || !(number >= option->least && number <= option->most)) {
-            return tc_fail("--%s %s: it takes a number from %g to %g", option->name, value,
-                           option->least, option->most);
+        if (end == value || *end || !(number >= option->min && number <= option->max)) {
+            return ex_fail("--%s %s: it must be a number from %g to %g", option->name, value,
+                           option->min, option->max);
         }
         *(double *)field = number;
     }
@@ -79,44 +100,44 @@ static bool store(void *fields, const tc_option *option, const char *value)
     return true;
 }
 
-/* What getopt_long is told of an option, and tells of what it found. */
-static int code_of(const tc_option *options, const tc_option *option)
+/* The code by which getopt_long reports an option. */
+static int code_of(const ex_option *options, const ex_option *option)
 {
     return option->letter ? option->letter : NO_LETTER + (int)(option - options);
 }
 
-tc_parsed tc_options_read(void *fields, const tc_option *options, unsigned command, int *argc,
+ex_parsed ex_options_read(void *fields, const ex_option *options, unsigned command, int *argc,
                           char ***argv)
 {
     struct option known[MAX_OPTIONS + 2] = {{"help", no_argument, NULL, 'h'}};
     char letters[2 * MAX_OPTIONS + 3] = ":h";
     int count = 1, code;
-    for (const tc_option *o = options; o->name && count <= MAX_OPTIONS; o++) {
+    for (const ex_option *o = options; o->name && count <= MAX_OPTIONS; o++) {
         if (o->kind == EX_HEADING || !(o->commands & command)) continue;
         known[count++] = (struct option){o->name, o->argument ? required_argument : no_argument,
                                          NULL, code_of(options, o)};
         if (o->letter)
-            tc_append(letters, sizeof letters, "%c%s", o->letter, o->argument ? ":" : "");
+            ex_append(letters, sizeof letters, "%c%s", o->letter, o->argument ? ":" : "");
     }
     opterr = 0;
     while ((code = getopt_long(*argc, *argv, letters, known, NULL)) != -1) {
-        const tc_option *o = options;
+        const ex_option *o = options;
         if (code == 'h') return EX_HELP;
-        if (code == ':') return tc_fail("%s needs a value", (*argv)[optind - 1]), EX_WRONG;
+        if (code == ':') return ex_fail("%s needs a value", (*argv)[optind - 1]), EX_WRONG;
         while (o->name &&
                (o->kind == EX_HEADING || !(o->commands & command) || code_of(options, o) != code))
             o++;
         if (!o->name && optopt > 0 && optopt < 128)
-            return tc_fail("-%c: no such option", optopt), EX_WRONG;
-        if (!o->name) return tc_fail("%s: no such option", (*argv)[optind - 1]), EX_WRONG;
+            return ex_fail("-%c: no such option", optopt), EX_WRONG;
+        if (!o->name) return ex_fail("%s: no such option", (*argv)[optind - 1]), EX_WRONG;
         if (!store(fields, o, optarg)) return EX_WRONG;
     }
     *argc -= optind;
     *argv += optind;
-    return EX_RUN;
+    return EX_OK;
 }
 
-const char *tc_option_value(const tc_option *option, const void *fields, char number[32])
+const char *ex_option_value(const ex_option *option, const void *fields, char number[32])
 {
     const void *field = (const char *)fields + option->field;
     switch (option->kind) {

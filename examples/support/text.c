@@ -6,16 +6,17 @@
 #include <utf8proc.h>
 
 enum kind {
-    BLANK,  /* separates */
-    WORD,   /* joins its like */
-    ALONE,  /* a token of its own */
-    SIGN,   /* joins only itself repeated */
-    EXTEND, /* belongs to what stands before it */
+    BLANK,  /* separates tokens */
+    WORD,   /* joins other WORD characters */
+    ALONE,  /* a token by itself */
+    SIGN,   /* joins only the same character */
+    EXTEND, /* belongs to the character before it */
 };
 
 static bool between(int c, int first, int last) { return c >= first && c <= last; }
 
-/* Han characters (also the iteration mark and zero), Hiragana and Katakana: scripts written without blanks. */
+/* Han characters (also the iteration mark and zero), Hiragana and Katakana: scripts written
+ * without blanks. */
 static bool is_han_or_kana(int c)
 {
     return between(c, 0x4E00, 0x9FFF) || between(c, 0x3400, 0x4DBF) || between(c, 0xF900, 0xFAFF) ||
@@ -52,7 +53,7 @@ static enum kind kind_of(int c)
     }
 }
 
-size_t tc_text_next(const char *text, int *code_point)
+size_t ex_text_next(const char *text, int *code_point)
 {
     utf8proc_int32_t c;
     utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text, -1, &c);
@@ -60,7 +61,7 @@ size_t tc_text_next(const char *text, int *code_point)
     return size > 0 ? (size_t)size : 1;
 }
 
-bool tc_text_valid(const char *text, size_t length, size_t *bad)
+bool ex_text_valid(const char *text, size_t length, size_t *bad)
 {
     for (size_t at = 0; at < length;) {
         utf8proc_int32_t c;
@@ -75,22 +76,24 @@ bool tc_text_valid(const char *text, size_t length, size_t *bad)
     return true;
 }
 
-/* Where the token ends that starts with the character `first`, which ends at `end`. More marks on a character than
- * Unicode's stream-safe text has (UAX #15) are left out: to put them in order takes time that grows with their square. */
+/* Returns the end of the token that starts with the character `first`, which ends at `end`.
+ * Marks on a character beyond the limit of Unicode's stream-safe text (UAX #15) are dropped: the
+ * time to sort them grows with the square of their number. */
 static size_t token_end(const char *text, int first, size_t end, bool characters)
 {
     enum { MAX_MARKS = 30 };
     enum kind kind = kind_of(first);
-    for (int marks = 0;;) {
+    int marks = 0;
+    for (;;) {
         int c, after;
-        size_t next = end + tc_text_next(text + end, &c);
+        size_t next = end + ex_text_next(text + end, &c);
         enum kind next_kind = kind_of(c);
         marks = next_kind == EXTEND ? marks + 1 : 0;
         bool joins = marks > 0 && marks <= MAX_MARKS;
         if (!characters)
             joins = joins || (kind == WORD && next_kind == WORD) || (kind == SIGN && c == first);
         if (!characters && kind == WORD && is_apostrophe(c)) {
-            tc_text_next(text + next, &after);
+            ex_text_next(text + next, &after);
             joins = kind_of(after) == WORD;
         }
         if (!joins) return end;
@@ -105,9 +108,10 @@ static utf8proc_int32_t plain_apostrophe(utf8proc_int32_t c, void *unused)
 }
 
 /* Appends bytes and a final 0 to the words. */
-static bool words_append(tc_tokens *tokens, const char *bytes, size_t length)
+static bool words_append(ex_tokens *tokens, const char *bytes, size_t length)
 {
-    char *words = tc_grow(tokens->words, tokens->words_used, length + 1, &tokens->words_room, 1);
+    char *words = ex_grow(tokens->words, tokens->words_used, length + 1, &tokens->words_capacity,
+                          1);
     if (!words) return false;
     tokens->words = words;
     memcpy(tokens->words + tokens->words_used, bytes, length);
@@ -116,13 +120,13 @@ static bool words_append(tc_tokens *tokens, const char *bytes, size_t length)
     return true;
 }
 
-/* Appends the folded form of a token. It may be empty, where the token is made of invisible characters. */
-static bool fold(tc_tokens *tokens, const char *start, size_t length)
+/* Appends the folded form of a token. It is empty if the token consists of invisible characters. */
+static bool fold(ex_tokens *tokens, const char *start, size_t length)
 {
     size_t word = tokens->words_used;
     bool ascii = true;
     for (size_t i = 0; i < length; i++) ascii = ascii && (unsigned char)start[i] < 0x80;
-    if (ascii) { /* the same result without a conversion */
+    if (ascii) { /* the same result, faster */
         if (!words_append(tokens, start, length)) return false;
         for (char *c = tokens->words + word; *c; c++) {
             if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
@@ -132,55 +136,55 @@ static bool fold(tc_tokens *tokens, const char *start, size_t length)
     const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT |
                                       UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
     utf8proc_ssize_t size = 0;
-    do { /* utf8proc asks for room by saying how much it wants, and one more for a final 0 */
-        int32_t *points = tc_grow(tokens->points, 0, (size_t)size + 1, &tokens->points_room,
+    /* If the buffer is too small, utf8proc returns the size that it needs, without the final 0. */
+    do {
+        int32_t *points = ex_grow(tokens->points, 0, (size_t)size + 1, &tokens->points_capacity,
                                   sizeof *points);
         if (!points) return false;
         tokens->points = points;
         size = utf8proc_decompose_custom((const utf8proc_uint8_t *)start, (utf8proc_ssize_t)length,
-                                         points, (utf8proc_ssize_t)tokens->points_room - 1, options,
-                                         plain_apostrophe, NULL);
-    } while (size >= (utf8proc_ssize_t)tokens->points_room);
+                                         points, (utf8proc_ssize_t)tokens->points_capacity - 1,
+                                         options, plain_apostrophe, NULL);
+    } while (size >= (utf8proc_ssize_t)tokens->points_capacity);
     if (size >= 0) size = utf8proc_reencode(tokens->points, size, options);
-    if (size < 0) return tc_fail("folding a word: %s", utf8proc_errmsg(size));
+    if (size < 0) return ex_fail("folding a word: %s", utf8proc_errmsg(size));
     char *folded = (char *)tokens->points;
-    size_t kept = 0;
+    size_t length_folded = 0;
     for (utf8proc_ssize_t i = 0; i < size; i++) {
-        if (folded[i] != ' ')
-            folded[kept++] =
-                folded[i]; /* a mark that stands alone has one in its compatible form */
+        /* the compatible form of a mark by itself contains a blank */
+        if (folded[i] != ' ') folded[length_folded++] = folded[i];
     }
-    return words_append(tokens, folded, kept);
+    return words_append(tokens, folded, length_folded);
 }
 
-static void cut_word(tc_tokens *tokens, size_t word, int characters)
+static void cut_word(ex_tokens *tokens, size_t word, int characters)
 {
     size_t end = word;
     int c;
-    while (tokens->words[end] && characters-- > 0) end += tc_text_next(tokens->words + end, &c);
+    while (tokens->words[end] && characters-- > 0) end += ex_text_next(tokens->words + end, &c);
     tokens->words[end] = 0;
     tokens->words_used = end + 1;
 }
 
-static bool tokens_push(tc_tokens *tokens, const char *text, size_t start, size_t end,
+static bool tokens_push(ex_tokens *tokens, const char *text, size_t start, size_t end,
                         enum kind kind)
 {
-    tc_token *items = tc_grow(tokens->items, tokens->count, 1, &tokens->room, sizeof *items);
+    ex_token *items = ex_grow(tokens->items, tokens->count, 1, &tokens->capacity, sizeof *items);
     if (!items) return false;
     tokens->items = items;
     size_t word = tokens->words_used;
     if (!fold(tokens, text + start, end - start)) return false;
     if (kind == SIGN) cut_word(tokens, word, 3);
-    if (tokens->words[word]) tokens->items[tokens->count++] = (tc_token){start, end - start, word};
+    if (tokens->words[word]) tokens->items[tokens->count++] = (ex_token){start, end - start, word};
     else tokens->words_used = word;
     return true;
 }
 
-bool tc_tokens_add(tc_tokens *tokens, const char *text)
+bool ex_tokens_add(ex_tokens *tokens, const char *text)
 {
     for (size_t start = 0, end; text[start]; start = end) {
         int c;
-        end = start + tc_text_next(text + start, &c);
+        end = start + ex_text_next(text + start, &c);
         enum kind kind = kind_of(c);
         if (kind == BLANK || kind == EXTEND) continue;
         end = token_end(text, c, end, tokens->characters);
@@ -190,12 +194,12 @@ bool tc_tokens_add(tc_tokens *tokens, const char *text)
     return true;
 }
 
-void tc_tokens_clear(tc_tokens *tokens) { tokens->count = tokens->words_used = 0; }
+void ex_tokens_clear(ex_tokens *tokens) { tokens->count = tokens->words_used = 0; }
 
-void tc_tokens_free(tc_tokens *tokens)
+void ex_tokens_free(ex_tokens *tokens)
 {
-    tc_free(tokens->items);
-    tc_free(tokens->words);
-    tc_free(tokens->points);
-    *tokens = (tc_tokens){0};
+    ex_free(tokens->items);
+    ex_free(tokens->words);
+    ex_free(tokens->points);
+    *tokens = (ex_tokens){0};
 }

@@ -1,11 +1,12 @@
-/* Text into tokens, by Unicode's classes of characters (utf8proc).
+/* Splits text into tokens, by Unicode's classes of characters (utf8proc):
  *
- *   letters, digits, marks   together are a word; an apostrophe between two of them belongs to it (don't)
- *   Han and Kana             one token a character
- *   punctuation and symbols  one token; the same mark repeated is still one, of at most three marks (...)
- *   blanks, controls         nothing
+ *   letters, digits, marks   a run of them is a word; an apostrophe between two is part of it
+ *   Han and Kana             each character is a token
+ *   punctuation and symbols  each is a token; repeated, it is one token of at most three marks
+ *   blanks, controls         separate tokens
  *
- * Words are folded: compatible forms made one (NFKC), case removed, a typographic apostrophe made a plain one. */
+ * Words are folded: compatible forms become one (NFKC), case is removed, a typographic
+ * apostrophe becomes a plain one. */
 #ifndef EX_TEXT_H
 #define EX_TEXT_H
 
@@ -13,38 +14,40 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct tc_token {
-    size_t start, length; /* its place in the text as written, in bytes */
-    size_t word;          /* where its folded form, ending in 0, starts in `words` */
-} tc_token;
+typedef struct ex_token {
+    size_t start, length; /* its bytes in the original text */
+    size_t word;          /* offset of its folded form, ending in 0, in `words` */
+} ex_token;
 
-/* A growing list. Start with {0}; fill it again after tc_tokens_clear, and its memory is used again. */
-typedef struct tc_tokens {
-    tc_token *items;
-    size_t count, room;
+/* A growing list. Start with {0}. ex_tokens_clear empties it, and it reuses its memory. */
+typedef struct ex_tokens {
+    ex_token *items;
+    size_t count, capacity;
     char *words;
-    size_t words_used, words_room;
-    int32_t *points; /* of the word that is being folded */
-    size_t points_room;
-    bool characters; /* every character is a token */
-    bool plain;      /* punctuation and symbols are none */
-} tc_tokens;
+    size_t words_used, words_capacity;
+    int32_t *points; /* code points of the word that is being folded */
+    size_t points_capacity;
+    bool characters; /* make every character a token */
+    bool plain;      /* leave out punctuation and symbols */
+} ex_tokens;
 
-/* Appends the tokens of `text`, which is valid UTF-8 ending in 0. False after tc_fail, when there is no memory. */
-bool tc_tokens_add(tc_tokens *tokens, const char *text);
+/* Appends the tokens of `text`, which must be valid UTF-8. False after ex_fail if memory is
+ * short. */
+bool ex_tokens_add(ex_tokens *tokens, const char *text);
 
-static inline const char *tc_token_word(const tc_tokens *tokens, size_t index)
+static inline const char *ex_token_word(const ex_tokens *tokens, size_t index)
 {
     return tokens->words + tokens->items[index].word;
 }
 
-void tc_tokens_clear(tc_tokens *tokens);
-void tc_tokens_free(tc_tokens *tokens);
+void ex_tokens_clear(ex_tokens *tokens);
+void ex_tokens_free(ex_tokens *tokens);
 
-/* Whether `length` bytes are UTF-8 without NUL; otherwise *bad is the offset of the first byte that is not. */
-bool tc_text_valid(const char *text, size_t length, size_t *bad);
+/* Whether `length` bytes are UTF-8 without a 0 byte. If not, *bad is the offset of the first
+ * wrong byte. */
+bool ex_text_valid(const char *text, size_t length, size_t *bad);
 
-/* The code point at the start of valid UTF-8, and the number of its bytes. */
-size_t tc_text_next(const char *text, int *code_point);
+/* Stores the code point at the start of valid UTF-8, and returns the number of its bytes. */
+size_t ex_text_next(const char *text, int *code_point);
 
 #endif

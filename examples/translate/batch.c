@@ -26,8 +26,8 @@ static int by_length(const void *a, const void *b)
 {
     const tr_row *x = a, *y = b;
     size_t m = strlen(x->text), n = strlen(y->text);
-    return m != n ? (m > n) - (m < n)
-                  : strcmp(x->text, y->text); /* the same order whatever the sort */
+    if (m != n) return m < n ? -1 : 1;
+    return strcmp(x->text, y->text); /* so that the order does not depend on the C library */
 }
 
 static void draw_pool(tr_days *days)
@@ -52,7 +52,7 @@ void tr_days_next(tr_days *days, tr_batch *batch)
 
 static const char iso_characters[] = "0123456789-";
 
-/* Small and capital letters are the same, 0 fills up. */
+/* Small and capital letters have the same number. 0 is padding. */
 static int32_t text_id(char c) { return 1 + (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) - ' '; }
 
 bool tr_text_valid(const char *text)
@@ -60,7 +60,7 @@ bool tr_text_valid(const char *text)
     for (const char *c = text; *c; c++) {
         if (*c < ' ' || *c > '~') return false;
     }
-    return *text && strlen(text) < TR_MOST_TEXT;
+    return *text && strlen(text) < TR_MAX_TEXT;
 }
 
 void tr_batch_set(tr_batch *batch, const tr_row *rows, int32_t count, bool answers)
@@ -75,11 +75,11 @@ void tr_batch_set(tr_batch *batch, const tr_row *rows, int32_t count, bool answe
         for (int32_t t = 0; t < batch->time; t++) {
             batch->text[b * batch->time + t] = t < batch->lengths[b] ? text_id(rows[b].text[t]) : 0;
         }
-        int32_t *iso = batch->iso + b * TR_ISO, *before = batch->before + b * TR_ISO;
+        int32_t *iso = batch->iso + b * TR_ISO, *previous = batch->previous + b * TR_ISO;
         for (int32_t t = 0; t < TR_ISO; t++) {
             iso[t] = answers ? (int32_t)(strchr(iso_characters, rows[b].iso[t]) - iso_characters)
                              : 0;
-            before[t] = t ? iso[t - 1] : TR_START;
+            previous[t] = t ? iso[t - 1] : TR_START;
         }
     }
 }

@@ -1,6 +1,7 @@
 #include "dates.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +16,10 @@ static int days_in_month(int year, int month)
 tr_date tr_date_after(int32_t days)
 {
     tr_date date = {1950, 1, 1, days % 7}; /* 1950-01-01 was a Sunday */
-    for (int length; days >= (length = days_in_month(date.year, date.month)); days -= length) {
+    for (;;) {
+        const int length = days_in_month(date.year, date.month);
+        if (days < length) break;
+        days -= length;
         date.month = date.month % 12 + 1;
         date.year += date.month == 1;
     }
@@ -25,7 +29,7 @@ tr_date tr_date_after(int32_t days)
 
 void tr_date_iso(char *text, tr_date date)
 {
-    snprintf(text, TR_MOST_TEXT, "%04d-%02d-%02d", date.year, date.month, date.day);
+    snprintf(text, TR_MAX_TEXT, "%04d-%02d-%02d", date.year, date.month, date.day);
 }
 
 /* ---- words ---- */
@@ -52,14 +56,14 @@ static const char *const units[] = {"",        "one",     "two",       "three", 
 static const char *const tens[] = {"",      "",      "twenty",  "thirty", "forty",
                                    "fifty", "sixty", "seventy", "eighty", "ninety"};
 
-/* The st of 1st. */
+/* The "st" of 1st. */
 static const char *ending(int day)
 {
     static const char *const endings[] = {"th", "st", "nd", "rd"};
     return day % 10 > 3 || day / 10 == 1 ? endings[0] : endings[day % 10];
 }
 
-/* Appends to a text of TR_MOST_TEXT. */
+/* Appends to a text of TR_MAX_TEXT bytes. */
 static void append(char *text, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3)));
 static void append(char *text, const char *format, ...)
@@ -67,7 +71,7 @@ static void append(char *text, const char *format, ...)
     size_t used = strlen(text);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text + used, TR_MOST_TEXT - used, format, arguments);
+    vsnprintf(text + used, TR_MAX_TEXT - used, format, arguments);
     va_end(arguments);
 }
 
@@ -75,15 +79,18 @@ static void append(char *text, const char *format, ...)
 static void append_year(char *text, int year)
 {
     int rest = year % 100;
-    append(text, "%s", year < 2000 ? "nineteen" : year < 2010 ? "two thousand" : "twenty");
-    if (rest) append(text, year >= 2000 && year < 2010 ? " and " : " ");
+    const bool thousand = year >= 2000 && year < 2010;
+    if (thousand) append(text, "two thousand");
+    else append(text, "%s", year < 2000 ? "nineteen" : "twenty");
+    if (rest) append(text, thousand ? " and " : " ");
     if (rest < 20) append(text, "%s", units[rest]);
     else append(text, "%s%s%s", tens[rest / 10], rest % 10 ? "-" : "", units[rest % 10]);
 }
 
-/* ---- the ways to write a date ---- */
+/* ---- formats of dates ---- */
 
-/* Unambiguous: a month in figures stands in the middle between dots, first before slashes, and second after a year. */
+/* They are unambiguous: the figures of a month are second between dots, first before slashes,
+ * and second after a year. */
 static const char *const formats[] = {
     "%d %B %Y",           /* 3 March 2019 */
     "%o %B %Y",           /* 3rd March 2019 */

@@ -1,14 +1,15 @@
-/* translate: dates as people write them into ISO dates, character by character, by an encoder and a decoder with attention.
+/* translate: translates dates as people write them into ISO dates, character by character, with
+ * an encoder, a decoder and attention.
  *
- *     translate                        a BiLSTM reads, an LSTM writes, additive attention between them
- *     translate --attention none       the same, but all that the decoder has of the text is what the encoder ended with
- *     translate --attention dot        or another score
+ *     translate                        a BiLSTM reads, an LSTM writes, additive attention between
+ *     translate --attention none       the decoder gets only the last state of the encoder
+ *     translate --attention dot        another score
  *     translate --model transformer    encoder and decoder of "Attention Is All You Need"
- *     translate "Sat, 9 May 98"        learns, then translates this too, and draws it
+ *     translate "Sat, 9 May 98"        trains, then translates and draws this text, too
  *
- * The decoder of the documents' translator never meets the encoder; here it does. A thousand days of the calendar are held
- * out: the model sees them in no form, and is measured on them. translate.png shows where each character of an answer came
- * from. The same seed prints the same numbers, times aside. */
+ * A thousand days of the calendar are held out: the model never sees them, in any format, and is
+ * tested on them. translate.png shows where the decoder looked for each character of its answer.
+ * The same seed prints the same numbers, except times. */
 #include "../support/clock.h"
 #include "../support/failure.h"
 #include "../support/files.h"
@@ -19,26 +20,21 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    HELD_OUT = 1000,
-    LSTM_STEPS = 1000,
-    TRANSFORMER_STEPS = 1100,
-    QUICK_STEPS = 400,
-    MAX_WRONG = 5
-};
+enum { HELD_OUT = 1000, MAX_WRONG = 5 /* wrong answers to print */ };
+enum { LSTM_STEPS = 1000, TRANSFORMER_STEPS = 1100, QUICK_STEPS = 400 };
 
 typedef struct options {
     tr_settings settings;
-    int attention, model; /* places in the lists below */
+    int attention, model; /* indices in the lists below */
     bool quick;
     int64_t steps, seed;
-    double least; /* percent that have to be right */
+    double min_right; /* percent */
     const char *output;
-    char **texts; /* to translate in the end */
+    char **texts; /* to translate after training */
     int count;
 } options;
 
-/* The scores in the library's order, and none. */
+/* The scores in the order of tg_score, then none. */
 static const char *const attentions[] = {"dot",    "scaled-dot", "bilinear", "additive",
                                          "cosine", "euclidean",  "none",     NULL};
 static const char *const models[] = {"lstm", "transformer", NULL};
@@ -50,7 +46,7 @@ typedef struct trainer {
     tg_tape *tape;
     tr_days days;
     tr_batch batch;
-    tr_row example; /* of the held-out days, to draw */
+    tr_row example; /* a held-out day to draw */
 } trainer;
 
 /* ---- learning ---- */
@@ -59,13 +55,13 @@ static bool check(const trainer *t)
 {
     const char *error = tg_tape_error(t->tape);
     if (!error) error = tg_params_error(t->params);
-    return !error || tc_fail("%s", error);
+    return !error || ex_fail("%s", error);
 }
 
 static bool train(trainer *t, int64_t steps)
 {
-    const double peak = t->model.settings.transformer ? 3e-3 : 5e-3, start = tc_seconds_now();
-    const int64_t often = steps < 10 ? 1 : steps / 10;
+    const double peak = t->model.settings.transformer ? 3e-3 : 5e-3, start = ex_seconds_now();
+    const int64_t interval = steps < 10 ? 1 : steps / 10;
     tg_adam adam = tg_adam_default(peak);
     double sum = 0;
     for (int64_t step = 1; step <= steps; step++) {
@@ -81,19 +77,20 @@ static bool train(trainer *t, int64_t steps)
         if (!check(t)) return false;
         sum += tg_item(loss);
         tg_tape_reset(t->tape);
-        if (step % often == 0) {
-            printf("step %5lld   loss %.4f\n", (long long)step, sum / (double)often);
+        if (step % interval == 0) {
+            printf("step %5lld   loss %.4f\n", (long long)step, sum / (double)interval);
             fflush(stdout);
             sum = 0;
         }
     }
-    printf("%.1f s\n\n", tc_seconds_now() - start);
+    printf("%.1f s\n\n", ex_seconds_now() - start);
     return true;
 }
 
 /* ---- the held-out days ---- */
 
-/* Translates the first `count` of them from `first` on, and returns how many are right; -1 after tc_fail. */
+/* Translates `count` held-out days from `first` on, and returns how many are right; -1 after
+ * ex_fail. */
 static int measure_batch(trainer *t, int32_t first, int32_t count, tg_random *formats, int *wrong)
 {
     tr_row rows[TR_ROWS];
@@ -128,7 +125,7 @@ static bool measure(trainer *t, const options *o)
     }
     double percent = 100.0 * right / HELD_OUT;
     printf("held-out exact match: %.1f %% (%d of %d)\n\n", percent, right, HELD_OUT);
-    if (!(percent >= o->least)) return tc_fail("that is below %g %%", o->least);
+    if (!(percent >= o->min_right)) return ex_fail("fewer than %g %% are right", o->min_right);
     return true;
 }
 
@@ -142,14 +139,14 @@ static bool draw(trainer *t, const tg_tensor *attended, const char *text, const 
     if (!check(t)) return false;
     const bool layers = t->model.settings.transformer;
     const char *caption =
-        layers ? "where the decoder's last layer looked for each character, the mean of its heads"
+        layers ? "where the decoder's last layer looked for each character (mean of its heads)"
                : "where the decoder looked for each character of its answer";
     if (!tr_picture_save(&(tr_alignment){text, answer, caption, mean->data}, path)) return false;
-    printf("%s shows where each character came from\n", path);
+    printf("written: %s\n", path);
     return true;
 }
 
-/* Prints the translation, and draws it where there is a path. */
+/* Prints the translation of a text, and draws it if path is not NULL. */
 static bool show(trainer *t, const char *text, const char *path)
 {
     tr_row row = {"", ""};
@@ -166,10 +163,10 @@ static bool show(trainer *t, const char *text, const char *path)
     return good;
 }
 
-static bool run(trainer *t, const options *o)
+static bool learn_and_show(trainer *t, const options *o)
 {
     const bool draws = o->settings.attend || o->settings.transformer;
-    if (draws && !tc_output_check(o->output)) return false;
+    if (draws && !ex_output_check(o->output)) return false;
     t->params = tg_params_new((uint64_t)o->seed);
     t->tape = tg_tape_new((uint64_t)o->seed);
     tr_model_init(&t->model, t->params, o->settings);
@@ -193,35 +190,34 @@ static bool run(trainer *t, const options *o)
 
 #define FIELD(name) offsetof(options, name)
 
-static const tc_option rules[] = {
+static const ex_option rules[] = {
     {"model", 0, 1, EX_CHOICE, FIELD(model), 0, 0, models, "KIND", "lstm or transformer (lstm)"},
     {"attention", 0, 1, EX_CHOICE, FIELD(attention), 0, 0, attentions, "KIND",
-     "of the LSTMs: additive, dot, scaled-dot, bilinear, cosine, euclidean or none (additive)"},
+     "of the LSTM decoder: additive, dot, scaled-dot, bilinear, cosine, euclidean or none "
+     "(additive)"},
     {"steps", 0, 1, EX_INTEGER, FIELD(steps), 1, 1e9, NULL, "N",
-     "of learning (1000, of a transformer 1100)"},
-    {"quick", 0, 1, EX_FLAG, FIELD(quick), 0, 0, NULL, NULL, "400 steps"},
-    {"least", 0, 1, EX_NUMBER, FIELD(least), 0, 100, NULL, "PERCENT",
-     "fails if fewer held-out dates are right"},
-    {"seed", 0, 1, EX_INTEGER, FIELD(seed), 0, 1e9, NULL, "N", "of all that is random (1)"},
+     "training steps (1000; transformer: 1100)"},
+    {"quick", 0, 1, EX_FLAG, FIELD(quick), 0, 0, NULL, NULL, "trains for 400 steps only"},
+    {"min-accuracy", 0, 1, EX_NUMBER, FIELD(min_right), 0, 100, NULL, "PERCENT",
+     "fails if fewer of the held-out dates are right"},
+    {"seed", 0, 1, EX_INTEGER, FIELD(seed), 0, 1e9, NULL, "N", "of the random numbers (1)"},
     {"output", 'o', 1, EX_TEXT, FIELD(output), 0, 0, NULL, "PNG", "the picture (translate.png)"},
     {.name = NULL},
 };
 
-static tc_parsed parse(options *o, int argc, char **argv)
+static ex_parsed parse(options *o, int argc, char **argv)
 {
-    const tc_parsed parsed = tc_options_read(o, rules, 1, &argc, &argv);
+    const ex_parsed parsed = ex_options_read(o, rules, 1, &argc, &argv);
     o->settings = (tr_settings){.transformer = o->model == 1,
                                 .attend = o->attention < NO_ATTENTION};
     if (o->settings.attend) o->settings.score = (tg_score)o->attention;
-    if (!o->steps)
-        o->steps = o->quick                  ? QUICK_STEPS
-                   : o->settings.transformer ? TRANSFORMER_STEPS
-                                             : LSTM_STEPS;
+    const int default_steps = o->settings.transformer ? TRANSFORMER_STEPS : LSTM_STEPS;
+    if (!o->steps) o->steps = o->quick ? QUICK_STEPS : default_steps;
     o->texts = argv;
     o->count = argc;
-    for (int i = 0; parsed == EX_RUN && i < argc; i++) {
+    for (int i = 0; parsed == EX_OK && i < argc; i++) {
         if (tr_text_valid(argv[i])) continue;
-        tc_fail("\"%s\": a text has 1 to %d ASCII characters", argv[i], TR_MOST_TEXT - 1);
+        ex_fail("\"%s\": a text must have 1 to %d ASCII characters", argv[i], TR_MAX_TEXT - 1);
         return EX_WRONG;
     }
     return parsed;
@@ -229,19 +225,19 @@ static tc_parsed parse(options *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    tc_begin();
-    static trainer t; /* larger than a stack likes */
+    ex_begin();
+    static trainer t; /* too large for the stack */
     options o = {.attention = TG_SCORE_ADDITIVE, .seed = 1, .output = "translate.png"};
-    const tc_parsed parsed = parse(&o, argc, argv);
-    if (parsed == EX_WRONG) return tc_end("translate", 2, "; see translate --help");
+    const ex_parsed parsed = parse(&o, argc, argv);
+    if (parsed == EX_WRONG) return ex_end("translate", 2, "; see translate --help");
     if (parsed == EX_HELP) {
-        printf("translate [OPTION]... [TEXT]...: learns to translate dates, and translates each "
-               "TEXT\n\n");
-        tc_options_show(rules, 1);
-        return tc_end("translate", 0, NULL);
+        printf("translate [OPTION]... [TEXT]...: learns to translate dates, and then translates "
+               "each TEXT\n\n");
+        ex_options_show(rules, 1);
+        return ex_end("translate", 0, NULL);
     }
-    const bool good = run(&t, &o);
+    const bool good = learn_and_show(&t, &o);
     tg_tape_free(t.tape);
     tg_params_free(t.params);
-    return tc_end("translate", good ? 0 : 1, NULL);
+    return ex_end("translate", good ? 0 : 1, NULL);
 }

@@ -6,7 +6,8 @@ enum { EMBEDDING = 32, HIDDEN = 64, WIDTH = 64, HEADS = 4, FEED_FORWARD = 128 };
 
 static void init_lstms(tr_model *model, tg_params *params)
 {
-    /* The decoder is as wide as both directions of the encoder, so that it starts from what they ended with. */
+    /* The decoder is as wide as both directions of the encoder, whose last states are its first
+     * one. */
     tg_embedding_init(&model->text, params, "text", TR_TEXT_IDS, EMBEDDING, 0);
     tg_embedding_init(&model->iso, params, "iso", TR_ISO_IDS, EMBEDDING, -1);
     tg_lstm_init(&model->encoder, params, "encoder", EMBEDDING, HIDDEN, 1, true);
@@ -39,15 +40,15 @@ void tr_model_init(tr_model *model, tg_params *params, tr_settings settings)
     else init_lstms(model, params);
 }
 
-/* What each direction ended with, side by side: [2, B, H] -> [1, B, 2H]. */
+/* The last states of both directions, side by side: [2, B, H] -> [1, B, 2H]. */
 static tg_tensor *side_by_side(tg_tape *tape, tg_tensor *state, int64_t rows)
 {
     tg_tensor *by_row = tg_permute(tape, state, TG_AXES(1, 0, 2));
     return tg_reshape(tape, by_row, TG_SHAPE(1, rows, -1));
 }
 
-/* Characters enter smaller than the N(0, 1) that they start with, so that the positions stand out: at full size the last
- * mistakes, figures swapped with their neighbours, take half as many steps again to go. */
+/* Halves the embeddings, which start as N(0, 1), so that the positions weigh more. At full size
+ * the last mistakes, swapped figures, take half as many steps again to disappear. */
 static tg_tensor *with_positions(tg_tape *tape, tg_tensor *x)
 {
     return tg_add_sinusoids(tape, tg_affine(tape, x, 0.5, 0));
@@ -79,8 +80,8 @@ tg_tensor *tr_decode(tg_tape *tape, const tr_model *model, const tr_batch *batch
 {
     tg_attention_mask to_text = {.lengths = tg_ints_1d(batch->lengths, batch->rows)},
                       causal = {.causal = true};
-    tg_ints before = tg_ints_2d(batch->before, batch->rows, TR_ISO);
-    tg_tensor *y = tg_embedding_forward(tape, &model->iso, before); /* [B, 10, E] */
+    tg_ints previous = tg_ints_2d(batch->previous, batch->rows, TR_ISO);
+    tg_tensor *y = tg_embedding_forward(tape, &model->iso, previous); /* [B, 10, E] */
     if (model->settings.transformer) {
         y = with_positions(tape, y);
         for (int i = 0; i < TR_LAYERS; i++)
@@ -90,8 +91,7 @@ tg_tensor *tr_decode(tg_tape *tape, const tr_model *model, const tr_batch *batch
     }
     tg_tensor *state = tg_lstm_forward_state(tape, &model->decoder, y, tg_full_length(),
                                              &encoded->state, NULL);
-    if (model->settings
-            .attend) { /* the state asks, the text answers, and both decide on the character */
+    if (model->settings.attend) { /* the state is the query, the text is keys and values */
         tg_tensor *memory = encoded->memory;
         tg_tensor *context = tg_attention_forward(tape, &model->attention, state, memory, memory,
                                                   &to_text, attended);
@@ -114,15 +114,15 @@ static int32_t likeliest(const tg_real *logits)
 bool tr_translate(tg_tape *tape, const tr_model *model, tr_batch *batch, tg_tensor **attended)
 {
     tr_encoded encoded = tr_encode(tape, model, batch);
-    /* All ten positions are computed each time. What stands at those not yet known does not matter: a decoder sees the
-     * characters before a position only. */
+    /* It computes all ten positions each time. The unknown ones do not matter: a decoder sees
+     * only the characters before a position. */
     for (int32_t t = 0; t < TR_ISO; t++) {
         tg_tensor *logits = tr_decode(tape, model, batch, &encoded, attended);
         if (!logits) return false;
         for (int32_t b = 0; b < batch->rows; b++) {
             int32_t at = b * TR_ISO + t;
             batch->iso[at] = likeliest(logits->data + (int64_t)at * TR_START);
-            if (t + 1 < TR_ISO) batch->before[at + 1] = batch->iso[at];
+            if (t + 1 < TR_ISO) batch->previous[at + 1] = batch->iso[at];
         }
     }
     return true;

@@ -417,6 +417,26 @@ START_TEST(masks_that_do_not_fit)
     }
 END_TEST
 
+/* A call that fails draws nothing: the tape's generator stays where it was. */
+START_TEST(errors_draw_no_dropout)
+    {
+        static const int32_t bad[] = {2, 5}, good[] = {2, 4};
+        tg_tape *tape = tg_tape_new(1);
+        tg_tensor *q = zeros(tape, 2, 3, 5), *k = zeros(tape, 2, 4, 5);
+        tg_attention_mask mask = {.lengths = tg_ints_1d(bad, 2)};
+        const uint64_t start = tg_tape_random(tape)->counter;
+        ck_assert_ptr_null(tg_dot_attention(tape, q, k, k, 1, 1, 0.5, &mask));
+        test_expect_error(tape, "attention", "lengths[1] is 5", NULL);
+        ck_assert_uint_eq(tg_tape_random(tape)->counter, start);
+        mask.lengths = tg_ints_1d(good, 2);
+        q = zeros(tape, 2, 3, 5);
+        k = zeros(tape, 2, 4, 5);
+        ck_assert_ptr_nonnull(tg_dot_attention(tape, q, k, k, 1, 1, 0.5, &mask));
+        ck_assert_uint_eq(tg_tape_random(tape)->counter, start + 2 * 3 * 4);
+        test_end(tape, NULL);
+    }
+END_TEST
+
 START_TEST(other_errors)
     {
         tg_params *params = tg_params_new(1);
@@ -549,6 +569,7 @@ Suite *modules_suite(void)
     tcase_add_test(tc, learned_positions);
     tcase_add_test(tc, shapes_that_do_not_fit);
     tcase_add_test(tc, masks_that_do_not_fit);
+    tcase_add_test(tc, errors_draw_no_dropout);
     tcase_add_test(tc, other_errors);
     tcase_add_loop_test(tc, errors_stick, 0, SUBJECTS);
     tcase_add_loop_test(tc, out_of_memory, 0, SUBJECTS);

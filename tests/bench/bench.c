@@ -15,7 +15,7 @@
  *     attention   tiled dot attention forward and backward, one sequence, 4 heads of 64, T from 512
  *                 to LONGEST (16384)
  *     adam        an embedding of 200,000 x 128 of which a batch reads about 600 rows: STEPS (1000)
- *                 steps, with rows that step late (tg_params_defer) and with all rows in each step
+ *                 steps, with a dense gradient and with a sparse one (tg_params_set_sparse)
  *     job         two programs, from start to end: textclf train on four sentences, textclf predict
  *
  * A training workload measures complete steps: forward pass, backward pass, clipping, Adam, reset
@@ -59,8 +59,10 @@ static const workload workloads[] = {
      "a pass is 12 T^2 N D operations: two products forward and four backward, N 4, D 64 "
      "(recomputed scores do not count)"},
     {"adam", run_adam,
-     "no matrix products; ms a step: total time over steps; spread: over tenths of the steps"},
-    {"job", run_job, "its matrix products take almost no time"},
+     "no matrix products; ms a step, the whole run over its steps, spread of its tenths"},
+    {"gru", run_gru,
+     "3 gates (tg_lstm: 4): 3 x 2 B T H gates (I + H), forward and backward, no optimizer"},
+    {"job", run_job, "no matrix products that count"},
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], MAX_ROWS = 128, SHARE_OF_PEAK = 16 };
 

@@ -23,6 +23,7 @@ bool run_large(const bench *b);
 bool run_encoder(const bench *b);
 bool run_infer(const bench *b);
 bool run_gemm(const bench *b);
+bool run_gru(const bench *b);
 bool run_attention(const bench *b);
 bool run_adam(const bench *b);
 bool run_job(const bench *b);

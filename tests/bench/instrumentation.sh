@@ -1,6 +1,6 @@
 #!/bin/sh
 # instrumentation.sh: measures the cost of the hooks of inspect/ when they are not in use. It builds
-# the sources with and without the hooks (the calls of anomaly detection, the scopes of operators).
+# the sources with and without the hooks (the calls of tape->anomaly_hook, the scopes of operators).
 # valgrind counts the instructions of the same trainings in both builds, and the results must be the
 # same. It prints a line for each training, and exits with 1 if the hooks cost more than 1 %.
 set -eu
@@ -12,8 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/without"
 git ls-files | tar -cf - -T - | tar -xf - -C "$work/without"
-sed -i -e '/tape->watch && .*tape->watch(node, /d' \
-    -e 's/, \.scope = tape->scope ? tape->scope->path : NULL}/}/' \
+sed -i -e '/tape->anomaly_hook && .*tape->anomaly_hook(node, /d' -e 's/, \.scope = tape->scope ? tape->scope->path : NULL}/}/' \
     "$work/without/core/op.c" "$work/without/core/tape.c"
 removed=$(git diff --no-index --numstat core "$work/without/core" |
     awk '{ n += $2 } END { print n + 0 }')

@@ -31,9 +31,9 @@ typedef struct product {
 static bool product_step(void *state)
 {
     const product *p = state;
-    if (p->pack)
-        TG_DISPATCH(tg_k_gemm_once, p->m, p->n, p->k, p->a, p->b, NULL, p->c, p->n, p->workspace);
-    else TG_DISPATCH(tg_k_gemm, p->m, p->n, p->k, p->a, p->packed, 0, NULL, p->c, p->n);
+    const tg_matrix b = p->pack ? p->b : tg_matrix_packed(p->packed);
+    TG_DISPATCH(tg_k_gemm, &(tg_product){p->m, p->n, p->k, p->a, b, NULL, p->c, p->n},
+                p->pack ? p->workspace : NULL);
     return true;
 }
 

@@ -272,8 +272,8 @@ def adam(options, name, sparse, note):
 
 
 def run_adam(options):
-    adam(options, "adam", False, "dense, fused")
-    adam(options, "adam-sparse", True, "SparseAdam: other results, as other rows do not move")
+    adam(options, "adam", False, "dense table, fused Adam")
+    adam(options, "adam-sparse", True, "SparseAdam")
 
 
 def run_job(options):

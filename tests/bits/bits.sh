@@ -1,8 +1,8 @@
 #!/bin/sh
-# bits.sh [PROGRAM ...]: whether every PROGRAM, the `bits` of some build, computes the same bits on 1 to 8 threads, and when it is
-# run again, and all of them the same, on each instruction set that this machine has; those with a fused multiply-add among each
-# other, too. Without a PROGRAM, gcc and clang build it at -O0, -O2 and -O3 and without OpenMP, in build-bits-*; then each
-# runs on 1, 3 and 8 threads. COUNTS in the environment is another list of numbers of threads.
+# bits.sh [PROGRAM ...]: checks that every PROGRAM, the `bits` of some build, computes the same bits: on 1 to 8 threads, again
+# on 1 and 8, and as the other PROGRAMs, on each instruction set of this machine; and that the instruction sets with a fused
+# multiply-add agree. Without a PROGRAM, it builds `bits` by gcc and clang at -O0, -O2 and -O3 and without OpenMP, in
+# build-bits-*, and runs each on 1, 3 and 8 threads. COUNTS in the environment is another list of numbers of threads.
 set -eu
 counts=${COUNTS:-1 2 3 4 5 6 7 8 1 8}
 work=$(mktemp -d)
@@ -26,7 +26,7 @@ if [ $# = 0 ]; then
     done
 fi
 
-# compare WANTED GOT WHAT: says which workloads differ
+# compare EXPECTED FOUND WHAT: prints the workloads that differ
 failed=0
 compare() {
     cmp -s "$1" "$2" && return
@@ -35,7 +35,7 @@ compare() {
     diff "$1" "$2" | sed -n 's/^> [0-9a-f]*/   /p'
 }
 
-export OMP_WAIT_POLICY=passive # threads that wait must not spin, where they are more than processors
+export OMP_WAIT_POLICY=passive # waiting threads must not spin, since they may outnumber the processors
 runs=0
 fused=
 for isa in baseline avx2 avx512; do
@@ -50,12 +50,12 @@ for isa in baseline avx2 avx512; do
             compare "$first" "$work/now" "$isa, $threads threads, $program"
         done
     done
-    [ -n "$first" ] || { echo "$isa: not on this machine"; continue; }
+    [ -n "$first" ] || { echo "$isa: this machine does not have it"; continue; }
     echo "$isa: $(wc -l <"$first") workloads, $(cksum <"$first")"
     [ $isa != baseline ] || continue
-    [ -z "$fused" ] || compare "$fused" "$first" "$isa beside $(basename "$fused")"
+    [ -z "$fused" ] || compare "$fused" "$first" "$isa against $(basename "$fused")"
     fused=$first
 done
-[ $runs -gt 0 ] || { echo "bits: nothing was run"; exit 1; }
+[ $runs -gt 0 ] || { echo "bits: no program ran"; exit 1; }
 [ $failed = 1 ] || echo "$runs runs, the same bits"
 exit $failed

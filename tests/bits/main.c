@@ -1,7 +1,7 @@
-/* What the library computes, as a hash for each of many workloads, so that two runs can be compared by their output: with other
- * threads, by another compiler, on another machine; bits.sh does that. A training is run twice, in one go, and saved, loaded into a
- * fresh model and resumed half way; the program fails where the two differ, or where a number is not finite, of which a hash
- * would prove little. */
+/* Prints a hash of the results of many workloads. Two outputs are equal if two builds, numbers of
+ * threads or machines compute the same bits; bits.sh compares them. Each training runs twice:
+ * without a stop, and saved half way, loaded into a new model and resumed. The program fails if the
+ * two differ, or if a number is not finite, because then equal hashes would prove little. */
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +30,7 @@ void digest_numbers(digest *d, int64_t n, const tg_real *x)
 
 void digest_tensor(digest *d, const tg_tensor *x)
 {
-    if (!x) return; /* the error is on the tape */
+    if (!x) return; /* check_errors reports the tape's error */
     digest_numbers(d, x->size, x->data);
     if (x->has_grad) digest_numbers(d, x->size, x->grad);
 }
@@ -81,7 +81,7 @@ void fill_ints(int32_t *x, int64_t n, const char *stream, uint64_t seed, uint32_
     for (int64_t i = 0; i < n; i++) x[i] = (int32_t)tg_random_below(&random, bound);
 }
 
-/* A training under way. */
+/* One execution of a training. */
 typedef struct run {
     const training *what;
     void *model;
@@ -94,7 +94,7 @@ static run run_new(const training *what, uint64_t seed)
 {
     run r = {what, calloc(1, what->size), tg_params_new(seed), tg_tape_new(seed),
              digest_new(what->name)};
-    if (!r.model) fail(what->name, "no memory");
+    if (!r.model) fail(what->name, "out of memory");
     what->init(r.model, r.params);
     check_errors(what->name, r.tape, r.params);
     return r;
@@ -121,14 +121,13 @@ static void steps(run *r, int from, int to)
     }
 }
 
-/* What a trained model answers, with and without its weights packed beforehand. */
+/* The results of a trained model, without and with inference mode. */
 static void evaluate(run *r)
 {
-    tg_params_catch_up(r->params);
     tg_tape_set_training(r->tape, false);
     tg_tape_set_recording(r->tape, false);
-    for (int held = 0; held < 2; held++) {
-        tg_params_set_inference(r->params, held);
+    for (int inference = 0; inference < 2; inference++) {
+        tg_params_set_inference(r->params, inference);
         digest_tensor(&r->d, r->what->loss(r->tape, r->model, STEPS, &r->d));
         check_errors(r->what->name, r->tape, r->params);
         tg_tape_reset(r->tape);
@@ -153,7 +152,8 @@ static void run_training(const training *what, const char *path)
     steps(&resumed, HALF, STEPS);
     evaluate(&resumed);
     digest_print(&resumed.d, "resumed");
-    if (resumed.d.hash != straight.d.hash) fail(what->name, "resumed, it ends in other bits");
+    if (resumed.d.hash != straight.d.hash)
+        fail(what->name, "the resumed training ends in other bits");
     run_free(&straight);
     run_free(&stopped);
     run_free(&resumed);
@@ -165,7 +165,7 @@ int main(void)
     char path[4096];
     snprintf(path, sizeof path, "%s/tapegrad-bits-XXXXXX", folder && *folder ? folder : "/tmp");
     int file = mkstemp(path);
-    if (file < 0) fail(path, "cannot be made");
+    if (file < 0) fail(path, "cannot create a file");
     close(file);
     printf("%s\n", tg_isa());
     run_operators();

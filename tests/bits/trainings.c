@@ -1,17 +1,18 @@
-/* The trainings: small, but for one product or loop of every kind that is large enough to be shared among threads. */
+/* The trainings. They are small, but each kind of product and loop is in one place large enough for
+ * several threads. */
 #include "bits.h"
 
 enum { B = 12, T = 24, V = 300, C = 7 };
 
-/* Lengths from 0 to `longest`, both among them. */
-static void some_lengths(int32_t *lengths, int64_t n, uint64_t step, int32_t longest)
+/* Lengths of 0 .. max, with both ends. */
+static void some_lengths(int32_t *lengths, int64_t n, uint64_t step, int32_t max)
 {
-    fill_ints(lengths, n, "lengths", step, (uint32_t)longest + 1);
-    lengths[0] = longest;
+    fill_ints(lengths, n, "lengths", step, (uint32_t)max + 1);
+    lengths[0] = max;
     lengths[n - 1] = 0;
 }
 
-/* ---- LSTMs in both directions, additive attention, an embedding whose rows wait; clipping and Adam ---- */
+/* ---- LSTMs in both directions, additive attention, a sparse embedding; clipping and Adam ---- */
 
 typedef struct classifier {
     tg_embedding words;
@@ -23,11 +24,10 @@ typedef struct classifier {
 static void classifier_init(void *model, tg_params *params)
 {
     classifier *m = model;
-    tg_embedding_init(&m->words, params, "words", V, 40, 0);
+    tg_embedding_init_sparse(&m->words, params, "words", V, 40, 0);
     tg_lstm_init(&m->encoder, params, "encoder", 40, 48, 2, true);
     tg_additive_attention_init(&m->attention, params, "attention", 96, 32);
     tg_linear_init(&m->classify, params, "classify", 96, C);
-    tg_params_defer(m->words.weight);
 }
 
 static tg_tensor *classifier_loss(tg_tape *tape, void *model, uint64_t step, digest *d)
@@ -39,7 +39,6 @@ static tg_tensor *classifier_loss(tg_tape *tape, void *model, uint64_t step, dig
     fill_ints(labels, B, "labels", step, C);
     fill(class_weights, C, "class weights", 0, 0.5, 2);
     some_lengths(lengths, B, step, T);
-    tg_params_prepare(m->words.weight, tg_ints_2d(ids, B, T));
     tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &m->words, tg_ints_2d(ids, B, T)),
                               0.2);
     tg_tensor *h = tg_lstm_forward(tape, &m->encoder, x, tg_ints_1d(lengths, B));
@@ -88,7 +87,7 @@ static tg_tensor *translator_loss(tg_tape *tape, void *model, uint64_t step, dig
     int32_t ids[B * T], lengths[B], labels[B * T];
     fill_ints(ids, B * T, "ids", step, V);
     fill_ints(labels, B * T, "labels", step, V);
-    for (int i = 0; i < B * T; i += 5) labels[i] = -1; /* does not count */
+    for (int i = 0; i < B * T; i += 5) labels[i] = -1; /* is left out of the mean */
     some_lengths(lengths, B, step, T);
     const tg_attention_mask source = {.lengths = tg_ints_1d(lengths, B)}, target = {.causal = true};
     tg_tensor *x = tg_add_sinusoids(tape,

@@ -59,7 +59,9 @@ START_TEST(invalid_names)
         test_expect_params_error(params, "a parameter needs a name", NULL);
         tg_param(params, "a", "b", TG_SHAPE(1), ZERO);
         ck_assert_ptr_null(tg_param(params, NULL, "a.b", TG_SHAPE(2), ZERO));
-        test_expect_params_error(params, "a.b", NULL);
+        test_expect_params_error(params, "parameter a.b is already registered", NULL);
+        ck_assert_ptr_null(tg_param(params, "ab", "\xff", TG_SHAPE(1), ZERO));
+        test_expect_params_error(params, "ab.\xff: its name is not UTF-8", NULL);
         ck_assert_ptr_null(tg_param(params, NULL, "bad", TG_SHAPE(2, -1), ZERO));
         test_expect_params_error(params, "bad", "-1", NULL);
         ck_assert_ptr_null(
@@ -67,6 +69,51 @@ START_TEST(invalid_names)
         test_expect_params_error(params, "bad", NULL);
         ck_assert_int_eq(tg_params_count(params), 2);
         test_end(NULL, params);
+    }
+END_TEST
+
+/* A file could not tell them from its own entries. */
+START_TEST(names_that_files_reserve)
+    {
+        static const struct {
+            const char *scope, *name;
+            bool reserved;
+        } names[] = {{NULL, "__metadata__", true},  {"", "optimizer/exp_avg/w", true},
+                     {NULL, "optimizer/", true},    {"optimizer/a", "weight", true},
+                     {NULL, "optimizer", false},    {"optimizer", "weight", false},
+                     {"a", "optimizer/b", false},   {"a", "__metadata__", false},
+                     {NULL, "__metadata__2", false}};
+        test_folder_begin();
+        tg_params *params = tg_params_new(1), *loaded = tg_params_new(1);
+        for (size_t i = 0; i < COUNT(names); i++) {
+            tg_tensor *p = tg_param(params, names[i].scope, names[i].name, TG_SHAPE(1), ZERO);
+            ck_assert_msg(!p == names[i].reserved, "%s", names[i].name);
+            if (names[i].reserved)
+                test_expect_params_error(params, names[i].name,
+                                         "files reserve the name __metadata__ and names that start "
+                                         "with optimizer/; choose another",
+                                         NULL);
+        }
+        tg_tensor *w = tg_param(params, NULL, "a/w", TG_SHAPE(2), tg_init_normal(1));
+        ck_assert_ptr_null(tg_params_state(w, "steps"));
+        test_expect_params_error(params, "parameter a/w: the state's name steps is reserved", NULL);
+        const char *wrong[] = {"", "a/b", "123456789012345678901234", "\xc3"};
+        for (size_t i = 0; i < COUNT(wrong); i++) {
+            ck_assert_ptr_null(tg_params_state(w, wrong[i]));
+            test_expect_params_error(params, "a/w", "1 to 23 bytes of UTF-8 without a slash", NULL);
+        }
+        tg_params_state(w, "step")[1] = 3;
+        ck_assert(tg_params_save(params, test_path("f"), TG_SAVE_STATE));
+        for (int64_t i = 0; i < tg_params_count(params); i++) {
+            const tg_tensor *p = tg_params_at(params, i);
+            tg_param(loaded, NULL, p->name, p->ndim, p->shape, ZERO);
+        }
+        ck_assert_msg(tg_params_load(loaded, test_path("f")) && tg_params_finish_load(loaded), "%s",
+                      tg_params_error(loaded));
+        ck_assert(tg_params_state(tg_params_find(loaded, "a/w"), "step")[1] == 3);
+        test_folder_end();
+        test_end(NULL, params);
+        test_end(NULL, loaded);
     }
 END_TEST
 
@@ -224,35 +271,30 @@ START_TEST(metadata)
     }
 END_TEST
 
-START_TEST(metadata_that_is_not_utf8)
+START_TEST(text_that_is_not_utf8)
     {
         test_folder_begin();
         tg_params *params = tg_params_new(1);
-        tg_params_set_metadata(params, "key", "\xff\xfe");
-        /* Either call may report it. */
-        if (!tg_params_error(params))
-            ck_assert(!tg_params_save(params, test_path("model"), TG_SAVE_MODEL));
-        test_expect_params_error(params, "UTF-8", NULL);
+        static const char *const wrong[] = {"\xff\xfe",     "a\x80",        "\xc0\xaf",
+                                            "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                            "b\xe4\xb8"};
+        for (size_t i = 0; i < COUNT(wrong); i++) {
+            ck_assert(!tg_params_set_metadata(params, "key", wrong[i]));
+            test_expect_params_error(params, "metadata key: the text is not UTF-8", NULL);
+            ck_assert(!tg_params_set_metadata(params, wrong[i], "text"));
+            test_expect_params_error(params, "the key is not UTF-8", NULL);
+        }
+        ck_assert(!tg_params_set_metadata(params, NULL, "text"));
+        test_expect_params_error(params, "a text of the metadata needs a key", NULL);
+        ck_assert_ptr_null(tg_params_metadata(params, "key"));
+        ck_assert_ptr_null(tg_params_metadata(params, NULL));
         ck_assert_int_eq(test_folder_count(), 0);
         test_folder_end();
         tg_params_free(params);
     }
 END_TEST
 
-START_TEST(a_name_that_is_not_utf8)
-    {
-        test_folder_begin();
-        tg_params *params = tg_params_new(1);
-        ck_assert_ptr_nonnull(tg_param(params, NULL, "\xff", TG_SHAPE(1), ZERO));
-        ck_assert(!tg_params_save(params, test_path("model"), TG_SAVE_MODEL));
-        test_expect_params_error(params, "name", "UTF-8", NULL);
-        ck_assert_int_eq(test_folder_count(), 0);
-        test_folder_end();
-        test_end(NULL, params);
-    }
-END_TEST
-
-/* ---- saving and loading ---- */
+/* ---- into a file and back ---- */
 
 static const double odd_numbers[16] = {
     0.0,   -0.0,  1,   -1,   0.1,  1e-40,   -1e-45,  1e38, 3.4028234663852886e38,
@@ -524,13 +566,13 @@ Suite *params_suite(void)
     tcase_add_checked_fixture(tc, NULL, test_memory_leave);
     tcase_add_test(tc, registration);
     tcase_add_test(tc, invalid_names);
+    tcase_add_test(tc, names_that_files_reserve);
     tcase_add_test(tc, errors_stick);
     tcase_add_test(tc, every_function_accepts_null);
     tcase_add_test(tc, initial_values);
     tcase_add_loop_test(tc, prefixes_select_parameters, 0, (int)COUNT(prefixes));
     tcase_add_test(tc, metadata);
-    tcase_add_test(tc, metadata_that_is_not_utf8);
-    tcase_add_test(tc, a_name_that_is_not_utf8);
+    tcase_add_test(tc, text_that_is_not_utf8);
     tcase_add_test(tc, round_trip);
     tcase_add_test(tc, the_same_model_is_the_same_file);
     tcase_add_test(tc, a_mismatch_is_named);

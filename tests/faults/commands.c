@@ -10,7 +10,7 @@
 
 int textclf_main(int argc, char **argv);
 
-#define TRAIN(...) "train", "--embedding", "4", "--hidden", "3", "--rate", "0.1", __VA_ARGS__
+#define TRAIN(...) "train", "--embedding", "4", "--hidden", "3", "--lr", "0.1", __VA_ARGS__
 #define EVERYTHING                                                                           \
     TRAIN("rows.tsv", "--valid", "few.tsv", "--test", "few.tsv", "--vectors", "vectors.txt", \
           "--stopwords", "stop.txt", "--encoder", "none", "--ngrams", "2", "--buckets", "7", \
@@ -19,7 +19,7 @@ int textclf_main(int argc, char **argv);
 
 const command commands[] = {
     {.what = "train",
-     .words = {TRAIN("rows.tsv", "--epochs", "2", "--batch", "4", "-o", "new.st")},
+     .words = {TRAIN("rows.tsv", "--epochs", "2", "--batch-size", "4", "-o", "new.st")},
      .output = {"new.st"}},
     {.what = "train with everything",
      .words = {EVERYTHING, "--report", "new.html"},
@@ -27,11 +27,11 @@ const command commands[] = {
     {.what = "train --resume", .words = {EVERYTHING, "--resume"}, .output = {"new.st"}},
     {.what = "train --checkpoint",
      .words = {TRAIN("rows.tsv", "--encoder", "none", "--attention", "none", "--epochs", "1",
-                     "--checkpoint", "run.ck", "--every", "0", "-o", "new.st")},
+                     "--checkpoint", "run.ck", "--checkpoint-interval", "0", "-o", "new.st")},
      .output = {"new.st"}},
     {.what = "train, another model",
      .words = {TRAIN("rows.csv", "--encoding", "latin1", "--encoder", "transformer", "--attention",
-                     "multihead", "--vectors", "vectors.bin", "--frozen", "--epochs", "1",
+                     "multihead", "--vectors", "vectors.bin", "--freeze-embedding", "--epochs", "1",
                      "--seeds", "2", "-o", "new.st")},
      .output = {"new.st"}},
     {.what = "compare",
@@ -136,7 +136,7 @@ void world_begin(void)
     ck_assert_int_eq(run(&other).status, 0);
     /* Makes a checkpoint: Ctrl-C arrives while it is saved for the second time. */
     const command stopped = {.what = "a training that is stopped",
-                             .words = {EVERYTHING, "--every", "0"}};
+                             .words = {EVERYTHING, "--checkpoint-interval", "0"}};
     fault_begin("rename", CTRL_C, 0, 2);
     const outcome o = run(&stopped);
     ck_assert_msg(fault_end() && o.status == 130, "%s", o.errors);
@@ -191,8 +191,8 @@ outcome run(const command *c)
               out = redirect(STDOUT_FILENO, "stdout", O_CREAT | O_TRUNC | O_WRONLY),
               err = redirect(STDERR_FILENO, "stderr", O_CREAT | O_TRUNC | O_WRONLY);
     rewind(stdin);
-    optind = 0; /* the state of a program that has just started */
-    tc_failure_clear();
+    optind = 0; /* as a program finds things when it starts: getopt, and no failure */
+    ex_failure_clear();
     fault_arm(true);
     o.status = textclf_main(count, words);
     fault_arm(false);

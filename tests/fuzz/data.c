@@ -1,11 +1,10 @@
-/* Data files. Six letters choose the options (a: none), the rest is the file. Data that can be read
- * must have the properties that data.h promises, be the same after they were written to a CSV file
- * and read again, and be usable up to batches. */
+/* Data files: six letters choose the options (a: not given), the rest is the file. What is read
+ * must be as dataset.h says, must be read back from a CSV file, and must become batches. */
 #include "fuzz.h"
 
 #include "../../examples/support/failure.h"
-#include "../../examples/text_classifier/batch.h"
-#include "../../examples/text_classifier/commands.h"
+#include "../../examples/text_classifier/data/batch.h"
+#include "../../examples/text_classifier/cli/commands.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,33 +25,33 @@ static const char *const encodings[] = {NULL,          "utf-8",      "latin1",  
                                         "none such"};
 #define CHOOSE(list) (list)[fuzz_choose(input, sizeof list / sizeof *list)]
 
-static tc_reading choose_reading(fuzz_input *input)
+static tc_read_options choose_options(fuzz_input *input)
 {
-    tc_reading reading = {.quiet = true};
-    reading.format = fuzz_choose(input, 6);
-    reading.header = fuzz_choose(input, 3);
-    reading.delimiter = CHOOSE(delimiters);
-    reading.text = CHOOSE(texts);
-    reading.label = CHOOSE(labels);
-    reading.encoding = CHOOSE(encodings);
-    return reading;
+    tc_read_options options = {.quiet = true};
+    options.format = fuzz_choose(input, 6);
+    options.header = fuzz_choose(input, 3);
+    options.delimiter = CHOOSE(delimiters);
+    options.text = CHOOSE(texts);
+    options.label = CHOOSE(labels);
+    options.encoding = CHOOSE(encodings);
+    return options;
 }
 
-static void check_rows(const tc_data *data)
+static void check_rows(const tc_dataset *data)
 {
     size_t bad;
     FUZZ_CHECK(data->count > 0, "%d rows were read", data->count);
     for (int32_t i = 0; i < data->count; i++) {
         const tc_row *row = &data->rows[i];
         FUZZ_CHECK(row->label_name && row->label_name[0], "row %d has no label", i);
-        FUZZ_CHECK(tc_text_valid(row->text, strlen(row->text), &bad),
-                   "the text of row %d is not UTF-8", i);
-        FUZZ_CHECK(tc_text_valid(row->label_name, strlen(row->label_name), &bad),
-                   "the label of row %d is not UTF-8", i);
+        FUZZ_CHECK(ex_text_valid(row->text, strlen(row->text), &bad),
+                   "row %d has a text that is no UTF-8", i);
+        FUZZ_CHECK(ex_text_valid(row->label_name, strlen(row->label_name), &bad),
+                   "row %d has a label that is no UTF-8", i);
         FUZZ_CHECK(row->line > (i ? row[-1].line : 0), "row %d starts in line %d", i, row->line);
     }
-    FUZZ_CHECK(tc_text_valid(data->layout.about, strlen(data->layout.about), &bad),
-               "the description of the layout is not UTF-8");
+    FUZZ_CHECK(ex_text_valid(data->dialect.description, strlen(data->dialect.description), &bad),
+               "the dialect in words is no UTF-8");
 }
 
 /* ---- written as RFC 4180 defines CSV and read again ---- */
@@ -67,14 +66,14 @@ static void put_quoted(FILE *file, const char *text)
     putc('"', file);
 }
 
-static void check_csv(const tc_data *data)
+static void check_csv(const tc_dataset *data)
 {
-    const tc_reading csv = {.format = TC_CSV,
-                            .header = TC_HEADER_YES,
-                            .text = "text",
-                            .label = "label",
-                            .delimiter = ",",
-                            .quiet = true};
+    const tc_read_options csv = {.format = TC_CSV,
+                                 .header = TC_HEADER_YES,
+                                 .text = "text",
+                                 .label = "label",
+                                 .delimiter = ",",
+                                 .quiet = true};
     FILE *file = fopen(fuzz_path("again.csv"), "wb");
     FUZZ_CHECK(file, "cannot write again.csv");
     fprintf(file, "text,label\n");
@@ -85,11 +84,12 @@ static void check_csv(const tc_data *data)
         putc('\n', file);
     }
     fclose(file);
-    tc_data again;
+    tc_dataset again;
     char path[1024];
     snprintf(path, sizeof path, "%s", fuzz_path("again.csv"));
-    FUZZ_CHECK(tc_data_read(&again, path, &csv), "cannot read the CSV file: %s", tc_failure());
-    FUZZ_CHECK(again.count == data->count, "%d rows became %d", data->count, again.count);
+    FUZZ_CHECK(tc_dataset_read(&again, path, &csv), "what was read does not come back: %s",
+               ex_failure());
+    FUZZ_CHECK(again.count == data->count, "%d rows come back as %d", data->count, again.count);
     for (int32_t i = 0; i < data->count; i++) {
         const tc_row *was = &data->rows[i], *is = &again.rows[i];
         FUZZ_CHECK(!strcmp(was->text, is->text), "row %d: the text \"%s\" became \"%s\"", i,
@@ -97,75 +97,75 @@ static void check_csv(const tc_data *data)
         FUZZ_CHECK(!strcmp(was->label_name, is->label_name),
                    "row %d: the label \"%s\" became \"%s\"", i, was->label_name, is->label_name);
     }
-    tc_data_free(&again);
+    tc_dataset_free(&again);
 }
 
 /* ---- labels, words, ids, parts, batches ---- */
 
-static bool words_of(tc_names *words, const tc_data *data)
+static bool words_of(ex_names *words, const tc_dataset *data)
 {
     const tc_tokenizer tokenizer = {0};
-    tc_tokens tokens = {0};
-    int32_t rare;
+    ex_tokens tokens = {0};
+    int32_t first_rare;
     bool good = true;
     for (int32_t i = 0; good && i < data->count; i++)
         good = tc_tokenize(&tokenizer, &tokens, data->rows[i].text);
-    good = good && tc_vocabulary_build(words, &tokens, 1, 0, &rare);
-    tc_tokens_free(&tokens);
+    good = good && ex_vocabulary_build(words, &tokens, 1, 0, &first_rare);
+    ex_tokens_free(&tokens);
     return good;
 }
 
-static void check_batches(const tc_data *data)
+static void check_batches(const tc_dataset *data)
 {
     tc_batches batches;
     int32_t rows = 0;
-    FUZZ_CHECK(tc_batches_init(&batches, (tc_part){data->rows, data->count}, 3), "%s",
-               tc_failure());
+    FUZZ_CHECK(tc_batches_init(&batches, (tc_slice){data->rows, data->count}, 3), "%s",
+               ex_failure());
     for (int32_t i = 0; i < batches.count; i++) rows += tc_batches_get(&batches, i)->rows;
     FUZZ_CHECK(rows == data->count, "the batches of %d rows have %d", data->count, rows);
     tc_batches_free(&batches);
 }
 
-static void prepare(tc_data *data)
+static void prepare(tc_dataset *data)
 {
     const tc_tokenizer tokenizer = {0};
-    tc_names names = {0}, words = {0};
+    ex_names names = {0}, words = {0};
     int32_t held_out;
-    if (tc_data_labels(&names, data)) {
-        FUZZ_CHECK(tc_data_number_labels(data, &names) && words_of(&words, data), "%s",
-                   tc_failure());
-        FUZZ_CHECK(tc_data_encode(data, &tokenizer, &words, 5) &&
-                       tc_data_split(data, &names, 1, &held_out),
-                   "%s", tc_failure());
-        FUZZ_CHECK(!data->unknown, "%lld words of the rows are unknown", (long long)data->unknown);
+    if (tc_dataset_labels(&names, data)) {
+        FUZZ_CHECK(tc_dataset_encode_labels(data, &names) && words_of(&words, data), "%s",
+                   ex_failure());
+        FUZZ_CHECK(tc_dataset_encode_texts(data, &tokenizer, &words, 5) &&
+                       tc_dataset_hold_out(data, &names, 1, &held_out),
+                   "%s", ex_failure());
+        FUZZ_CHECK(!data->unknown, "of the rows' own words %lld are unknown",
+                   (long long)data->unknown);
         check_batches(data);
     }
-    tc_names_free(&words);
-    tc_names_free(&names);
-    tc_failure_clear();
+    ex_names_free(&words);
+    ex_names_free(&names);
+    ex_failure_clear();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     fuzz_input input = {bytes, size};
-    const tc_reading reading = choose_reading(&input);
+    const tc_read_options options = choose_options(&input);
     char path[1024], *arguments[] = {path, NULL};
-    tc_data data;
+    tc_dataset data;
     fuzz_write("data", input.bytes, input.size);
     snprintf(path, sizeof path, "%s", fuzz_path("data"));
-    const bool good = tc_data_read(&data, path, &reading);
-    FUZZ_CHECK(good == !tc_failure(), "%s",
-               good ? tc_failure() : "it failed without an error message");
-    tc_failure_clear();
+    const bool good = tc_dataset_read(&data, path, &options);
+    FUZZ_CHECK(good == !ex_failure(), "%s", good ? ex_failure() : "it failed and did not say why");
+    ex_failure_clear();
     if (good) {
         check_rows(&data);
         check_csv(&data);
         prepare(&data);
-        tc_data_free(&data);
+        tc_dataset_free(&data);
     }
-    const tc_options options = {.reading = reading, .arguments = arguments, .argument_count = 1};
-    FUZZ_CHECK(tc_check(&options) == (good ? TC_DONE : TC_FAILED),
-               "the command check and tc_data_read do not agree");
-    tc_failure_clear();
+    const tc_options check = {.config.read = options, .arguments = arguments, .argument_count = 1};
+    FUZZ_CHECK(tc_check(&check) == (good ? TC_EXIT_OK : TC_EXIT_FAILED),
+               "check and options do not agree");
+    ex_failure_clear();
     return 0;
 }

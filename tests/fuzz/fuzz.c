@@ -3,7 +3,6 @@
 #include "../../tapegrad.h"
 
 #include <dirent.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,20 +81,21 @@ void fuzz_clear_folder(const char *const *except)
 
 enum { MAX_DATA = 1 << 20 };
 
-/* The largest end of a tensor's data in a header, of those up to MAX_DATA. */
+/* The largest end of a tensor's data that a header names, if it is at most MAX_DATA: the largest second number of a pair
+ * [begin, end]. Pairs that are shapes count too; a header with a larger shape than its data is then given too much. */
 static size_t data_size(const char *header, size_t length)
 {
-    json_t *object = json_loadb(header, length, 0, NULL), *entry;
-    const char *name;
-    json_int_t largest = 0;
-    json_object_foreach(object, name, entry)
-    {
-        const json_int_t end = json_integer_value(
-            json_array_get(json_object_get(entry, "data_offsets"), 1));
-        if (end > largest && end <= MAX_DATA) largest = end;
+    size_t largest = 0;
+    for (size_t i = 0; i < length; i++) {
+        size_t end = 0;
+        if (header[i] != ',') continue;
+        while (i + 1 < length && header[i + 1] == ' ') i++;
+        while (i + 1 < length && header[i + 1] >= '0' && header[i + 1] <= '9' && end <= MAX_DATA)
+            end = 10 * end + (size_t)(header[++i] - '0');
+        if (i + 1 < length && header[i + 1] == ']' && end > largest && end <= MAX_DATA)
+            largest = end;
     }
-    json_decref(object);
-    return (size_t)largest;
+    return largest;
 }
 
 void fuzz_write_safetensors(const char *name, fuzz_input *input)

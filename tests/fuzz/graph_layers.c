@@ -75,6 +75,10 @@ static value attend(graph *g, value x, layer *l, const char *name)
     const bool self = fuzz_choose(&g->input, 2) && score != TG_SCORE_EUCLIDEAN;
     const value k = self ? x : graph_fresh(g, shape), v = self ? x : graph_fresh(g, of_values);
     const tg_attention_mask mask = any_mask(g, &memory, B, T, self ? T : Tk);
+    /* read last, so that inputs without this choice keep their meaning */
+    if (score == TG_SCORE_DOT && fuzz_choose(&g->input, 2))
+        return (value){tg_plain_attention(g->tape, x.tensor, k.tensor, v.tensor, 0.5, mask.lengths),
+                       fmax(x.bound, 1.5)};
     return (value){tg_attention_forward(g->tape, &l->attention, x.tensor, k.tensor, v.tensor, &mask,
                                         NULL),
                    attention_bound(&l->attention, fmax(x.bound, 1.5), self ? T : Tk, E)};

@@ -64,6 +64,63 @@ steps = tensors({**own}, 8, "F64").replace(
 write("params", "steps", b"ba" + steps.replace(b"[80,80]", b"[88,88]"))
 write("params", "whole", b"ar" + complete_file(tensors({"s": []})))
 
+# Headers that are odd, but right.
+four = tensors(own).split(b"\0")[0].decode()[1:-1]
+more = four.replace('"shape"', '"more":%s,"shape"', 1)
+for name, header in {
+    "deep": "{" + more % ("[" * 125 + "]" * 125) + "}",
+    "nested": "{" + more % '{"a":[1,-2.5e+10,{"b":[true,false,null,{}]},[[]]],"c":"\\u00e9"}' + "}",
+    "null-metadata": '{"__metadata__":null,%s}' % four,
+    "escapes": '{"__metadata__":{"k":"\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\u20ac\\ud83d\\ude00"},%s}' % four,
+    "white": "{" + four.replace(":", "\t:\r\n").replace(",", " , ") + "\n}   ",
+}.items():
+    write("params", "header-" + name, "ba" + header + "\0" + 4 * "abcd")
+
+# Headers that the library refuses, for 16 bytes of data.
+entry = '"dtype":"F32","shape":[4],"data_offsets":[0,16]'
+tensor = '"x":{%s}' % entry
+
+
+def placed(shape, begin, end):
+    return '{"dtype":"F32","shape":%s,"data_offsets":[%s,%s]}' % (shape, begin, end)
+
+
+for name, header in {
+    "too-deep": '{"x":{%s,"more":%s}}' % (entry, '{"a":' * 1000 + "1" + "}" * 1000),
+    "huge-number": '{"x":%s}' % placed("[4]", 0, "9" * 100),
+    "huge-size": '{"x":%s}' % placed("[9223372036854775807,9223372036854775807]", 0, 16),
+    "beyond-int64": '{"x":%s}' % placed("[9223372036854775808]", 0, 16),
+    "fraction": '{"x":%s}' % placed("[4.0]", 0, "1.6e1"),
+    "negative": '{"x":%s}' % placed("[-4]", -16, 0),
+    "leading-zero": '{"x":%s}' % placed("[04]", 0, 16),
+    "seven-axes": '{"x":%s}' % placed("[1,1,1,1,1,1,4]", 0, 16),
+    "twice-name": '{"x":%s,"\\u0078":%s}' % (placed("[2]", 0, 8), placed("[2]", 8, 16)),
+    "twice-key": '{"x":{"dtype":"F32",%s}}' % entry,
+    "twice-metadata": '{"__metadata__":{},"__metadata__":{},%s}' % tensor,
+    "twice-text": '{"__metadata__":{"k":"1","k":"2"},%s}' % tensor,
+    "bad-escape": '{"\\x":{%s}}' % entry,
+    "short-escape": '{"__metadata__":{"k":"\\u12"},%s}' % tensor,
+    "high-surrogate": '{"__metadata__":{"k":"\\ud83d"},%s}' % tensor,
+    "low-surrogate": '{"__metadata__":{"k":"\\ude00\\ud83d"},%s}' % tensor,
+    "two-high": '{"__metadata__":{"k":"\\ud83d\\ud83d\\ude00"},%s}' % tensor,
+    "nul-escape": '{"__metadata__":{"k":"a\\u0000b"},%s}' % tensor,
+    "nul-byte": '{"__metadata__":{"k":"a\0b"},%s}' % tensor,
+    "control": '{"__metadata__":{"k":"a\nb"},%s}' % tensor,
+    "not-utf8": b'{"__metadata__":{"k":"\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xe4\xb8"},' + tensor.encode() + b"}",
+    "cut-string": '{"__metadata__":{"k":"a',
+    "cut-escape": '{"__metadata__":{"k":"a\\u00',
+    "cut-array": '{"x":{"dtype":"F32","shape":[4,',
+    "comma": "{%s,}" % tensor,
+    "array": '{"x":["F32",[4],[0,16]]}',
+    "overlap": '{"x":%s,"y":%s}' % (placed("[4]", 0, 16), placed("[2]", 8, 16)),
+    "hole": '{"x":%s,"y":%s}' % (placed("[1]", 0, 4), placed("[2]", 8, 16)),
+    "backwards": '{"x":%s}' % placed("[4]", 16, 0),
+    "spaces": " {%s}" % tensor,
+    "newline": "{%s}\n" % tensor,
+}.items():
+    text = header if isinstance(header, bytes) else header.encode()
+    write("params", "header-" + name, b"ar" + struct.pack("<Q", len(text)) + text + bytes(16))
+
 # ---- models and checkpoints: "a" or "b", then as above ----
 
 words = ["<padding>", "<unknown>", "good", "bad", ",", "\u5f88"]
@@ -105,33 +162,11 @@ def additive(prefix, width):
 
 
 def model(name, layers, features, encoder, attention, **settings):
-    settings = {
-        "embedding": 2,
-        "hidden": 2,
-        "encoder": encoder,
-        "attention": attention,
-        "dropout": 0.5,
-        "longest": 9,
-        "tokenizer": "words",
-        "no_punctuation": False,
-        "ngrams": 0,
-        "buckets": 1,
-        "max_pool": False,
-        **settings,
-    }
-    metadata = {
-        "textclf.version": "1",
-        "textclf.vocabulary": json.dumps(words, ensure_ascii=False),
-        "textclf.labels": '["no","yes","?"]',
-        "textclf.stopwords": "[]",
-        "textclf.settings": json.dumps(settings),
-    }
-    shapes = {
-        "embedding.weight": [len(words), 2],
-        **layers,
-        "classify.weight": [3, features],
-        "classify.bias": [3],
-    }
+    settings = {"embedding": 2, "hidden": 2, "encoder": encoder, "attention": attention, "dropout": 0.5, "max_length": 9,
+                "tokenizer": "words", "no_punctuation": False, "ngrams": 0, "buckets": 1, "max_pool": False, **settings}
+    metadata = {"textclf.version": "2", "textclf.vocabulary": json.dumps(words, ensure_ascii=False),
+                "textclf.labels": '["no","yes","?"]', "textclf.stopwords": "[]", "textclf.settings": json.dumps(settings)}
+    shapes = {"embedding.weight": [len(words), 2], **layers, "classify.weight": [3, features], "classify.bias": [3]}
     write("model", name, b"aa" + tensors(shapes, metadata=metadata))
 
 
@@ -164,47 +199,14 @@ model(
     max_pool=True,
 )
 
-progress = {
-    "epoch": 2,
-    "place": 1,
-    "steps": 3,
-    "best_epoch": 1,
-    "best_accuracy": [0.5],
-    "best_loss": [0.7],
-    "loss": [1.5],
-    "tokens": 5,
-    "seconds": [0.1],
-    "norms": [0, 0, 0, 0, 0],
-    "looks": 0,
-    "order": 9,
-    "hiding": 9,
-    "dropping": 9,
-    "history": [[0.7, 0.7, 0.5, 0, 0, 0, 0, 0]],
-}
-small = {
-    "embedding.weight": [4, 2],
-    **additive("attention", 2),
-    "classify.weight": [2, 2],
-    "classify.bias": [2],
-}
-moments = {
-    f"optimizer/{what}/{key}": shape
-    for what in ("exp_avg", "exp_avg_sq", "best")
-    for key, shape in small.items()
-}
-write(
-    "model",
-    "checkpoint",
-    b"ba"
-    + tensors(
-        {**small, **moments},
-        metadata={
-            "textclf.checkpoint": "1",
-            "textclf.plan": '{"seed":"1"}',
-            "textclf.progress": json.dumps(progress),
-        },
-    ),
-)
+norms = {f"norms[{layer}]": 0.5 for layer in range(5)}
+progress = {"epoch": 2, "batches_done": 1, "steps": 3, "best_epoch": 1, "best_accuracy": 0.5, "best_loss": 0.7, "loss": 1.5, "tokens": 5,
+            "seconds": 0.1, **norms, "norm_samples": 1, "shuffle_rng": 9, "word_dropout_rng": 9, "dropout_rng": 9,
+            "history": [{"train_loss": 0.7, "valid_loss": 0.7, "accuracy": 0.5, **norms}]}
+small = {"embedding.weight": [4, 2], **additive("attention", 2), "classify.weight": [2, 2], "classify.bias": [2]}
+kept = {f"optimizer/{what}/{key}": shape for what in ("exp_avg", "exp_avg_sq", "best") for key, shape in small.items()}
+write("model", "checkpoint", b"ba" + tensors({**small, **kept}, metadata={
+    "textclf.checkpoint": "2", "textclf.training": '{"seed":"1"}', "textclf.progress": json.dumps(progress)}))
 
 # ---- data: format, header, delimiter, text, label, encoding, then the file ----
 
@@ -286,23 +288,14 @@ write("tokens", "wrong", b"aaaaaok \xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80 \xe4\x
 # ---- command lines: arguments, separated by newlines ----
 
 for name, line in {
-    "help": "--help",
-    "train-help": "train --help",
-    "check": "check data data --tokens characters --stopwords zh",
-    "eval": "eval model data",
-    "eval-json": "eval --json model data --format tsv --header no --text 1 --label 2",
-    "predict": "predict model --top 1",
-    "predict-texts": "predict --json --top 2 model good bad",
-    "attend": "attend model good -o a.html",
-    "explain": "explain model good -o b.html",
-    "step": "step model good --label yes -o c.html",
-    "tape": "tape model good -o d.dot",
-    "train": "train data --epochs 3 --encoder lstm --attention dot --embedding 8 --hidden=8 "
-    "--rate 1e-2 --dropout 0 --seed 7 --resume --checkpoint c --every 0 --max-pool --ngrams 2 "
-    "--buckets 9 --class-weight balanced --report r.html --vectors v --frozen",
-    "compare": "compare data --seeds 2 --patience 0 --average 5 --warmup 3 --smoothing 0.1 "
-    "--word-dropout .1 --decay 0 --min-count 1 --max-vocab 9 --longest 9 --batch 2 --valid data "
-    "--test data --delimiter tab --encoding latin1 --no-punctuation",
+    "help": "--help", "train-help": "train --help", "check": "check data data --tokenizer characters --stopwords zh", "eval": "eval model data",
+    "eval-json": "eval --json model data --format tsv --header no --text 1 --label 2", "predict": "predict model --top 1",
+    "predict-texts": "predict --json --top 2 model good bad", "attend": "attend model good -o a.html", "explain": "explain model good -o b.html",
+    "step": "step model good --label yes -o c.html", "tape": "tape model good -o d.dot",
+    "train": "train data --epochs 3 --encoder lstm --attention dot --embedding 8 --hidden=8 --lr 1e-2 --dropout 0 --seed 7 --resume "
+             "--checkpoint c --checkpoint-interval 0 --max-pool --ngrams 2 --buckets 9 --class-weight balanced --report r.html --vectors v --freeze-embedding",
+    "compare": "compare data --seeds 2 --patience 0 --average 5 --warmup 3 --label-smoothing 0.1 --word-dropout .1 --weight-decay 0 --min-count 1 "
+               "--max-vocab 9 --max-length 9 --batch-size 2 --valid data --test data --delimiter tab --encoding latin1 --no-punctuation",
     "wrong": "predict -x model --top 0 -- -o",
 }.items():
     write("options", name, line.replace(" ", "\n"))

@@ -1,9 +1,9 @@
-/* Command lines: arguments separated by newlines. A command that can be parsed is run, unless it is
- * a training, in a temporary folder with a model, a data file and a file of texts. It cannot name
- * files elsewhere: each slash is replaced by a comma. */
+/* Command lines: arguments separated by newlines. Those that parse are executed unless they
+ * train, in a folder with a model, a data file and a file of texts. They cannot name files
+ * elsewhere: a slash becomes a comma. */
 #include "textclf.h"
 
-#include "../../examples/text_classifier/commands.h"
+#include "../../examples/text_classifier/cli/commands.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -14,7 +14,7 @@
 
 enum { MAX_ARGUMENTS = 24 };
 
-static const char *const inputs[] = {"model", "data", "lines", NULL};
+static const char *const lasting[] = {"model", "data", "lines", NULL};
 
 static void make_model(void)
 {
@@ -23,16 +23,16 @@ static void make_model(void)
                                    .hidden = 2,
                                    .encoder = TC_BILSTM,
                                    .attention = TC_ADDITIVE,
-                                   .longest = 9,
+                                   .max_length = 9,
                                    .ngrams = 2,
                                    .buckets = 3,
                                    .max_pool = true}};
     fuzz_build_model(&model, words, 6);
-    FUZZ_CHECK(tc_model_save(&model, "model"), "%s", tc_failure());
+    FUZZ_CHECK(tc_model_save(&model, "model"), "%s", ex_failure());
     tc_model_free(&model);
 }
 
-/* Once per process: makes the folder and its files; standard input reads the texts. */
+/* Once per process: sets up the folder with its files, and standard input. */
 static void set_up(void)
 {
     static const char data[] = "good\tyes\nbad, bad\tno\n\u5F88\tyes\n\tno\ngood\tyes\n",
@@ -50,18 +50,18 @@ static void run(const tc_options *options)
 {
     const tc_command *command = options->command;
     bool good = true;
-    if (command->run == tc_check) good = tc_check(options) == TC_DONE;
-    else if (command->ask) {
+    if (command->execute == tc_check) good = tc_check(options) == TC_EXIT_OK;
+    else if (command->use_model) {
         tc_model model = {0};
-        good = tc_model_load(&model, options->arguments[0]) && command->ask(&model, options);
+        good = tc_model_load(&model, options->arguments[0]) && command->use_model(&model, options);
         tc_model_free(&model);
     }
-    FUZZ_CHECK(good == !tc_failure(), "%s returned %d with the message \"%s\"", command->name, good,
-               tc_failure() ? tc_failure() : "");
+    FUZZ_CHECK(good == !ex_failure(), "%s ends with \"%s\"", command->name,
+               ex_failure() ? ex_failure() : "");
 }
 
-/* Splits a copy of the input into argv, which ends with NULL as in main. Returns argc. */
-static int split(char *text, char **argv)
+/* Splits the input into argv, which ends with NULL. Returns argc. */
+static int cut(char *text, char **argv)
 {
     static char name[] = "textclf";
     int argc = 0;
@@ -78,19 +78,19 @@ static int split(char *text, char **argv)
     return argc;
 }
 
-/* The plan names every option that a training's result depends on; without a plan there is an error
- * message. */
-static void check_plan(const tc_options *options)
+/* Every option that a model depends on must be in the JSON, or there must be a reason why there
+ * is none. */
+static void check_json(const tc_options *options)
 {
     static size_t names;
-    json_t *plan = tc_options_plan(options);
-    FUZZ_CHECK(!plan == !!tc_failure(), "%s", plan ? tc_failure() : "no plan");
-    tc_failure_clear();
-    if (!plan) return;
-    if (!names) names = json_object_size(plan);
-    FUZZ_CHECK(json_object_size(plan) == names, "the plan has %zu options, an earlier one %zu",
-               json_object_size(plan), names);
-    json_decref(plan);
+    json_t *object = tc_options_to_json(options);
+    FUZZ_CHECK(!object == !!ex_failure(), "%s", object ? ex_failure() : "no JSON");
+    ex_failure_clear();
+    if (!object) return;
+    if (!names) names = json_object_size(object);
+    FUZZ_CHECK(json_object_size(object) == names, "%zu options are recorded, then %zu", names,
+               json_object_size(object));
+    json_decref(object);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -101,21 +101,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     FUZZ_CHECK(text, "out of memory");
     if (size) memcpy(text, bytes, size);
     text[size] = 0;
-    const int argc = split(text, argv);
-    optind = 0; /* glibc: start again */
-    const tc_parsed parsed = tc_options_parse(&options, argc, argv);
-    FUZZ_CHECK((parsed == EX_WRONG) == (tc_failure() != NULL), "%d and \"%s\"", parsed,
-               tc_failure() ? tc_failure() : "");
-    if (parsed == EX_RUN) {
+    const int argc = cut(text, argv);
+    optind = 0; /* glibc's way to start again */
+    const ex_parsed parsed = tc_options_parse(&options, argc, argv);
+    FUZZ_CHECK((parsed == EX_WRONG) == (ex_failure() != NULL), "%d and \"%s\"", parsed,
+               ex_failure() ? ex_failure() : "");
+    if (parsed == EX_OK) {
         FUZZ_CHECK(options.argument_count >= 0 && options.argument_count < argc &&
                        !options.arguments[options.argument_count],
                    "%d arguments of %d", options.argument_count, argc);
-        check_plan(&options);
+        check_json(&options);
         rewind(stdin);
         run(&options);
-        fuzz_clear_folder(inputs);
+        fuzz_clear_folder(lasting);
     }
-    tc_failure_clear();
+    ex_failure_clear();
     free(text);
     return 0;
 }

@@ -3,16 +3,16 @@
 #include "fuzz.h"
 
 #include "../../examples/support/failure.h"
-#include "../../examples/text_classifier/bag.h"
+#include "../../examples/text_classifier/model/bag.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 5, MAX_NGRAMS = 5, SHORTEST_CUT = 7 };
+enum { BUCKETS = 5, MAX_NGRAM = 5, MAX_LENGTH = 7 };
 
-/* The offset of the first byte that does not start a well-formed UTF-8 sequence (table 3-7 of the
- * Unicode Standard) or is NUL; `size` if there is none. */
+/* UTF-8 by the table of the Unicode Standard (3-7, well-formed byte sequences), and without NUL:
+ * the offset of the first character that is none, or `size`. */
 static size_t first_bad(const uint8_t *text, size_t size)
 {
     static const struct {
@@ -39,63 +39,61 @@ static size_t first_bad(const uint8_t *text, size_t size)
     return size;
 }
 
-/* The tokens are in order and within the text; words are UTF-8, not empty, and without white
- * space. */
-static void check_tokens(const tc_tokens *tokens, const char *text)
+/* Places rise and lie in the text; words are UTF-8, are not empty and hold no blank. */
+static void check_tokens(const ex_tokens *tokens, const char *text)
 {
     size_t end = 0, bad;
     const size_t length = strlen(text);
     for (size_t i = 0; i < tokens->count; i++) {
-        const tc_token *token = &tokens->items[i];
-        const char *word = tc_token_word(tokens, i);
+        const ex_token *token = &tokens->items[i];
+        const char *word = ex_token_word(tokens, i);
         FUZZ_CHECK(token->start >= end && token->length > 0,
                    "token %zu starts at %zu, the one before ends at %zu", i, token->start, end);
         end = token->start + token->length;
         FUZZ_CHECK(end <= length, "token %zu ends at %zu of %zu", i, end, length);
-        FUZZ_CHECK(tc_text_valid(text + token->start, token->length, &bad),
-                   "token %zu splits a character", i);
-        FUZZ_CHECK(*word && tc_text_valid(word, strlen(word), &bad),
+        FUZZ_CHECK(ex_text_valid(text + token->start, token->length, &bad),
+                   "token %zu cuts a character", i);
+        FUZZ_CHECK(*word && ex_text_valid(word, strlen(word), &bad),
                    "token %zu has the word \"%s\"", i, word);
         FUZZ_CHECK(!strpbrk(word, " \t\r\n"), "token %zu contains white space", i);
     }
 }
 
-/* The tokens of a text are those of its lines. The lines become rows of `data`. */
-static void check_lines(tc_data *data, const tc_tokenizer *tokenizer, const tc_tokens *expected,
+/* Lines do not see each other: cut at its newlines a text has the same words. The lines become
+ * rows of `data`. */
+static void check_lines(tc_dataset *data, const tc_tokenizer *tokenizer, const ex_tokens *whole,
                         char *text)
 {
-    tc_tokens tokens = {0};
+    ex_tokens tokens = {0};
     size_t at = 0;
     for (char *line = text, *end; line; line = end ? end + 1 : NULL) {
         end = strchr(line, '\n');
         if (end) *end = 0;
-        FUZZ_CHECK(tc_data_add_text(data, line), "%s", tc_failure());
-        tc_tokens_clear(&tokens);
-        FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, line), "%s", tc_failure());
+        FUZZ_CHECK(tc_dataset_add_text(data, line), "%s", ex_failure());
+        ex_tokens_clear(&tokens);
+        FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, line), "%s", ex_failure());
         for (size_t i = 0; i < tokens.count; i++, at++) {
-            FUZZ_CHECK(at < expected->count &&
-                           !strcmp(tc_token_word(&tokens, i), tc_token_word(expected, at)),
-                       "token %zu, \"%s\", differs in the undivided text", at,
-                       tc_token_word(&tokens, i));
+            FUZZ_CHECK(at < whole->count &&
+                           !strcmp(ex_token_word(&tokens, i), ex_token_word(whole, at)),
+                       "token %zu, \"%s\", is another in the whole text", at,
+                       ex_token_word(&tokens, i));
         }
     }
-    FUZZ_CHECK(at == expected->count, "the text has %zu tokens, its lines have %zu",
-               expected->count, at);
-    tc_tokens_free(&tokens);
+    FUZZ_CHECK(at == whole->count, "%zu tokens are %zu in lines", whole->count, at);
+    ex_tokens_free(&tokens);
 }
 
-/* The bag of words and n-grams of a batch of all rows: tg_gather checks that its ids are rows of
- * the table. */
-static void check_bag(const tc_data *data, const tc_names *words, int32_t ngrams)
+/* The bag of a batch of all rows. The embedding refuses rows that its table does not have. */
+static void check_bag(const tc_dataset *data, const ex_names *words, int32_t max_ngram)
 {
     tc_bag bag;
     tc_batches batches;
     tg_params *params = tg_params_new(1);
     tg_tape *tape = tg_tape_new(1);
-    FUZZ_CHECK(tc_bag_init(&bag, params, words->count, BUCKETS, ngrams, 2), "%s",
+    FUZZ_CHECK(tc_bag_init(&bag, params, words->count, BUCKETS, max_ngram, 2), "%s",
                tg_params_error(params));
-    FUZZ_CHECK(tc_batches_init(&batches, (tc_part){data->rows, data->count}, data->count), "%s",
-               tc_failure());
+    FUZZ_CHECK(tc_batches_init(&batches, (tc_slice){data->rows, data->count}, data->count), "%s",
+               ex_failure());
     tc_batch *batch = tc_batches_get(&batches, 0);
     FUZZ_CHECK(tc_bag_forward(tape, &bag, batch), "%s", tg_tape_error(tape));
     tc_batches_free(&batches);
@@ -103,67 +101,72 @@ static void check_bag(const tc_data *data, const tc_names *words, int32_t ngrams
     tg_params_free(params);
 }
 
-/* Words are the same after they were written to and read from a model's metadata. */
-static void check_json(const tc_names *words)
+/* Names survive the way through a model's metadata. */
+static void check_json(const ex_names *words)
 {
-    tc_names again;
-    char *json = tc_names_to_json(words);
-    FUZZ_CHECK(json && tc_names_from_json(&again, json, "words"), "%s", tc_failure());
-    FUZZ_CHECK(again.count == words->count, "%d words became %d in JSON", words->count,
-               again.count);
+    ex_names again;
+    char *json = ex_names_to_json(words);
+    FUZZ_CHECK(json && ex_names_from_json(&again, json, "words"), "%s", ex_failure());
+    FUZZ_CHECK(again.count == words->count, "%d words are %d as JSON", words->count, again.count);
     for (int32_t i = 0; i < words->count; i++)
         FUZZ_CHECK(!strcmp(again.items[i], words->items[i]), "word %d changed in JSON", i);
     free(json);
-    tc_names_free(&again);
+    ex_names_free(&again);
 }
 
-static void check_text(const tc_tokenizer *tokenizer, char *text, int64_t min_count, int32_t ngrams)
+static void check_text(const tc_tokenizer *tokenizer, char *text, int64_t min_count,
+                       int32_t max_ngram)
 {
-    tc_data data = {.name = "text"};
-    tc_tokens tokens = {0};
-    tc_names words = {0};
-    int32_t rare;
-    FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, text), "%s", tc_failure());
+    tc_dataset data = {.name = "text"};
+    ex_tokens tokens = {0};
+    ex_names words = {0};
+    int32_t first_rare;
+    FUZZ_CHECK(tc_tokenize(tokenizer, &tokens, text), "%s", ex_failure());
     check_tokens(&tokens, text);
-    FUZZ_CHECK(tc_vocabulary_build(&words, &tokens, min_count, 0, &rare) &&
-                   tc_vocabulary_valid(&words),
-               "%s", tc_failure());
-    FUZZ_CHECK(rare >= EX_FIRST_WORD && rare <= words.count,
-               "the first rare word is %d, of %d words", rare, words.count);
+    FUZZ_CHECK(ex_vocabulary_build(&words, &tokens, min_count, 0, &first_rare) &&
+                   ex_vocabulary_valid(&words),
+               "%s", ex_failure());
+    FUZZ_CHECK(first_rare >= EX_FIRST_WORD && first_rare <= words.count,
+               "the first rare word is %d of %d", first_rare, words.count);
     for (size_t i = 0; min_count == 1 && i < tokens.count; i++) {
-        FUZZ_CHECK(tc_names_find(&words, tc_token_word(&tokens, i)) >= EX_FIRST_WORD,
-                   "\"%s\" is not found", tc_token_word(&tokens, i));
+        FUZZ_CHECK(ex_names_find(&words, ex_token_word(&tokens, i)) >= EX_FIRST_WORD,
+                   "\"%s\" is not found", ex_token_word(&tokens, i));
     }
     check_json(&words);
     check_lines(&data, tokenizer, &tokens, text);
-    FUZZ_CHECK(tc_data_encode(&data, tokenizer, &words, SHORTEST_CUT), "%s", tc_failure());
-    check_bag(&data, &words, ngrams);
-    tc_data_free(&data);
-    tc_names_free(&words);
-    tc_tokens_free(&tokens);
+    FUZZ_CHECK(tc_dataset_encode_texts(&data, tokenizer, &words, MAX_LENGTH), "%s", ex_failure());
+    check_bag(&data, &words, max_ngram);
+    tc_dataset_free(&data);
+    ex_names_free(&words);
+    ex_tokens_free(&tokens);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     fuzz_input input = {bytes, size};
-    tc_tokenizer tokenizer = {.kind = fuzz_choose(&input, 2) ? TC_CHARACTERS : TC_WORDS,
-                              .plain = fuzz_choose(&input, 2)};
-    const int stopwords = fuzz_choose(&input, 4), min_count = 1 + fuzz_choose(&input, 2);
-    const int ngrams = 1 + fuzz_choose(&input, MAX_NGRAMS);
+    static char path[1024];
+    static const char *const lists[] = {NULL, "en", "zh", path};
+    const int kind = fuzz_choose(&input, 2) ? TC_CHARACTERS : TC_WORDS;
+    const bool no_punctuation = fuzz_choose(&input, 2);
+    const char *stopwords = lists[fuzz_choose(&input, 4)];
+    const int min_count = 1 + fuzz_choose(&input, 2),
+              max_ngram = 1 + fuzz_choose(&input, MAX_NGRAM);
     size_t bad = input.size;
-    const bool valid = tc_text_valid((const char *)input.bytes, input.size, &bad);
+    const bool valid = ex_text_valid((const char *)input.bytes, input.size, &bad);
     FUZZ_CHECK(bad == first_bad(input.bytes, input.size) && valid == (bad == input.size),
                "the first bad byte is %zu, not %zu", first_bad(input.bytes, input.size), bad);
     fuzz_write("stopwords", input.bytes, input.size);
-    char path[1024], *text = malloc(input.size + 1);
-    FUZZ_CHECK(text, "out of memory");
     snprintf(path, sizeof path, "%s", fuzz_path("stopwords"));
-    const char *const lists[] = {NULL, "en", "zh", path};
-    if (stopwords) tc_tokenizer_set_stopwords(&tokenizer, lists[stopwords]);
-    tc_failure_clear();
+    tc_tokenizer tokenizer;
+    const tc_tokenizer_options options = {kind, no_punctuation, stopwords};
+    const bool good = tc_tokenizer_init(&tokenizer, &options);
+    FUZZ_CHECK(good == !ex_failure(), "%s", good ? ex_failure() : "it failed and did not say why");
+    ex_failure_clear();
+    char *text = malloc(input.size + 1);
+    FUZZ_CHECK(text, "no memory");
     if (input.size) memcpy(text, input.bytes, input.size);
     text[input.size] = 0;
-    if (valid) check_text(&tokenizer, text, min_count, ngrams);
+    if (valid) check_text(&tokenizer, text, min_count, max_ngram);
     tc_tokenizer_free(&tokenizer);
     free(text);
     return 0;

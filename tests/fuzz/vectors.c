@@ -1,7 +1,8 @@
-/* Files of word vectors. A letter chooses their width, 1 to 8, the rest is the file. */
-#include "textclf.h"
+/* Files of word vectors: a letter chooses their width, 1 to 8, the rest is the file. */
+#include "fuzz.h"
 
-#include "../../examples/text_classifier/vectors.h"
+#include "../../examples/support/failure.h"
+#include "../../examples/text_classifier/data/vectors.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,28 +16,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     fuzz_input input = {bytes, size};
     const int32_t width = 1 + fuzz_choose(&input, WIDTHS);
-    tc_model model = {.settings = {.embedding = width,
-                                   .hidden = 1,
-                                   .encoder = TC_NO_ENCODER,
-                                   .attention = TC_NO_ATTENTION,
-                                   .longest = 9}};
-    float before[WORDS * WIDTHS];
-    fuzz_build_model(&model, words, WORDS);
-    const float *row = model.embedding.weight->data;
-    memcpy(before, row, sizeof *row * WORDS * (size_t)width);
+    ex_names names;
+    float embedding[WORDS * WIDTHS];
+    FUZZ_CHECK(ex_names_set(&names, "words", words, WORDS), "%s", ex_failure());
+    for (int32_t i = 0; i < WORDS * WIDTHS; i++) embedding[i] = (float)i;
     fuzz_write("vectors", input.bytes, input.size);
     char path[1024];
     snprintf(path, sizeof path, "%s", fuzz_path("vectors"));
-    const bool good = tc_vectors_load(&model, path);
-    FUZZ_CHECK(good == !tc_failure(), "%s",
-               good ? tc_failure() : "it failed without an error message");
-    for (int32_t i = 0; i < WORDS * width; i++) {
-        FUZZ_CHECK(isfinite(row[i]), "number %d of word %d is %g", i % width, i / width,
-                   (double)row[i]);
-        FUZZ_CHECK(i >= EX_FIRST_WORD * width || row[i] == before[i],
-                   "word %d, which is not a word of a text, got a vector", i / width);
+    const bool good = tc_vectors_load(path, &names, embedding, width);
+    FUZZ_CHECK(good == !ex_failure(), "%s", good ? ex_failure() : "it failed and did not say why");
+    for (int32_t i = 0; i < WORDS * WIDTHS; i++) {
+        const bool is_word = i >= EX_FIRST_WORD * width && i < WORDS * width;
+        FUZZ_CHECK(isfinite(embedding[i]), "number %d of word %d is %g", i % width, i / width,
+                   (double)embedding[i]);
+        FUZZ_CHECK(is_word || embedding[i] == (float)i, "number %d, which is not a word's, changed",
+                   i);
     }
-    tc_failure_clear();
-    tc_model_free(&model);
+    ex_failure_clear();
+    ex_names_free(&names);
     return 0;
 }

@@ -289,6 +289,28 @@ def write_optim():
     save("optim", tensors)
 
 
+def write_sparse_adam():
+    """SparseAdam on an nn.Embedding: ids come twice in a batch, rows 0 and 7 never, rows 8 to 11 seldom."""
+    torch.manual_seed(7)
+    steps, rows, width, n = 100, 12, 3, 6
+    table = nn.Embedding(rows, width, sparse=True)
+    start = table.weight.detach().clone()
+    ids = torch.randint(1, 7, (steps, n))
+    ids[::9, 0] = 8 + torch.arange(len(ids[::9])) % 4
+    ids[:, 5] = ids[:, 0]
+    factors = normal(steps, n, width) * torch.logspace(-3, 1, n).unsqueeze(1)
+    optimizer = torch.optim.SparseAdam(table.parameters(), lr=1e-2, eps=1e-8)
+    after = []
+    for step in range(steps):
+        optimizer.zero_grad()
+        (table(ids[step]) * factors[step]).sum().backward()
+        optimizer.step()
+        after.append(table.weight.detach().clone())
+    state = optimizer.state[table.weight]
+    save("sparse_adam", {"in.p": start, "in.ids": ids.flatten(), "in.factors": factors, "traj.p": torch.stack(after)[9::10],
+                         "out.exp_avg": state["exp_avg"], "out.exp_avg_sq": state["exp_avg_sq"]})
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
@@ -300,6 +322,7 @@ def main():
     write_cross_entropy()
     write_layer_norm()
     write_optim()
+    write_sparse_adam()
 
 
 if __name__ == "__main__":

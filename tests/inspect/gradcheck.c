@@ -1,4 +1,5 @@
-/* Who checks the checker: operators with planted faults, each of which must fail, by name and with both numbers. */
+/* Who checks the checker: operators with planted faults, each of which must fail, by name and with
+ * both numbers. */
 #include "../support/support.h"
 
 /* ---- y = x^2, right and wrong in every way ---- */
@@ -48,9 +49,11 @@ static void test_deaf_backward(tg_node *node)
     for (int64_t i = 0; dx && i < node->inputs[0]->size; i++) dx[i] += 2 * x[i];
 }
 
-#define SQUARE(kind)                                                               \
-    TG_OP(kind, #kind, .shape = test_square_shape, .forward = test_square_forward, \
-          .backward = kind##_backward)
+#define SQUARE(kind)                                           \
+    static const tg_op kind = {.name = #kind,                  \
+                               .shape = test_square_shape,     \
+                               .forward = test_square_forward, \
+                               .backward = kind##_backward}
 SQUARE(test_right);
 SQUARE(test_flipped);
 SQUARE(test_one_flipped);
@@ -186,7 +189,8 @@ START_TEST(what_is_right_passes)
     }
 END_TEST
 
-/* A fault that shows only when the input has another reader is no fault elsewhere: the test's own premise. */
+/* A fault that shows only when the input has another reader is no fault elsewhere: the test's own
+ * premise. */
 START_TEST(overwriting_is_right_alone)
     {
         model m = {.op = &test_overwriting};

@@ -23,7 +23,7 @@ void cube_backward(tg_node *node)
     tg_real *dx = tg_input_grad(node, 0);
     for (int64_t i = 0; dx && i < x->size; i++) dx[i] += dy[i] * 3 * x->data[i] * x->data[i];
 }
-TG_OP(cube, "cube", .shape = cube_shape, .forward = cube_forward, .backward = cube_backward);
+static const tg_op cube = {.name = "cube", .shape = cube_shape, .forward = cube_forward, .backward = cube_backward};
 #endif
 
 using Params = std::unique_ptr<tg_params, decltype(&tg_params_free)>;

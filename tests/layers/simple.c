@@ -273,10 +273,10 @@ START_TEST(inference_mode)
         for (int pass = 0; pass < 6; pass++) {
             if (pass == 3) {
                 ck_assert(!tg_adam_step(&adam, params));
-                test_expect_params_error(params, "adam", "held", NULL);
+                test_expect_params_error(params, "adam", "inference mode", NULL);
                 ck_assert(tg_params_save(params, test_path("model"), TG_SAVE_MODEL));
                 ck_assert(!tg_params_load(params, test_path("model")));
-                test_expect_params_error(params, "held", NULL);
+                test_expect_params_error(params, "inference mode", NULL);
                 tg_params_set_inference(params, false);
                 for (int64_t i = 0; i < tg_params_count(params); i++)
                     test_fill(tg_params_at(params, i)->data, tg_params_at(params, i)->size,

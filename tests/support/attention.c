@@ -1,5 +1,5 @@
-/* The composed twin of attention: the formulas at the head of layers/attention_op.c, line by line, with whole [Tq, Tk]
- * matrices. Slow, plain, and what the tiled operator is held to. */
+/* The composed twin of attention: the formulas at the head of layers/attention_op.c, line by line,
+ * with full matrices [Tq, Tk]. Slow and plain. */
 #include "attention.h"
 
 tg_tensor *(*const test_attention_matrix[3])(tg_tape *,
@@ -37,7 +37,8 @@ static tg_tensor *split(tg_tape *tape, tg_tensor *x, int64_t heads)
     return tg_permute(tape, x, TG_AXES(0, 2, 1, 3));
 }
 
-/* Scores of pairs: q [B, N, Tq, 1, D] and k [B, N, 1, Tk, D] meet. */
+/* Scores by pairs of a query and a key: q as [B, N, Tq, 1, D] and k as [B, N, 1, Tk, D]
+ * broadcast. */
 static tg_tensor *pairs(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *score_weight,
                         tg_score score)
 {
@@ -52,21 +53,24 @@ static tg_tensor *pairs(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *sc
 }
 
 tg_tensor *test_twin_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v,
-                            tg_tensor *score_weight, int64_t heads, tg_attention_config how,
+                            tg_tensor *score_weight, int64_t heads, tg_attention_config config,
                             const tg_attention_mask *mask, test_twin_matrices *matrices)
 {
     const int64_t B = q->shape[0], Tq = q->shape[1], Tk = k->shape[1], width = v->shape[2];
-    const bool by_pairs = how.score == TG_SCORE_ADDITIVE || how.score == TG_SCORE_EUCLIDEAN;
-    q = split(tape, q, heads), k = split(tape, k, heads), v = split(tape, v, heads);
-    tg_tensor *s = by_pairs ? pairs(tape, q, k, score_weight, how.score)
+    const bool by_pairs = config.score == TG_SCORE_ADDITIVE || config.score == TG_SCORE_EUCLIDEAN;
+    q = split(tape, q, heads);
+    k = split(tape, k, heads);
+    v = split(tape, v, heads);
+    tg_tensor *s = by_pairs ? pairs(tape, q, k, score_weight, config.score)
                             : tg_matmul_transposed(tape, q, k, TG_TRANSPOSE_B);
-    s = tg_affine(tape, s, how.scale, 0);
+    s = tg_affine(tape, s, config.scale, 0);
     uint8_t *bytes = test_attention_keep(mask, B, Tq, Tk);
     const tg_mask keep = tg_mask_nd(bytes, TG_SHAPE(B, 1, Tq, Tk));
-    tg_tensor *a = how.raw ? tg_where_scalar(tape, keep, s, 0) : tg_softmax_masked(tape, s, keep);
-    tg_tensor *e = tg_dropout(tape, a, how.dropout);
-    if (how.times_score) e = tg_mul(tape, e, tg_where_scalar(tape, keep, s, 0));
-    free(bytes); /* the tape has its own */
+    tg_tensor *a = config.raw ? tg_where_scalar(tape, keep, s, 0)
+                              : tg_softmax_masked(tape, s, keep);
+    tg_tensor *e = tg_dropout(tape, a, config.dropout);
+    if (config.times_score) e = tg_mul(tape, e, tg_where_scalar(tape, keep, s, 0));
+    free(bytes); /* the tape has a copy */
     if (matrices) *matrices = (test_twin_matrices){s, a};
     tg_tensor *y = tg_permute(tape, tg_matmul(tape, e, v), TG_AXES(0, 2, 1, 3));
     return tg_reshape(tape, y, TG_SHAPE(B, Tq, width));
@@ -81,18 +85,21 @@ tg_tensor *test_twin_attention_forward(tg_tape *tape, const tg_attention *layer,
                                        tg_tensor *k, tg_tensor *v, const tg_attention_mask *mask,
                                        test_twin_matrices *matrices)
 {
-    tg_attention_config how = {.score = layer->score,
-                               .raw = layer->raw,
-                               .times_score = layer->times_score,
-                               .scale = 1,
-                               .dropout = layer->dropout};
-    if (layer->score == TG_SCORE_SCALED_DOT) how.scale = 1 / sqrt((double)q->shape[2]);
+    tg_attention_config config = {.score = layer->score,
+                                  .raw = layer->raw,
+                                  .times_score = layer->times_score,
+                                  .scale = 1,
+                                  .dropout = layer->dropout};
+    if (layer->score == TG_SCORE_SCALED_DOT) config.scale = 1 / sqrt((double)q->shape[2]);
     if (layer->score == TG_SCORE_BILINEAR) q = tg_matmul(tape, q, layer->weight);
-    if (layer->score == TG_SCORE_COSINE) q = unit(tape, q), k = unit(tape, k);
+    if (layer->score == TG_SCORE_COSINE) {
+        q = unit(tape, q);
+        k = unit(tape, k);
+    }
     if (layer->score == TG_SCORE_ADDITIVE) {
         q = tg_matmul_transposed(tape, q, layer->query_weight, TG_TRANSPOSE_B);
         k = tg_add(tape, tg_matmul_transposed(tape, k, layer->key_weight, TG_TRANSPOSE_B),
                    layer->bias);
     }
-    return test_twin_attend(tape, q, k, v, layer->score_weight, 1, how, mask, matrices);
+    return test_twin_attend(tape, q, k, v, layer->score_weight, 1, config, mask, matrices);
 }

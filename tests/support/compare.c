@@ -1,4 +1,4 @@
-/* Comparing numbers, and making numbers to compute with. */
+/* Comparing numbers, and test data. */
 #include "support.h"
 
 bool test_near(double got, double want, double allowed)
@@ -19,10 +19,10 @@ void test_assert_all_near(const char *what, const tg_real *got, const double *wa
 {
     double allowed = tolerance * largest(want, count);
     for (int64_t i = 0; i < count; i++) {
-        bool good = isnan(want[i]) ? isnan((double)got[i])
-                                   : test_near((double)got[i], want[i], allowed);
-        TEST_CHECK(good, "%s: element %lld is %.17g, wanted %.17g +- %.3g", what, (long long)i,
-                   (double)got[i], want[i], allowed);
+        const double number = (double)got[i];
+        const bool good = isnan(want[i]) ? isnan(number) : test_near(number, want[i], allowed);
+        TEST_CHECK(good, "%s: element %lld is %.17g, expected %.17g +- %.3g", what, (long long)i,
+                   number, want[i], allowed);
     }
 }
 
@@ -38,7 +38,7 @@ void test_assert_reals_near(const char *what, const tg_real *got, const tg_real 
 
 void test_assert_number(const char *what, double got, double want)
 {
-    ck_assert_msg(test_near(got, want, TEST_TOLERANCE * fabs(want)), "%s is %.17g, wanted %.17g",
+    ck_assert_msg(test_near(got, want, TEST_TOLERANCE * fabs(want)), "%s is %.17g, expected %.17g",
                   what, got, want);
 }
 
@@ -47,21 +47,21 @@ void test_assert_same_bits(const char *what, const tg_real *got, const tg_real *
     ck_assert_msg(count == 0 || (got != NULL && want != NULL), "%s: no numbers", what);
     for (int64_t i = 0; i < count; i++)
         TEST_CHECK(memcmp(got + i, want + i, sizeof *got) == 0,
-                   "%s: element %lld of %lld is %.17g, not %.17g to the bit", what, (long long)i,
-                   (long long)count, (double)got[i], (double)want[i]);
+                   "%s: element %lld of %lld is %.17g, and its bits are not those of %.17g", what,
+                   (long long)i, (long long)count, (double)got[i], (double)want[i]);
 }
 
 void test_assert_shape(const char *what, const tg_tensor *got, int ndim, const int64_t *shape)
 {
     ck_assert_msg(got != NULL, "%s is NULL", what);
-    ck_assert_msg(got->ndim == ndim, "%s has %d axes, wanted %d", what, got->ndim, ndim);
+    ck_assert_msg(got->ndim == ndim, "%s has %d axes, expected %d", what, got->ndim, ndim);
     int64_t size = 1;
     for (int d = 0; d < ndim; d++) {
-        ck_assert_msg(got->shape[d] == shape[d], "%s: axis %d has size %lld, wanted %lld", what, d,
-                      (long long)got->shape[d], (long long)shape[d]);
+        ck_assert_msg(got->shape[d] == shape[d], "%s: axis %d has size %lld, expected %lld", what,
+                      d, (long long)got->shape[d], (long long)shape[d]);
         size *= shape[d];
     }
-    ck_assert_msg(got->size == size, "%s: size %lld, wanted %lld", what, (long long)got->size,
+    ck_assert_msg(got->size == size, "%s: size %lld, expected %lld", what, (long long)got->size,
                   (long long)size);
 }
 
@@ -72,7 +72,7 @@ void test_assert_tensor(const char *what, const tg_tensor *got, int ndim, const 
     test_assert_all_near(what, got->data, want, got->size, TEST_TOLERANCE);
 }
 
-/* SplitMix64 of Steele, Lea and Flood, 2014, as a function of the position. */
+/* SplitMix64 (Steele, Lea and Flood, 2014), computed from the position. */
 double test_number(uint64_t seed, int64_t i, double low, double high)
 {
     uint64_t z = (seed << 32) + (uint64_t)i * 0x9E3779B97F4A7C15u + 0x9E3779B97F4A7C15u;
@@ -92,11 +92,11 @@ int64_t test_broadcast(int64_t flat, int ndim, const int64_t *shape, int small_n
 {
     int64_t position = 0, stride = 1;
     for (int d = ndim - 1; d >= 0; d--) {
-        int64_t here = flat % shape[d];
+        const int64_t index = flat % shape[d];
         flat /= shape[d];
-        int small = d - (ndim - small_ndim);
+        const int small = d - (ndim - small_ndim);
         if (small < 0) continue;
-        if (small_shape[small] > 1) position += here * stride;
+        if (small_shape[small] > 1) position += index * stride;
         stride *= small_shape[small];
     }
     return position;

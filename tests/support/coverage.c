@@ -1,18 +1,18 @@
-/* Which operators have had their derivative checked? A list of names could claim anything, so this looks at what happened:
- * after a passed tg_gradcheck the same function runs once more, ended by a probe from which the tape's nodes can be
- * reached, and an operator's input counts as checked when a gradient other than zero arrived in it, and arrived through
- * this operator alone. */
+/* The operators whose derivatives have been checked. They are not listed by name but found on the
+ * tape: after tg_gradcheck has passed, the same function is called once more, with a probe as the
+ * last operator, from which the other nodes can be reached. An input of an operator counts as
+ * checked if it received a gradient other than zero from this operator alone. */
 #include "support.h"
 
 enum { MAX_OPERATORS = 256, MAX_INPUTS = 64 };
 
 static struct {
     const tg_op *op;
-    uint64_t seen, checked; /* one bit an input */
+    uint64_t seen, checked; /* bit i: input i */
 } records[MAX_OPERATORS];
 static int n_records;
 
-/* ---- the probe: y = x, and it remembers where on the tape it stands ---- */
+/* ---- the probe: y = x; it stores its node ---- */
 
 static tg_node *probed;
 
@@ -34,10 +34,12 @@ static void test_probe_backward(tg_node *node)
     for (int64_t i = 0; dx && i < node->inputs[0]->size; i++) dx[i] += node->outputs[0]->grad[i];
 }
 
-TG_OP(test_probe, "test_probe", .shape = test_probe_shape, .forward = test_probe_forward,
-      .backward = test_probe_backward);
+static const tg_op test_probe = {.name = "test_probe",
+                                 .shape = test_probe_shape,
+                                 .forward = test_probe_forward,
+                                 .backward = test_probe_backward};
 
-/* ---- notes ---- */
+/* ---- records ---- */
 
 static int record_of(const tg_op *op)
 {
@@ -67,7 +69,7 @@ static int readers(const tg_tensor *tensor)
     return count;
 }
 
-static void note_node(const tg_node *node)
+static void record_node(const tg_node *node)
 {
     if (!node->op->backward) return;
     int r = record_of(node->op);
@@ -79,7 +81,7 @@ static void note_node(const tg_node *node)
     }
 }
 
-static void note_pass(tg_params *params, tg_gradcheck_function function, void *context)
+static void record_pass(tg_params *params, tg_gradcheck_function function, void *context)
 {
     tg_tape *tape = tg_tape_new(1);
     tg_tensor *y = function(tape, context);
@@ -88,31 +90,32 @@ static void note_pass(tg_params *params, tg_gradcheck_function function, void *c
     tg_backward(tape, test_weighted_loss(tape, y, 99));
     test_assert_clean(tape);
     ck_assert_ptr_nonnull(probed);
-    for (const tg_node *node = probed->previous; node; node = node->previous) note_node(node);
+    for (const tg_node *node = probed->previous; node; node = node->previous) record_node(node);
     probed = NULL;
     tg_params_zero_grad(params);
     tg_tape_free(tape);
 }
 
-/* ---- the same once more, with company ----
+/* ---- the same with a second reader ----
  *
- * An operator that writes its gradient where it should add is right as long as nobody else reads its inputs. So each
- * function is checked again with a second reader of every parameter, later on the tape: its gradients are there first. */
+ * An operator that overwrites a gradient instead of adding to it is right if no other operator
+ * reads its inputs. So each function is checked again with a second reader of every parameter,
+ * later on the tape: its gradients come first. */
 
-typedef struct company {
+typedef struct shared_function {
     tg_params *params;
     tg_gradcheck_function function;
     void *context;
-} company;
+} shared_function;
 
-static tg_tensor *in_company(tg_tape *tape, void *context)
+static tg_tensor *with_second_reader(tg_tape *tape, void *context)
 {
-    enum { MOST = 64 };
-    const company *c = context;
-    tg_tensor *parts[MOST];
+    enum { MAX_PARTS = 64 };
+    const shared_function *c = context;
+    tg_tensor *parts[MAX_PARTS];
     int count = 0;
     parts[count++] = tg_reshape(tape, c->function(tape, c->context), TG_SHAPE(-1));
-    for (int64_t i = 0; i < tg_params_count(c->params) && count < MOST; i++) {
+    for (int64_t i = 0; i < tg_params_count(c->params) && count < MAX_PARTS; i++) {
         tg_tensor *p = tg_params_at(c->params, i);
         if (p->requires_grad)
             parts[count++] = tg_reshape(tape, tg_affine(tape, p, 0.75, 0), TG_SHAPE(-1));
@@ -130,7 +133,7 @@ static void check(const char *what, tg_params *params, tg_gradcheck_function fun
     tg_gradcheck_report report;
     bool passed = tg_gradcheck(params, function, context, &report);
     ck_assert_msg(passed && report.passed, "%s: %s", what, report.message);
-    bool empty = tg_params_size(params) == 0; /* then there is nothing to check, but it must run */
+    const bool empty = tg_params_size(params) == 0; /* no derivatives, but the function must work */
     ck_assert_msg((report.checked > 0 || empty) && report.error <= 1,
                   "%s: passed with the error %g", what, report.error);
 }
@@ -138,34 +141,37 @@ static void check(const char *what, tg_params *params, tg_gradcheck_function fun
 void test_gradients(const char *what, tg_params *params, tg_gradcheck_function function,
                     void *context)
 {
-    company with = {params, function, context};
-    char what_with[320];
-    snprintf(what_with, sizeof what_with, "%s, in company", what);
+    shared_function shared = {params, function, context};
+    char what_shared[320];
+    snprintf(what_shared, sizeof what_shared, "%s, with a second reader", what);
     check(what, params, function, context);
-    if (!alone) check(what_with, params, in_company, &with);
-    note_pass(params, function, context);
+    if (!alone) check(what_shared, params, with_second_reader, &shared);
+    record_pass(params, function, context);
 }
+
+static const tg_op *extra_operator;
+
+void test_extra_operator(const tg_op *op) { extra_operator = op; }
 
 int test_unchecked_operators(char *text, size_t size)
 {
     int count = 0;
     size_t used = 0;
     if (size) text[0] = 0;
-    for (const tg_op_entry *entry = tg_op_first(); entry; entry = entry->next) {
-        const tg_op *op = entry->op;
+    for (int i = 0; i < tg_operator_count + (extra_operator != NULL); i++) {
+        const tg_op *op = i < tg_operator_count ? tg_operators[i] : extra_operator;
         if (!op->backward || !strncmp(op->name, "test_", 5)) continue;
         int r = record_of(op);
         uint64_t missing = records[r].seen & ~records[r].checked;
-        /* By definition: the targets are data, the mask is drawn, and neither takes a gradient. */
+        /* Targets and dropout masks never require a gradient. */
         if (!strcmp(op->name, "binary_cross_entropy_with_logits") || !strcmp(op->name, "dropout"))
             missing &= ~(uint64_t)2;
         if (records[r].checked && !missing) continue;
         count++;
-        int wrote = used < size ? snprintf(text + used, size - used, " %s (inputs %#llx of %#llx)",
-                                           op->name, (unsigned long long)records[r].checked,
-                                           (unsigned long long)records[r].seen)
-                                : 0;
-        used += wrote > 0 ? (size_t)wrote : 0;
+        if (used >= size) continue;
+        used += (size_t)snprintf(text + used, size - used, " %s (inputs %#llx of %#llx)", op->name,
+                                 (unsigned long long)records[r].checked,
+                                 (unsigned long long)records[r].seen);
     }
     return count;
 }

@@ -21,17 +21,19 @@ const char *test_path(const char *name)
     return path_text;
 }
 
-/* Counts what is in the folder, and removes it on the way if asked to. */
+/* Counts the files in the folder, and with `delete` removes them. */
 static int walk_folder(bool delete)
 {
     int count = 0;
     DIR *directory = opendir(folder);
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+    if (!directory) return 0;
+    const struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) {
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
         count++;
         if (delete) unlink(test_path(entry->d_name));
     }
-    if (directory) closedir(directory);
+    closedir(directory);
     return count;
 }
 
@@ -55,11 +57,15 @@ char *test_read_file(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
     ck_assert_msg(file != NULL, "cannot read %s", path);
-    size_t room = 1 << 16, used = 0;
-    char *data = malloc(room + 1);
-    for (size_t got; (got = fread(data + used, 1, room - used, file)) > 0;) {
-        used += got;
-        if (used == room) data = realloc(data, (room *= 2) + 1);
+    size_t capacity = 1 << 16, used = 0;
+    char *data = malloc(capacity + 1);
+    for (;;) {
+        const size_t count = fread(data + used, 1, capacity - used, file);
+        if (count == 0) break;
+        used += count;
+        if (used < capacity) continue;
+        capacity *= 2;
+        data = realloc(data, capacity + 1);
     }
     fclose(file);
     data[used] = 0;

@@ -1,11 +1,12 @@
-/* An allocator that counts, watches its blocks' ends, and fails on order. */
+/* An allocator that counts its calls, notices writes past the end of a block, and fails at a given
+ * call. */
 #include <stdatomic.h>
 
 #include "support.h"
 
 enum { HEADER = 16, TAIL = 8 }; /* the header keeps the alignment of malloc */
-static const uint64_t no_machine_has =
-    (uint64_t)1 << 46; /* and the sanitizers' malloc would abort, not refuse */
+/* More bytes than any machine has: the sanitizers' malloc would abort instead of returning NULL. */
+static const uint64_t TOO_LARGE = (uint64_t)1 << 46;
 static const uint64_t guard = 0x7A9E6A2DF00DFACEu;
 
 static atomic_llong asked, blocks, failed, refuse_at;
@@ -14,8 +15,9 @@ static atomic_bool refuse_for_good;
 
 static bool refused(void)
 {
-    long long call = atomic_fetch_add(&asked, 1) + 1, at = atomic_load(&refuse_at);
-    if (at == 0 || call < at || (call > at && !atomic_load(&refuse_for_good))) return false;
+    const long long call = atomic_fetch_add(&asked, 1) + 1, at = atomic_load(&refuse_at);
+    if (at == 0 || call < at) return false;
+    if (call > at && !atomic_load(&refuse_for_good)) return false;
     atomic_fetch_add(&failed, 1);
     return true;
 }
@@ -27,10 +29,10 @@ static void check_guards(unsigned char *block)
     memcpy(&size, block, sizeof size);
     memcpy(&tail, block + HEADER + size, sizeof tail);
     if (memcmp(block + 8, &guard, 8) != 0 || tail != guard) {
-        fprintf(
-            stderr,
-            "a block of %zu bytes was not one of this allocator's, or was written past its end\n",
-            size);
+        fprintf(stderr,
+                "the test's allocator: a block of %zu bytes is not its own or was written past its "
+                "end\n",
+                size);
         abort();
     }
 }
@@ -41,19 +43,19 @@ static void *counting_allocator(void *memory, size_t size)
     if (block) check_guards(block);
     if (size == 0) {
         if (block) {
-            memset(block + 8, 0, 8); /* a second free is noticed */
+            memset(block + 8, 0, 8); /* makes a second free fail */
             atomic_fetch_sub(&blocks, 1);
         }
         free(block);
         return NULL;
     }
     if (size > atomic_load(&largest)) atomic_store(&largest, size);
-    if (size > no_machine_has || refused()) return NULL;
+    if (size > TOO_LARGE || refused()) return NULL;
     unsigned char *grown = realloc(block, size + HEADER + TAIL);
     if (!grown) return NULL;
     if (!block) {
         atomic_fetch_add(&blocks, 1);
-        memset(grown + HEADER, 0xFF, size); /* NaN, so that reading what was never written shows */
+        memset(grown + HEADER, 0xFF, size); /* NaN: uninitialised memory changes results */
     }
     memcpy(grown, &size, sizeof size);
     memcpy(grown + 8, &guard, 8);

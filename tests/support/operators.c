@@ -1,4 +1,5 @@
-/* The gradient checks of core's operators: how each is built, and on which shapes. */
+/* The gradient checks of core's operators: a function that applies each of them, and the shapes of
+ * its inputs. */
 #include "support.h"
 
 typedef tg_tensor *(*build_function)(tg_tape *tape, tg_tensor *const *p);
@@ -13,7 +14,7 @@ typedef struct op_case {
     build_function build;
     const operands *operands;
     int n_operands;
-    double low, high; /* of the numbers */
+    double low, high; /* range of the inputs' numbers */
 } op_case;
 
 /* ---- element by element ---- */
@@ -45,19 +46,20 @@ UNARY(log_softmax)
 BUILD(affine_build, tg_affine(t, p[0], -1.5, 0.25))
 BUILD(affine_zero, tg_affine(t, p[0], 0, 2))
 
-/* One tensor as several inputs, and as the input of several operators. */
+/* One tensor as two inputs of an operator, or as the input of several operators. */
 BUILD(add_shared, tg_add(t, p[0], p[0]))
 BUILD(sub_shared, tg_sub(t, p[0], p[0]))
 BUILD(mul_shared, tg_mul(t, p[0], p[0]))
 BUILD(maximum_shared, tg_maximum(t, p[0], p[0]))
-static tg_tensor *chain_shared(
-    tg_tape *t, tg_tensor *const *p) /* one after the other, as arguments need not be worked out */
+
+/* In statements, because C leaves the order open in which arguments are evaluated. */
+static tg_tensor *chain_shared(tg_tape *t, tg_tensor *const *p)
 {
     tg_tensor *power = tg_exp(t, p[0]);
     return tg_mul(t, power, tg_add(t, p[0], tg_tanh(t, p[0])));
 }
 
-/* Differences see through a detach, so what is detached must not move with x: 0 x + 3. */
+/* Finite differences see through a detach, so the detached tensor must not depend on x: 0 x + 3. */
 BUILD(detach_build, tg_mul(t, p[0], tg_detach(t, tg_affine(t, p[0], 0, 3))))
 
 /* ---- reductions ---- */
@@ -113,7 +115,7 @@ BUILD(gather_none,
       tg_add(t, tg_sum(t, tg_gather(t, p[0], tg_ints_1d(ids, 0), -1), TG_ALL_AXES, true),
              tg_mean(t, p[0], TG_ALL_AXES, false)))
 
-/* ---- choice, softmax, dropout ---- */
+/* ---- where, softmax, dropout ---- */
 
 static const uint8_t bits[] = {1, 0, 1, 0, 0, 1, 1, 1, 0, 1, 1, 0,
                                0, 1, 0, 0, 1, 1, 1, 0, 0, 1, 0, 1};
@@ -127,9 +129,9 @@ BUILD(where_scalar_full, tg_where_scalar(t, tg_mask_nd(bits, TG_SHAPE(2, 3)), p[
 
 static const int32_t lengths[] = {3, 0, 1, 4};
 #define LENGTHS tg_ints_1d(lengths, 4)
-#define MASK tg_mask_nd(bits, TG_SHAPE(2, 1, 4)) /* the second row keeps one position */
-static const uint8_t full_mask[] = {1, 0, 1, 1, 0, 0,
-                                    0, 0, 0, 1, 1, 1}; /* the second of three rows keeps nothing */
+#define MASK tg_mask_nd(bits, TG_SHAPE(2, 1, 4)) /* the second row has one true position */
+/* The second of three rows has none. */
+static const uint8_t full_mask[] = {1, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1};
 #define FULL tg_mask_nd(full_mask, TG_SHAPE(3, 4))
 
 BUILD(softmax_lengths, tg_softmax_lengths(t, p[0], LENGTHS))
@@ -138,7 +140,7 @@ BUILD(softmax_no_width, tg_softmax_lengths(t, p[0], tg_ints_1d(no_lengths, 4)))
 BUILD(softmax_no_batch, tg_softmax_masked(t, p[0], tg_mask_nd(bits, TG_SHAPE(1, 4))))
 BUILD(softmax_masked, tg_softmax_masked(t, p[0], MASK))
 BUILD(softmax_dead, tg_softmax_masked(t, p[0], FULL))
-/* What is left out is -infinity, which no loss could sum up: it is filled. */
+/* Masked positions are -infinity; a loss can sum them only after they are replaced. */
 BUILD(log_softmax_masked, tg_where_scalar(t, MASK, tg_log_softmax_masked(t, p[0], MASK), 0))
 BUILD(log_softmax_dead, tg_where_scalar(t, FULL, tg_log_softmax_masked(t, p[0], FULL), 0))
 static const uint8_t length_mask[] = {1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1};
@@ -153,6 +155,12 @@ BUILD(layer_norm_weight, tg_layer_norm(t, p[0], p[1], NULL, 1e-5))
 BUILD(layer_norm_bias, tg_layer_norm(t, p[0], NULL, p[1], 1e-5))
 
 BUILD(l2_normalize_build, tg_l2_normalize(t, p[0]))
+
+/* ---- plain attention ---- */
+
+BUILD(plain_attention, tg_plain_attention(t, p[0], p[1], p[2], 0.7, tg_full_length()))
+BUILD(plain_attention_lengths, tg_plain_attention(t, p[0], p[1], p[2], 0.7, LENGTHS))
+BUILD(plain_attention_self, tg_plain_attention(t, p[0], p[0], p[0], 0.7, tg_full_length()))
 
 /* ---- losses ---- */
 
@@ -175,7 +183,7 @@ static tg_tensor *bce_build(tg_tape *t, tg_tensor *const *p)
                                                tg_constant(t, targets, p[0]->ndim, p[0]->shape));
 }
 
-/* ---- shapes to build them on ---- */
+/* ---- shapes of the inputs ---- */
 
 static const operands pairs[] = {
     {2, {S(3), S(3)}},          {2, {S_SCALAR, S_SCALAR}},
@@ -255,6 +263,12 @@ static const operands long_rows[] = {{1, {S(5)}},
 static const operands normal_two[] = {{2, {S(3, 5), S(5)}}};
 static const operands six_rows[] = {{1, {S(6, 3)}}};
 static const operands two_by_three[] = {{1, {S(2, 3, 3)}}};
+static const operands attention_shapes[] = {{3, {S(2, 3, 4), S(2, 5, 4), S(2, 5, 2)}},
+                                            {3, {S(1, 1, 1), S(1, 1, 1), S(1, 1, 1)}},
+                                            {3, {S(0, 3, 2), S(0, 2, 2), S(0, 2, 2)}},
+                                            {3, {S(2, 0, 2), S(2, 3, 2), S(2, 3, 1)}},
+                                            {3, {S(2, 3, 2), S(2, 0, 2), S(2, 0, 1)}}};
+static const operands attention_by_lengths[] = {{3, {S(4, 3, 2), S(4, 4, 2), S(4, 4, 3)}}};
 static const operands bce_shapes[] = {{1, {S(2, 3)}}, {1, {S(5)}}, {1, {S_SCALAR}}};
 static const operands mse_shapes[] = {{2, {S(2, 3), S(2, 3)}},
                                       {2, {S_SCALAR, S_SCALAR}},
@@ -269,9 +283,9 @@ static const operands mse_shapes[] = {{2, {S(2, 3), S(2, 3)}},
     {                                                                    \
 #op " axes 0 and -1, kept", op##_outer, ON(reduced), __VA_ARGS__ \
     }
-#define FAR \
-    -10,    \
-        10 /* for operators with kinks: the numbers lie further apart than the differences' steps in float reach */
+/* For operators with kinks: the numbers are further apart than the steps of the differences in
+ * float. */
+#define FAR -10, 10
 
 static const op_case cases[] = {
     {"add", add_build, ON(pairs), -2, 2},
@@ -359,6 +373,9 @@ static const op_case cases[] = {
     {"layer_norm, weight only", layer_norm_weight, ON(normal_two), -2, 2},
     {"layer_norm, bias only", layer_norm_bias, ON(normal_two), -2, 2},
     {"l2_normalize", l2_normalize_build, ON(long_rows), -2, 2},
+    {"plain_attention", plain_attention, ON(attention_shapes), -2, 2},
+    {"plain_attention, lengths", plain_attention_lengths, ON(attention_by_lengths), -2, 2},
+    {"plain_attention(x, x, x)", plain_attention_self, ON(cube), -2, 2},
     {"cross_entropy", cross_entropy, ON(six_rows), -3, 3},
     {"cross_entropy, labels [2, 3]", cross_entropy_2d, ON(two_by_three), -3, 3},
     {"cross_entropy, class weights", cross_entropy_weights, ON(six_rows), -3, 3},
@@ -369,10 +386,10 @@ static const op_case cases[] = {
     {"mean_squared_error(x, x)", mse_shared, ON(matrix), -2, 2},
 };
 
-/* ---- running one ---- */
+/* ---- checking one ---- */
 
-/* Numbers evenly spaced over the range and shuffled: no two are closer than range / count, so that relu and maxima are
- * checked away from their kinks, which an even count also keeps away from the middle of the range. */
+/* Evenly spaced numbers, shuffled. No two are closer than range / count and, because the count is
+ * even, none is the middle of the range: relu and maxima are checked away from their kinks. */
 static void spread_parameters(tg_params *params, double low, double high, uint64_t seed)
 {
     int64_t count = tg_params_size(params), next = 0;
@@ -380,9 +397,9 @@ static void spread_parameters(tg_params *params, double low, double high, uint64
     int64_t *order = malloc((size_t)(count + 1) * sizeof *order);
     for (int64_t i = 0; i < count; i++) order[i] = i;
     for (int64_t i = count - 1; i > 0; i--) {
-        int64_t j = (int64_t)test_number(seed, i, 0, (double)i + 1), kept = order[i];
+        const int64_t j = (int64_t)test_number(seed, i, 0, (double)i + 1), other = order[i];
         order[i] = order[j];
-        order[j] = kept;
+        order[j] = other;
     }
     for (int64_t k = 0; k < tg_params_count(params); k++) {
         tg_tensor *p = tg_params_at(params, k);
@@ -404,7 +421,10 @@ void test_core_case_begin(test_case *self, int index)
 {
     const op_case *chosen = cases;
     int within = index;
-    for (; within >= chosen->n_operands; chosen++) within -= chosen->n_operands;
+    while (within >= chosen->n_operands) {
+        within -= chosen->n_operands;
+        chosen++;
+    }
     const operands *on = &chosen->operands[within];
     *self = (test_case){.chosen = chosen, .params = tg_params_new(1)};
     int used = snprintf(self->what, sizeof self->what, "%s on", chosen->name);

@@ -7,7 +7,7 @@ tg_tensor *test_variable(tg_tape *tape, uint64_t seed, double low, double high, 
                          const int64_t *shape)
 {
     tg_tensor *x = tg_variable(tape, NULL, ndim, shape);
-    if (x) test_fill(x->data, x->size, seed, low, high); /* nothing has read it yet */
+    if (x) test_fill(x->data, x->size, seed, low, high); /* before an operator reads it */
     return x;
 }
 
@@ -43,8 +43,11 @@ static void assert_error_text(const char *error, va_list parts)
 {
     ck_assert_msg(error != NULL, "there is no error");
     ck_assert_msg(*error && !strchr(error, '\n'), "the error is not one line: %s", error);
-    for (const char *part = va_arg(parts, const char *); part; part = va_arg(parts, const char *))
+    const char *part = va_arg(parts, const char *);
+    while (part) {
         ck_assert_msg(strstr(error, part) != NULL, "the error \"%s\" lacks \"%s\"", error, part);
+        part = va_arg(parts, const char *);
+    }
 }
 
 void test_expect_error(tg_tape *tape, ...)

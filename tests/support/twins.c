@@ -1,10 +1,10 @@
-/* The fused layers once more, composed of the operators of ops.h, step by step as the formulas stand in the books. Slow,
- * plain, and what the fused ones are held to. */
+/* Composed twins of the fused layers, by the operators of ops.h, step by step as in the published
+ * formulas. Slow and plain; the tests compare the fused operators with them. */
 #include "support.h"
 
 enum { MAX_MASK = 4096 };
 
-/* keep[b, t] = t < lengths[b], as [B, T, 1]; lengths NULL keeps all. */
+/* keep[b, t] = t < lengths[b], as [B, T, 1]; all true if lengths is NULL. */
 static tg_mask mask_of(uint8_t *keep, const int32_t *lengths, int64_t B, int64_t T)
 {
     TEST_CHECK(B * T <= MAX_MASK, "%d positions", (int)(B * T));
@@ -13,7 +13,7 @@ static tg_mask mask_of(uint8_t *keep, const int32_t *lengths, int64_t B, int64_t
     return tg_mask_nd(keep, TG_SHAPE(B, T, 1));
 }
 
-/* Who is still running at time t, as [B, 1]. */
+/* The sequences that have a position t, as [B, 1]. */
 static tg_mask mask_at(uint8_t *keep, const int32_t *lengths, int64_t B, int64_t t)
 {
     for (int64_t b = 0; b < B; b++) keep[b] = !lengths || t < lengths[b];
@@ -24,7 +24,8 @@ typedef struct cell_state {
     tg_tensor *h, *c; /* [B, H] */
 } cell_state;
 
-/* (i, f, g, o) = x W_ih^T + b_ih + h W_hh^T + b_hh;  c' = sigmoid(f) c + sigmoid(i) tanh(g);  h' = sigmoid(o) tanh(c') */
+/* (i, f, g, o) = x W_ih^T + b_ih + h W_hh^T + b_hh;  c' = sigmoid(f) c + sigmoid(i) tanh(g);  h' =
+ * sigmoid(o) tanh(c') */
 static cell_state lstm_cell(tg_tape *tape, const tg_lstm_weights *w, tg_tensor *x, cell_state s,
                             int64_t H)
 {
@@ -39,8 +40,8 @@ static cell_state lstm_cell(tg_tape *tape, const tg_lstm_weights *w, tg_tensor *
     return (cell_state){tg_mul(tape, o, tg_tanh(tape, c)), c};
 }
 
-/* One layer in one direction over x [B, T, I]; writes the output of each time [B, H] to `at` and returns the last state. A
- * sequence that has ended, or whose reverse has not begun, keeps its state. */
+/* One layer in one direction over x [B, T, I]. Stores the output of each position, [B, H], in `at`,
+ * and returns the last state. Past its length, a sequence keeps its state. */
 static cell_state lstm_direction(tg_tape *tape, const tg_lstm_weights *w, tg_tensor *x,
                                  const int32_t *lengths, cell_state s, int64_t H, bool reverse,
                                  tg_tensor **at)
@@ -51,10 +52,10 @@ static cell_state lstm_direction(tg_tape *tape, const tg_lstm_weights *w, tg_ten
         int64_t t = reverse ? T - 1 - step : step;
         tg_tensor *x_t = tg_reshape(tape, tg_slice(tape, x, 1, t, t + 1), TG_SHAPE(B, I));
         cell_state next = lstm_cell(tape, w, x_t, s, H);
-        tg_mask running = mask_at(keep, lengths, B, t);
-        at[t] = tg_where_scalar(tape, running, next.h, 0);
-        s.h = tg_where(tape, running, next.h, s.h);
-        s.c = tg_where(tape, running, next.c, s.c);
+        tg_mask active = mask_at(keep, lengths, B, t);
+        at[t] = tg_where_scalar(tape, active, next.h, 0);
+        s.h = tg_where(tape, active, next.h, s.h);
+        s.c = tg_where(tape, active, next.c, s.c);
     }
     return s;
 }
@@ -78,8 +79,8 @@ tg_tensor *test_twin_lstm(tg_tape *tape, const tg_lstm *layer, tg_tensor *x, con
     tg_tensor *finals_h[2 * TG_LSTM_MAX_LAYERS], *finals_c[2 * TG_LSTM_MAX_LAYERS];
     int n = 0;
     for (int l = 0; l < layer->layers; l++) {
-        x = tg_where_scalar(tape, tokens, x,
-                            0); /* or NaN in the padding times 0 would be NaN in the gradients */
+        /* NaN in the padding times 0 would be NaN in the gradients. */
+        x = tg_where_scalar(tape, tokens, x, 0);
         tg_tensor *sides[2];
         for (int d = 0; d < layer->directions; d++, n++) {
             tg_tensor *at[MAX_TIME];
@@ -105,7 +106,7 @@ tg_tensor *test_twin_attention(tg_tape *tape, const tg_additive_attention *layer
 {
     if (!x) return NULL;
     int64_t B = x->shape[0], T = x->shape[1];
-    uint8_t keep[MAX_MASK] = {0}; /* gcc for Arm cannot see that without a position none is read */
+    uint8_t keep[MAX_MASK] = {0}; /* set, because gcc for Arm warns */
     x = tg_where_scalar(tape, mask_of(keep, lengths, B, T), x, 0);
     tg_tensor *u = tg_matmul_transposed(tape, x, layer->proj_weight, TG_TRANSPOSE_B);
     u = tg_tanh(tape, tg_add(tape, u, layer->proj_bias));

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""check_step.py PAGE [MODEL TEXTCLF TEXT]: reads a stepper page's data back and compares them with what is computed otherwise: each
-operator's result from its inputs and each gradient from those of its readers, in Python; parameters with the model's file, to
-the bit; the answer with textclf predict, the weights with textclf attend, and gradients with finite differences of predict
-over changed files. Prints what differs; exits with 1 if something does."""
+"""check_step.py PAGE [MODEL TEXTCLF TEXT]: checks the data of a stepper page. It computes each operator's result from its inputs, and
+each gradient from those of its readers, in Python. With a model it compares the parameters with the file, to the bit, the answer
+with textclf predict, the weights with textclf attend, and gradients with finite differences of predict over changed files. Prints
+what differs; exits with 1 if something does."""
 import json, math, re, struct, subprocess, sys
 
 wrong, compared = [], 0
 
 
 def near(what, got, want, scale):
-    """Both are sums of floats whose magnitudes sum to `scale`: 2e-5 of it is a few hundred roundings."""
+    """Both are sums of floats whose magnitudes sum to `scale`; 2e-5 of that is a few hundred roundings."""
     global compared
     compared += 1
     if not abs(got - want) <= 2e-5 * scale + 1e-12:
@@ -20,7 +20,7 @@ page = open(sys.argv[1], encoding="utf-8").read()
 D = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S).group(1))
 T, N, words, ids = D["tensors"], D["nodes"], D["words"], D["ids"]
 for t in reversed(T):
-    if isinstance(t.get("g"), int): t["g"] = T[t["g"]]["g"] # the same as a later one's
+    if isinstance(t.get("g"), int): t["g"] = T[t["g"]]["g"] # equal to that of a later tensor
     t["C"] = t["shape"][-1] if t["shape"] else 1
     t["size"] = math.prod(t["shape"])
     t["R"] = t["size"] // t["C"]
@@ -33,7 +33,7 @@ for n in N:
 
 
 def at(t, r, c, key="v"):
-    """An element, None where the page has not got it."""
+    """An element, or None if the page does not have it."""
     if key in t: return t[key][r * t["C"] + c]
     if r == t.get("row") and key + "r" in t: return t[key + "r"][c]
     return t[key + "c"][r] if c == t.get("column") and key + "c" in t else None
@@ -60,10 +60,10 @@ UNARY = {"sigmoid": lambda x: (1 / (1 + math.exp(-x)), lambda y: y * (1 - y)), "
 
 
 def part(n):
-    """Where a slice starts: by its name, or as the parts of a parameter follow each other."""
+    """Where a slice starts: its name tells, or it follows the slices before it."""
     x, y = n["x"][0], n["y"]
     by_column = x["C"] != y["C"]
-    if x["name"].startswith("H"): return False, 0 if "backward in time" in n["scope"] else x["R"] - 1
+    if x["name"].startswith("H"): return False, 0 if "right to left" in n["scope"] else x["R"] - 1
     name = re.match(r"^([a-z])_(\d+)$", y["name"])
     if name: return by_column, (int(name[2]) - 1) * (y["C"] if by_column else y["R"])
     before = [q for q, k in x["readers"] if q["op"] == "slice"]
@@ -71,7 +71,7 @@ def part(n):
 
 
 def product(n):
-    """Of a matmul: whether either side is transposed. Where several readings would fit, the one that gives the result."""
+    """Which sides of a matmul are transposed. If the shapes allow several answers, the one that gives the result."""
     (a, b), y = n["x"], n["y"]
     fits = [(ta, tb) for ta in (False, True) for tb in (False, True)
             if (a["C"] if ta else a["R"]) == y["R"] and (b["R"] if tb else b["C"]) == y["C"]
@@ -81,7 +81,7 @@ def product(n):
 
 
 def sides(n, transposed, r, c):
-    """The rows of numbers whose products make element [r, c] of a matmul."""
+    """The two vectors whose dot product is element [r, c] of a matmul."""
     (a, b), (ta, tb) = n["x"], transposed
     return (column_of if ta else row_of)(a, r), (row_of if tb else column_of)(b, c)
 
@@ -95,7 +95,7 @@ def chances(row):
 
 
 def result(n, r, c):
-    """(value, magnitude of what was summed) of element [r, c] of the result; None: not to be told from the page."""
+    """(value, sum of magnitudes) of element [r, c] of the result; None if the page does not have the numbers for it."""
     op, x, y = n["op"], n["x"], n["y"]
     if op in BINARY:
         a, b = (at(q, *spread(q, r, c)) for q in x)
@@ -190,7 +190,7 @@ def sent(n, k, r, c):
 
 
 def places(t):
-    """Elements to look at: all of few numbers, else some of each row, and the unit that the page looks at."""
+    """The elements to check: all of a small tensor, else some of each row, and the feature that the page follows."""
     if t["size"] <= 256 and ("v" in t): return [(i // t["C"], i % t["C"]) for i in range(t["size"])]
     if "v" not in t: return [(t["row"], c) for c in range(0, t["C"], 7)] + [(t["row"], t["column"])]
     return [(r, c) for r in range(t["R"]) for c in {0, t["unit"] % t["C"], (37 * r + 11) % t["C"]}]
@@ -273,7 +273,7 @@ if len(sys.argv) > 2:
         g = t[key.replace("v", "g")]
         k = max(range(len(g)), key=lambda i: abs(g[i]))
         loss, h = [], min(0.005, 2e-3 / max(abs(g[k]), 1e-6))
-        if abs(g[k]) * h < 5e-6: continue # nothing that float could show
+        if abs(g[k]) * h < 5e-6: continue # too small for float
         for sign in (1, -1):
             changed = bytearray(raw)
             struct.pack_into("<f", changed, places_in_file(t, key)[k], t[key][k] + sign * h)

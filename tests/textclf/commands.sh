@@ -1,26 +1,26 @@
-# commands.sh: what the tests of textclf's command line share. It is read by them, with TEXTCLF as $1: goes to a temporary folder
-# (checks.sh), and runs textclf.
+# commands.sh: shared by the tests of textclf's command line, which read it with TEXTCLF as $1. It changes to a temporary folder
+# (checks.sh) and defines functions that run textclf. TG_DATA may name a folder of real data, for some more checks.
 [ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: $0 TEXTCLF" >&2; exit 2; }
 textclf=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 source=$(cd "$(dirname "$0")/../.." && pwd)
-examples=$source/../shared/data
+real_data=${TG_DATA:-}
 . "$source/tests/checks.sh"
 tab=$(printf '\t')
 
-# run ARGUMENT...: textclf, its output in out and err, its exit status in $status
+# run ARGUMENT...: runs textclf; its output is in out and err, its exit status in $status
 run()
 {
     "$textclf" "$@" >out 2>err </dev/null
     status=$?
 }
 
-# ran STATUS WHAT: run ended with this status
+# ran STATUS WHAT: the last run ended with this status
 ran()
 {
-    check "$2: status $status, not $1: $(head -n 3 err)" [ "$status" -eq "$1" ]
+    check "$2: exit status $1 (it is $status: $(head -n 3 err))" [ "$status" -eq "$1" ]
 }
 
-# refused STATUS PATTERN ARGUMENT...: textclf ends with this status and one line, which PATTERN (a grep expression) matches
+# refused STATUS PATTERN ARGUMENT...: textclf ends with this status and prints one line, which matches PATTERN (of grep)
 refused()
 {
     wanted=$1
@@ -28,11 +28,12 @@ refused()
     shift 2
     run "$@"
     ran "$wanted" "$*"
-    check "$*: more or less than one line: $(cat err)" [ "$(wc -l <err)" -eq 1 ]
-    check "$*: the line is \"$(cat err)\", not \"$pattern\"" grep -q "^textclf: $pattern" err
+    check "$*: one line on standard error (it is: $(cat err))" [ "$(wc -l <err)" -eq 1 ]
+    check "$*: \"$pattern\" on standard error (it is: $(cat err))" grep -q "^textclf: $pattern" err
 }
 
+# says WHAT PATTERN FILE: a line of the file matches the pattern
 says()
 {
-    check "$1: \"$2\" is not in: $(cat "$3")" grep -q -- "$2" "$3"
+    check "$1: \"$2\" in: $(cat "$3")" grep -q -- "$2" "$3"
 }

@@ -1,5 +1,5 @@
-/* Charts of numbers that no training has. */
-#include "../../examples/text_classifier/chart.h"
+/* Charts of extreme numbers. */
+#include "../../examples/text_classifier/output/chart.h"
 #include "test_text.h"
 
 #include <float.h>

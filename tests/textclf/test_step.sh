@@ -1,15 +1,16 @@
 #!/bin/sh
-# The pages of textclf step and attention_by_hand: every number on them against what is computed otherwise (check_step.py), and all
-# steps in a browser. Usage: test_step.sh TEXTCLF, with attention_by_hand beside it. Prints a line for each check that fails, and a
+# The pages of textclf step and attention_by_hand: check_step.py computes every number on them in another way, and a browser goes
+# through all steps. Usage: test_step.sh TEXTCLF, with attention_by_hand beside it. Prints a line for each check that fails, and a
 # summary; exits with 1 if one failed.
 
 . "$(dirname "$0")/commands.sh"
 check_step=$source/tests/textclf/check_step.py
 twelve='The movie is amazing, but the ending is a little slow'
 
-# walk PAGE:WIDTH...: steps through all of each page by clicks in a frame of this width, each hundredth step with a click into a
-# picture, and has some elements of each tensor worked out. In `said` a line for each: "PAGE:WIDTH STEPS steps, WIDER wider than the window, DEAF clicks that chose nothing, NUMBERS
-# numbers worked out, BAD differ". All in one browser, for it takes a second to start.
+# walk PAGE:WIDTH...: clicks through all steps of each page in a frame of this width, clicks into a picture at each hundredth step, and
+# lets the page work out some elements of each tensor. Writes a line for each page to the file said: "PAGE:WIDTH STEPS steps, WIDER
+# wider than the window, DEAF clicks that chose nothing, NUMBERS numbers worked out, BAD differ". One browser does it all, because it
+# takes a second to start.
 walk()
 {
     cat >walk.html <<END
@@ -61,14 +62,14 @@ END
     sed -n '/<pre id="said">/,/<\/pre>/{ s/.*<pre id="said">//; p; }' dom >said
 }
 
-# whole PAGE: it is, and asks for nothing
+# whole PAGE: the page is complete and has no external resources
 whole()
 {
-    check "$1: not whole" [ "$(head -n 1 "$1") $(tail -n 1 "$1")" = '<!DOCTYPE html> </html>' ]
-    check "$1: it asks for something from elsewhere" [ "$(grep -c -i 'http\|src=\|url(\|<link\|@import\|fetch(\|import(' "$1")" -eq 0 ]
+    check "$1: complete" [ "$(head -n 1 "$1") $(tail -n 1 "$1")" = '<!DOCTYPE html> </html>' ]
+    check "$1: no external resources" [ "$(grep -c -i 'http\|src=\|url(\|<link\|@import\|fetch(\|import(' "$1")" -eq 0 ]
 }
 
-# walked PAGE:WIDTH: as walk is to say of a page without a fault
+# walked PAGE:WIDTH: the line that walk prints for a page without errors
 walked()
 {
     steps=$(python3 -c 'import json, re, sys
@@ -78,42 +79,42 @@ print(3 + len(D["nodes"]) + grads)' "${1%:*}")
     check "$1: $(grep "^$1 " said)" grep -q "^$1 $steps steps, 0 wider than the window, 0 clicks that chose nothing, [1-9][0-9]* numbers worked out, 0 differ$" said
 }
 
-# ---- what cannot be ----
+# ---- wrong arguments ----
 
 run train builtin:english --epochs 1 --embedding 8 --hidden 8 -o small.st
 refused 2 '.*--help$' step
 refused 2 '.*--help$' step small.st
 refused 2 '.*--help$' step small.st 'one text' 'and another'
-refused 1 'TEXT: there is no word in it' step small.st '  '
-refused 1 'TEXT: byte 2, 0xFF, is not UTF-8' step small.st "$(printf 'a\377')"
-refused 1 '--label nobody: the model has no such label' step small.st "$twelve" --label nobody
+refused 1 'TEXT: the text has no words' step small.st '  '
+refused 1 'TEXT: byte 2, 0xFF, is not valid UTF-8' step small.st "$(printf 'a\377')"
+refused 1 '--label nobody: the model does not have this label' step small.st "$twelve" --label nobody
 refused 1 'nowhere/page.html: ' step small.st "$twelve" -o nowhere/page.html
-refused 1 'page.png: step writes a page' step small.st "$twelve" -o page.png
+refused 1 'page.png: step writes a web page' step small.st "$twelve" -o page.png
 refused 1 'cannot load missing.st: ' step missing.st "$twelve"
-refused 1 'cannot load .*test_step.sh: it is no safetensors file' step "$source/tests/textclf/test_step.sh" "$twelve"
-refused 1 'TEXT: 65 words are too many' step small.st "$(yes word | head -n 65 | tr '\n' ' ')"
-check 'what was refused left a page' [ ! -e step.html ]
+refused 1 'cannot load .*test_step.sh: it is not a safetensors file' step "$source/tests/textclf/test_step.sh" "$twelve"
+refused 1 'TEXT: the text has 65 words, but the page shows at most 64' step small.st "$(yes word | head -n 65 | tr '\n' ' ')"
+check 'what is refused leaves no page' [ ! -e step.html ]
 run step small.st "$(yes word | head -n 64 | tr '\n' ' ')"
 ran 0 'step with as many words as there may be, and no -o'
-check 'without -o there is no step.html' [ -s step.html ]
+check 'without -o the page is step.html' [ -s step.html ]
 
-# ---- the model as it is by default ----
+# ---- the default model ----
 
-run train builtin:english --epochs 2 --rate 0.003 -o model.st
+run train builtin:english --epochs 2 --lr 0.003 -o model.st
 run step model.st "$twelve" -o page.html
 ran 0 step
 says 'step' 'the fused operators agree: loss [0-9.e-]*, logits [0-9.e-]*, gradients [0-9.e-]*$' out
-check "a page of twelve words has $(wc -c <page.html) bytes" [ "$(wc -c <page.html)" -lt 3000000 ]
+check "a page of twelve words has less than 3000000 bytes (it has $(wc -c <page.html))" [ "$(wc -c <page.html)" -lt 3000000 ]
 python3 "$check_step" page.html model.st "$textclf" "$twelve" >out
 check "numbers of the page: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
 whole page.html
 
-# With all that a classifier may have.
+# The largest classifier: every option that adds a layer.
 run train builtin:english --epochs 1 --attention multihead --max-pool --ngrams 2 -o most.st
 run step most.st "$twelve" -o most.html
-check "a page of twelve words and the largest classifier has $(wc -c <most.html) bytes" [ "$(wc -c <most.html)" -lt 3000000 ]
+check "a page of twelve words and the largest classifier has less than 3000000 bytes (it has $(wc -c <most.html))" [ "$(wc -c <most.html)" -lt 3000000 ]
 
-# Either label: the loss is its -log p, and one of the pages is the one above.
+# For both labels the loss is -log p; the page of the predicted label is the one above.
 same=0
 for label in negative positive; do
     run step model.st "$twelve" --label $label -o label.html
@@ -122,16 +123,16 @@ for label in negative positive; do
     python3 "$check_step" label.html model.st "$textclf" "$twelve" >out
     check "numbers of the page of $label: $(cat out)" grep -q ', 0 differ$' out
 done
-check "$same labels give the page of the answer" [ $same -eq 1 ]
+check "one label gives the page of the prediction ($same do)" [ $same -eq 1 ]
 
-# ---- every kind of model, and texts that markup or JSON could stumble over ----
+# ---- every kind of model, and texts with markup and JSON's special characters ----
 
 for encoder in bilstm lstm transformer none; do
     for attention in additive dot scaled-dot bilinear cosine euclidean multihead none; do
         beside=
         case $attention in dot | multihead | none) beside='--max-pool --ngrams 2 --buckets 100' ;; esac
         # shellcheck disable=SC2086 # words are meant to split
-        run train builtin:english --epochs 2 --embedding 12 --hidden 8 --rate 0.01 --encoder $encoder --attention $attention $beside -o kind.st
+        run train builtin:english --epochs 2 --embedding 12 --hidden 8 --lr 0.01 --encoder $encoder --attention $attention $beside -o kind.st
         run step kind.st "$twelve" -o kind.html
         ran 0 "step, $encoder and $attention"
         python3 "$check_step" kind.html kind.st "$textclf" "$twelve" >out
@@ -158,10 +159,10 @@ check 'attention_by_hand -o' "$hand" -o hand.html >/dev/null
 python3 "$check_step" hand.html >out
 check "attention by hand: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
 whole hand.html
-check 'attention_by_hand takes a folder that is not there' [ "$("$hand" -o nowhere/hand.html 2>&1 >/dev/null)" = \
-    'attention_by_hand: nowhere/hand.html: no file can be written there: No such file or directory' ]
+check 'attention_by_hand refuses a folder that does not exist' [ "$("$hand" -o nowhere/hand.html 2>&1 >/dev/null)" = \
+    'attention_by_hand: nowhere/hand.html: cannot write this file: No such file or directory' ]
 
-# ---- the tests can fail: one gradient, one weight of the attention and one formula of a page changed ----
+# ---- the tests can fail: a page with one gradient, one attention weight or one formula changed ----
 
 python3 - <<'END'
 import re
@@ -177,10 +178,10 @@ assert "1 - y * y" in page
 open("formula.html", "w", encoding="utf-8").write(page.replace("1 - y * y", "1 + y * y"))
 END
 for changed in gradient weight; do
-    check "check_step.py takes a page with another $changed" [ "$(python3 "$check_step" $changed.html | grep -c ' 0 differ')" -eq 0 ]
+    check "check_step.py refuses a page with a changed $changed" [ "$(python3 "$check_step" $changed.html | grep -c ' 0 differ')" -eq 0 ]
 done
 
-# ---- in a browser: the pages at the width of a desk and of a phone (TG_LONG_TESTS=1: all of them at both) ----
+# ---- in a browser: pages at the width of a desk or of a phone (TG_LONG_TESTS=1: all of them at both) ----
 
 if command -v chromium >/dev/null; then
     pages='page.html:1200 page.html:360 hand.html:1200 hand.html:360 odd.html:1200 transformer-multihead.html:360'
@@ -189,9 +190,9 @@ if command -v chromium >/dev/null; then
     # shellcheck disable=SC2086 # words are meant to split
     walk $pages formula.html:1200
     for page in $pages; do walked "$page"; done
-    check "a page with a wrong formula: $(grep ^formula said)" grep -q '^formula.html:1200 .* worked out, [1-9][0-9]* differ$' said
-    check "a browser complains: $(grep CONSOLE log)" [ "$(grep -c CONSOLE log)" -eq 0 ]
-    check 'a page asks the network for something' [ "$(grep -c '"initiator":"null"' net.json)" -eq 0 ]
+    check "a wrong formula in a page is found: $(grep ^formula said)" grep -q '^formula.html:1200 .* worked out, [1-9][0-9]* differ$' said
+    check "a browser finds no errors: $(grep CONSOLE log)" [ "$(grep -c CONSOLE log)" -eq 0 ]
+    check 'no page uses the network' [ "$(grep -c '"initiator":"null"' net.json)" -eq 0 ]
 else
     skip 'the pages in a browser: there is no chromium'
 fi
@@ -202,14 +203,14 @@ run tape small.st 'a good film' -o tape.dot
 ran 0 tape
 says 'tape: the encoder' '^ *[0-9]* lstm  *encoder ' out
 says 'tape: gradients' '^ *[0-9]* cross_entropy .* 1 \.\. 1$' out
-says 'tape: sums' '^[0-9]* operators, results of ' out
+says 'tape: sums' '^[0-9]* operators, .*B of results, ' out
 says 'tape: the graph' 'subgraph "cluster_attention' tape.dot
 if command -v dot >/dev/null; then
-    check 'tape: dot does not take the graph' dot -Tsvg -o tape.svg tape.dot
+    check 'tape: dot accepts the graph' dot -Tsvg -o tape.svg tape.dot
 else
     skip 'tape, the graph: there is no dot'
 fi
-refused 1 'TEXT: there is no word' tape small.st ' '
+refused 1 'TEXT: the text has no words' tape small.st ' '
 refused 1 'nowhere/tape.dot: ' tape small.st good -o nowhere/tape.dot
 
 end_checks

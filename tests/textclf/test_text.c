@@ -1,5 +1,5 @@
-/* Unit tests of textclf's text and data handling: here tokens, names and vocabularies. Linked with all of
- * examples/text_classifier but main.c, and with the library. */
+/* Unit tests of textclf's text and data handling: here tokens, names and vocabularies. Linked
+ * with all of examples/text_classifier but main.c, and with the library. */
 
 #include "test_text.h"
 
@@ -13,15 +13,15 @@
 
 static void check_tokens(const char *text, const char *expected)
 {
-    tc_tokens tokens = {0};
+    ex_tokens tokens = {0};
     char joined[1024] = "";
-    ck_assert(tc_tokens_add(&tokens, text));
+    ck_assert(ex_tokens_add(&tokens, text));
     for (size_t i = 0; i < tokens.count; i++) {
         strcat(joined, i ? "|" : "");
-        strcat(joined, tc_token_word(&tokens, i));
+        strcat(joined, ex_token_word(&tokens, i));
     }
     ck_assert_str_eq(joined, expected);
-    tc_tokens_free(&tokens);
+    ex_tokens_free(&tokens);
 }
 
 START_TEST(words_and_marks)
@@ -63,11 +63,12 @@ START_TEST(folding)
                      "\u043F\u0440\u0438\u0432\u0435\u0442");
         check_tokens("\u0301", ""); /* a mark on nothing */
         check_tokens("\u00B8 don\u00B4t",
-                     "\u0327|don|\u0301|t"); /* whose compatible forms have a blank */
+                     "\u0327|don|\u0301|t"); /* their compatible forms contain a blank */
     }
 END_TEST
 
-/* Marks without end would be put in order in a time that grows with their square: more than 30 are left out. */
+/* Sorting marks takes a time that grows with the square of their number, so marks beyond 30 are left
+ * out. */
 START_TEST(heaps_of_marks)
     {
         enum { MARKS = 50000 };
@@ -76,12 +77,12 @@ START_TEST(heaps_of_marks)
         strcpy(text, "a");
         for (int i = 0; i < MARKS; i++) memcpy(text + 1 + 4 * i, "\u0301\u0316", 4);
         strcpy(text + 1 + 4 * MARKS, "b");
-        tc_tokens tokens = {0};
-        ck_assert(tc_tokens_add(&tokens, text));
+        ex_tokens tokens = {0};
+        ck_assert(ex_tokens_add(&tokens, text));
         ck_assert_uint_eq(tokens.count, 2);
         ck_assert_uint_eq(tokens.items[0].length, 1 + 2 * 30);
-        ck_assert_str_eq(tc_token_word(&tokens, 1), "b");
-        tc_tokens_free(&tokens);
+        ck_assert_str_eq(ex_token_word(&tokens, 1), "b");
+        ex_tokens_free(&tokens);
         free(text);
     }
 END_TEST
@@ -93,7 +94,8 @@ START_TEST(one_by_one)
         check_tokens("\U00020000x", "\U00020000|x"); /* Han outside the first plane */
         check_tokens("\u3042\u30A2\u30FC", "\u3042|\u30A2|\u30FC");
         check_tokens("\uFF76\uFF9E", "\u30AC"); /* half-width Kana and its voicing mark */
-        check_tokens("\uAC00\uB098 \uB2E4", "\uAC00\uB098|\uB2E4"); /* Hangul has blanks */
+        check_tokens("\uAC00\uB098 \uB2E4",
+                     "\uAC00\uB098|\uB2E4"); /* Hangul has blanks between words */
         check_tokens("\U0001F44D\U0001F3FB\U0001F44E", "\U0001F44D\U0001F3FB|\U0001F44E");
     }
 END_TEST
@@ -102,14 +104,14 @@ START_TEST(places_in_the_text)
     {
         const char *text = "  \u00C9T\u00C9, don\u2019t\u5F88";
         const char *expected[] = {"\u00C9T\u00C9", ",", "don\u2019t", "\u5F88"};
-        tc_tokens tokens = {0};
-        ck_assert(tc_tokens_add(&tokens, text));
+        ex_tokens tokens = {0};
+        ck_assert(ex_tokens_add(&tokens, text));
         ck_assert_uint_eq(tokens.count, 4);
         for (size_t i = 0; i < tokens.count; i++) {
             ck_assert_uint_eq(tokens.items[i].length, strlen(expected[i]));
             ck_assert(!memcmp(text + tokens.items[i].start, expected[i], tokens.items[i].length));
         }
-        tc_tokens_free(&tokens);
+        ex_tokens_free(&tokens);
     }
 END_TEST
 
@@ -124,10 +126,10 @@ START_TEST(utf8)
             {"a\0b", 3, 1},
         };
         size_t bad = 99;
-        ck_assert(tc_text_valid("", 0, &bad));
-        ck_assert(tc_text_valid("\u00E9\u5F88\U0001F44D", 9, &bad));
+        ck_assert(ex_text_valid("", 0, &bad));
+        ck_assert(ex_text_valid("\u00E9\u5F88\U0001F44D", 9, &bad));
         for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-            ck_assert_msg(!tc_text_valid(wrong[i].text, wrong[i].length, &bad), "text %zu", i);
+            ck_assert_msg(!ex_text_valid(wrong[i].text, wrong[i].length, &bad), "text %zu", i);
             ck_assert_uint_eq(bad, wrong[i].bad);
         }
     }
@@ -135,56 +137,56 @@ END_TEST
 
 /* ---- names ---- */
 
-void build_vocabulary(tc_names *words, const char *text, int64_t least, int32_t *rare)
+void build_vocabulary(ex_names *words, const char *text, int64_t min_count, int32_t *first_rare)
 {
-    tc_tokens tokens = {0};
-    ck_assert(tc_tokens_add(&tokens, text));
-    ck_assert(tc_vocabulary_build(words, &tokens, least, 0, rare));
-    tc_tokens_free(&tokens);
+    ex_tokens tokens = {0};
+    ck_assert(ex_tokens_add(&tokens, text));
+    ck_assert(ex_vocabulary_build(words, &tokens, min_count, 0, first_rare));
+    ex_tokens_free(&tokens);
 }
 
 START_TEST(vocabulary)
     {
-        tc_names words;
+        ex_names words;
         int32_t rare;
         build_vocabulary(&words, "c b a b c d c", 1, &rare);
         ck_assert_int_eq(words.count, 6);
         ck_assert_str_eq(words.items[2], "c");
         ck_assert_str_eq(words.items[3], "b");
-        ck_assert_str_eq(words.items[4], "a"); /* as often as d, but before it */
+        ck_assert_str_eq(words.items[4], "a"); /* as frequent as d, but first */
         ck_assert_str_eq(words.items[5], "d");
         ck_assert_int_eq(rare, 4);
-        ck_assert_int_eq(tc_names_find(&words, "b"), 3);
-        ck_assert_int_eq(tc_names_find(&words, "e"), -1);
-        ck_assert(tc_vocabulary_valid(&words));
-        tc_names_free(&words);
+        ck_assert_int_eq(ex_names_find(&words, "b"), 3);
+        ck_assert_int_eq(ex_names_find(&words, "e"), -1);
+        ck_assert(ex_vocabulary_valid(&words));
+        ex_names_free(&words);
 
         build_vocabulary(&words, "c b a b c d c", 2, &rare);
         ck_assert_int_eq(words.count, 4);
         ck_assert_int_eq(rare, 4);
-        tc_names_free(&words);
+        ex_names_free(&words);
 
         build_vocabulary(&words, "", 1, &rare);
         ck_assert_int_eq(words.count, EX_FIRST_WORD);
-        tc_names_free(&words);
+        ex_names_free(&words);
     }
 END_TEST
 
 START_TEST(names_as_json)
     {
         static const char *const strings[] = {"with \"quotes\"", "", "\u5F88", "a\\b\n"};
-        tc_names names, again;
-        ck_assert(tc_names_set(&names, "names", strings, 4));
-        char *json = tc_names_to_json(&names);
-        ck_assert(tc_names_from_json(&again, json, "it"));
+        ex_names names, again;
+        ck_assert(ex_names_set(&names, "names", strings, 4));
+        char *json = ex_names_to_json(&names);
+        ck_assert(ex_names_from_json(&again, json, "it"));
         ck_assert_int_eq(again.count, 4);
         for (int i = 0; i < 4; i++) {
             ck_assert_str_eq(again.items[i], strings[i]);
-            ck_assert_int_eq(tc_names_find(&again, strings[i]), i);
+            ck_assert_int_eq(ex_names_find(&again, strings[i]), i);
         }
         free(json);
-        tc_names_free(&names);
-        tc_names_free(&again);
+        ex_names_free(&names);
+        ex_names_free(&again);
     }
 END_TEST
 
@@ -193,14 +195,14 @@ START_TEST(wrong_json)
         static const char *const wrong[] = {
             "", "{}", "[1]", "[\"a\",", "[\"a\",\"a\"]", "[\"a\\u0000b\"]", "\"a\"", "[[\"a\"]]"};
         for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-            tc_names names;
-            tc_failure_clear();
-            ck_assert_msg(!tc_names_from_json(&names, wrong[i], "MODEL: labels"), "%s", wrong[i]);
-            ck_assert_ptr_nonnull(tc_failure());
-            ck_assert_msg(strstr(tc_failure(), "MODEL: labels") || strstr(tc_failure(), "twice"),
-                          "%s", tc_failure());
+            ex_names names;
+            ex_failure_clear();
+            ck_assert_msg(!ex_names_from_json(&names, wrong[i], "MODEL: labels"), "%s", wrong[i]);
+            ck_assert_ptr_nonnull(ex_failure());
+            ck_assert_msg(strstr(ex_failure(), "MODEL: labels") || strstr(ex_failure(), "twice"),
+                          "%s", ex_failure());
         }
-        tc_failure_clear();
+        ex_failure_clear();
     }
 END_TEST
 

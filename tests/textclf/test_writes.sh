@@ -1,19 +1,19 @@
 #!/bin/sh
-# How files come onto the disk, as strace sees it: those of textclf, word_vectors and attention_by_hand. Usage: test_writes.sh
-# TEXTCLF, with the others beside it. Each file is written beside its place, in a locked folder, synced, renamed, and the folder
-# synced; nothing else is opened for writing, and a checkpoint goes only when the model is there for good. Prints a line for each
-# check that fails, and a summary; exits with 1 if one failed, with 77 where strace is not there or may not trace.
+# How textclf, word_vectors and attention_by_hand write files, as strace shows it. Usage: test_writes.sh TEXTCLF, with the others in
+# the same folder. Each file is written under a temporary name in a locked folder, synced and renamed, and then the folder is synced.
+# No other file is opened for writing, and a checkpoint is removed only after the model is on the disk. Prints a line for each check
+# that fails, and a summary; exits with 1 if one failed, with 77 if strace is not installed or not allowed.
 
 . "$(dirname "$0")/commands.sh"
 if ! strace -o trace -y -s 0 true 2>err; then
     echo "skipped: how files are written: strace does not work here: $(head -n 1 err) (Debian: strace)"
     exit 77
 fi
-# LeakSanitizer is itself a tracer; a sanitizer's own files are its own affair.
+# LeakSanitizer is a tracer itself, so it is off.
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 export ASAN_OPTIONS
 
-# traced PROGRAM ARGUMENT...: as run, with what touches files in trace. The question marks are for systems that lack a call.
+# traced PROGRAM ARGUMENT...: as run, with the calls that touch files in trace. A question mark is for systems without the call.
 calls=openat,?open,?creat,write,writev,pwrite64,ftruncate,fsync,fdatasync,flock
 calls=$calls,?rename,?renameat,renameat2,?unlink,unlinkat,?link,linkat
 traced()
@@ -22,8 +22,8 @@ traced()
     status=$?
 }
 
-# examine FILE: what the trace shows of the files in this folder: a line for each that was saved and each that was removed, and one
-# that begins with "wrong" for each thing that is not as it has to be
+# examine FILE: reads the trace and writes to history a line for each file that was saved or removed, and a line that begins with
+# "wrong" for each call that breaks the rule
 examine()
 {
     awk -v here="$(pwd -P)" '
@@ -89,17 +89,17 @@ examine()
             for (name in state) print "wrong: " name " is left"
         }' trace >history
     check "$1: $(grep -m 3 '^wrong' history)" [ "$(grep -c '^wrong' history)" -eq 0 ]
-    check "$1 is not saved: $(cat history)" grep -q "^saved $1\$" history
+    check "$1 is saved: $(cat history)" grep -q "^saved $1\$" history
 }
 
 mkdir folder
-traced "$textclf" train builtin:english --epochs 2 --embedding 8 --hidden 8 --checkpoint folder/run.ck --every 0 --report run.html \
+traced "$textclf" train builtin:english --epochs 2 --embedding 8 --hidden 8 --checkpoint folder/run.ck --checkpoint-interval 0 --report run.html \
     -o run.st
 ran 0 'a training'
 examine run.st
-check 'the report is not saved' grep -q '^saved run.html$' history
-check 'less than a checkpoint each epoch' [ "$(grep -c '^saved folder/run.ck$' history)" -ge 2 ]
-check "the checkpoint goes before the model is there: $(cat history)" \
+check 'the report is saved' grep -q '^saved run.html$' history
+check 'a checkpoint is saved each epoch' [ "$(grep -c '^saved folder/run.ck$' history)" -ge 2 ]
+check "the checkpoint is removed after the model is saved: $(cat history)" \
     [ "$(awk '/^saved run.st/ { saved = 1 } /^removed folder.run.ck/ && saved' history)" ]
 echo "$(grep -c '^saved folder/run.ck$' history) checkpoints were saved"
 

@@ -1,4 +1,4 @@
-/* Numbers as pictures: heat maps, and tables of words with bars. A click on a number has it worked out. */
+/* Numbers as pictures: heat maps, and tables of words with bars. A click on a number shows its computation. */
 
 let colours;
 function readColours() {
@@ -10,10 +10,10 @@ function colour(x, scale, key, strength = 0.92) {
   const share = scale > 0 && isFinite(x) ? Math.min(1, Math.abs(x) / scale) ** 0.6 : 0, to = colours[key][x < 0 ? 0 : 1];
   return "rgb(" + colours.zero.map((z, i) => Math.round(z + (to[i] - z) * share * strength)).join(" ") + ")";
 }
-/* What the colours of these numbers mean. */
+/* The scale of the colours of these numbers. */
 function legend(list, key) {
   const scale = largest(list), brief = x => num(Number(x.toPrecision(2)));
-  if (!scale) return '<span class="legend">all of it 0</span>';
+  if (!scale) return '<span class="legend">all 0</span>';
   const from = list.some(x => x < 0) ? -1 : 0, to = list.some(x => x > 0) ? 1 : 0;
   const stops = Array.from({length: 9}, (_, k) => colour(from + (to - from) * k / 8, 1, key)).join(",");
   const band = `<i style="background:linear-gradient(90deg,${stops})"></i>`;
@@ -49,7 +49,7 @@ const tipText = (t, i, key) => key === "v" ? m(`${el(t, i)} = ${num(val(t, i))}`
 
 /* ---- a tensor ---- */
 
-let paired = false; /* cards stand side by side, where there is room */
+let paired = false; /* whether cards are side by side, if the window is wide enough */
 function pairs(cards) {
   paired = true;
   const grid = node("div", {class: "cards"}, ...cards());
@@ -58,13 +58,13 @@ function pairs(cards) {
 }
 
 /* The width inside a card, in pixels. */
-function room() {
+function widthInside() {
   const main = byId("main"), style = getComputedStyle(main);
   const full = main.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
   return Math.min(paired && full >= 816 ? (full - 15) / 2 : full, 860) - 34;
 }
 
-/* A tensor as a table of numbers where it is small, else as a picture. */
+/* A tensor as a table of numbers if it is small, else as a picture. */
 function heat(t, key, chosen) {
   const MAX_NUMBERS = 64, WIDTH_OF_ONE = 66;
   const data = t[key], all = data || t[key + "r"].concat(t[key + "c"] || []), scale = largest(all);
@@ -73,16 +73,16 @@ function heat(t, key, chosen) {
   top.className = "top";
   const box = node("div", {class: "heat"}, top);
   if (!data) {
-    const row = t[key + "r"], column = t[key + "c"], word = t.table ? `, of “${ofRow(t, t.row)}”` : "";
+    const row = t[key + "r"], column = t[key + "c"], word = t.table ? `, for “${ofRow(t, t.row)}”` : "";
     box.append(html(`<div class="small">row ${t.row}${word}</div>`), picture(t, key, row, 1, scale, chosen, i => t.row * t.C + i));
     if (column) box.append(html(`<div class="small">column ${t.column}</div>`),
       picture(t, key, column, 1, scale, chosen, i => i * t.C + t.column));
-    box.append(html(`<div class="small quiet">The page has row ${t.row}${column ? ` and column ${t.column}` : ""} of this matrix; ` +
-      `the norm of all of it is ${num(t[key + "n"])}.</div>`));
+    box.append(html(`<div class="small quiet">The page has only row ${t.row}${column ? ` and column ${t.column}` : ""} of this matrix; ` +
+      `the norm of the whole matrix is ${num(t[key + "n"])}.</div>`));
     return box;
   }
-  const down = t.R === 1 && t.C > 1 && (t.axes & (COLUMNS_ARE_WORDS | COLUMNS_ARE_LABELS)); /* words or labels stand upright */
-  box.append(t.size <= MAX_NUMBERS && (down || t.C * WIDTH_OF_ONE <= room()) ? numbers(t, key, scale, chosen, down)
+  const down = t.R === 1 && t.C > 1 && (t.axes & (COLUMNS_ARE_WORDS | COLUMNS_ARE_LABELS)); /* words or labels below each other */
+  box.append(t.size <= MAX_NUMBERS && (down || t.C * WIDTH_OF_ONE <= widthInside()) ? numbers(t, key, scale, chosen, down)
     : picture(t, key, data, t.R, scale, chosen, i => i));
   return box;
 }
@@ -102,12 +102,12 @@ function numbers(t, key, scale, chosen, down) {
   }
   return node("div", {class: "scroll"}, table);
 }
-/* Numbers in `rows` rows as a picture; map(k) is the element of t that number k is, and `chosen` the one with a frame. */
+/* Numbers in `rows` rows as a picture. map(k) is the element of t that is number k; the element `chosen` gets a frame. */
 function picture(t, key, data, rows, scale, chosen, map) {
-  const grid = node("div", {class: "grid"}), inside = room();
+  const grid = node("div", {class: "grid"}), inside = widthInside();
   const named = rows > 1 && rowIsWord(t), single = rows === 1;
   let columns = data.length / rows;
-  if (single && columns > 32) { /* a long row is wrapped */
+  if (single && columns > 32) { /* wrap a long row */
     columns = inside > 560 ? 64 : 32;
     rows = Math.ceil(data.length / columns);
   }

@@ -1,31 +1,31 @@
-/* The steps, what each of them shows, and the map of the whole tape. */
+/* The steps, what each of them shows, and the map of the tape. */
 
-/* ---- parts of the network, in a sentence ---- */
+/* ---- a sentence on each part of the network ---- */
 
 const gate = (f, letter) => m(`<i>${letter}</i> = ${f}(<i>W x</i> + <i>b</i> + <i>U h</i> + <i>d</i>)`) +
-  ", of the word and of the state before.";
+  ", from the word and the state before it.";
 const PARTS = {
-  "embedding": "Words become vectors.",
-  "encoder": "Reads the vectors in order, so that each word's state knows of those around it.",
-  "forward in time": "An LSTM from the first word to the last.",
-  "backward in time": "An LSTM from the last word to the first.",
-  "weights": "The library keeps the weights of all four gates in one matrix; here they are cut apart, so that each gate can be " +
-    "followed by itself.",
-  "input gate": "How much of what is new is taken in, 0 … 1: " + gate("σ", "i"),
+  "embedding": "Each word becomes a vector.",
+  "encoder": "Reads the vectors in order. The state at each word depends on the words around it.",
+  "left to right": "An LSTM that reads from the first word to the last.",
+  "right to left": "An LSTM that reads from the last word to the first.",
+  "weights": "The library stores the weights of all four gates in one matrix. Here it is sliced, so that each gate is a step of " +
+    "its own.",
+  "input gate": "How much of the new content is added, 0 … 1: " + gate("σ", "i"),
   "forget gate": "How much of the memory is kept, 0 … 1: " + gate("σ", "f"),
-  "candidate": "What there is to take in, −1 … 1: " + gate("tanh", "g"),
-  "output gate": "How much of the memory is shown, 0 … 1: " + gate("σ", "o"),
-  "memory": "The memory: what is kept of the old one, and what is new. A sum: going backward, the gradient passes from word to " +
-    "word through the forget gate alone. That is why an LSTM remembers.",
-  "state": "What the LSTM shows of its memory: its output for this word, and what the next word's gates read.",
-  "attention": "One vector of all words: each word gets a score, the scores become weights, and the words are added up by their " +
-    "weights.",
-  "self-attention": "Every word asks every word.",
-  "feed-forward": "Each word by itself, through a wider layer.",
-  "max pool": "Of each feature the largest over all words.",
-  "bag": "The words and runs of words, without their order.",
-  "classify": "From the vector of the text to a number for each label.",
-  "loss": "How wrong that is, as one number.",
+  "candidate": "The new content, −1 … 1: " + gate("tanh", "g"),
+  "output gate": "How much of the memory is output, 0 … 1: " + gate("σ", "o"),
+  "memory": "The memory is a sum: what is kept of the old memory, and the new content. In the backward pass the gradient goes " +
+    "from word to word through the forget gate alone. That is why an LSTM can remember over many words.",
+  "state": "The output of the LSTM for this word. The gates of the next word read it, too.",
+  "attention": "One vector for the whole text. Each word gets a score, the scores become weights, and the words' vectors are added, " +
+    "each times its weight.",
+  "self-attention": "Each word attends to all words.",
+  "feed-forward": "Each word alone passes through a wider layer.",
+  "max pool": "The largest value of each feature over all words.",
+  "bag": "A bag of words and of short sequences of words (n-grams).",
+  "classify": "Turns the vector of the text into a number for each label.",
+  "loss": "How wrong the answer is, as one number.",
 };
 const tellsOf = n => PARTS[n.path.slice().reverse().find(p => PARTS[p])] || "";
 const wordNumber = p => { const found = /^word (\d+)$/.exec(p); return found ? found[1] - 1 : -1; };
@@ -39,7 +39,7 @@ const steps = [{kind: "start"}, ...N.map(n => ({kind: "f", n})), {kind: "turn"},
 const stepAt = (kind, id) => steps.findIndex(s => s.kind === kind && (!s.n || s.n.id === id));
 const hashOf = s => "#" + s.kind + (s.n ? s.n.id : "");
 
-/* A step is a repeat where two words, or one head, or one cut of the weights did the same before it. */
+/* A step is a repeat if two words, one head or one slice of the weights have done the same before. */
 {
   const seen = {};
   for (const s of steps.filter(q => q.n)) {
@@ -48,19 +48,19 @@ const hashOf = s => "#" + s.kind + (s.n ? s.n.id : "");
     const kind = s.kind + (weights ? path.join("/") : path.slice(0, at).join("/") + path[at].slice(0, 4));
     const member = weights ? s.n.id : path[at], members = seen[kind] = seen[kind] || [];
     if (!members.includes(member)) members.push(member);
-    s.repeat = members.indexOf(member) >= (weights || path[at].startsWith("head") || path.includes("backward in time") ? 1 : 2);
+    s.repeat = members.indexOf(member) >= (weights || path[at].startsWith("head") || path.includes("right to left") ? 1 : 2);
   }
 }
-const state = {step: 0, sel: null}; /* sel: the number that was clicked, {t, i} */
+const state = {step: 0, sel: null}; /* sel: the number that was selected by a click, {t, i} */
 const isSkipped = s => s.repeat && byId("tour").checked;
-/* The steps of the tour; the present one is among them, though it may be a repeat. */
+/* The steps of the tour, and the current one, even if it is a repeat. */
 const tour = () => steps.map((_, k) => k).filter(k => !isSkipped(steps[k]) || k === state.step);
 
 function move(by) {
   const stops = tour();
   go(stops[stops.indexOf(state.step) + by]);
 }
-/* To the next part, or to the start of this one or of the one before. */
+/* Goes to the next part, or back to the start of this part or the previous one. */
 function moveGroup(by) {
   const groupOf = k => steps[k].kind + (steps[k].n ? steps[k].n.path.slice(0, 3).join("/") : "");
   const stops = tour(), here = stops.indexOf(state.step);
@@ -73,7 +73,7 @@ function go(to) {
   if (to === undefined) return;
   state.sel = null;
   state.step = to;
-  clearTimeout(go.timer); /* browsers do not like an address that changes as fast as a slider moves */
+  clearTimeout(go.timer); /* browsers limit how often the address may change */
   go.timer = setTimeout(() => {
     const hash = hashOf(steps[state.step]);
     if (location.hash !== hash) history.replaceState(null, "", hash);
@@ -86,21 +86,21 @@ function choose(t, i) {
 }
 const link = (kind, n, text) => `<a href="#${kind}${n.id}">${text}</a>`;
 
-/* Operators whose result has its elements at other places than their operands have. */
+/* Operators whose result has its elements in other positions than their operands. */
 const MOVES = ["linear", "matmul", "gather", "slice", "concat", "permute"];
 const samePlaces = (a, b, n) => a === b || (!MOVES.includes(n.op) && a.size === b.size && a.whole && b.whole);
-/* Which element of t, of operator n, is worked out: what was clicked, if t has it; or else what is followed. */
-function looked(t, n) {
+/* The element of t, an operand or result of n, whose computation is shown: the selected one if t has it, or else the followed one. */
+function shownElement(t, n) {
   const s = state.sel;
   if (s && (s.t === n.y || n.x.includes(s.t)) && samePlaces(s.t, t, n)) return s.i;
   return followed(samePlaces(n.y, t, n) ? n.y : t, n);
 }
-/* One element of the feature that is followed: where its gradient is largest, or where the page has all that makes it. */
+/* An element of the followed feature: in the row with the largest gradient, or in a row that is on the page. */
 function followed(t, n) {
   if (!t.whole) return t.row * t.C + t.column;
   const c = t.unit < t.C ? t.unit : 0, at = t.g || t.v, table = n.op === "gather" && t === n.y && n.x[0];
   if (table && table.table && !table.whole) return D.ids.indexOf(table.row) * t.C + c; /* the word whose row is on the page */
-  return most(t.R, r => Math.abs(at[r * t.C + c])) * t.C + c;
+  return argmax(t.R, r => Math.abs(at[r * t.C + c])) * t.C + c;
 }
 
 /* ---- what all steps show ---- */
@@ -120,7 +120,7 @@ function sentence(now) {
   });
   return p;
 }
-/* A tensor of an operator, and the step that made it, or that reads it next. */
+/* A tensor of an operator, with a link to the step that computes it, or that reads it next. */
 function chip(t, kind, n) {
   const first = t.readers.map(([q]) => q).sort((p, q) => p.id - q.id)[0];
   const target = n.y === t ? first : t.maker;
@@ -137,50 +137,50 @@ function flow(n, kind) {
 }
 function header(n, kind) {
   const back = kind === "b", form = m(opOf(n).form(n)), tells = tellsOf(n);
-  const other = back ? link("f", n, "its forward step") : n.y.hasGrad ? link("b", n, "its backward step") : "it has no backward step";
+  const other = back ? link("f", n, "see its forward step") : n.y.hasGrad ? link("b", n, "see its backward step") : "it has no backward step";
   return html(`<p class="crumbs">${n.path.map(scopeName).map(esc).join(" › ")}${n.path.length ? " · " : ""}${other} <kbd>f</kbd></p>
     <h1><span class="phase">${back ? "backward" : "forward"}</span> ${back ? `back through ${form}` : form}</h1>
     <p>${tells && `<span class="quiet">${tells}</span> `}${opOf(n).why[back ? 1 : 0]}</p>`);
 }
 
-/* ---- tables that tell more of an operator than a picture does ---- */
+/* ---- tables for operators that a table explains better than a picture ---- */
 
 function softmaxForward(n) {
-  const [x, y] = [n.x[0], n.y], i = looked(y, n), [r, c] = rc(y, i), scores = rowOf(x, "v", r), weights = rowOf(y, "v", r);
+  const [x, y] = [n.x[0], n.y], i = shownElement(y, n), [r, c] = rc(y, i), scores = rowOf(x, "v", r), weights = rowOf(y, "v", r);
   if (y.C > 64) return null;
   const powers = scores.map(Math.exp), row = y.R > 1 ? ` (row ${ofRow(y, r)})` : "";
   const columns = [{title: name(x), list: scores, key: "v"}, {title: `<i>e</i><sup>${name(x)}</sup>`, list: powers, key: "v"},
     {title: name(y), list: weights, key: "v", bars: true}];
   return node("div", {},
-    html(`<p>${m(name(x))} is a score${row}; ${m("<i>e</i>")} to the score is positive; its share of the sum is the weight.</p>`),
+    html(`<p>${m(name(x))} is a score${row}. ${m("<i>e</i>")} to the power of the score is positive; its share of the sum is the weight.</p>`),
     wordTable(columnNames(y), columns, c, k => choose(y, r * y.C + k), ["sum", null, total(powers), total(weights)]));
 }
 function softmaxBackward(n) {
-  const [x, y] = [n.x[0], n.y], i = looked(x, n), [r, c] = rc(x, i), row = y.R > 1 ? ` (row ${ofRow(y, r)})` : "";
+  const [x, y] = [n.x[0], n.y], i = shownElement(x, n), [r, c] = rc(x, i), row = y.R > 1 ? ` (row ${ofRow(y, r)})` : "";
   if (y.C > 64) return null;
   const a = rowOf(y, "v", r), da = rowOf(y, "g", r), ds = rowOf(x, "g", r), names = columnNames(y);
   const mean = dot(a, da), gap = da.map(v => v - mean), parts = sum(a.map((v, j) => [esc(names[j]), v, da[j]]));
   const arrives = `∂<i>L</i>/∂${name(y)}<sub>j</sub>`, cancels = Math.abs(total(ds)) < 1e-6 * largest(ds);
-  const up = most(ds.length, j => -ds[j]), down = most(ds.length, j => ds[j]);
-  const columns = [{title: name(y), list: a, key: "v"}, {title: d(y), list: da, key: "g"}, {title: "gap", list: gap, key: "g"},
+  const up = argmax(ds.length, j => -ds[j]), down = argmax(ds.length, j => ds[j]);
+  const columns = [{title: name(y), list: a, key: "v"}, {title: d(y), list: da, key: "g"}, {title: "difference", list: gap, key: "g"},
     {title: d(x), list: ds, key: "g", bars: true}];
   const box = node("div", {},
-    html(`<p><b>1.</b> How much each weight would matter${row}: ${m(arrives)}. The mean of these, each by its weight, is</p>
+    html(`<p><b>1.</b> The gradient of each weight${row} is ${m(arrives)}: how much the loss would change with it. Their weighted mean is</p>
       <div class="work">${eq(`mean = Σ<sub>j</sub> ${name(y)}<sub>j</sub> · ${arrives}`, parts.html, mean)}</div>
-      <p><b>2.</b> The weights sum to 1, so that only what is above or below this mean can change anything: the gap
-      ${m(`${d(y)} − mean`)}. A score's gradient is that gap times its weight:</p>`),
+      <p><b>2.</b> The weights sum to 1, so one can grow only if others shrink. What counts is the difference from the mean,
+      ${m(`${d(y)} − mean`)}. The gradient of a score is that difference times its weight:</p>`),
     wordTable(names, columns, c, k => choose(x, r * y.C + k), ["sum", total(a), null, null, cancels ? 0 : total(ds)]));
-  if (ds[up] < 0) box.append(html(`<p class="small"><b>3.</b> A step down the gradient raises the score of <b>${esc(names[up])}</b> ` +
-    `(its gradient is negative: more of it, less loss) and lowers that of <b>${esc(names[down])}</b>. The gradients of the scores ` +
-    `sum to 0: attention only moves from ${noun} to ${noun}.</p>`));
+  if (ds[up] < 0) box.append(html(`<p class="small"><b>3.</b> A step against the gradient raises the score of <b>${esc(names[up])}</b>, ` +
+    `whose gradient is negative (a higher score means less loss), and lowers that of <b>${esc(names[down])}</b>. The gradients of the ` +
+    `scores sum to 0: attention moves from one ${noun} to another.</p>`));
   return box;
 }
-/* Σ a_t h_t, word by word, of one feature; null where the product is another one. */
+/* The weighted sum Σ a_j h_j for one feature, word by word; null if the matmul is not one. */
 function weighed(n, back) {
   const o = orient(n), [a, h] = n.x, y = n.y;
   if (o.ta || o.tb || !columnIsWord(a) || o.K > 64 || o.K < 2) return null;
-  const i = back ? looked(h, n) : looked(y, n), c = i % y.C;
-  const r = !back ? rc(y, i)[0] : y.R > 1 ? most(y.R, q => Math.abs(grd(y, q * y.C + c))) : 0;
+  const i = back ? shownElement(h, n) : shownElement(y, n), c = i % y.C;
+  const r = !back ? rc(y, i)[0] : y.R > 1 ? argmax(y.R, q => Math.abs(grd(y, q * y.C + c))) : 0;
   return {a, h, y, c, r, weights: rowOf(a, "v", r), names: columnNames(a), query: y.R > 1 ? ` (query ${ofRow(y, r)})` : ""};
 }
 function weighForward(n) {
@@ -199,9 +199,9 @@ function weighBackward(n) {
   const columns = [{title: name(w.a), list: w.weights, key: "v"}, {title: d(w.a), list: da, key: "g", bars: w.a.readers.length === 1},
     {title: `${name(w.a)} · ${signed(arrives)}`, list: dh, key: "g"}];
   return node("div", {},
-    html(`<p>A weight matters${w.query} as far as its ${noun}'s vector points along what arrives:
-      ${m(`∂<i>L</i>/∂${name(w.a)}<sub>t</sub> = ${d(w.y)} · ${name(w.h)}<sub>t</sub>`)}, a product of two rows. The vector itself
-      gets what arrives, times its weight; of feature ${w.c} that is ${num(arrives)}:</p>`),
+    html(`<p>The gradient of a weight${w.query} is the dot product of its ${noun}'s vector and the gradient of the result:
+      ${m(`∂<i>L</i>/∂${name(w.a)}<sub>j</sub> = ${d(w.y)} · ${name(w.h)}<sub>j</sub>`)}. The gradient of the vector is the gradient of the
+      result times the weight. For feature ${w.c} the gradient of the result is ${num(arrives)}:</p>`),
     wordTable(w.names, columns, -1, k => choose(w.h, k * w.h.C + w.c)));
 }
 function chanceTable(n, back) {
@@ -212,7 +212,7 @@ function chanceTable(n, back) {
     {title: d(x), list: rowOf(x, "g", 0), key: "g", bars: true});
   return wordTable(columnNames(x), columns, truth(n), null, ["sum", null, total(p)]);
 }
-const TABLES = { /* whole: all numbers of the operator stand in it, where there is one row of them */
+const TABLES = { /* whole: if there is one row, the table has all numbers of the operator */
   softmax: {forward: softmaxForward, backward: softmaxBackward, whole: true},
   matmul: {forward: weighForward, backward: weighBackward, whole: false},
   cross_entropy: {forward: n => chanceTable(n, false), backward: n => chanceTable(n, true), whole: true},
@@ -220,14 +220,14 @@ const TABLES = { /* whole: all numbers of the operator stand in it, where there 
 
 /* ---- a forward step ---- */
 
-/* The element of an operand that has a frame beside the result's; -1: none. */
-const frame = (x, n) => samePlaces(n.y, x, n) ? looked(n.y, n) : x.whole ? -1 : followed(x, n);
+/* The element of an operand that gets a frame, as the result's shown element does; -1: none. */
+const frame = (x, n) => samePlaces(n.y, x, n) ? shownElement(n.y, n) : x.whole ? -1 : followed(x, n);
 
 function showForward(n, main) {
-  const op = opOf(n), i = looked(n.y, n), made = op.make && op.make(n, i), kind = TABLES[n.op], table = kind && kind.forward(n);
+  const op = opOf(n), i = shownElement(n.y, n), made = op.make && op.make(n, i), kind = TABLES[n.op], table = kind && kind.forward(n);
   const all = table && kind.whole && n.x[0].R === 1;
   const out = card(false, ...(all && n.y.size > 1 ? [] : [heat(n.y, "v", i)]), ...(all ? [table] : []));
-  const hint = n.y.size > 1 ? '<div class="small quiet">worked out for the cell with the frame; click another</div>' : "";
+  const hint = n.y.size > 1 ? '<div class="small quiet">computed for the cell with the frame; click another cell to change it</div>' : "";
   if (made) out.append(html(`<div class="work">${hint}
     ${eq(el(n.y, i), made.html, made.value, check(made.value, val(n.y, i), n.y, "v", made.mass))}</div>`));
   else if (op.lacks && op.lacks(n)) out.append(html(`<p class="small quiet">${op.lacks(n)}</p>`));
@@ -237,20 +237,20 @@ function showForward(n, main) {
   if (all) return;
   const xs = [...new Set(n.x.filter(Boolean))];
   main.append(pairs(() => xs.slice(0, 6).map(x => card(false, heat(x, "v", frame(x, n))))));
-  if (xs.length > 6) main.append(html(`<p class="small quiet">and ${xs.length - 6} more of the kind</p>`));
+  if (xs.length > 6) main.append(html(`<p class="small quiet">and ${xs.length - 6} more like these</p>`));
 }
 
 /* ---- a backward step ---- */
 
-/* Where an operator stands, as seen from another one: what their paths have not in common. */
+/* Where an operator is, seen from another one: the part of its path that they do not share. */
 function where(q, n) {
   let same = 0;
   while (same < q.path.length && q.path[same] === n.path[same]) same++;
   const rest = q.path.slice(same).filter(p => p !== "memory" && p !== "state");
   return q === n ? "here" : rest.length ? scopeName(rest[0]) : q.op;
 }
-/* What all operators that read x send back to its element i: {parts: [{q, side, sent}], value, mass}, q the operator whose input
- * `side` x is. The value is undefined where the page lacks a number of it. */
+/* What all operators that read x add to the gradient of its element i: {parts: [{q, side, sent}], value, mass}; x is input `side`
+ * of operator q. The value is undefined if the page lacks a number for it. */
 function shares(x, i) {
   const readers = x.readers.filter(([q]) => q.y.hasGrad);
   const parts = readers.map(([q, side]) => ({q, side, sent: opOf(q).send && opOf(q).send(q, side, i)}));
@@ -259,18 +259,18 @@ function shares(x, i) {
 }
 function sharesText(n, k, i, {parts, value, mass}) {
   const SHOWN = 6, x = n.x[k], known = value !== undefined, rest = parts.slice(SHOWN);
-  const sentence = say(`<span class="small">${m(name(x))} is read by ${parts.length} operators, and gets the <b>sum</b> of what each
-    sends back${known ? ":" : "."}</span>`);
+  const sentence = say(`<span class="small">${m(name(x))} is read by ${parts.length} operators. Its gradient is the <b>sum</b> of what each
+    of them sends back${known ? ":" : "."}</span>`);
   if (!known) return sentence;
   const number = a => a.q === n && a.side === k ? `<b>${signed(a.sent.value)}</b>` : signed(a.sent.value);
   const summands = parts.slice(0, SHOWN).map(a => `${number(a)} <span class="rest">${link("b", a.q, esc(where(a.q, n)))}</span>`);
   if (rest.length) summands.push(`<span class="rest">${rest.length} more: ${num(total(rest.map(a => a.sent.value)))}</span>`);
   return sentence + eq(del(x, i), summands.join(" + "), value, check(value, grd(x, i), x, "g", mass));
 }
-function backCard(n, k, shown) { /* shown: the numbers stand in a table above */
+function backCard(n, k, shown) { /* shown: the numbers are in a table above */
   const x = n.x[k], op = opOf(n), rule = op.rules(n)[k];
-  if (!x.hasGrad) return card(false, html(`<p class="small quiet">${m(name(x))} is a constant: nobody asks for its gradient.</p>`));
-  const i = looked(x, n), all = shares(x, i), several = all.parts.length > 1;
+  if (!x.hasGrad) return card(false, html(`<p class="small quiet">${m(name(x))} is a constant and has no gradient.</p>`));
+  const i = shownElement(x, n), all = shares(x, i), several = all.parts.length > 1;
   const {sent} = all.parts.find(({q, side}) => q === n && side === k);
   let work = several ? sharesText(n, k, i, all) : "";
   if (sent) work = eq(several ? `its share of ${del(x, i)}` : del(x, i), sent.html, sent.value,
@@ -280,27 +280,27 @@ function backCard(n, k, shown) { /* shown: the numbers stand in a table above */
   const box = card(true, html(`${derived}<div class="rule">${m(rule || "")}</div>`));
   if (work) box.append(html(`<div class="work">${work}</div>`));
   if (!shown) box.append(heat(x, "g", i));
-  if (several) box.append(html(`<p class="small quiet">The picture shows ${m(d(x))} when all of them have added theirs.</p>`));
+  if (several) box.append(html(`<p class="small quiet">The picture shows the final ${m(d(x))}, after all of them have added their part.</p>`));
   return box;
 }
-/* Operators whose slope is made of the result, and of the operands; that of the rest needs no numbers. */
+/* Operators whose derivative uses the result, and those whose derivative uses the operands; the others use neither. */
 const KEEPS_RESULT = ["sigmoid", "tanh", "exp", "sqrt"];
 const KEEPS_OPERANDS = ["mul", "div", "maximum", "linear", "matmul", "relu", "square", "log", "max", "layer_norm", "l2_normalize", "gelu",
   "mean_squared_error"];
 function showBackward(n, main) {
-  const i = looked(n.y, n), kind = TABLES[n.op], table = kind && kind.backward(n), all = table && kind.whole && n.y.R === 1;
-  const title = all ? "What arrives, and what becomes of it" : `${Noun} by ${noun}`;
+  const i = shownElement(n.y, n), kind = TABLES[n.op], table = kind && kind.backward(n), all = table && kind.whole && n.y.R === 1;
+  const title = all ? "The gradient that arrives, and what it sends back" : `${Noun} by ${noun}`;
   main.append(header(n, "b"), flow(n, "b"));
-  if (!all) main.append(card(true, html("<h3>What arrives</h3>"), heat(n.y, "g", i)));
+  if (!all) main.append(card(true, html("<h3>The gradient that arrives</h3>"), heat(n.y, "g", i)));
   if (table) main.append(card(true, html(`<h3>${title}</h3>`), table));
   main.append(html("<h3>What it sends back</h3>"));
   const inputs = n.x.map((_, k) => k).filter(k => n.x[k]);
   const some = inputs.length > 6 ? [...inputs.slice(0, 2), ...inputs.slice(-1)] : inputs;
   main.append(...some.map(k => backCard(n, k, table && k === 0)));
-  if (some.length < inputs.length) main.append(html(`<p class="small quiet">and so on, for ${inputs.length} of them</p>`));
+  if (some.length < inputs.length) main.append(html(`<p class="small quiet">and so on, for all ${inputs.length} inputs</p>`));
   const operands = KEEPS_OPERANDS.includes(n.op) ? n.x.slice(0, 2).filter(Boolean) : [];
   const kept = KEEPS_RESULT.includes(n.op) ? [n.y] : operands;
-  if (kept.length && !all) main.append(html("<h3>What it has kept of the forward pass</h3>"),
+  if (kept.length && !all) main.append(html("<h3>What it has saved from the forward pass</h3>"),
     pairs(() => kept.map(x => card(false, heat(x, "v", frame(x, n))))));
 }
 
@@ -308,72 +308,72 @@ function showBackward(n, main) {
 
 function showStart(main) {
   const entropy = N.find(n => n.op === "cross_entropy"), [limit, gaps] = [D.agreement[3], D.agreement];
-  const to = k => gaps[k] === 0 ? "in every bit" : `to ${num(gaps[k])}`;
-  main.append(html(`<h1>Backprop, step by step</h1><p>${esc(D.about)}: ${N.length} operators stand on the tape. First each computes its
-    result, up to the loss <b>${num(D.loss[0])}</b>; then the tape is walked backward, and each says what its inputs have to
-    do with the loss.</p>`));
+  const to = k => gaps[k] === 0 ? "exactly" : `to ${num(gaps[k])}`;
+  main.append(html(`<h1>Backprop, step by step</h1><p>${esc(D.about)}. The tape has ${N.length} operators. In the forward pass each computes its
+    result, up to the loss <b>${num(D.loss[0])}</b>. In the backward pass each computes how the loss depends on its inputs.</p>`));
   if (entropy) main.append(card(false,
-    html(`<h3>The answer${D.label >= 0 ? `, and the label whose loss is taken: <bdi>${esc(D.labels[D.label])}</bdi>` : ""}</h3>`),
+    html(`<h3>The answer${D.label >= 0 ? `, and the label for the loss: <bdi>${esc(D.labels[D.label])}</bdi>` : ""}</h3>`),
     chanceTable(entropy, false) || ""));
-  const repeats = steps.some(s => s.repeat) ? "Words after the second go through the same steps: untick <i>skip repeats</i> to see them." : "";
-  const coloured = T.some(t => t.name === "a" || t.name === "a_1") ? `The bluer a ${noun} above, the more of the attention it got. ` : "";
+  const repeats = steps.some(s => s.repeat) ? "The words after the second repeat its steps; untick <i>skip repeats</i> to see them." : "";
+  const coloured = T.some(t => t.name === "a" || t.name === "a_1") ? `The bluer a ${noun} at the top, the larger its attention weight. ` : "";
   main.append(card(false, html(`<h3>How to read it</h3>
-    <p><kbd>→</kbd> next, <kbd>←</kbd> back, with <kbd>Shift</kbd> a whole part; <kbd>f</kbd> flips between an operator's forward and
-    backward step; the map leads anywhere. ${repeats}</p>
-    <p>${coloured}Values are ${legend([-1, 1], "v")} and gradients ${legend([-1, 1], "g")}. A cell's number shows where you point or
-    tap; a click has it worked out below. Features count from 0. One feature of each layer is followed, the one with the largest
-    gradient.</p>
-    <p><b>A gradient</b> ${m("∂<i>L</i>/∂<i>x</i>")} says: move ${m("<i>x</i>")} by a little, and the loss ${m("<i>L</i>")} moves by that
-    little times this number. Three rules are all there is:</p>
-    <p>1. <b>Chain:</b> ${m("∂<i>L</i>/∂<i>x</i> = ∂<i>L</i>/∂<i>y</i> · ∂<i>y</i>/∂<i>x</i>")}. An operator knows its own slope
-    ${m("∂<i>y</i>/∂<i>x</i>")}, and multiplies what arrives by it.<br>
-    2. <b>Sum:</b> where ${m("<i>x</i>")} goes several ways, what comes back on all of them is added.<br>
-    3. <b>Step:</b> at the end each parameter moves against its gradient, and the loss falls.</p>`)));
-  if (limit) main.append(html(`<p class="small quiet">The program itself runs fused operators, which do many of these steps at once.
-    Both were run on this text, and agree: the loss ${to(0)}, ${entropy ? `the logits ${to(1)}, ` : ""}the gradients of all parameters
-    ${to(2)}. The limit is ${num(limit)}, measured by the largest.</p>`));
+    <p><kbd>→</kbd> goes to the next step and <kbd>←</kbd> to the previous one; with <kbd>Shift</kbd>, to the next or previous part.
+    <kbd>f</kbd> switches between the forward and the backward step of an operator. The list of the tape (<kbd>m</kbd>) links to every step. ${repeats}</p>
+    <p>${coloured}Values are ${legend([-1, 1], "v")} and gradients ${legend([-1, 1], "g")}. Point at a cell to see its number;
+    click it to see how it is computed. Features are numbered from 0. The page follows one feature of each layer, the one with the
+    largest gradient.</p>
+    <p><b>A gradient</b> ${m("∂<i>L</i>/∂<i>x</i>")} says: if ${m("<i>x</i>")} changes by a little, the loss ${m("<i>L</i>")} changes by that
+    much times this number. There are only three rules:</p>
+    <p>1. <b>Chain:</b> ${m("∂<i>L</i>/∂<i>x</i> = ∂<i>L</i>/∂<i>y</i> · ∂<i>y</i>/∂<i>x</i>")}. An operator knows its own derivative
+    ${m("∂<i>y</i>/∂<i>x</i>")}, and multiplies the gradient that arrives by it.<br>
+    2. <b>Sum:</b> if several operators read ${m("<i>x</i>")}, its gradient is the sum of what they send back.<br>
+    3. <b>Update:</b> at the end each parameter moves against its gradient, and the loss falls.</p>`)));
+  if (limit) main.append(html(`<p class="small quiet">Training uses fused operators, which do many of these steps at once.
+    The program has computed both and compared them. The loss agrees ${to(0)}, ${entropy ? `the logits ${to(1)}, ` : ""}the gradients of all
+    parameters ${to(2)}, relative to the largest value; the limit is ${num(limit)}.</p>`));
   const attention = N.find(n => n.path.includes("attention")), softmax = N.filter(n => n.op === "softmax" && n.y.hasGrad).pop();
   const links = [attention && link("f", attention, "the attention"), entropy && link("f", entropy, "the loss"),
-    softmax && link("b", softmax, "the softmax backward"), '<a href="#update">the update</a>'];
+    softmax && link("b", softmax, "the backward step of softmax"), '<a href="#update">the update</a>'];
   main.append(node("button", {class: "begin", onclick: () => move(1)}, "Begin →"),
     html(`<p class="small">or go to ${links.filter(Boolean).join(", ")}</p>`));
 }
 function showTurn(main) {
   const loss = N[N.length - 1].y;
   main.append(html(`<h1>The turn</h1>
-    <p>The loss is one number: ${m(`${name(loss)} = <b>${num(D.loss[0])}</b>`)}. Moving it by a little moves it by just that:</p>
+    <p>The loss is one number: ${m(`${name(loss)} = <b>${num(D.loss[0])}</b>`)}. Its derivative with respect to itself is 1:</p>
     <div class="card g"><div class="rule">${m(`${d(loss)} = 1`)}</div></div>
-    <p>From here on the tape is read backward. Every operator gets ${m("∂<i>L</i>/∂<i>y</i>")} of its result, which those after it have
-    worked out, and works out ${m("∂<i>L</i>/∂<i>x</i>")} of each input: by its own slope alone, without knowing the rest of the
-    network. That is all of backpropagation.</p>`));
+    <p>From here the tape is read in reverse. The operators that read ${m("<i>y</i>")}, the result of an operator, have already computed
+    ${m("∂<i>L</i>/∂<i>y</i>")}. From it the operator computes ${m("∂<i>L</i>/∂<i>x</i>")} for each of its inputs, with its own derivative
+    alone; it knows nothing of the rest of the network. That is all of backpropagation.</p>`));
 }
 function showUpdate(main) {
   const [before, after] = D.loss, fell = after < before, rows = T.filter(t => t.param && t.after);
+  const verdict = fell ? "Computed again, the loss has fallen:" : "Computed again, the loss has not fallen; the step was too long:";
   const squares = total(rows.map(t => t.gn !== undefined ? t.gn ** 2 : t.g ? dot(t.g, t.g) : 0));
   main.append(html(`<h1><span class="phase">update</span> ${m(`<i>p</i> ← <i>p</i> − ${num(D.rate)} · ∂<i>L</i>/∂<i>p</i>`)}</h1>
-    <p>Every parameter moves against its gradient, by ${num(D.rate)} of it: one step of gradient descent.
-    ${after === null ? "" : `Computed once more, the loss ${fell ? "has fallen" : "has not fallen: the step was too long"}:`}</p>`));
+    <p>One step of gradient descent: every parameter moves against its gradient, by ${num(D.rate)} (the learning rate) times the gradient.
+    ${after === null ? "" : verdict}</p>`));
   const losses = [{title: "<i>L</i>", list: D.loss, key: "v", bars: true}];
   if (after !== null) main.append(card(false, wordTable(["before", "after"], losses, -1),
-    html(`<p>It ${fell ? "fell" : "rose"} by ${num(Math.abs(before - after))}. To first order the gradients foretold that it falls by the
-      rate times the sum of all their squares, ${num(D.rate)} · ${num(squares)} = ${num(D.rate * squares)}.</p>`)));
+    html(`<p>It ${fell ? "fell" : "rose"} by ${num(Math.abs(before - after))}. To first order, it should fall by the learning rate times
+      the sum of all squared gradients, ${num(D.rate)} · ${num(squares)} = ${num(D.rate * squares)}.</p>`)));
   const table = node("table", {class: "params"});
   const slope = m("∂<i>L</i>/∂<i>p</i>");
   table.innerHTML = `<thead><tr><th>parameter</th><th class="norm">norm of ${slope}</th><th>one number</th><th>before</th>
     <th>${slope}</th><th>after</th><th></th></tr></thead>`;
   for (const t of rows) {
-    const i = t.whole ? most(t.size, k => Math.abs(grd(t, k) || 0)) : t.row * t.C + t.column, g = grd(t, i) || 0;
+    const i = t.whole ? argmax(t.size, k => Math.abs(grd(t, k) || 0)) : t.row * t.C + t.column, g = grd(t, i) || 0;
     const was = val(t, i), is = pick(t, i, "v", t.after), [from, to] = apart(was, is), norm = t.gn ?? (t.g && Math.hypot(...t.g));
     const cell = (x, text) => `<td style="background:${colour(x, 0.3, "v", 0.5)}">${text}</td>`;
     const agrees = check(was - D.rate * g, is, t, "v");
     table.append(node("tr", {}));
     table.lastChild.innerHTML = `<td>${t.param === t.name ? "" : m(name(t)) + " "}<span class="small">${esc(t.param)}</span>
       <span class="small quiet">${shape(t)}</span></td><td class="norm">${norm === undefined ? "no gradient" : num(norm)}</td>
-      <td>${m(place(t, i) || "it")}</td>${cell(was, from)}<td>${num(g)}</td>${cell(is, to)}<td>${agrees}</td>`;
+      <td>${m(place(t, i) || "the value")}</td>${cell(was, from)}<td>${num(g)}</td>${cell(is, to)}<td>${agrees}</td>`;
   }
   main.append(card(false, html("<h3>Before and after</h3>"), node("div", {class: "scroll"}, table)));
-  main.append(html(`<p class="small quiet">Adam, which trains the classifiers of this library, divides each gradient by its usual size
-    first, so that all parameters move by about as much.</p><p><a href="#start">Once more from the start</a></p>`));
+  main.append(html(`<p class="small quiet">Training uses Adam instead. It divides each gradient by a running average of its size, so all
+    parameters move by about the same amount.</p><p><a href="#start">Back to the start</a></p>`));
 }
 
 const SHOWN = {start: showStart, turn: showTurn, update: showUpdate};
@@ -417,8 +417,8 @@ function drawMap() {
       const whole = path + "/" + p, kind = /^(word|head) \d+$/.test(p) && path + "/" + p.slice(0, 4);
       if (!open.has(whole)) {
         if (kind) counts[kind] = (counts[kind] || 0) + 1;
-        if (counts[kind] > 2) { /* the third and those after it do the same */
-          const others = fold(kind + "+", "the others, alike", true);
+        if (counts[kind] > 2) { /* the others do the same as the first two */
+          const others = fold(kind + "+", "the others, which do the same", true);
           if (!others.parentNode) parent.append(others);
           parent = others;
         }
@@ -433,7 +433,7 @@ function drawMap() {
   }
   map.append(plainRow("turn", "The turn"), plainRow("update", "The update"));
 }
-let opened = []; /* for the step before: closed again, unless this one is in there, too */
+let opened = []; /* details that mark() has opened; it closes them again when the step is outside */
 function mark(s) {
   document.querySelectorAll("#map .here").forEach(e => e.classList.remove("here", "back"));
   const row = s.n && rowsOf[s.n.id], map = byId("map");

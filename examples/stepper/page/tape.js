@@ -1,13 +1,13 @@
-/* The tape's data, and how numbers, tensors and equations are written.
+/* The data of the tape, and functions that write numbers, tensors and equations.
  *
- * D, the data, is what stepper.c wrote: tensors T and nodes N (operators), in the order of the tape. A tensor is looked at as
- * R rows of C columns, whatever its axes. v are its values and g its gradients; of a large parameter only one row and one
- * column are there (vr, vc, gr, gc), and the norm (vn, gn). */
+ * D is the data from stepper.c: tensors T and nodes N (operators), in the order of the tape. The page treats every tensor as R rows
+ * of C columns. v are its values and g its gradients; a large parameter has only one row and one column (vr, vc, gr, gc), and the
+ * norm (vn, gn). */
 
 const D = JSON.parse(document.getElementById("data").textContent), T = D.tensors, N = D.nodes;
 const byId = id => document.getElementById(id);
 
-for (let i = T.length - 1; i >= 0; i--) if (typeof T[i].g === "number") T[i].g = T[T[i].g].g; /* the same as a later one's */
+for (let i = T.length - 1; i >= 0; i--) if (typeof T[i].g === "number") T[i].g = T[T[i].g].g; /* equal to that of a later tensor */
 T.forEach(t => {
   t.readers = []; /* [operator, which of its inputs] */
   t.maker = null;
@@ -30,9 +30,9 @@ D.after.forEach(a => T[a.tensor].after = a);
 const rc = (t, i) => [Math.floor(i / t.C), i % t.C];
 const total = list => list.reduce((a, b) => a + b, 0);
 const largest = list => list.reduce((a, b) => Math.max(a, Math.abs(b) || 0), 0);
-const most = (count, f) => { let b = 0; for (let i = 1; i < count; i++) if (f(i) > f(b)) b = i; return b; };
+const argmax = (count, f) => { let b = 0; for (let i = 1; i < count; i++) if (f(i) > f(b)) b = i; return b; };
 
-/* Element i of the values ("v") or gradients ("g") of s, a tensor or what it is after the step; undefined: not on the page. */
+/* Element i of the values ("v") or gradients ("g") of s: a tensor, or its state after the update. undefined if the page does not have it. */
 function pick(t, i, key, s = t) {
   if (s[key]) return s[key][i];
   const [r, c] = rc(t, i), row = s[key + "r"], column = s[key + "c"];
@@ -47,7 +47,7 @@ const esc = text => String(text).replace(/[&<>"]/g, c => ({"&": "&amp;", "<": "&
 const up = digits => String(digits).replace("-", "⁻").replace(/\d/g, d => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]);
 function num(x, digits) {
   if (x === undefined) return "?";
-  if (x === null || !isFinite(x)) return "none";
+  if (x === null || !isFinite(x)) return "not finite";
   const a = Math.abs(x);
   if (a === 0) return "0";
   let text;
@@ -58,7 +58,7 @@ function num(x, digits) {
   else text = String(Number(a.toFixed(4)));
   return (x < 0 ? "−" : "") + text;
 }
-/* Both with as many digits as show that they differ. */
+/* Both numbers, with enough digits to see that they differ. */
 function apart(a, b) {
   let digits = 4;
   while (digits < 9 && num(a, digits) === num(b, digits)) digits++;
@@ -85,7 +85,7 @@ const columnName = (t, c) => columnIsWord(t) ? word(c) : (t.axes & COLUMNS_ARE_L
 const columnNames = t => Array.from({length: t.C}, (_, c) => columnName(t, c));
 const ofRow = (t, r) => t.R > 1 ? esc(rowName(t, r)) : "", ofColumn = (t, c) => t.C > 1 ? esc(columnName(t, c)) : "";
 
-/* "h[movie, 3]": rows and columns that there is only one of are left out; r and c may be letters. */
+/* "h[movie, 3]": leaves out the row if there is only one, and the column likewise; r and c may be letters. */
 const index = (r, c) => r !== "" || c !== "" ? `[${[r, c].filter(x => x !== "").join(", ")}]` : "";
 const indexed = (html, t, r, c) => html + index(t.R > 1 ? r : "", t.C > 1 ? c : "");
 const place = (t, i) => { const [r, c] = rc(t, i); return index(ofRow(t, r), ofColumn(t, c)); };
@@ -93,20 +93,20 @@ const el = (t, i) => name(t) + place(t, i), del = (t, i) => d(t) + place(t, i);
 
 /* ---- sums and equations ---- */
 
-const results = []; /* of all that was worked out: {off, good, step} */
+const results = []; /* of all checks: {off, good, step} */
 
-/* Where the page works a number out, it compares it with the library's. mass: of all that was added up, for much may cancel. */
+/* Compares a number that the page has computed with the library's. mass: the sum of all magnitudes added, because much may cancel. */
 function check(got, want, t, key, mass = 0) {
   if (got === undefined || want === undefined) return "";
   const scale = Math.max(Math.abs(got), Math.abs(want), 1e-2 * largest(t[key] || []), 1e-2 * mass, 1e-30);
   const off = got === want ? 0 : Math.abs(got - want) / scale, good = off <= 1e-4;
   results.push({off, good, step: state.step});
-  return good ? `<span class="ok" title="the library computed ${want}">✓<span class="words"> as the library has it</span></span>`
-    : `<span class="no">the library has ${num(want)}</span>`;
+  return good ? `<span class="ok" title="the library computed ${want}">✓<span class="words"> as in the library</span></span>`
+    : `<span class="no">the library computed ${num(want)}</span>`;
 }
 
-/* Terms are [label, number] or [label, number, number], a product. Of the sum: the largest terms as HTML, its value and the
- * sum of all magnitudes; undefined where a number is. */
+/* Terms are [label, number], or [label, number, number] for a product. Returns the largest terms of the sum as HTML, its value, and
+ * the sum of all magnitudes; undefined if a number is undefined. */
 function sum(terms) {
   const SHOWN = 4;
   const values = terms.map(([, a, b = 1]) => a * b), sizes = values.map(Math.abs);
@@ -117,10 +117,10 @@ function sum(terms) {
     const [label, ...numbers] = terms[i];
     return `<span class="t">${label && `<span class="rest">${label}&thinsp;</span>`}${numbers.map(signed).join("·")}</span>`;
   });
-  if (rest.length) parts.push(`<span class="t rest">${rest.length} smaller: ${num(total(rest.map(i => values[i])))}</span>`);
+  if (rest.length) parts.push(`<span class="t rest">${rest.length} smaller terms: ${num(total(rest.map(i => values[i])))}</span>`);
   return {html: parts.join(" + ") || "0", value: total(values), mass: total(sizes)};
 }
-/* What an operator works out by a sum: {html, value, mass}; undefined where the page lacks a number of it. */
+/* A result that is a sum: {html, value, mass}; undefined if the page lacks a number for it. */
 const worked = (s, html = text => text) => s && {html: html(s.html), value: s.value, mass: s.mass};
 
 const eq = (left, right, value, mark = "") =>
