@@ -211,27 +211,28 @@ static double y_of(const plot *p, double value)
 static void draw_axes(ex_canvas *canvas, ex_fonts *fonts, const plot *p, const table *t)
 {
     const double right = p->left + PLOT_WIDTH, bottom = PLOT_TOP + PLOT_HEIGHT;
-    draw_text(canvas, fonts, p->left - 62, PLOT_TOP - 26, 20, DRAW_LEFT, draw_ink, "%s", p->title);
+    draw_text(canvas, fonts, p->left - 62, PLOT_TOP - 26, (draw_style){20, DRAW_LEFT, draw_ink},
+              "%s", p->title);
     for (int decade = (int)p->first; decade <= (int)p->last; decade++) {
         for (int digit = 1; digit < 10 && (digit == 1 || decade < (int)p->last); digit++) {
             const double y = floor(y_of(p, digit * pow(10, decade))) + 0.5;
             if (digit == 1) draw_line(canvas, p->left, y, right, y, 1, draw_pale);
             draw_line(canvas, p->left - (digit == 1 ? 7 : 4), y, p->left, y, 1, draw_grey);
         }
-        draw_text(canvas, fonts, p->left - 14, y_of(p, pow(10, decade)) + 6, 16, DRAW_RIGHT,
-                  draw_grey, "%g", pow(10, decade));
+        draw_text(canvas, fonts, p->left - 14, y_of(p, pow(10, decade)) + 6,
+                  (draw_style){16, DRAW_RIGHT, draw_grey}, "%g", pow(10, decade));
     }
     for (int row = 0; row < t->rows; row++) {
         const double x = floor(x_of(p, (double)t->time[row])) + 0.5;
         draw_line(canvas, x, PLOT_TOP, x, bottom, 1, draw_pale);
         draw_line(canvas, x, bottom, x, bottom + 7, 1, draw_grey);
-        draw_text(canvas, fonts, x, bottom + 28, 16, DRAW_MIDDLE, draw_grey, "%lld",
+        draw_text(canvas, fonts, x, bottom + 28, (draw_style){16, DRAW_MIDDLE, draw_grey}, "%lld",
                   (long long)t->time[row]);
     }
     draw_line(canvas, p->left, bottom, right, bottom, 1.4, draw_grey);
     draw_line(canvas, p->left, PLOT_TOP, p->left, bottom, 1.4, draw_grey);
-    draw_text(canvas, fonts, p->left + PLOT_WIDTH / 2.0, bottom + 58, 17, DRAW_MIDDLE, draw_ink,
-              "T, the length of the sequence");
+    draw_text(canvas, fonts, p->left + PLOT_WIDTH / 2.0, bottom + 58,
+              (draw_style){17, DRAW_MIDDLE, draw_ink}, "T, the length of the sequence");
 }
 
 /* Dashed lines that grow with T and T^2. */
@@ -246,7 +247,7 @@ static void draw_slopes(ex_canvas *canvas, ex_fonts *fonts, const plot *p)
             y = y_of(p, 1.6 * pow(10, p->first) * pow(2, slope * doublings));
             if (i % 2) draw_line(canvas, from_x, from_y, x, y, 1.6, draw_grey);
         }
-        draw_text(canvas, fonts, x + 14, y + 6, 16, DRAW_LEFT, draw_grey,
+        draw_text(canvas, fonts, x + 14, y + 6, (draw_style){16, DRAW_LEFT, draw_grey},
                   slope == 1 ? "as T" : "as T²");
     }
 }
@@ -283,8 +284,9 @@ static void draw_curves(ex_canvas *canvas, ex_fonts *fonts, const plot *p, const
     for (int method = 0; method < METHODS; method++) {
         const cost *c = &t->cell[t->rows - 1][method];
         const double value = memory ? c->mb : c->ms;
-        draw_text(canvas, fonts, x + 14, label[method] + 6, 17, DRAW_LEFT, colours[method],
-                  "%.*f %s", value < 100, value, memory ? "MB" : "ms");
+        draw_text(canvas, fonts, x + 14, label[method] + 6,
+                  (draw_style){17, DRAW_LEFT, colours[method]}, "%.*f %s", value < 100, value,
+                  memory ? "MB" : "ms");
     }
 }
 
@@ -307,13 +309,14 @@ static bool draw(const table *t, const char *path)
     if (!ex_fonts_open(&fonts, NULL)) return false;
     bool good = ex_canvas_init(&canvas, PICTURE_WIDTH, PICTURE_HEIGHT);
     if (good) {
-        draw_text(&canvas, &fonts, 40, 58, 30, DRAW_LEFT, draw_ink,
+        draw_text(&canvas, &fonts, 40, 58, (draw_style){30, DRAW_LEFT, draw_ink},
                   "What attention costs: time grows with T², memory of the tiled operator with T");
         double x = 46;
         for (int method = 0; method < METHODS; method++) {
             draw_line(&canvas, x, 96, x + 30, 96, 3, colours[method]);
             draw_dot(&canvas, x + 15, 96, 5, colours[method]);
-            draw_text(&canvas, &fonts, x + 42, 102, 18, DRAW_LEFT, draw_ink, "%s", names[method]);
+            draw_text(&canvas, &fonts, x + 42, 102, (draw_style){18, DRAW_LEFT, draw_ink}, "%s",
+                      names[method]);
             x += 74 + ex_text_width(&fonts, names[method], strlen(names[method]), 18);
         }
         for (int memory = 0; memory < 2; memory++) {

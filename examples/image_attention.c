@@ -343,9 +343,9 @@ static void draw_tile(ex_canvas *canvas, int left, int top, int width, int heigh
 
 static void draw_head(ex_canvas *canvas, ex_fonts *fonts, const char *text)
 {
-    draw_text(canvas, fonts, MARGIN, 58, 30, DRAW_LEFT, draw_ink,
+    draw_text(canvas, fonts, MARGIN, 58, (draw_style){30, DRAW_LEFT, draw_ink},
               "Where the model looks when it is asked for a colour");
-    draw_text(canvas, fonts, MARGIN, 87, 17, DRAW_LEFT, draw_grey, "%s", text);
+    draw_text(canvas, fonts, MARGIN, 87, (draw_style){17, DRAW_LEFT, draw_grey}, "%s", text);
 }
 
 static bool finish(ex_canvas *canvas, const char *path)
@@ -380,8 +380,9 @@ static bool show_scenes(const model *m, tg_tape *tape, batch *b, ex_fonts *fonts
             const int at = row * SHAPES + k, left = MARGIN + (k + 1) * (TILE + GAP);
             const gaze g = {weights->data + at * PLACES, GRID, GRID, half, half, step, step};
             draw_tile(&canvas, left, top, TILE, TILE, pixels, &g);
-            draw_text(&canvas, fonts, left + TILE / 2.0, top + TILE + 25, 17, DRAW_MIDDLE, draw_ink,
-                      "the %s?  %s", kinds[b->asked[row][k]],
+            draw_text(&canvas, fonts, left + TILE / 2.0, top + TILE + 25,
+                      (draw_style){17, DRAW_MIDDLE, draw_ink}, "the %s?  %s",
+                      kinds[b->asked[row][k]],
                       colours[largest(answers->data + at * COLOURS, COLOURS)]);
         }
     }
@@ -457,8 +458,8 @@ static bool ask(const model *m, tg_tape *tape, const photo *p, int longest, ex_f
             const int best = largest(g.weights, g.columns * g.rows);
             const char *colour = colours[largest(answers->data + k * COLOURS, COLOURS)];
             draw_tile(&canvas, left, HEAD, tile_w, tile_h, large, &g);
-            draw_text(&canvas, fonts, left + tile_w / 2.0, HEAD + tile_h + 25, 17, DRAW_MIDDLE,
-                      draw_ink, "the %s?  %s", kinds[k], colour);
+            draw_text(&canvas, fonts, left + tile_w / 2.0, HEAD + tile_h + 25,
+                      (draw_style){17, DRAW_MIDDLE, draw_ink}, "the %s?  %s", kinds[k], colour);
             printf("  the %-8s  at %4.0f, %-4.0f  weight %.2f  %s\n", kinds[k],
                    best % g.columns * g.across * p->width, best / g.columns * g.down * p->height,
                    (double)g.weights[best], colour);

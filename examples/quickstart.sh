@@ -1,6 +1,7 @@
 #!/bin/sh
-# quickstart.sh: from a fresh clone to a text classifier that shows where it looked. It installs missing packages, builds two
-# programs in build/, trains three small classifiers, and writes model.safetensors, attention.png and step.html.
+# quickstart.sh: from a fresh clone to a text classifier that shows where it looked. It installs
+# missing packages, builds two programs in build/, trains three small classifiers, and writes
+# model.safetensors, attention.png and step.html.
 set -eu
 cd "$(dirname "$0")/.."
 . tests/setup.sh
@@ -43,8 +44,9 @@ cat <<'END'
 
 == 1. Four sentences, without attention and with it
 
-Four labelled sentences are too few to learn from, and the probability stays near one half either way. But this is a
-whole training: word vectors, an LSTM, attention (or not), a linear layer; backward pass and Adam step.
+Four labelled sentences are too few to learn from, and the probability stays near one half either
+way. But this is a whole training: word vectors, an LSTM, attention (or not), a linear layer;
+backward pass and Adam step.
 END
 four='builtin:documents --encoder lstm --embedding 50 --hidden 50 --dropout 0 --epochs 10'
 # shellcheck disable=SC2086 -- a list of words
@@ -58,7 +60,8 @@ cat <<'END'
 
 == 2. 640 short reviews, English and Chinese, and 130 others to test the model on
 
-The encoder is left out: attention weighs the word vectors themselves, so each weight belongs to one word alone.
+The encoder is left out: attention weighs the word vectors themselves, so each weight belongs to one
+word alone.
 END
 train --encoder none -o model.safetensors
 run build/textclf predict model.safetensors "The movie is amazing" "The acting is awful" "菜很好吃，下次还来"
@@ -85,6 +88,7 @@ cat <<END
 Done in $(($(date +%s) - start)) seconds.
   attention.png    the picture of the attention above
   step.html        open it in a browser: the backward pass of that model, one operator at a time
-  your own data    build/textclf check YOUR.csv, then build/textclf train YOUR.csv -o YOUR.safetensors
+  your own data    build/textclf check YOUR.csv, then
+                    build/textclf train YOUR.csv -o YOUR.safetensors
   more examples    examples/README.md; sh tests/run.sh builds them all and runs the tests
 END

@@ -23,8 +23,8 @@ ten_commands() {
     small='--embedding 16 --hidden 16'
     for command in \
         "train builtin:english $small --epochs 2 --ngrams 2 --max-pool --average 40 \
-            --word-dropout 0.1 --checkpoint $folder/ck --checkpoint-interval 0 --report $folder/report.html \
-            -o $model" \
+            --word-dropout 0.1 --checkpoint $folder/ck --checkpoint-interval 0 \
+            --report $folder/report.html -o $model" \
         "train builtin:documents $small --encoder transformer --attention multihead --epochs 1 \
             -o $folder/2" \
         "check builtin:english builtin:chinese" \

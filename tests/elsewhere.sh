@@ -157,10 +157,12 @@ try_textclf() {
 # The library, and what of the tests needs no library but that: musl has neither Check nor OpenMP.
 elsewhere_musl() {
     install command musl-gcc musl-tools
-    CC=musl-gcc PKG_CONFIG_LIBDIR=/nowhere build build-musl -Dtests=disabled -Dexamples=disabled -Dopenmp=disabled -Dwerror=true
-    musl-gcc -static -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -I. tests/bits/*.c build-musl/libtapegrad.a \
-        -lm -o build-musl/bits
-    musl-gcc -static -std=c11 -I. examples/xor.c build-musl/libtapegrad.a -lm -o build-musl/xor-static
+    CC=musl-gcc PKG_CONFIG_LIBDIR=/nowhere build build-musl -Dtests=disabled -Dexamples=disabled \
+        -Dopenmp=disabled -Dwerror=true
+    musl-gcc -static -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -I. tests/bits/*.c \
+        build-musl/libtapegrad.a -lm -o build-musl/bits
+    musl-gcc -static -std=c11 -I. examples/xor.c build-musl/libtapegrad.a -lm \
+        -o build-musl/xor-static
     build-musl/xor
     build-musl/xor-static
     sh tests/bits/bits.sh build-musl/bits

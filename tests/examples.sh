@@ -1,13 +1,15 @@
 #!/bin/sh
-# examples.sh FOLDER: tests what the example programs in FOLDER print and draw. They run in a temporary folder. An example checks its
-# own claims, and its exit status tells whether they hold; the tests look for certain numbers, too. Prints a line for each check
-# that fails, and a summary; exits with 1 if one failed.
+# examples.sh FOLDER: tests what the example programs in FOLDER print and draw. They run in a
+# temporary folder. An example checks its own claims, and its exit status tells whether they hold;
+# the tests look for certain numbers, too. Prints a line for each check that fails, and a summary;
+# exits with 1 if one failed.
 
 [ $# -eq 1 ] && [ -d "$1" ] || { echo "usage: $0 FOLDER" >&2; exit 2; }
 built=$(cd "$1" && pwd)
 . "$(dirname "$0")/checks.sh"
 
-# run NAME ARGUMENT...: runs an example, which has to end with 0 and print nothing on standard error; its output is in out
+# run NAME ARGUMENT...: runs an example, which has to end with 0 and print nothing on standard
+# error; its output is in out
 run()
 {
     name=$1
@@ -18,7 +20,8 @@ run()
     check "$name $*: on standard error: $(head -n 3 err)" [ ! -s err ]
 }
 
-# refused PATTERN NAME ARGUMENT...: the example has to end with 1 or 2, and print one line on standard error that matches PATTERN
+# refused PATTERN NAME ARGUMENT...: the example has to end with 1 or 2, and print one line on
+# standard error that matches PATTERN
 refused()
 {
     pattern=$1
@@ -37,12 +40,14 @@ says()
     check "$name: no line of its output matches \"$1\"" grep -q -- "$1" out
 }
 
-# says_number MIN MAX PATTERN: in the last line that matches, the first number after the match has to be between MIN and MAX
+# says_number MIN MAX PATTERN: in the last line that matches, the first number after the match has
+# to be between MIN and MAX
 says_number()
 {
     number=$(sed -n "s/$3[^0-9-]*\(-*[0-9.]*[0-9]\).*/@\1/p" out | tail -n 1 | sed 's/.*@//')
     check "$name: after \"$3\" comes \"$number\", not $1 .. $2" \
-        awk -v n="$number" -v min="$1" -v max="$2" 'BEGIN { exit !(n != "" && n + 0 >= min && n + 0 <= max) }'
+        awk -v n="$number" -v min="$1" -v max="$2" \
+        'BEGIN { exit !(n != "" && n + 0 >= min && n + 0 <= max) }'
 }
 
 # draws FILE WIDTH HEIGHT: FILE has to be a complete PNG of this size, and not empty
@@ -50,8 +55,10 @@ draws()
 {
     check "$name: $1 is missing" [ -s "$1" ]
     [ -s "$1" ] || return
-    check "$name: $1 does not start as a PNG" [ "$(od -An -tu1 -N8 "$1" | tr -s ' ')" = ' 137 80 78 71 13 10 26 10' ]
-    check "$name: $1 does not end as a PNG" [ "$(tail -c 8 "$1" | od -An -tx1 | tr -d ' ')" = 49454e44ae426082 ]
+    check "$name: $1 does not start as a PNG" \
+        [ "$(od -An -tu1 -N8 "$1" | tr -s ' ')" = ' 137 80 78 71 13 10 26 10' ]
+    check "$name: $1 does not end as a PNG" \
+        [ "$(tail -c 8 "$1" | od -An -tx1 | tr -d ' ')" = 49454e44ae426082 ]
     size=$(od -An -tu1 -j16 -N8 "$1" | awk '{ print 256 * $3 + $4, 256 * $7 + $8 }')
     check "$name: $1 has $size pixels, not $2 $3" [ "$size" = "$2 $3" ]
     check "$name: $1 is nearly empty" [ "$(wc -c <"$1")" -gt 5000 ]
@@ -68,15 +75,18 @@ for result in 0.2067 0.2132 0.2197; do
 done
 says 'z = sum_i a_i y .*that is y itself'
 check 'attention_by_hand: not one line for each of 12 errors' [ "$(grep -c '^ ! ' out)" -eq 12 ]
-check 'attention_by_hand: not three checked examples' [ "$(grep -c 'tg_gradcheck confirms all' out)" -eq 3 ]
+check 'attention_by_hand: not three checked examples' \
+    [ "$(grep -c 'tg_gradcheck confirms all' out)" -eq 3 ]
 says '^Every number above holds\.$'
 
 # ---- find_the_fault ----
 
 run find_the_fault
-says '^  log: the result \[4, 2\] is -inf at \[0, 1\] (operator 5, scope "entropy"): the logarithm needs numbers above 0'
+where='(operator 5, scope "entropy")'
+says "^  log: the result \[4, 2\] is -inf at \[0, 1\] $where: the logarithm needs numbers above 0"
 says '^  hidden.weight  |gradient| 0.0000$'
-check 'find_the_fault: not ten lines for seven faults' [ "$(grep -c '^[^ ]' out) $(grep -c '^  ' out)" = '7 10' ]
+check 'find_the_fault: not ten lines for seven faults' \
+    [ "$(grep -c '^[^ ]' out) $(grep -c '^  ' out)" = '7 10' ]
 
 # ---- regress ----
 
@@ -97,7 +107,8 @@ awk 'BEGIN {
     for (y = 0; y < 120; y++) for (x = 0; x < 240; x++) {
         disc = (x - 60) ^ 2 + (y - 60) ^ 2 < 30 ^ 2
         square = x > 153 && x < 207 && y > 33 && y < 87
-        printf "%c%c%c", disc ? 46 : square ? 219 : 245, disc ? 82 : square ? 51 : 245, disc ? 204 : square ? 46 : 245
+        printf "%c%c%c", disc ? 46 : square ? 219 : 245, disc ? 82 : square ? 51 : 245,
+            disc ? 204 : square ? 46 : 245
     }
 }' >own.ppm
 run image_attention -m model -o own.png own.ppm
@@ -122,7 +133,8 @@ says 'A new user'
 # ---- attention_cost ----
 
 run attention_cost -t 1024
-check 'attention_cost: not four rows' [ "$(grep -c '^ *[0-9]*\( *[0-9]*\.[0-9][0-9]\)\{6\}$' out)" -eq 4 ]
+check 'attention_cost: not four rows' \
+    [ "$(grep -c '^ *[0-9]*\( *[0-9]*\.[0-9][0-9]\)\{6\}$' out)" -eq 4 ]
 says 'tiled attention  *n: x 4   d: x 2    O(n^2 d)'
 says 'LSTM  *n: x 2   d: x 4    O(n d^2)'
 draws attention_cost.png 1530 760
@@ -150,7 +162,8 @@ refused '1 to 63 ASCII characters' translate "$(printf '9 mai 1998 \303\240 midi
 run word_vectors
 says_number 90 100 'of the same kind among the 5 nearest'
 says_number 90 100 'japan = tokyo'
-check 'word_vectors: the file does not start with "157 32"' [ "$(head -n 1 vectors.txt)" = '157 32' ]
+check 'word_vectors: the file does not start with "157 32"' \
+    [ "$(head -n 1 vectors.txt)" = '157 32' ]
 check 'word_vectors: the file has no 157 lines of a word and 32 numbers' \
     [ "$(awk 'NR > 1 && NF == 33' vectors.txt | wc -l)" -eq 157 ]
 run word_vectors -o again.txt
@@ -159,7 +172,8 @@ printf 'The cat sat.\tlabel\nthe dog sat!\tlabel\nA cat, a dog\tlabel\n' >own.ts
 run word_vectors -o own.txt --width 4 --epochs 2 --sample 1 own.tsv cat label
 says '^  cat .* dog '
 says '^  label *is not in the vocabulary'
-check 'word_vectors: not the words of own.tsv' [ "$(cut -d ' ' -f 1 own.txt | sort | tr '\n' ' ')" = '5 a cat dog sat the ' ]
+check 'word_vectors: not the words of own.tsv' \
+    [ "$(cut -d ' ' -f 1 own.txt | sort | tr '\n' ' ')" = '5 a cat dog sat the ' ]
 refused 'word_vectors: missing.txt: ' word_vectors missing.txt
 refused 'fewer than two words' word_vectors /dev/null
 refused 'raise --sample' word_vectors --sample 1e-9 own.tsv

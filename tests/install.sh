@@ -44,9 +44,11 @@ for name in tapegrad tapegrad-double; do
         check "$file is not installed" [ -f "$libraries/$file" ]
     done
     # shellcheck disable=SC2046 -- a list of words
-    strange=$(printf '%s\n' $(pkg-config --static --libs $name) | grep -vE '^-(L.*|l(tapegrad|tapegrad-double|m)|fopenmp(=.*)?|pthread)$')
+    strange=$(printf '%s\n' $(pkg-config --static --libs $name) |
+        grep -vE '^-(L.*|l(tapegrad|tapegrad-double|m)|fopenmp(=.*)?|pthread)$')
     check "$name.pc needs $strange" [ -z "$strange" ]
-    strange=$(readelf -d "$libraries/lib$name.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | grep -vE '^(lib(m|c|gomp|omp|pthread|asan|ubsan|gcc_s)|ld-linux.*)\.so')
+    strange=$(readelf -d "$libraries/lib$name.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' |
+        grep -vE '^(lib(m|c|gomp|omp|pthread|asan|ubsan|gcc_s)|ld-linux.*)\.so')
     check "lib$name.so needs $strange" [ -z "$strange" ]
     soname=$(readelf -d "$libraries/lib$name.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
     check "the soname is $soname, not lib$name.so.$abi" [ "$soname" = "lib$name.so.$abi" ]
@@ -123,7 +125,8 @@ if [ "$plain" = true ]; then
     prints double
     kind='--static tapegrad'
     # shellcheck disable=SC2086
-    if echo 'int main(void) { return 0; }' | $cc -static -fopenmp -x c - -o empty -lm 2>/dev/null; then
+    if echo 'int main(void) { return 0; }' |
+        $cc -static -fopenmp -x c - -o empty -lm 2>/dev/null; then
         # shellcheck disable=SC2086
         program static $cc -static "$source/examples/xor.c"
         prints static

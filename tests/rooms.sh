@@ -1,7 +1,8 @@
 #!/bin/sh
-# rooms.sh: which folder may include which. Every #include "..." of the sources must follow the table below, and no header may
-# include itself by way of others. It prints each include that breaks a rule and exits with 1. To prove that it can fail, it
-# plants such includes and expects an error for each.
+# rooms.sh: which folder may include which. Every #include "..." of the sources must follow the
+# table below, and no header may include itself by way of others. It prints each include that breaks
+# a rule and exits with 1. To prove that it can fail, it plants such includes and expects an error
+# for each.
 set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -9,8 +10,9 @@ trap 'rm -rf "$work"' EXIT
 LC_ALL=C
 export LC_ALL
 
-# A folder, or one file, and what its files may include besides headers in angle brackets. The first line that matches counts.
-cat >"$work/rules" <<'END'
+# A folder, or one file, and what its files may include besides headers in angle brackets. The first
+# line that matches counts. A line that ends with "\" continues in the next one.
+sed -e :a -e '/\\$/{N;s/\\\n *//;ba' -e '}' >"$work/rules" <<'END'
 core/                              core/
 layers/                            core/ layers/
 optim/                             core/ optim/
@@ -19,9 +21,14 @@ tapegrad.h                         core/ layers/ optim/ inspect/
 examples/support/                  tapegrad.h examples/support/
 examples/stepper/                  tapegrad.h examples/support/ examples/stepper/
 examples/text_classifier/data/     tapegrad.h examples/support/ examples/text_classifier/data/
-examples/text_classifier/model/    tapegrad.h examples/support/ examples/stepper/ examples/custom_layer/ examples/text_classifier/data/ examples/text_classifier/model/
-examples/text_classifier/training/ tapegrad.h examples/support/ examples/text_classifier/data/ examples/text_classifier/model/ examples/text_classifier/training/
-examples/text_classifier/output/   tapegrad.h examples/support/ examples/text_classifier/data/ examples/text_classifier/model/ examples/text_classifier/training/ examples/text_classifier/output/
+examples/text_classifier/model/    tapegrad.h examples/support/ examples/stepper/ \
+    examples/custom_layer/ examples/text_classifier/data/ examples/text_classifier/model/
+examples/text_classifier/training/ tapegrad.h examples/support/ \
+    examples/text_classifier/data/ examples/text_classifier/model/ \
+    examples/text_classifier/training/
+examples/text_classifier/output/   tapegrad.h examples/support/ examples/text_classifier/data/ \
+    examples/text_classifier/model/ examples/text_classifier/training/ \
+    examples/text_classifier/output/
 examples/text_classifier/cli/      tapegrad.h examples/support/ examples/text_classifier/
 examples/custom_layer/             tapegrad.h examples/custom_layer/
 examples/translate/                tapegrad.h examples/support/ examples/translate/
@@ -30,7 +37,8 @@ END
 
 find core layers optim inspect examples tapegrad.h -name '*.[ch]' | sort >"$work/files"
 
-# One line "FILE INCLUDED" for each include. The included file stands beside the file, or in the folder above all.
+# One line "FILE INCLUDED" for each include. The included file stands beside the file, or in the
+# folder above all.
 xargs awk -v list="$work/files" '
     BEGIN { while ((getline name <list) > 0) known[name] = 1 }
     /^#include "/ {
@@ -43,7 +51,8 @@ xargs awk -v list="$work/files" '
         print FILENAME, path
     }' <"$work/files" >"$work/includes"
 
-# broken INCLUDES: prints the includes that break a rule, and the loops of headers; false if there are any
+# broken INCLUDES: prints the includes that break a rule, and the loops of headers; false if there
+# are any
 broken()
 {
     awk -v rules="$work/rules" '
@@ -63,13 +72,15 @@ broken()
 }
 
 broken "$work/includes" || exit 1
-[ "$(wc -l <"$work/includes")" -gt 200 ] || { echo "only $(wc -l <"$work/includes") includes were found"; exit 1; }
+[ "$(wc -l <"$work/includes")" -gt 200 ] || {
+    echo "only $(wc -l <"$work/includes") includes were found"; exit 1; }
 
 # planted FILE INCLUDED
 planted()
 {
     { cat "$work/includes"; echo "$1 $2"; } >"$work/planted"
-    if broken "$work/planted" >"$work/said"; then echo "rooms.sh did not find that $1 includes $2"; exit 1; fi
+    if broken "$work/planted" >"$work/said"; then
+        echo "rooms.sh did not find that $1 includes $2"; exit 1; fi
 }
 planted core/tape.c layers/linear.h
 planted core/tensor.h core/op.h # a loop

@@ -1,6 +1,7 @@
 #!/bin/sh
-# run.sh: installs missing packages, builds everything in build/ and runs every test. Its last line counts the tests that passed,
-# failed and were skipped. The output of each test is in build/meson-logs/testlog.txt.
+# run.sh: installs missing packages, builds everything in build/ and runs every test. Its last line
+# counts the tests that passed, failed and were skipped. The output of each test is in
+# build/meson-logs/testlog.txt.
 set -eu
 cd "$(dirname "$0")/.."
 . tests/setup.sh

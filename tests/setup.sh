@@ -1,5 +1,6 @@
-# setup.sh: shell functions to install packages, to build and to run tests. run.sh, analyse.sh, elsewhere.sh and
-# examples/quickstart.sh read it, in the repository's root. Packages are installed on Debian and Ubuntu; elsewhere it names them.
+# setup.sh: shell functions to install packages, to build and to run tests. run.sh, analyse.sh,
+# elsewhere.sh and examples/quickstart.sh read it, in the repository's root. Packages are installed
+# on Debian and Ubuntu; elsewhere it names them.
 
 # have KIND NAME: true if this command, pkg-config module, file or font is present
 have() {
@@ -19,7 +20,8 @@ missing_packages() {
     done
 }
 
-# install KIND NAME PACKAGE ...: installs missing packages. Without permission to install, it prints the command to run and exits.
+# install KIND NAME PACKAGE ...: installs missing packages. Without permission to install, it prints
+# the command to run and exits.
 install() {
     packages=$(missing_packages "$@")
     [ -n "$packages" ] || return 0
@@ -45,16 +47,19 @@ install() {
     if $as_root apt-get update >install.log 2>&1; then
         echo "Installing missing packages (apt-get install):$packages"
         # shellcheck disable=SC2086 -- a list of words
-        DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y --no-install-recommends $packages >>install.log 2>&1 &&
+        DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y \
+            --no-install-recommends $packages >>install.log 2>&1 &&
             rm -f install.log && return
     fi
     tail -n 5 install.log >&2
-    echo "apt-get failed; its output is in install.log. To install the packages yourself, run as root:" >&2
+    echo "apt-get failed; its output is in install.log." \
+        "To install the packages yourself, run as root:" >&2
     echo "    $command" >&2
     exit 1
 }
 
-# compile FOLDER [TARGET ...]: builds the targets, or everything, and prints how far it is. The output is in build.log.
+# compile FOLDER [TARGET ...]: builds the targets, or everything, and prints how far it is. The
+# output is in build.log.
 compile() {
     folder=$1
     shift
@@ -78,7 +83,8 @@ compile() {
     [ -e build.done ] && rm build.done
 }
 
-# build FOLDER OPTION ...: configures FOLDER, or configures it again, and builds it. If ONLY is set, it builds only those targets.
+# build FOLDER OPTION ...: configures FOLDER, or configures it again, and builds it. If ONLY is set,
+# it builds only those targets.
 build() {
     folder=$1
     shift
@@ -98,19 +104,24 @@ build() {
     rm -f setup.log build.log
 }
 
-BUILD_TOOLS="command cc gcc command cc libc6-dev command pkg-config pkg-config command ninja ninja-build command meson meson"
+BUILD_TOOLS="command cc gcc command cc libc6-dev command pkg-config pkg-config \
+command ninja ninja-build command meson meson"
 LIBRARIES="module jansson libjansson-dev module libutf8proc libutf8proc-dev module stb libstb-dev"
-FONTS="font dejavu/DejaVuSans.ttf fonts-dejavu-core font droid/DroidSansFallbackFull.ttf fonts-droid-fallback"
+FONTS="font dejavu/DejaVuSans.ttf fonts-dejavu-core \
+font droid/DroidSansFallbackFull.ttf fonts-droid-fallback"
 
-# run_tests FOLDER [OPTION ...]: runs the tests of a build, with options of `meson test`. Prints a line for each test, and totals.
+# run_tests FOLDER [OPTION ...]: runs the tests of a build, with options of `meson test`. Prints a
+# line for each test, and totals.
 run_tests() {
     folder=$1
     status=0
     shift
     meson test -C "$folder" --no-rebuild --print-errorlogs "$@" || status=$?
     # meson's totals, in one line that a program can read
-    awk '/^Ok:/ { ok = $2 } /^(Fail|Timeout|Unexpected Pass):/ { failed += $NF } /^Skipped:/ { skipped = $2 }
-         END { printf "%d passed, %d failed, %d skipped\n", ok, failed, skipped }' "$folder/meson-logs/testlog.txt"
+    awk '/^Ok:/ { ok = $2 } /^(Fail|Timeout|Unexpected Pass):/ { failed += $NF } /^Skipped:/ {
+        skipped = $2 }
+         END { printf "%d passed, %d failed, %d skipped\n", ok, failed, skipped }' \
+             "$folder/meson-logs/testlog.txt"
     return $status
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# symbols.sh HEADER ... LIBRARY ...: every symbol that a library defines for others starts with tg_, and a shared one exports what
-# the headers declare, nothing else; and the operator table has every operator. The library in double has three functions under another name (core/base.h).
+# symbols.sh HEADER ... LIBRARY ...: every symbol that a library defines for others starts with tg_,
+# and a shared one exports what the headers declare, nothing else; and the operator table has every
+# operator. The library in double has three functions under another name (core/base.h).
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 status=0

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""join.py OUT PAGE: the page, with the file of that name, beside it, in the place of each line "@FILE@"."""
+"""join.py OUT PAGE: the page, with the file of that name, beside it, in the place of each line
+"@FILE@"."""
 import pathlib, sys
 
 page = pathlib.Path(sys.argv[2])

@@ -52,6 +52,6 @@ double ex_text_width(ex_fonts *fonts, const char *text, size_t length, double si
 
 /* Draws the text; its baseline starts at (x, y). */
 void ex_text_draw(ex_canvas *canvas, ex_fonts *fonts, double x, double y, const char *text,
-                  size_t length, double size, ex_colour colour);
+                  double size, ex_colour colour);
 
 #endif

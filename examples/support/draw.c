@@ -5,18 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-void draw_text(ex_canvas *canvas, ex_fonts *fonts, double x, double y, double size, draw_side side,
-               ex_colour colour, const char *format, ...)
+void draw_text(ex_canvas *canvas, ex_fonts *fonts, double x, double y, draw_style style,
+               const char *format, ...)
 {
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    double width = ex_text_width(fonts, text, strlen(text), size);
-    if (side == DRAW_RIGHT) x -= width;
-    if (side == DRAW_MIDDLE) x -= width / 2;
-    ex_text_draw(canvas, fonts, x, y, text, strlen(text), size, colour);
+    double width = ex_text_width(fonts, text, strlen(text), style.size);
+    if (style.side == DRAW_RIGHT) x -= width;
+    if (style.side == DRAW_MIDDLE) x -= width / 2;
+    ex_text_draw(canvas, fonts, x, y, text, style.size, style.colour);
 }
 
 void draw_line(ex_canvas *canvas, double x0, double y0, double x1, double y1, double width,

@@ -10,10 +10,15 @@ static const ex_colour draw_ink = {0.10, 0.12, 0.16}, draw_grey = {0.45, 0.48, 0
 /* Which end of a text is at its x. */
 typedef enum draw_side { DRAW_LEFT, DRAW_MIDDLE, DRAW_RIGHT } draw_side;
 
-/* Draws text as printf would print it, on a baseline at y, in a font size of `size` pixels. */
-void draw_text(ex_canvas *canvas, ex_fonts *fonts, double x, double y, double size, draw_side side,
-               ex_colour colour, const char *format, ...)
-    __attribute__((__format__(__printf__, 8, 9)));
+typedef struct draw_style {
+    double size; /* of the font, in pixels */
+    draw_side side;
+    ex_colour colour;
+} draw_style;
+
+/* Draws text as printf would print it, on a baseline at y. */
+void draw_text(ex_canvas *canvas, ex_fonts *fonts, double x, double y, draw_style style,
+               const char *format, ...) __attribute__((__format__(__printf__, 6, 7)));
 
 /* Draws a line with round ends. */
 void draw_line(ex_canvas *canvas, double x0, double y0, double x1, double y1, double width,

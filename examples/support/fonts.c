@@ -151,11 +151,11 @@ static void draw_glyph(ex_canvas *canvas, const stbtt_fontinfo *font, int glyph,
 }
 
 void ex_text_draw(ex_canvas *canvas, ex_fonts *fonts, double x, double y, const char *text,
-                  size_t length, double size, ex_colour colour)
+                  double size, ex_colour colour)
 {
-    for (size_t at = 0; at < length;) {
+    while (*text) {
         int c, glyph;
-        at += ex_text_next(text + at, &c);
+        text += ex_text_next(text, &c);
         const stbtt_fontinfo *font = find_glyph(fonts, c, &glyph);
         double scale = (double)stbtt_ScaleForMappingEmToPixels(font, (float)size);
         draw_glyph(canvas, font, glyph, x, y, scale, colour);

@@ -59,18 +59,19 @@ static void draw_head(ex_canvas *canvas, ex_fonts *fonts, const tr_alignment *a)
 {
     const double size = 34, base = MARGIN + 24;
     double x = MARGIN + ex_text_width(fonts, a->text, strlen(a->text), size) + 18;
-    draw_text(canvas, fonts, MARGIN, base, size, DRAW_LEFT, draw_ink, "%s", a->text);
-    draw_text(canvas, fonts, x, base, size, DRAW_LEFT, draw_grey, "→");
+    draw_text(canvas, fonts, MARGIN, base, (draw_style){size, DRAW_LEFT, draw_ink}, "%s", a->text);
+    draw_text(canvas, fonts, x, base, (draw_style){size, DRAW_LEFT, draw_grey}, "→");
     x += ex_text_width(fonts, "→", strlen("→"), size) + 18;
-    draw_text(canvas, fonts, x, base, size, DRAW_LEFT, tint(0.75), "%s", a->answer);
-    draw_text(canvas, fonts, MARGIN, base + 36, 20, DRAW_LEFT, draw_grey, "%s", a->caption);
+    draw_text(canvas, fonts, x, base, (draw_style){size, DRAW_LEFT, tint(0.75)}, "%s", a->answer);
+    draw_text(canvas, fonts, MARGIN, base + 36, (draw_style){20, DRAW_LEFT, draw_grey}, "%s",
+              a->caption);
 }
 
 /* Draws a character beside the cells; a blank becomes an open box. */
 static void draw_character(ex_canvas *canvas, ex_fonts *fonts, double x, double y, char c)
 {
-    if (c == ' ') draw_text(canvas, fonts, x, y - 4, 20, DRAW_MIDDLE, draw_grey, "␣");
-    else draw_text(canvas, fonts, x, y, 26, DRAW_MIDDLE, draw_ink, "%c", c);
+    if (c == ' ') draw_text(canvas, fonts, x, y - 4, (draw_style){20, DRAW_MIDDLE, draw_grey}, "␣");
+    else draw_text(canvas, fonts, x, y, (draw_style){26, DRAW_MIDDLE, draw_ink}, "%c", c);
 }
 
 static void draw_cells(ex_canvas *canvas, ex_fonts *fonts, const tr_alignment *a, const layout *l)
@@ -98,7 +99,7 @@ static void draw_scale(ex_canvas *canvas, ex_fonts *fonts, const layout *l)
         ex_canvas_blend(canvas, x + column, y + i / SCALE_WIDTH,
                         tint((double)column / (SCALE_WIDTH - 1)), 1);
     }
-    draw_text(canvas, fonts, x + SCALE_WIDTH + 12, y + 14, 17, DRAW_LEFT, draw_grey,
+    draw_text(canvas, fonts, x + SCALE_WIDTH + 12, y + 14, (draw_style){17, DRAW_LEFT, draw_grey},
               "weight 0 to %.2f; each row sums to 1", l->max);
 }
 

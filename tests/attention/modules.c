@@ -153,7 +153,8 @@ START_TEST(tanh_of_projections)
         tg_tensor *q = project(tape, &layer, x, 0), *k = project(tape, &layer, memory, 1),
                   *v = project(tape, &layer, memory, 2);
         const tg_attention_config config = {.score = TG_SCORE_DOT, .scale = 1 / sqrt(E / HEADS)};
-        tg_tensor *twin = test_twin_attend(tape, q, k, v, NULL, HEADS, config, &mask, NULL);
+        tg_tensor *twin = test_twin_attend(tape, (tg_tensor *[]){q, k, v, NULL}, HEADS, config,
+                                           &mask, NULL);
         twin = tg_add(tape, tg_matmul_transposed(tape, twin, layer.out_proj.weight, TG_TRANSPOSE_B),
                       layer.out_proj.bias);
         test_assert_clean(tape);

@@ -156,8 +156,7 @@ static void compare(const entry *e)
     for (int t = 0; t < 2; t++) {
         tg_tensor **x = in[t];
         fill_inputs(tapes[t], e, x);
-        y[t] = t ? test_twin_attend(tapes[t], x[0], x[1], x[2], x[3], e->heads, config, &mask,
-                                    &twin)
+        y[t] = t ? test_twin_attend(tapes[t], x, e->heads, config, &mask, &twin)
                  : tg_attend(tapes[t], x[0], x[1], x[2], x[3], e->heads, config, &mask);
         ck_assert_msg(tg_backward(tapes[t], test_weighted_loss(tapes[t], y[t], 6)), "%s: %s", text,
                       tg_tape_error(tapes[t]));

@@ -12,7 +12,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/without"
 git ls-files | tar -cf - -T - | tar -xf - -C "$work/without"
-sed -i -e '/tape->anomaly_hook && .*tape->anomaly_hook(node, /d' -e 's/, \.scope = tape->scope ? tape->scope->path : NULL}/}/' \
+sed -i -e '/tape->anomaly_hook && .*tape->anomaly_hook(node, /d' \
+    -e 's/, \.scope = tape->scope ? tape->scope->path : NULL}/}/' \
     "$work/without/core/op.c" "$work/without/core/tape.c"
 removed=$(git diff --no-index --numstat core "$work/without/core" |
     awk '{ n += $2 } END { print n + 0 }')

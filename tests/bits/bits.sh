@@ -1,8 +1,9 @@
 #!/bin/sh
-# bits.sh [PROGRAM ...]: checks that every PROGRAM, the `bits` of some build, computes the same bits: on 1 to 8 threads, again
-# on 1 and 8, and as the other PROGRAMs, on each instruction set of this machine; and that the instruction sets with a fused
-# multiply-add agree. Without a PROGRAM, it builds `bits` by gcc and clang at -O0, -O2 and -O3 and without OpenMP, in
-# build-bits-*, and runs each on 1, 3 and 8 threads. COUNTS in the environment is another list of numbers of threads.
+# bits.sh [PROGRAM ...]: checks that every PROGRAM, the `bits` of some build, computes the same
+# bits: on 1 to 8 threads, again on 1 and 8, and as the other PROGRAMs, on each instruction set of
+# this machine; and that the instruction sets with a fused multiply-add agree. Without a PROGRAM, it
+# builds `bits` by gcc and clang at -O0, -O2 and -O3 and without OpenMP, in build-bits-*, and runs
+# each on 1, 3 and 8 threads. COUNTS in the environment is another list of numbers of threads.
 set -eu
 counts=${COUNTS:-1 2 3 4 5 6 7 8 1 8}
 work=$(mktemp -d)
@@ -20,7 +21,8 @@ if [ $# = 0 ]; then
             options=-Doptimization=$level
             [ $level != threadless ] || options=-Dopenmp=disabled
             # shellcheck disable=SC2086 -- a list of words
-            CC=$compiler ONLY=tests/bits build "$folder" -Dtests=enabled -Dexamples=disabled -Dwerror=true $options
+            CC=$compiler ONLY=tests/bits build "$folder" -Dtests=enabled -Dexamples=disabled \
+                -Dwerror=true $options
             set -- "$@" "$folder/tests/bits"
         done
     done
@@ -35,7 +37,8 @@ compare() {
     diff "$1" "$2" | sed -n 's/^> [0-9a-f]*/   /p'
 }
 
-export OMP_WAIT_POLICY=passive # waiting threads must not spin, since they may outnumber the processors
+# waiting threads must not spin, since they may outnumber the processors
+export OMP_WAIT_POLICY=passive
 runs=0
 fused=
 for isa in baseline avx2 avx512; do

@@ -71,7 +71,8 @@ for name, header in {
     "deep": "{" + more % ("[" * 125 + "]" * 125) + "}",
     "nested": "{" + more % '{"a":[1,-2.5e+10,{"b":[true,false,null,{}]},[[]]],"c":"\\u00e9"}' + "}",
     "null-metadata": '{"__metadata__":null,%s}' % four,
-    "escapes": '{"__metadata__":{"k":"\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\u20ac\\ud83d\\ude00"},%s}' % four,
+    "escapes": '{"__metadata__":{"k":"\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\u20ac\\ud83d\\ude00"},'
+    + four + "}",
     "white": "{" + four.replace(":", "\t:\r\n").replace(",", " , ") + "\n}   ",
 }.items():
     write("params", "header-" + name, "ba" + header + "\0" + 4 * "abcd")
@@ -106,7 +107,8 @@ for name, header in {
     "nul-escape": '{"__metadata__":{"k":"a\\u0000b"},%s}' % tensor,
     "nul-byte": '{"__metadata__":{"k":"a\0b"},%s}' % tensor,
     "control": '{"__metadata__":{"k":"a\nb"},%s}' % tensor,
-    "not-utf8": b'{"__metadata__":{"k":"\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xe4\xb8"},' + tensor.encode() + b"}",
+    "not-utf8": b'{"__metadata__":{"k":"\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xe4\xb8"},'
+    + tensor.encode() + b"}",
     "cut-string": '{"__metadata__":{"k":"a',
     "cut-escape": '{"__metadata__":{"k":"a\\u00',
     "cut-array": '{"x":{"dtype":"F32","shape":[4,',
@@ -162,11 +164,33 @@ def additive(prefix, width):
 
 
 def model(name, layers, features, encoder, attention, **settings):
-    settings = {"embedding": 2, "hidden": 2, "encoder": encoder, "attention": attention, "dropout": 0.5, "max_length": 9,
-                "tokenizer": "words", "no_punctuation": False, "ngrams": 0, "buckets": 1, "max_pool": False, **settings}
-    metadata = {"textclf.version": "2", "textclf.vocabulary": json.dumps(words, ensure_ascii=False),
-                "textclf.labels": '["no","yes","?"]', "textclf.stopwords": "[]", "textclf.settings": json.dumps(settings)}
-    shapes = {"embedding.weight": [len(words), 2], **layers, "classify.weight": [3, features], "classify.bias": [3]}
+    settings = {
+        "embedding": 2,
+        "hidden": 2,
+        "encoder": encoder,
+        "attention": attention,
+        "dropout": 0.5,
+        "max_length": 9,
+        "tokenizer": "words",
+        "no_punctuation": False,
+        "ngrams": 0,
+        "buckets": 1,
+        "max_pool": False,
+        **settings,
+    }
+    metadata = {
+        "textclf.version": "2",
+        "textclf.vocabulary": json.dumps(words, ensure_ascii=False),
+        "textclf.labels": '["no","yes","?"]',
+        "textclf.stopwords": "[]",
+        "textclf.settings": json.dumps(settings),
+    }
+    shapes = {
+        "embedding.weight": [len(words), 2],
+        **layers,
+        "classify.weight": [3, features],
+        "classify.bias": [3],
+    }
     write("model", name, b"aa" + tensors(shapes, metadata=metadata))
 
 
@@ -200,13 +224,47 @@ model(
 )
 
 norms = {f"norms[{layer}]": 0.5 for layer in range(5)}
-progress = {"epoch": 2, "batches_done": 1, "steps": 3, "best_epoch": 1, "best_accuracy": 0.5, "best_loss": 0.7, "loss": 1.5, "tokens": 5,
-            "seconds": 0.1, **norms, "norm_samples": 1, "shuffle_rng": 9, "word_dropout_rng": 9, "dropout_rng": 9,
-            "history": [{"train_loss": 0.7, "valid_loss": 0.7, "accuracy": 0.5, **norms}]}
-small = {"embedding.weight": [4, 2], **additive("attention", 2), "classify.weight": [2, 2], "classify.bias": [2]}
-kept = {f"optimizer/{what}/{key}": shape for what in ("exp_avg", "exp_avg_sq", "best") for key, shape in small.items()}
-write("model", "checkpoint", b"ba" + tensors({**small, **kept}, metadata={
-    "textclf.checkpoint": "2", "textclf.training": '{"seed":"1"}', "textclf.progress": json.dumps(progress)}))
+progress = {
+    "epoch": 2,
+    "batches_done": 1,
+    "steps": 3,
+    "best_epoch": 1,
+    "best_accuracy": 0.5,
+    "best_loss": 0.7,
+    "loss": 1.5,
+    "tokens": 5,
+    "seconds": 0.1,
+    **norms,
+    "norm_samples": 1,
+    "shuffle_rng": 9,
+    "word_dropout_rng": 9,
+    "dropout_rng": 9,
+    "history": [{"train_loss": 0.7, "valid_loss": 0.7, "accuracy": 0.5, **norms}],
+}
+small = {
+    "embedding.weight": [4, 2],
+    **additive("attention", 2),
+    "classify.weight": [2, 2],
+    "classify.bias": [2],
+}
+moments = {
+    f"optimizer/{what}/{key}": shape
+    for what in ("exp_avg", "exp_avg_sq", "best")
+    for key, shape in small.items()
+}
+write(
+    "model",
+    "checkpoint",
+    b"ba"
+    + tensors(
+        {**small, **moments},
+        metadata={
+            "textclf.checkpoint": "2",
+            "textclf.training": '{"seed":"1"}',
+            "textclf.progress": json.dumps(progress),
+        },
+    ),
+)
 
 # ---- data: format, header, delimiter, text, label, encoding, then the file ----
 
@@ -288,14 +346,23 @@ write("tokens", "wrong", b"aaaaaok \xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80 \xe4\x
 # ---- command lines: arguments, separated by newlines ----
 
 for name, line in {
-    "help": "--help", "train-help": "train --help", "check": "check data data --tokenizer characters --stopwords zh", "eval": "eval model data",
-    "eval-json": "eval --json model data --format tsv --header no --text 1 --label 2", "predict": "predict model --top 1",
-    "predict-texts": "predict --json --top 2 model good bad", "attend": "attend model good -o a.html", "explain": "explain model good -o b.html",
-    "step": "step model good --label yes -o c.html", "tape": "tape model good -o d.dot",
-    "train": "train data --epochs 3 --encoder lstm --attention dot --embedding 8 --hidden=8 --lr 1e-2 --dropout 0 --seed 7 --resume "
-             "--checkpoint c --checkpoint-interval 0 --max-pool --ngrams 2 --buckets 9 --class-weight balanced --report r.html --vectors v --freeze-embedding",
-    "compare": "compare data --seeds 2 --patience 0 --average 5 --warmup 3 --label-smoothing 0.1 --word-dropout .1 --weight-decay 0 --min-count 1 "
-               "--max-vocab 9 --max-length 9 --batch-size 2 --valid data --test data --delimiter tab --encoding latin1 --no-punctuation",
+    "help": "--help",
+    "train-help": "train --help",
+    "check": "check data data --tokenizer characters --stopwords zh",
+    "eval": "eval model data",
+    "eval-json": "eval --json model data --format tsv --header no --text 1 --label 2",
+    "predict": "predict model --top 1",
+    "predict-texts": "predict --json --top 2 model good bad",
+    "attend": "attend model good -o a.html",
+    "explain": "explain model good -o b.html",
+    "step": "step model good --label yes -o c.html",
+    "tape": "tape model good -o d.dot",
+    "train": "train data --epochs 3 --encoder lstm --attention dot --embedding 8 --hidden=8 "
+    "--lr 1e-2 --dropout 0 --seed 7 --resume --checkpoint c --checkpoint-interval 0 --max-pool "
+    "--ngrams 2 --buckets 9 --class-weight balanced --report r.html --vectors v --freeze-embedding",
+    "compare": "compare data --seeds 2 --patience 0 --average 5 --warmup 3 --label-smoothing 0.1 "
+    "--word-dropout .1 --weight-decay 0 --min-count 1 --max-vocab 9 --max-length 9 --batch-size 2 "
+    "--valid data --test data --delimiter tab --encoding latin1 --no-punctuation",
     "wrong": "predict -x model --top 0 -- -o",
 }.items():
     write("options", name, line.replace(" ", "\n"))

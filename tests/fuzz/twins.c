@@ -200,7 +200,8 @@ static void tiled(fuzz_input *in)
              config.dropout, (int)B, (int)heads, (int)Tq, (int)Tk, (int)d, (int)dv,
              mask.causal ? ", causal" : "", mask.mask.data ? ", a mask" : "");
     backward(&p, 0, tg_attend(p.tapes[0], q, k, v, w, heads, config, &mask));
-    backward(&p, 1, test_twin_attend(p.tapes[1], q, k, v, w, heads, config, &mask, NULL));
+    backward(&p, 1,
+             test_twin_attend(p.tapes[1], (tg_tensor *[]){q, k, v, w}, heads, config, &mask, NULL));
     end(&p);
 }
 

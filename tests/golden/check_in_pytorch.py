@@ -104,15 +104,17 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for attention in ("additive", "none"):
             path = pathlib.Path(folder, f"trained_{attention}.safetensors")
-            run(textclf, "train", "builtin:english", "--attention", attention, "--embedding", 16, "--hidden", 12,
-                "--epochs", 8, "--lr", 0.01, "-o", path)
-            results.append(compare(textclf, path, f"trained by textclf, attention {attention}, opened in PyTorch"))
+            run(textclf, "train", "builtin:english", "--attention", attention, "--embedding", 16,
+                "--hidden", 12, "--epochs", 8, "--lr", 0.01, "-o", path)
+            results.append(compare(
+                textclf, path, f"trained by textclf, attention {attention}, opened in PyTorch"))
 
             torch.manual_seed(21)
             path = pathlib.Path(folder, f"made_{attention}.safetensors")
-            words = ["<padding>", "<unknown>", "the", "film", "was", "never", "dull", "don't", "很", "好", "看"]
-            settings = {"embedding": 9, "hidden": 7, "encoder": "bilstm", "attention": attention, "dropout": 0.5, "max_length": 50,
-                        "tokenizer": "words"}
+            words = ["<padding>", "<unknown>", "the", "film", "was", "never", "dull", "don't",
+                     "很", "好", "看"]
+            settings = {"embedding": 9, "hidden": 7, "encoder": "bilstm", "attention": attention,
+                        "dropout": 0.5, "max_length": 50, "tokenizer": "words"}
             make_model(str(path.with_suffix("")), words, ["bad", "good", "mixed"], settings)
             results.append(compare(
                 textclf, path, f"made in PyTorch, attention {attention}, opened by textclf"))

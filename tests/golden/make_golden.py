@@ -290,7 +290,8 @@ def write_optim():
 
 
 def write_sparse_adam():
-    """SparseAdam on an nn.Embedding: ids come twice in a batch, rows 0 and 7 never, rows 8 to 11 seldom."""
+    """SparseAdam on an nn.Embedding: ids come twice in a batch, rows 0 and 7 never, rows 8 to 11
+    seldom."""
     torch.manual_seed(7)
     steps, rows, width, n = 100, 12, 3, 6
     table = nn.Embedding(rows, width, sparse=True)
@@ -307,7 +308,8 @@ def write_sparse_adam():
         optimizer.step()
         after.append(table.weight.detach().clone())
     state = optimizer.state[table.weight]
-    save("sparse_adam", {"in.p": start, "in.ids": ids.flatten(), "in.factors": factors, "traj.p": torch.stack(after)[9::10],
+    save("sparse_adam", {"in.p": start, "in.ids": ids.flatten(), "in.factors": factors,
+                         "traj.p": torch.stack(after)[9::10],
                          "out.exp_avg": state["exp_avg"], "out.exp_avg_sq": state["exp_avg_sq"]})
 
 

@@ -2,8 +2,8 @@
 """Writes golden files which prove that PyTorch opens a model of textclf and gives equal outputs,
 and the reverse.
 
-    build/textclf train builtin:documents --embedding 6 --hidden 5 --lr 0.03 --epochs 40 --dropout 0.2 --seed 1 \\
-        -o tests/golden/trained_here.safetensors
+    build/textclf train builtin:documents --embedding 6 --hidden 5 --lr 0.03 --epochs 40 \\
+        --dropout 0.2 --seed 1 -o tests/golden/trained_here.safetensors
     python3 tests/golden/make_models.py        (PyTorch 2.13.0, CPU; nothing else is needed)
 
 Do not repeat the first command: later versions of textclf give other bits and write more metadata.
@@ -72,9 +72,12 @@ class TextClassifier(nn.Module):
 def open_model(path):
     """Opens a model file of textclf: the model, its words and its labels."""
     tensors, metadata = load(path)
-    if metadata["textclf.version"] not in ("1", "2"):  # which differ in the name of a setting that is not used here
-        raise ValueError("a format that this script does not know")
-    words, labels, settings = (json.loads(metadata["textclf." + key]) for key in ("vocabulary", "labels", "settings"))
+    # The two versions differ in the name of a setting that is not used here.
+    if metadata["textclf.version"] not in ("1", "2"):
+        raise ValueError(f"{path} has version {metadata['textclf.version']} of the format, "
+                         "and this script reads versions 1 and 2")
+    words, labels, settings = (json.loads(metadata["textclf." + key])
+                               for key in ("vocabulary", "labels", "settings"))
     model = TextClassifier(words, labels, settings)
     model.load_state_dict(tensors)  # strict: raises unless names and shapes are exactly the same
     return model.eval(), words, labels
@@ -117,9 +120,10 @@ def main():
     write_outputs("trained_here")
 
     torch.manual_seed(12)
-    words = ["<padding>", "<unknown>", "the", "film", "is", "great", "dull", "don't", "!", "很", "好", "été"]
-    settings = {"embedding": 5, "hidden": 4, "encoder": "bilstm", "attention": "additive", "dropout": 0.5, "max_length": 50,
-                "tokenizer": "words"}
+    words = ["<padding>", "<unknown>", "the", "film", "is", "great", "dull", "don't", "!",
+             "很", "好", "été"]
+    settings = {"embedding": 5, "hidden": 4, "encoder": "bilstm", "attention": "additive",
+                "dropout": 0.5, "max_length": 50, "tokenizer": "words"}
     make_model("made_in_pytorch", words, ["bad", "good", "mixed"], settings)
     write_outputs("made_in_pytorch")
 

@@ -52,10 +52,11 @@ static tg_tensor *pairs(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *sc
     return tg_sum(tape, tg_mul(tape, tg_tanh(tape, tg_add(tape, q, k)), w), TG_AXES(-1), false);
 }
 
-tg_tensor *test_twin_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v,
-                            tg_tensor *score_weight, int64_t heads, tg_attention_config config,
-                            const tg_attention_mask *mask, test_twin_matrices *matrices)
+tg_tensor *test_twin_attend(tg_tape *tape, tg_tensor *const inputs[4], int64_t heads,
+                            tg_attention_config config, const tg_attention_mask *mask,
+                            test_twin_matrices *matrices)
 {
+    tg_tensor *q = inputs[0], *k = inputs[1], *v = inputs[2], *score_weight = inputs[3];
     const int64_t B = q->shape[0], Tq = q->shape[1], Tk = k->shape[1], width = v->shape[2];
     const bool by_pairs = config.score == TG_SCORE_ADDITIVE || config.score == TG_SCORE_EUCLIDEAN;
     q = split(tape, q, heads);
@@ -101,5 +102,6 @@ tg_tensor *test_twin_attention_forward(tg_tape *tape, const tg_attention *layer,
         k = tg_add(tape, tg_matmul_transposed(tape, k, layer->key_weight, TG_TRANSPOSE_B),
                    layer->bias);
     }
-    return test_twin_attend(tape, q, k, v, layer->score_weight, 1, config, mask, matrices);
+    return test_twin_attend(tape, (tg_tensor *[]){q, k, v, layer->score_weight}, 1, config, mask,
+                            matrices);
 }

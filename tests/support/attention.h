@@ -16,11 +16,11 @@ typedef struct test_twin_matrices {
     tg_tensor *weights; /* before dropout */
 } test_twin_matrices;
 
-/* Computes what tg_attend computes, with the same dropout mask. At a distance of zero its gradient
- * is NaN (inf 0). */
-tg_tensor *test_twin_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v,
-                            tg_tensor *score_weight, int64_t heads, tg_attention_config config,
-                            const tg_attention_mask *mask, test_twin_matrices *matrices);
+/* Computes what tg_attend computes, with the same dropout mask. The inputs are q, k, v and the
+ * weight of the score or NULL. At a distance of zero its gradient is NaN (inf 0). */
+tg_tensor *test_twin_attend(tg_tape *tape, tg_tensor *const inputs[4], int64_t heads,
+                            tg_attention_config config, const tg_attention_mask *mask,
+                            test_twin_matrices *matrices);
 
 /* Computes what tg_attention_forward computes. The cosine with a zero vector is NaN here (0
  * / 0). */

@@ -43,10 +43,10 @@ static cell_state lstm_cell(tg_tape *tape, const tg_lstm_weights *w, tg_tensor *
 /* One layer in one direction over x [B, T, I]. Stores the output of each position, [B, H], in `at`,
  * and returns the last state. Past its length, a sequence keeps its state. */
 static cell_state lstm_direction(tg_tape *tape, const tg_lstm_weights *w, tg_tensor *x,
-                                 const int32_t *lengths, cell_state s, int64_t H, bool reverse,
-                                 tg_tensor **at)
+                                 const int32_t *lengths, cell_state s, bool reverse, tg_tensor **at)
 {
     int64_t B = x->shape[0], T = x->shape[1], I = x->shape[2];
+    int64_t H = w->weight_hh->shape[1];
     uint8_t keep[MAX_MASK];
     for (int64_t step = 0; step < T; step++) {
         int64_t t = reverse ? T - 1 - step : step;
@@ -86,8 +86,8 @@ tg_tensor *test_twin_lstm(tg_tape *tape, const tg_lstm *layer, tg_tensor *x, con
             tg_tensor *at[MAX_TIME];
             cell_state start = {state_slice(tape, initial ? initial->h : NULL, n, B, H),
                                 state_slice(tape, initial ? initial->c : NULL, n, B, H)};
-            cell_state end = lstm_direction(tape, &layer->weights[l][d], x, lengths, start, H,
-                                            d == 1, at);
+            cell_state end = lstm_direction(tape, &layer->weights[l][d], x, lengths, start, d == 1,
+                                            at);
             sides[d] = tg_stack(tape, (int)T, at, 1);
             finals_h[n] = end.h;
             finals_c[n] = end.c;

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""check_step.py PAGE [MODEL TEXTCLF TEXT]: checks the data of a stepper page. It computes each operator's result from its inputs, and
-each gradient from those of its readers, in Python. With a model it compares the parameters with the file, to the bit, the answer
-with textclf predict, the weights with textclf attend, and gradients with finite differences of predict over changed files. Prints
-what differs; exits with 1 if something does."""
+"""check_step.py PAGE [MODEL TEXTCLF TEXT]: checks the data of a stepper page. It computes each
+operator's result from its inputs, and each gradient from those of its readers, in Python. With a
+model it compares the parameters with the file, to the bit, the answer with textclf predict, the
+weights with textclf attend, and gradients with finite differences of predict over changed files.
+Prints what differs; exits with 1 if something does."""
 import json, math, re, struct, subprocess, sys
 
 wrong, compared = [], 0
 
 
 def near(what, got, want, scale):
-    """Both are sums of floats whose magnitudes sum to `scale`; 2e-5 of that is a few hundred roundings."""
+    """Both are sums of floats whose magnitudes sum to `scale`; 2e-5 of that is a few hundred
+    roundings."""
     global compared
     compared += 1
     if not abs(got - want) <= 2e-5 * scale + 1e-12:
@@ -17,7 +19,8 @@ def near(what, got, want, scale):
 
 
 page = open(sys.argv[1], encoding="utf-8").read()
-D = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S).group(1))
+D = json.loads(re.search(
+    r'<script type="application/json" id="data">(.*?)</script>', page, re.S).group(1))
 T, N, words, ids = D["tensors"], D["nodes"], D["words"], D["ids"]
 for t in reversed(T):
     if isinstance(t.get("g"), int): t["g"] = T[t["g"]]["g"] # equal to that of a later tensor
@@ -53,9 +56,12 @@ def has_grad(t): return "g" in t or "gr" in t
 def spread(t, r, c): return (0 if t["R"] == 1 else r, 0 if t["C"] == 1 else c)
 
 
-BINARY = {"add": lambda a, b: (a + b, 1, 1), "sub": lambda a, b: (a - b, 1, -1), "mul": lambda a, b: (a * b, b, a)}
-UNARY = {"sigmoid": lambda x: (1 / (1 + math.exp(-x)), lambda y: y * (1 - y)), "tanh": lambda x: (math.tanh(x), lambda y: 1 - y * y),
-         "relu": lambda x: (max(x, 0), lambda y: float(x > 0)), "sqrt": lambda x: (math.sqrt(x), lambda y: 1 / (2 * y)),
+BINARY = {"add": lambda a, b: (a + b, 1, 1), "sub": lambda a, b: (a - b, 1, -1),
+          "mul": lambda a, b: (a * b, b, a)}
+UNARY = {"sigmoid": lambda x: (1 / (1 + math.exp(-x)), lambda y: y * (1 - y)),
+         "tanh": lambda x: (math.tanh(x), lambda y: 1 - y * y),
+         "relu": lambda x: (max(x, 0), lambda y: float(x > 0)),
+         "sqrt": lambda x: (math.sqrt(x), lambda y: 1 / (2 * y)),
          "square": lambda x: (x * x, lambda y: 2 * x), "neg": lambda x: (-x, lambda y: -1)}
 
 
@@ -71,7 +77,8 @@ def part(n):
 
 
 def product(n):
-    """Which sides of a matmul are transposed. If the shapes allow several answers, the one that gives the result."""
+    """Which sides of a matmul are transposed. If the shapes allow several answers, the one that
+    gives the result."""
     (a, b), y = n["x"], n["y"]
     fits = [(ta, tb) for ta in (False, True) for tb in (False, True)
             if (a["C"] if ta else a["R"]) == y["R"] and (b["R"] if tb else b["C"]) == y["C"]
@@ -95,7 +102,8 @@ def chances(row):
 
 
 def result(n, r, c):
-    """(value, sum of magnitudes) of element [r, c] of the result; None if the page does not have the numbers for it."""
+    """(value, sum of magnitudes) of element [r, c] of the result; None if the page does not have
+    the numbers for it."""
     op, x, y = n["op"], n["x"], n["y"]
     if op in BINARY:
         a, b = (at(q, *spread(q, r, c)) for q in x)
@@ -119,12 +127,18 @@ def result(n, r, c):
             else:
                 if r < q["R"]: return at(q, r, c), 0
                 r -= q["R"]
-    if op == "gather" and y["name"] == "x": v = at(x[0], ids[r], c); return None if v is None else (v, 0)
-    if op == "reshape": return at(x[0], (r * y["C"] + c) // x[0]["C"], (r * y["C"] + c) % x[0]["C"]), 0
+    if op == "gather" and y["name"] == "x":
+        v = at(x[0], ids[r], c)
+        return None if v is None else (v, 0)
+    if op == "reshape":
+        i = r * y["C"] + c
+        return at(x[0], i // x[0]["C"], i % x[0]["C"]), 0
     if op in ("sum", "mean", "max"):
         count = x[0]["size"] // y["size"]
         terms = x[0]["v"][(r * y["C"] + c) * count:][:count]
-        return max(terms) if op == "max" else sum(terms) / (count if op == "mean" else 1), sum(map(abs, terms))
+        magnitude = sum(map(abs, terms))
+        if op == "max": return max(terms), magnitude
+        return sum(terms) / (count if op == "mean" else 1), magnitude
     if op == "permute" and x[0]["R"] == y["C"]: return at(x[0], c, r), 0
     if op == "cross_entropy": return -math.log(chances(row_of(x[0], 0))[D["label"]]), 1
     if op == "l2_normalize":
@@ -144,8 +158,10 @@ def sent(n, k, r, c):
     def dy(i, j): return at(y, i, j, "g")
     t = x[k]
     if op in BINARY:
-        rows, columns = (range(y["R"]) if t["R"] == 1 else [r]), (range(y["C"]) if t["C"] == 1 else [c])
-        return [dy(i, j) * BINARY[op](*(at(q, *spread(q, i, j)) for q in x))[1 + k] for i in rows for j in columns]
+        rows = range(y["R"]) if t["R"] == 1 else [r]
+        columns = range(y["C"]) if t["C"] == 1 else [c]
+        return [dy(i, j) * BINARY[op](*(at(q, *spread(q, i, j)) for q in x))[1 + k]
+                for i in rows for j in columns]
     if op in UNARY: return [dy(r, c) * UNARY[op](at(t, r, c))[1](at(y, r, c))]
     if op == "linear":
         if k == 0:
@@ -172,15 +188,18 @@ def sent(n, k, r, c):
         v = dy(i, j)
         return None if v is None else [v]
     if op == "concat":
-        if y["C"] == sum(p["C"] for p in x) and y["R"] == x[0]["R"]: return [dy(r, c + sum(p["C"] for p in x[:k]))]
+        if y["C"] == sum(p["C"] for p in x) and y["R"] == x[0]["R"]:
+            return [dy(r, c + sum(p["C"] for p in x[:k]))]
         return [dy(r + sum(p["R"] for p in x[:k]), c)]
-    if op == "gather" and y["name"] == "x": return [dy(i, c) for i, number in enumerate(ids) if number == r] or [0.0]
+    if op == "gather" and y["name"] == "x":
+        return [dy(i, c) for i, number in enumerate(ids) if number == r] or [0.0]
     if op == "reshape": return [dy((r * t["C"] + c) // y["C"], (r * t["C"] + c) % y["C"])]
     if op in ("sum", "mean", "max"):
         count, i = t["size"] // y["size"], r * t["C"] + c
         run = t["v"][i // count * count:][:count]
         if op == "max" and t["v"][i] != max(run): return [0.0]
-        return [y["g"][i // count] / (count if op == "mean" else run.count(max(run)) if op == "max" else 1)]
+        divisor = {"sum": 1, "mean": count, "max": run.count(max(run))}[op]
+        return [y["g"][i // count] / divisor]
     if op == "permute" and t["R"] == y["C"]: return [dy(c, r)]
     if op == "cross_entropy": return [chances(row_of(t, 0))[c], -float(c == D["label"])]
     if op == "l2_normalize":
@@ -190,7 +209,8 @@ def sent(n, k, r, c):
 
 
 def places(t):
-    """The elements to check: all of a small tensor, else some of each row, and the feature that the page follows."""
+    """The elements to check: all of a small tensor, else some of each row, and the feature that the
+    page follows."""
     if t["size"] <= 256 and ("v" in t): return [(i // t["C"], i % t["C"]) for i in range(t["size"])]
     if "v" not in t: return [(t["row"], c) for c in range(0, t["C"], 7)] + [(t["row"], t["column"])]
     return [(r, c) for r in range(t["R"]) for c in {0, t["unit"] % t["C"], (37 * r + 11) % t["C"]}]
@@ -201,7 +221,8 @@ for n in N:
     for r, c in places(n["y"]):
         want = result(n, r, c)
         if want and at(n["y"], r, c) is not None:
-            near(f"{n['op']} {n['y']['name']}[{r}, {c}]", at(n["y"], r, c), want[0], want[1] + abs(want[0]))
+            near(f"{n['op']} {n['y']['name']}[{r}, {c}]", at(n["y"], r, c), want[0],
+                 want[1] + abs(want[0]))
             forward += 1
 for t in T:
     if not has_grad(t) or not t["readers"]: continue
@@ -209,10 +230,12 @@ for t in T:
         terms = [sent(n, k, r, c) for n, k in t["readers"] if has_grad(n["y"])]
         if None in terms or at(t, r, c, "g") is None: continue
         flat = [v for part_terms in terms for v in part_terms]
-        near(f"the gradient of {t['name']}[{r}, {c}]", at(t, r, c, "g"), sum(flat), sum(map(abs, flat)))
+        near(f"the gradient of {t['name']}[{r}, {c}]", at(t, r, c, "g"), sum(flat),
+             sum(map(abs, flat)))
         backward += 1
 near("the gradient of the loss", at(N[-1]["y"], 0, 0, "g"), 1, 1)
-if forward < len(N) // 2 or backward < len(N) // 2: wrong.append(f"only {forward} results and {backward} gradients could be compared")
+if forward < len(N) // 2 or backward < len(N) // 2:
+    wrong.append(f"only {forward} results and {backward} gradients could be compared")
 
 # The update: before - rate times gradient.
 for after in D["after"]:
@@ -224,9 +247,12 @@ for after in D["after"]:
 # ---- against the model's file and the other commands ----
 
 
+def output(*command):
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+
 def predict(textclf, path, text):
-    out = subprocess.run([textclf, "predict", "--json", path, text], capture_output=True, check=True, text=True).stdout
-    return json.loads(out)["probabilities"]
+    return json.loads(output(textclf, "predict", "--json", path, text))["probabilities"]
 
 
 if len(sys.argv) > 2:
@@ -237,8 +263,9 @@ if len(sys.argv) > 2:
 
     def places_in_file(t, key): # of the numbers that stand under this key of the page
         start = 8 + head + entries[t["param"]]["data_offsets"][0]
-        index = range(t["size"]) if key == "v" else \
-            [t["row"] * t["C"] + c for c in range(t["C"])] if key == "vr" else [r * t["C"] + t["column"] for r in range(t["R"])]
+        if key == "v": index = range(t["size"])
+        elif key == "vr": index = [t["row"] * t["C"] + c for c in range(t["C"])]
+        else: index = [r * t["C"] + t["column"] for r in range(t["R"])]
         return [start + 4 * i for i in index]
 
     seen = set()
@@ -248,25 +275,31 @@ if len(sys.argv) > 2:
         for key in (k for k in ("v", "vr", "vc") if k in t):
             for place, v in zip(places_in_file(t, key), t[key]):
                 compared += 1
-                if struct.pack("<f", v) != raw[place:place + 4]: wrong.append(f"{t['param']}: {v!r} is not what the file has")
-    if seen != {k for k in entries if k != "__metadata__"}: wrong.append(f"the page has the parameters {seen}")
+                if struct.pack("<f", v) != raw[place:place + 4]:
+                    wrong.append(f"{t['param']}: {v!r} is not what the file has")
+    if seen != {k for k in entries if k != "__metadata__"}:
+        wrong.append(f"the page has the parameters {seen}")
 
     label = D["labels"][D["label"]]
     logits = next(t for t in T if t["name"] == "logits")
-    for name, p, q in zip(D["labels"], chances(logits["v"]), [predict(textclf, path, text)[k] for k in D["labels"]]):
-        near(f"the probability of {name}", p, q, 1)
-    near("the loss", D["loss"][0], -math.log(predict(textclf, path, text)[label]), 1)
+    predicted = predict(textclf, path, text)
+    for name, p in zip(D["labels"], chances(logits["v"])):
+        near(f"the probability of {name}", p, predicted[name], 1)
+    near("the loss", D["loss"][0], -math.log(predicted[label]), 1)
     weights = [t for t in T if re.match(r"^a(_\d+)?$", t["name"]) and t["R"] == 1 and "v" in t]
     if weights:
-        out = subprocess.run([textclf, "attend", path, text], capture_output=True, check=True, text=True).stdout
-        shown = [float(line.split()[-2]) for line in out.splitlines() if re.match(r"^  .* \d\.\d{3} ", line)]
+        lines = output(textclf, "attend", path, text).splitlines()
+        shown = [float(line.split()[-2]) for line in lines
+                 if re.match(r"^  .* \d\.\d{3} ", line)]
         for k, w in enumerate(words):
             mean = sum(t["v"][k] for t in weights) / len(weights)
             compared += 1
-            if not abs(shown[k] - mean) <= 0.00051: wrong.append(f"the weight of {w} is {mean}, and attend shows {shown[k]}")
+            if not abs(shown[k] - mean) <= 0.00051:
+                wrong.append(f"the weight of {w} is {mean}, and attend shows {shown[k]}")
 
-    # (L(p + h) - L(p - h)) / 2h over files in which one number was changed; h is the step that float allows. To 5 %: relu has
-    # kinks; the largest of a feature has so many that it is left out.
+    # (L(p + h) - L(p - h)) / 2h over files in which one number was changed; h is the step that
+    # float allows. To 5 %: relu has kinks; the largest of a feature has so many that it is left
+    # out.
     for t in T:
         if not t["param"] or not has_grad(t) or "max pool" in D["about"]: continue
         key = "v" if "v" in t else "vr"
@@ -279,7 +312,8 @@ if len(sys.argv) > 2:
             struct.pack_into("<f", changed, places_in_file(t, key)[k], t[key][k] + sign * h)
             open("nudged.st", "wb").write(changed)
             loss.append(-math.log(predict(textclf, "nudged.st", text)[label]))
-        near(f"the gradient of {t['param']} by finite differences", (loss[0] - loss[1]) / (2 * h) / 2500, g[k] / 2500, abs(g[k]) + 1e-5 / h)
+        near(f"the gradient of {t['param']} by finite differences",
+             (loss[0] - loss[1]) / (2 * h) / 2500, g[k] / 2500, abs(g[k]) + 1e-5 / h)
 
 for line in wrong[:20]: print(line)
 print(f"{compared} numbers compared, {len(wrong)} differ")

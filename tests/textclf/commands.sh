@@ -1,5 +1,6 @@
-# commands.sh: shared by the tests of textclf's command line, which read it with TEXTCLF as $1. It changes to a temporary folder
-# (checks.sh) and defines functions that run textclf. TG_DATA may name a folder of real data, for some more checks.
+# commands.sh: shared by the tests of textclf's command line, which read it with TEXTCLF as $1. It
+# changes to a temporary folder (checks.sh) and defines functions that run textclf. TG_DATA may name
+# a folder of real data, for some more checks.
 [ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: $0 TEXTCLF" >&2; exit 2; }
 textclf=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 source=$(cd "$(dirname "$0")/../.." && pwd)
@@ -20,7 +21,8 @@ ran()
     check "$2: exit status $1 (it is $status: $(head -n 3 err))" [ "$status" -eq "$1" ]
 }
 
-# refused STATUS PATTERN ARGUMENT...: textclf ends with this status and prints one line, which matches PATTERN (of grep)
+# refused STATUS PATTERN ARGUMENT...: textclf ends with this status and prints one line, which
+# matches PATTERN (of grep)
 refused()
 {
     wanted=$1

@@ -1,6 +1,7 @@
 #!/bin/sh
-# One model trained by several processes. Usage: test_ranks.sh TEXTCLF [RANKS], RANKS being textclf built with MPI. Prints a line for
-# each check that fails, and a summary; exits with 1 if one failed, with 77 without MPI.
+# One model trained by several processes. Usage: test_ranks.sh TEXTCLF [RANKS], RANKS being textclf
+# built with MPI. Prints a line for each check that fails, and a summary; exits with 1 if one
+# failed, with 77 without MPI.
 
 ranks=$2
 if [ -z "$ranks" ] || ! command -v mpirun >/dev/null; then
@@ -15,7 +16,8 @@ OMPI_ALLOW_RUN_AS_ROOT=1
 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 export OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM ASAN_OPTIONS
-mpirun --oversubscribe -n 2 true >/dev/null 2>err || { echo "skipped: several processes: mpirun does not work: $(head -n 3 err)"; exit 77; }
+mpirun --oversubscribe -n 2 true >/dev/null 2>err || {
+    echo "skipped: several processes: mpirun does not work: $(head -n 3 err)"; exit 77; }
 
 # together N ARGUMENT...: runs N processes; output and exit status are as after run
 together()
@@ -28,10 +30,11 @@ together()
 
 # ---- the same bits, and the same model as by one process ----
 
-# Everything that has a state: dropout, word dropout, the mean of the weights, the bag, several epochs. The shares of 13 rows are
-# unequal, and in the last batch, of one row, only one process has a row.
-set -- builtin:english --epochs 3 --embedding 24 --hidden 16 --ngrams 2 --buckets 5000 --max-pool --average 40 --word-dropout 0.1 \
-    --warmup 10 --weight-decay 0.01 --lr 0.01 --batch-size 13
+# Everything that has a state: dropout, word dropout, the mean of the weights, the bag, several
+# epochs. The shares of 13 rows are unequal, and in the last batch, of one row, only one process has
+# a row.
+set -- builtin:english --epochs 3 --embedding 24 --hidden 16 --ngrams 2 --buckets 5000 --max-pool \
+    --average 40 --word-dropout 0.1 --warmup 10 --weight-decay 0.01 --lr 0.01 --batch-size 13
 run train "$@" -o plain.st
 lines=$(wc -l <out)
 "$ranks" train "$@" -o alone.st >out 2>err
@@ -39,42 +42,50 @@ check 'one process of a build with MPI gives the same bits' cmp -s plain.st alon
 for n in 2 3; do
     together $n train "$@" -o "$n.st"
     ran 0 "$n processes"
-    check "$n processes: as many lines are printed as by one: $(cat out)" [ "$(wc -l <out)" -eq "$lines" ]
+    check "$n processes: as many lines are printed as by one: $(cat out)" \
+        [ "$(wc -l <out)" -eq "$lines" ]
     check "$n processes: standard error is empty (it is: $(cat err))" [ ! -s err ]
     together $n train "$@" -o again.st
     check "$n processes: the same bits a second time" cmp -s "$n.st" again.st
 done
 
-# Without random numbers only the order of additions differs from one process. The labels differ in number and weight.
-awk -F '\t' '$2 == "positive" || ++n % 3 == 0' "$source/examples/data/english_train.tsv" >unequal.tsv
+# Without random numbers only the order of additions differs from one process. The labels differ in
+# number and weight.
+awk -F '\t' '$2 == "positive" || ++n % 3 == 0' \
+    "$source/examples/data/english_train.tsv" >unequal.tsv
 check 'the labels differ in number' [ "$(grep -c 'negative$' unequal.tsv)" -eq 70 ]
-set -- unequal.tsv --epochs 4 --embedding 16 --hidden 16 --dropout 0 --min-count 2 --class-weight balanced --label-smoothing 0.1 --batch-size 16
+set -- unequal.tsv --epochs 4 --embedding 16 --hidden 16 --dropout 0 --min-count 2 \
+    --class-weight balanced --label-smoothing 0.1 --batch-size 16
 run train "$@" -o same.st
 grep '^ *[1-4] ' out | awk '{ print $2, $3 }' >losses
 for n in 2 3; do
     together $n train "$@" -o same.st
-    check "$n processes: the losses are $(tr '\n' ' ' <losses) (they are $(grep '^ *[1-4] ' out | awk '{ print $2, $3 }' | tr '\n' ' '))" \
+    check "$n processes: the losses are $(tr '\n' ' ' <losses) (they are $(grep '^ *[1-4] ' out |
+        awk '{ print $2, $3 }' | tr '\n' ' '))" \
         [ "$(grep '^ *[1-4] ' out | awk '{ print $2, $3 }' | paste -d ' ' losses - |
-            awk '{ for (i = 1; i < 3; i++) if (($i - $(i + 2)) ^ 2 < 4e-4 ^ 2) good++ } END { print good }')" = 8 ]
+            awk '{ for (i = 1; i < 3; i++) if (($i - $(i + 2)) ^ 2 < 4e-4 ^ 2) good++ } END {
+            print good }')" = 8 ]
 done
 
 # ---- interruptions ----
 
-set -- builtin:english --epochs 3 --embedding 24 --hidden 16 --ngrams 2 --buckets 5000 --max-pool --average 40 --word-dropout 0.1 \
-    --warmup 10 --weight-decay 0.01 --lr 0.01 --batch-size 13
-# start FILE RANK ARGUMENT...: starts two processes as $job, waits for the checkpoint FILE, and sets $victim to the process of that
-# rank
+set -- builtin:english --epochs 3 --embedding 24 --hidden 16 --ngrams 2 --buckets 5000 --max-pool \
+    --average 40 --word-dropout 0.1 --warmup 10 --weight-decay 0.01 --lr 0.01 --batch-size 13
+# start FILE RANK ARGUMENT...: starts two processes as $job, waits for the checkpoint FILE, and sets
+# $victim to the process of that rank
 start()
 {
     checkpoint=$1
     rank=$2
     shift 2
-    mpirun --oversubscribe -n 2 "$ranks" train "$@" --checkpoint "$checkpoint" --checkpoint-interval 0 >out 2>err </dev/null &
+    mpirun --oversubscribe -n 2 "$ranks" train "$@" --checkpoint "$checkpoint" \
+        --checkpoint-interval 0 >out 2>err </dev/null &
     job=$!
     while [ ! -s "$checkpoint" ] && kill -0 $job 2>/dev/null; do sleep 0.05; done
     victim=
     for child in $(cat /proc/$job/task/$job/children 2>/dev/null); do
-        tr '\0' '\n' <"/proc/$child/environ" 2>/dev/null | grep -q "^OMPI_COMM_WORLD_RANK=$rank\$" && victim=$child
+        tr '\0' '\n' <"/proc/$child/environ" 2>/dev/null |
+            grep -q "^OMPI_COMM_WORLD_RANK=$rank\$" && victim=$child
     done
 }
 for rank in 0 1; do
@@ -101,20 +112,25 @@ for who in job 1; do
     if [ $who = job ]; then kill -TERM $job; else kill -TERM "$victim"; fi
     wait $job
     check "a signal to $who: the job fails" [ $? -ne 0 ]
-    says "a signal to $who" "^textclf: interrupted; to continue from $who.ck, add --resume to the command\$" err
+    says "a signal to $who" \
+        "^textclf: interrupted; to continue from $who.ck, add --resume to the command\$" err
 done
 run train "$@" --checkpoint 1.ck --resume -o one.st
 ran 1 'one process resumes what two began'
-says 'one process resumes what two began' '1.ck: the checkpoint belongs to another training: processes was 2 and is 1;' err
+says 'one process resumes what two began' \
+    '1.ck: the checkpoint belongs to another training: processes was 2 and is 1;' err
 
 # ---- errors in one process ----
 
 together 3 train missing.tsv -o failed.st
 check 'missing data: the job fails' [ $status -ne 0 ]
 check "missing data: reported once: $(cat err)" [ "$(grep -c '^textclf: missing.tsv: ' err)" -eq 1 ]
-mpirun --oversubscribe -n 1 "$ranks" train builtin:english -o failed.st : -n 1 "$ranks" train builtin:chinese -o failed.st >out 2>err </dev/null
+mpirun --oversubscribe -n 1 "$ranks" train builtin:english -o failed.st : -n 1 "$ranks" train \
+    builtin:chinese -o failed.st >out 2>err </dev/null
 check 'other data: the job fails' [ $? -ne 0 ]
-says 'other data' '^textclf: process 1 differs from process 0 in its options, its data or its instruction set$' err
+says 'other data' \
+    '^textclf: process 1 differs from process 0 in its options, its data or its instruction set$' \
+    err
 check 'failed jobs leave no model' [ ! -e failed.st ]
 
 end_checks

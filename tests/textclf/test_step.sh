@@ -1,16 +1,18 @@
 #!/bin/sh
-# The pages of textclf step and attention_by_hand: check_step.py computes every number on them in another way, and a browser goes
-# through all steps. Usage: test_step.sh TEXTCLF, with attention_by_hand beside it. Prints a line for each check that fails, and a
-# summary; exits with 1 if one failed.
+# The pages of textclf step and attention_by_hand: check_step.py computes every number on them in
+# another way, and a browser goes through all steps. Usage: test_step.sh TEXTCLF, with
+# attention_by_hand beside it. Prints a line for each check that fails, and a summary; exits with 1
+# if one failed.
 
 . "$(dirname "$0")/commands.sh"
 check_step=$source/tests/textclf/check_step.py
 twelve='The movie is amazing, but the ending is a little slow'
 
-# walk PAGE:WIDTH...: clicks through all steps of each page in a frame of this width, clicks into a picture at each hundredth step, and
-# lets the page work out some elements of each tensor. Writes a line for each page to the file said: "PAGE:WIDTH STEPS steps, WIDER
-# wider than the window, DEAF clicks that chose nothing, NUMBERS numbers worked out, BAD differ". One browser does it all, because it
-# takes a second to start.
+# walk PAGE:WIDTH...: clicks through all steps of each page in a frame of this width, clicks into a
+# picture at each hundredth step, and lets the page work out some elements of each tensor. Writes a
+# line for each page to the file said: "PAGE:WIDTH STEPS steps, WIDER wider than the window, DEAF
+# clicks that chose nothing, NUMBERS numbers worked out, BAD differ". One browser does it all,
+# because it takes a second to start.
 walk()
 {
     cat >walk.html <<END
@@ -18,7 +20,8 @@ walk()
 </pre><script>
 const frame = document.getElementById("frame"), pages = "$*".split(" ");
 function walk() {
-  const page = frame.contentDocument, byId = id => page.getElementById(id), ask = text => frame.contentWindow.eval(text);
+  const page = frame.contentDocument, byId = id => page.getElementById(id);
+  const ask = text => frame.contentWindow.eval(text);
   let steps = 1, wider = 0, deaf = 0;
   byId("tour").checked = false;
   byId("tour").dispatchEvent(new Event("change"));
@@ -29,7 +32,8 @@ function walk() {
     if (picture) {
       const box = picture.getBoundingClientRect();
       for (const kind of ["pointermove", "click"])
-        picture.dispatchEvent(new PointerEvent(kind, {clientX: box.left + box.width / 2, clientY: box.top + box.height / 2, bubbles: true}));
+        picture.dispatchEvent(new PointerEvent(kind, {clientX: box.left + box.width / 2,
+          clientY: box.top + box.height / 2, bubbles: true}));
       if (!ask("state.sel")) deaf++;
     }
   }
@@ -42,7 +46,8 @@ function walk() {
       check(value, grd(t, i), t, "g", mass);
     });
     function some(t, see) { for (let i = 0; i < t.size; i += Math.ceil(t.size / 13)) see(i); }\`);
-  return steps + " steps, " + wider + " wider than the window, " + deaf + " clicks that chose nothing, " + ask("results.length") +
+  return steps + " steps, " + wider + " wider than the window, " + deaf +
+    " clicks that chose nothing, " + ask("results.length") +
     " numbers worked out, " + ask("results.filter(r => !r.good).length") + " differ";
 }
 function next() {
@@ -50,15 +55,19 @@ function next() {
   if (!at) return;
   const [page, width] = at.split(":");
   frame.style.width = width + "px";
-  frame.onload = () => { document.getElementById("said").append(at + " " + walk() + "\n"); next(); };
+  frame.onload = () => {
+    document.getElementById("said").append(at + " " + walk() + "\n");
+    next();
+  };
   frame.src = page;
 }
 next();
 </script></body></html>
 END
-    timeout 300 chromium --headless --no-sandbox --disable-gpu --allow-file-access-from-files --window-size=1300,800 \
-        --virtual-time-budget=100000 --enable-logging=stderr --log-net-log="$work/net.json" --net-log-capture-mode=Everything \
-        --dump-dom "file://$work/walk.html" >dom 2>log
+    timeout 300 chromium --headless --no-sandbox --disable-gpu --allow-file-access-from-files \
+        --window-size=1300,800 \
+        --virtual-time-budget=100000 --enable-logging=stderr --log-net-log="$work/net.json" \
+        --net-log-capture-mode=Everything --dump-dom "file://$work/walk.html" >dom 2>log
     sed -n '/<pre id="said">/,/<\/pre>/{ s/.*<pre id="said">//; p; }' dom >said
 }
 
@@ -66,17 +75,21 @@ END
 whole()
 {
     check "$1: complete" [ "$(head -n 1 "$1") $(tail -n 1 "$1")" = '<!DOCTYPE html> </html>' ]
-    check "$1: no external resources" [ "$(grep -c -i 'http\|src=\|url(\|<link\|@import\|fetch(\|import(' "$1")" -eq 0 ]
+    check "$1: no external resources" \
+        [ "$(grep -c -i 'http\|src=\|url(\|<link\|@import\|fetch(\|import(' "$1")" -eq 0 ]
 }
 
 # walked PAGE:WIDTH: the line that walk prints for a page without errors
 walked()
 {
     steps=$(python3 -c 'import json, re, sys
-D = json.loads(re.search(r"id=\"data\">(.*?)</script>", open(sys.argv[1], encoding="utf-8").read(), re.S).group(1))
+page = open(sys.argv[1], encoding="utf-8").read()
+D = json.loads(re.search(r"id=\"data\">(.*?)</script>", page, re.S).group(1))
 grads = sum("g" in t or "gr" in t for t in (D["tensors"][n["out"][0]] for n in D["nodes"]))
 print(3 + len(D["nodes"]) + grads)' "${1%:*}")
-    check "$1: $(grep "^$1 " said)" grep -q "^$1 $steps steps, 0 wider than the window, 0 clicks that chose nothing, [1-9][0-9]* numbers worked out, 0 differ$" said
+    good="$steps steps, 0 wider than the window, 0 clicks that chose nothing"
+    good="$good, [1-9][0-9]* numbers worked out, 0 differ"
+    check "$1: $(grep "^$1 " said)" grep -q "^$1 $good$" said
 }
 
 # ---- wrong arguments ----
@@ -87,12 +100,15 @@ refused 2 '.*--help$' step small.st
 refused 2 '.*--help$' step small.st 'one text' 'and another'
 refused 1 'TEXT: the text has no words' step small.st '  '
 refused 1 'TEXT: byte 2, 0xFF, is not valid UTF-8' step small.st "$(printf 'a\377')"
-refused 1 '--label nobody: the model does not have this label' step small.st "$twelve" --label nobody
+refused 1 '--label nobody: the model does not have this label' step small.st "$twelve" \
+    --label nobody
 refused 1 'nowhere/page.html: ' step small.st "$twelve" -o nowhere/page.html
 refused 1 'page.png: step writes a web page' step small.st "$twelve" -o page.png
 refused 1 'cannot load missing.st: ' step missing.st "$twelve"
-refused 1 'cannot load .*test_step.sh: it is not a safetensors file' step "$source/tests/textclf/test_step.sh" "$twelve"
-refused 1 'TEXT: the text has 65 words, but the page shows at most 64' step small.st "$(yes word | head -n 65 | tr '\n' ' ')"
+refused 1 'cannot load .*test_step.sh: it is not a safetensors file' step \
+    "$source/tests/textclf/test_step.sh" "$twelve"
+refused 1 'TEXT: the text has 65 words, but the page shows at most 64' step small.st \
+    "$(yes word | head -n 65 | tr '\n' ' ')"
 check 'what is refused leaves no page' [ ! -e step.html ]
 run step small.st "$(yes word | head -n 64 | tr '\n' ' ')"
 ran 0 'step with as many words as there may be, and no -o'
@@ -104,7 +120,8 @@ run train builtin:english --epochs 2 --lr 0.003 -o model.st
 run step model.st "$twelve" -o page.html
 ran 0 step
 says 'step' 'the fused operators agree: loss [0-9.e-]*, logits [0-9.e-]*, gradients [0-9.e-]*$' out
-check "a page of twelve words has less than 3000000 bytes (it has $(wc -c <page.html))" [ "$(wc -c <page.html)" -lt 3000000 ]
+check "a page of twelve words has less than 3000000 bytes (it has $(wc -c <page.html))" \
+    [ "$(wc -c <page.html)" -lt 3000000 ]
 python3 "$check_step" page.html model.st "$textclf" "$twelve" >out
 check "numbers of the page: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
 whole page.html
@@ -112,7 +129,9 @@ whole page.html
 # The largest classifier: every option that adds a layer.
 run train builtin:english --epochs 1 --attention multihead --max-pool --ngrams 2 -o most.st
 run step most.st "$twelve" -o most.html
-check "a page of twelve words and the largest classifier has less than 3000000 bytes (it has $(wc -c <most.html))" [ "$(wc -c <most.html)" -lt 3000000 ]
+bytes=$(wc -c <most.html)
+check "twelve words and the largest classifier: less than 3000000 bytes (it has $bytes)" \
+    [ "$bytes" -lt 3000000 ]
 
 # For both labels the loss is -log p; the page of the predicted label is the one above.
 same=0
@@ -130,15 +149,20 @@ check "one label gives the page of the prediction ($same do)" [ $same -eq 1 ]
 for encoder in bilstm lstm transformer none; do
     for attention in additive dot scaled-dot bilinear cosine euclidean multihead none; do
         beside=
-        case $attention in dot | multihead | none) beside='--max-pool --ngrams 2 --buckets 100' ;; esac
+        case $attention in
+        dot | multihead | none) beside='--max-pool --ngrams 2 --buckets 100' ;;
+        esac
         # shellcheck disable=SC2086 # words are meant to split
-        run train builtin:english --epochs 2 --embedding 12 --hidden 8 --lr 0.01 --encoder $encoder --attention $attention $beside -o kind.st
+        run train builtin:english --epochs 2 --embedding 12 --hidden 8 --lr 0.01 \
+            --encoder $encoder --attention $attention $beside -o kind.st
         run step kind.st "$twelve" -o kind.html
         ran 0 "step, $encoder and $attention"
         python3 "$check_step" kind.html kind.st "$textclf" "$twelve" >out
-        check "$encoder and $attention: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
+        check "$encoder and $attention: $(cat out)" \
+            grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
         case $encoder-$attention in
-        lstm-none | none-euclidean | transformer-multihead) mv kind.html "$encoder-$attention.html" && whole "$encoder-$attention.html" ;;
+        lstm-none | none-euclidean | transformer-multihead)
+            mv kind.html "$encoder-$attention.html" && whole "$encoder-$attention.html" ;;
         esac
     done
 done
@@ -159,10 +183,11 @@ check 'attention_by_hand -o' "$hand" -o hand.html >/dev/null
 python3 "$check_step" hand.html >out
 check "attention by hand: $(cat out)" grep -q '^[1-9][0-9]* numbers compared, 0 differ$' out
 whole hand.html
-check 'attention_by_hand refuses a folder that does not exist' [ "$("$hand" -o nowhere/hand.html 2>&1 >/dev/null)" = \
+check 'attention_by_hand refuses a folder that does not exist' \
+    [ "$("$hand" -o nowhere/hand.html 2>&1 >/dev/null)" = \
     'attention_by_hand: nowhere/hand.html: cannot write this file: No such file or directory' ]
 
-# ---- the tests can fail: a page with one gradient, one attention weight or one formula changed ----
+# ---- the tests can fail: a page with one gradient, one weight or one formula changed ----
 
 python3 - <<'END'
 import re
@@ -170,7 +195,8 @@ def change(name, key, path):
     page = open("page.html", encoding="utf-8").read()
     at = page.index(f'"{key}":[', page.index(f'"name":"{name}"')) + len(key) + 4
     number = re.compile(r"[^,\]]+").match(page, at)
-    open(path, "w", encoding="utf-8").write(page[:at] + repr(float(number[0]) * 1.01 + 1e-3) + page[number.end():])
+    changed = repr(float(number[0]) * 1.01 + 1e-3)
+    open(path, "w", encoding="utf-8").write(page[:at] + changed + page[number.end():])
 change("c→_3", "g", "gradient.html")
 change("a", "v", "weight.html")
 page = open("one.html", encoding="utf-8").read()
@@ -178,19 +204,24 @@ assert "1 - y * y" in page
 open("formula.html", "w", encoding="utf-8").write(page.replace("1 - y * y", "1 + y * y"))
 END
 for changed in gradient weight; do
-    check "check_step.py refuses a page with a changed $changed" [ "$(python3 "$check_step" $changed.html | grep -c ' 0 differ')" -eq 0 ]
+    check "check_step.py refuses a page with a changed $changed" \
+        [ "$(python3 "$check_step" $changed.html | grep -c ' 0 differ')" -eq 0 ]
 done
 
-# ---- in a browser: pages at the width of a desk or of a phone (TG_LONG_TESTS=1: all of them at both) ----
+# ---- in a browser: pages as wide as a desk or a phone (TG_LONG_TESTS=1: all of them at both) ----
 
 if command -v chromium >/dev/null; then
-    pages='page.html:1200 page.html:360 hand.html:1200 hand.html:360 odd.html:1200 transformer-multihead.html:360'
-    [ "${TG_LONG_TESTS:-0}" = 0 ] || pages="$pages odd.html:360 transformer-multihead.html:1200 most.html:1200 most.html:360
-        lstm-none.html:1200 lstm-none.html:360 none-euclidean.html:1200 none-euclidean.html:360 one.html:1200 one.html:360"
+    pages='page.html:1200 page.html:360 hand.html:1200 hand.html:360 odd.html:1200
+        transformer-multihead.html:360'
+    [ "${TG_LONG_TESTS:-0}" = 0 ] ||
+        pages="$pages odd.html:360 transformer-multihead.html:1200 most.html:1200 most.html:360
+        lstm-none.html:1200 lstm-none.html:360 none-euclidean.html:1200 none-euclidean.html:360
+        one.html:1200 one.html:360"
     # shellcheck disable=SC2086 # words are meant to split
     walk $pages formula.html:1200
     for page in $pages; do walked "$page"; done
-    check "a wrong formula in a page is found: $(grep ^formula said)" grep -q '^formula.html:1200 .* worked out, [1-9][0-9]* differ$' said
+    check "a wrong formula in a page is found: $(grep ^formula said)" \
+        grep -q '^formula.html:1200 .* worked out, [1-9][0-9]* differ$' said
     check "a browser finds no errors: $(grep CONSOLE log)" [ "$(grep -c CONSOLE log)" -eq 0 ]
     check 'no page uses the network' [ "$(grep -c '"initiator":"null"' net.json)" -eq 0 ]
 else

@@ -1,19 +1,23 @@
 #!/bin/sh
-# How textclf, word_vectors and attention_by_hand write files, as strace shows it. Usage: test_writes.sh TEXTCLF, with the others in
-# the same folder. Each file is written under a temporary name in a locked folder, synced and renamed, and then the folder is synced.
-# No other file is opened for writing, and a checkpoint is removed only after the model is on the disk. Prints a line for each check
-# that fails, and a summary; exits with 1 if one failed, with 77 if strace is not installed or not allowed.
+# How textclf, word_vectors and attention_by_hand write files, as strace shows it. Usage:
+# test_writes.sh TEXTCLF, with the others in the same folder. Each file is written under a temporary
+# name in a locked folder, synced and renamed, and then the folder is synced. No other file is
+# opened for writing, and a checkpoint is removed only after the model is on the disk. Prints a line
+# for each check that fails, and a summary; exits with 1 if one failed, with 77 if strace is not
+# installed or not allowed.
 
 . "$(dirname "$0")/commands.sh"
 if ! strace -o trace -y -s 0 true 2>err; then
-    echo "skipped: how files are written: strace does not work here: $(head -n 1 err) (Debian: strace)"
+    echo "skipped: how files are written: strace does not work here: $(head \
+        -n 1 err) (Debian: strace)"
     exit 77
 fi
 # LeakSanitizer is a tracer itself, so it is off.
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 export ASAN_OPTIONS
 
-# traced PROGRAM ARGUMENT...: as run, with the calls that touch files in trace. A question mark is for systems without the call.
+# traced PROGRAM ARGUMENT...: as run, with the calls that touch files in trace. A question mark is
+# for systems without the call.
 calls=openat,?open,?creat,write,writev,pwrite64,ftruncate,fsync,fdatasync,flock
 calls=$calls,?rename,?renameat,renameat2,?unlink,unlinkat,?link,linkat
 traced()
@@ -22,8 +26,8 @@ traced()
     status=$?
 }
 
-# examine FILE: reads the trace and writes to history a line for each file that was saved or removed, and a line that begins with
-# "wrong" for each call that breaks the rule
+# examine FILE: reads the trace and writes to history a line for each file that was saved or
+# removed, and a line that begins with "wrong" for each call that breaks the rule
 examine()
 {
     awk -v here="$(pwd -P)" '
@@ -62,14 +66,16 @@ examine()
             state[file] = "written"
             next
         }
-        call == "fsync" && file in state { if (state[file] == "written") state[file] = "synced"; next }
+        call == "fsync" && file in state { if (state[file] == "written") state[file] = "synced";
+            next }
         call == "fsync" && waits != "" && file == folder_of(waits) {
             print "saved " substr(waits, length(here) + 2)
             waits = ""
             next
         }
         call ~ /^rename/ {
-            if (one != two ".partial" || state[one] != "synced") wrong("renamed, but " (one in state ? state[one] : "not open"))
+            if (one != two ".partial" || state[one] != "synced")
+                wrong("renamed, but " (one in state ? state[one] : "not open"))
             delete state[one]
             locked[folder_of(two)] = 0 # until it is opened again
             waits = two
@@ -93,8 +99,8 @@ examine()
 }
 
 mkdir folder
-traced "$textclf" train builtin:english --epochs 2 --embedding 8 --hidden 8 --checkpoint folder/run.ck --checkpoint-interval 0 --report run.html \
-    -o run.st
+traced "$textclf" train builtin:english --epochs 2 --embedding 8 --hidden 8 \
+    --checkpoint folder/run.ck --checkpoint-interval 0 --report run.html -o run.st
 ran 0 'a training'
 examine run.st
 check 'the report is saved' grep -q '^saved run.html$' history

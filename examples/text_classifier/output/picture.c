@@ -112,12 +112,12 @@ static double draw_head(const tc_analysis *analysis, ex_canvas *canvas, ex_fonts
             caption = "attention weights; underlined words are not in the vocabulary";
     }
     if (canvas) {
-        draw_text(canvas, fonts, MARGIN, MARGIN + 44, TITLE, DRAW_LEFT, draw_ink, "%.*s", length,
-                  label);
-        draw_text(canvas, fonts, x, MARGIN + 44, TITLE, DRAW_LEFT, tint(1), "%.1f %%",
+        draw_text(canvas, fonts, MARGIN, MARGIN + 44, (draw_style){TITLE, DRAW_LEFT, draw_ink},
+                  "%.*s", length, label);
+        draw_text(canvas, fonts, x, MARGIN + 44, (draw_style){TITLE, DRAW_LEFT, tint(1)}, "%.1f %%",
                   100 * analysis->probabilities[analysis->best]);
-        draw_text(canvas, fonts, MARGIN, MARGIN + 92, SUBTITLE, DRAW_LEFT, draw_grey, "%s",
-                  caption);
+        draw_text(canvas, fonts, MARGIN, MARGIN + 92, (draw_style){SUBTITLE, DRAW_LEFT, draw_grey},
+                  "%s", caption);
     }
     return fmax(x + 4 * TITLE, MARGIN + ex_text_width(fonts, caption, strlen(caption), SUBTITLE));
 }
@@ -135,12 +135,12 @@ static void draw_word(const tc_analysis *analysis, int32_t i, const box *place, 
     char weight[32];
     weight_text(weight, sizeof weight, analysis->weights[i]);
     ex_canvas_box(canvas, place->x, place->y, place->width, BOX, 10, tint(share));
-    draw_text(canvas, fonts, middle, place->y + 45, WORD, DRAW_MIDDLE, colour, "%.*s", (int)length,
-              word);
+    draw_text(canvas, fonts, middle, place->y + 45, (draw_style){WORD, DRAW_MIDDLE, colour}, "%.*s",
+              (int)length, word);
     if (analysis->ids[i] == EX_UNKNOWN)
         ex_canvas_box(canvas, middle - width / 2, place->y + 55, width, 3, 1.5, colour);
-    draw_text(canvas, fonts, middle, place->y + BOX + 26, SMALL, DRAW_MIDDLE, draw_grey, "%s",
-              weight);
+    draw_text(canvas, fonts, middle, place->y + BOX + 26,
+              (draw_style){SMALL, DRAW_MIDDLE, draw_grey}, "%s", weight);
 }
 
 static bool draw(const tc_analysis *analysis, ex_fonts *fonts, const char *path)
