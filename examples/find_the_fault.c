@@ -92,7 +92,7 @@ static const struct fault {
     {"the gradient of the distance of a vector to itself", "is inf", slope_at_zero},
     {"probabilities given to a loss that wants logits", "logits", probabilities_for_logits},
     {"a step without a backward pass", "tg_backward", step_without_backward},
-    {"two backward passes over one tape", "already", backward_twice},
+    {"two backward passes over one tape", "had its backward pass", backward_twice},
     {"gradients that are never cleared", "1000 backward passes", never_cleared},
     {"a layer that learns nothing", "", dead_layer},
 };
