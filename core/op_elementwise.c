@@ -28,9 +28,13 @@
  * A span is a stretch of consecutive elements of y; an operand is read along it with a stride of
  * 1, or of 0 if it is broadcast. If something is broadcast, a span is a row of y. Otherwise it is
  * MAX_SPAN elements, and threads share the spans. */
+#include <math.h>
+#include <string.h>
 #include <tgmath.h>
 
-#include "internal.h"
+#include "broadcast.h"
+#include "ops.h"
+#include "tape_private.h"
 #include "kernels.h"
 
 enum { MAX_SPAN = 4096 };

@@ -114,6 +114,38 @@ TG_EXPORT bool tg_params_set_sparse(tg_tensor *table);
  * with the error set, for an id outside the table. */
 TG_EXPORT bool tg_params_touch_rows(tg_tensor *table, tg_ints ids);
 
+/* ---- for optimizers of your own ---- */
+
+/* Whether a parameter takes a step: it is not frozen, and it has a gradient. */
+static inline bool tg_params_takes_step(const tg_tensor *parameter)
+{
+    return parameter->requires_grad && parameter->has_grad;
+}
+
+/* Whether weight decay applies to a parameter (see tg_params_no_decay). */
+TG_EXPORT bool tg_params_decays(const tg_tensor *parameter);
+
+/* Counts a step of a parameter, and returns the steps so far: 1 at the first. Files contain the
+ * count if they are saved with TG_SAVE_STATE. */
+TG_EXPORT int64_t tg_params_count_step(tg_tensor *parameter);
+
+/* Clears the gradient of one parameter, as a step does when it has used it. */
+TG_EXPORT void tg_params_use_grad(tg_tensor *parameter);
+
+/* Whether a parameter is sparse, and its touched rows: an array of *count row numbers, each once, in
+ * no particular order, good until the gradient changes. NULL and 0 for a dense parameter. */
+TG_EXPORT bool tg_params_is_sparse(const tg_tensor *parameter);
+TG_EXPORT const int32_t *tg_params_touched_rows(const tg_tensor *parameter, int64_t *count);
+
+/* The first touched row of a sparse parameter [V, E] from `row` on, or V; `row` itself if the
+ * parameter is dense. */
+TG_EXPORT int64_t tg_params_next_touched_row(const tg_tensor *parameter, int64_t row);
+
+/* Whether the parameters are in inference mode. */
+TG_EXPORT bool tg_params_in_inference(const tg_params *params);
+
+/* ---- inference mode ---- */
+
 /* Inference mode: the caller promises that nothing writes the parameters. Operators then keep
  * prepacked weights (weights in the order in which matrix products read them), which the first
  * pass packs and later passes reuse. That pays if little is computed at a time, such as one

@@ -30,7 +30,8 @@ TG_EXPORT bool tg_sgd_step(const tg_sgd *sgd, tg_params *params);
 /* Adam (Kingma and Ba, 2015) and, with `decoupled`, AdamW (Loshchilov and Hutter, 2019). */
 typedef struct tg_adam {
     double lr, beta1, beta2, eps, weight_decay; /* 0 <= beta < 1, eps > 0 */
-    bool decoupled; /* AdamW: p -= lr weight_decay p, instead of g += weight_decay p */
+    double sparse_lr; /* the learning rate of sparse parameters; 0 for lr */
+    bool decoupled;   /* AdamW: p -= lr weight_decay p, instead of g += weight_decay p */
 } tg_adam;
 
 /* Adam with the given learning rate (1e-3 is usual), beta1 0.9, beta2 0.999, eps 1e-8 and no weight
