@@ -1,6 +1,7 @@
 /* Rows of a table by their numbers: y_i = table[id_i],  dtable[id_i] += dy_i in the order of i. */
 #include <string.h>
 
+#include "ops.h"
 #include "op.h"
 #include "kernels.h"
 

@@ -12,6 +12,7 @@
  * Sums over rows run in double, in the order of the rows. */
 #include <math.h>
 
+#include "ops.h"
 #include "op.h"
 #include "kernels.h"
 

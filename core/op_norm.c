@@ -16,6 +16,7 @@
  *                   dx_k = sum_i dy_i D_k y_i = (dy_k - y_k (y . dy)) / |x| */
 #include <math.h>
 
+#include "ops.h"
 #include "op.h"
 #include "kernels.h"
 
