@@ -390,8 +390,7 @@ tg_tensor *tg_zero_padding(tg_tape *tape, tg_tensor *x, tg_ints lengths)
                        tg_shape_str(lengths.ndim, lengths.shape).text);
     const int64_t B = x->shape[0], T = x->shape[1];
     if (B && !lengths.data)
-        return tg_fail(&tape->error, "zero_padding: the data of lengths [%lld] are NULL",
-                       (long long)B);
+        return tg_fail(&tape->error, "zero_padding: lengths [%lld] have no data", (long long)B);
     for (int64_t b = 0; b < B; b++)
         if (lengths.data[b] < 0 || lengths.data[b] > T)
             return tg_fail(&tape->error, "zero_padding: lengths[%lld] is %d, outside 0 .. %lld",
