@@ -166,8 +166,8 @@ static void elementwise_backward(tg_node *node)
 #define UNUSED __attribute__((unused))
 #define MASK s->mask[i * s->step[2]]
 
-/* UNARY_OPERATOR(exp, exp_hint) defines tg_op_exp and tg_exp from exp_forward and exp_grad. The hint
- * is for anomaly detection; most operators have none. */
+/* UNARY_OPERATOR(exp, exp_hint) defines tg_op_exp and tg_exp from exp_forward and exp_grad. The
+ * hint is for anomaly detection; most operators have none. */
 #define OPERATOR(identifier) OPERATOR_WITH_HINT(identifier, NULL)
 #define OPERATOR_WITH_HINT(identifier, hint)                                 \
     const tg_op tg_op_##identifier = {.name = #identifier,                   \

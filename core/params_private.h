@@ -93,8 +93,8 @@ bool tg_param_fits(tg_params *params, const tg_param_entry *entry, const tg_load
  * error set, if there is no memory. */
 bool tg_param_claim(tg_params *params, tg_param_entry *entry);
 
-/* The transpose of a parameter [out, in], packed as products read it: packed at first use and kept in
- * inference mode; NULL otherwise. In prepack.c. */
+/* The transpose of a parameter [out, in], packed as products read it: packed at first use and
+ * kept in inference mode; NULL otherwise. In prepack.c. */
 const tg_real *tg_prepacked(const tg_tensor *weight);
 
 #endif

@@ -1,4 +1,5 @@
-/* Weights in the order in which products read them, kept from one pass to the next while nobody writes the parameters. */
+/* Weights in the order in which products read them, kept from one pass to the next while nobody
+ * writes the parameters. */
 #include "params_private.h"
 #include "kernels.h"
 

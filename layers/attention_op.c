@@ -27,8 +27,9 @@
  *
  *     sum_k p_ik dp_ik = sum_k p_ik r_ik dy_i . v_k = dy_i . sum_k e_ik v_k = dy_i . y_i
  *
- * which needs none of them. With times_score, dp_ij is r_ij s_ij de_ij, the sum is dy_i . y_i again,
- * and s_ij is a factor of e_ij as well: ds_ij gains r_ij p_ij de_ij. If scores are raw, ds is dp.
+ * which needs none of them. With times_score, dp_ij is r_ij s_ij de_ij, the sum is dy_i . y_i
+ * again, and s_ij is a factor of e_ij as well: ds_ij gains r_ij p_ij de_ij. If scores are raw, ds
+ * is dp.
  *
  * Tiles, forward. After some tiles a query holds three results for their keys: the largest score m,
  * l = sum e^(s - m), and y = sum e^(s - m) r v. If the next tile has a larger score, l and y are

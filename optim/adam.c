@@ -10,8 +10,7 @@
  * m and v are kept as "exp_avg" and "exp_avg_sq"; t counts the steps of a parameter.
  *
  * For a sparse parameter this is PyTorch's SparseAdam: only the touched rows of p, m and v change,
- * t still counts the steps of the whole parameter, and eps is added to sqrt(v) without the factor r.
- */
+ * t still counts the steps of the whole parameter, and eps is added to sqrt(v) without r. */
 #include "kernels.h"
 
 #include <math.h>

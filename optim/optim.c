@@ -47,8 +47,8 @@ bool tg_optim_spares_rows(tg_params *params, const char *caller, double momentum
     return true;
 }
 
-/* The size of the next piece of a gradient, from *at on; 0 at the end. For a sparse parameter, moves
- * *at past the rows that were not touched; a piece then lies within one row. */
+/* The size of the next piece of a gradient, from *at on; 0 at the end. For a sparse parameter, it
+ * first moves *at past rows that were not touched, and a piece lies within one row. */
 static int64_t next_piece(const tg_tensor *p, int64_t *at)
 {
     enum { PIECE = 256 };

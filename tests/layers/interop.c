@@ -137,6 +137,7 @@ START_TEST(another_network_is_refused)
     }
 END_TEST
 
+Suite *interop_suite(void);
 Suite *interop_suite(void)
 {
     Suite *suite = suite_create("interop");
