@@ -16,10 +16,10 @@ block 2 >"$work/output"
 diff -u examples/xor.c "$work/program"
 "$xor" | diff -u - "$work/output"
 # SUITE: NAME, NAME; SUITE: NAME in the last column; a suite of the two scripts has sections
-awk -F'|' '/^\| in the documents/ { on = 1; next } on && !/^\|/ { exit } on { print $4 }' README.md | tr ';' '\n' |
+awk -F'|' '/^\| in the articles/ { on = 1; next } on && !/^\|/ { exit } on { print $4 }' examples/README.md | tr ';' '\n' |
     sed -n 's/^ *\([a-z_]*\): \(.*[^ ]\) *$/\1:\2/p' >"$work/proofs"
-[ "$(wc -l <"$work/proofs")" -ge 24 ] || { echo "README.md has no table of the documents"; exit 1; }
-missing() { echo "README.md names $suite: $1, and there is no such test"; exit 1; }
+[ "$(wc -l <"$work/proofs")" -ge 24 ] || { echo "examples/README.md has no table of the articles"; exit 1; }
+missing() { echo "examples/README.md names $suite: $1, and there is no such test"; exit 1; }
 while IFS=: read -r suite names; do
     case $suite in
     examples) [ "$names" = 'the sections of these names' ] || grep -q "^# ---- $names" tests/examples.sh || missing "$names" ;;
