@@ -101,6 +101,6 @@ int64_t tg_params_next_touched_row(const tg_tensor *parameter, int64_t row)
     const tg_sparse *sparse = tg_sparse_of(parameter);
     if (!sparse || row >= sparse->rows) return row;
     const bool *from = sparse->is_touched + row;
-    const bool *next = memchr(from, true, (size_t)(sparse->rows - row));
+    const bool *next = memchr(from, 1, (size_t)(sparse->rows - row));
     return next ? next - sparse->is_touched : sparse->rows;
 }
