@@ -1,5 +1,5 @@
-# checks.sh: what the tests of programs share. It is read by them: sets up a temporary folder, goes there, and counts checks.
-# No set -e: each check is counted and the script goes on; it ends with `end_checks`.
+# checks.sh: sourced by the tests of programs. It makes a temporary folder, enters it, and counts
+# checks. There is no set -e: the script goes on after a failed check. It ends with `end_checks`.
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 2
@@ -9,15 +9,16 @@ export LC_ALL OMP_NUM_THREADS
 checks=0
 failures=0
 
-# check WHAT COMMAND...: counts; COMMAND has to succeed
+# check FAULT COMMAND...: counts a check. If COMMAND fails, it prints "failed: FAULT". FAULT states
+# what is wrong in that case, not what should hold: check 'the file is missing' [ -e file ]
 check()
 {
-    what=$1
+    fault=$1
     shift
     checks=$((checks + 1))
     "$@" && return
     failures=$((failures + 1))
-    echo "failed: $what"
+    echo "failed: $fault"
 }
 
 skip()
@@ -25,7 +26,7 @@ skip()
     echo "skipped: $1"
 }
 
-# end_checks: the summary; false if a check failed
+# end_checks: prints the summary; false if a check failed
 end_checks()
 {
     echo "$checks checks, $failures failed"

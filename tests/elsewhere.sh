@@ -1,9 +1,10 @@
 #!/bin/sh
-# elsewhere.sh [openmp|O0|O2|clang|i386|aarch64|musl ...]: whether it builds without a warning and passes its tests without OpenMP,
-# at -O0 and at -O2, by clang, on 32-bit x86, on aarch64 under qemu, and with musl in glibc's place. Without an argument it is
-# all of them, which takes hours on two cores. Installs compilers and qemu where they are missing, on Debian; the libraries of
-# other processors are unpacked into the folder of the build alone. Builds in build-openmp, build-O0 and so on, and stops at the
-# first that fails.
+# elsewhere.sh [openmp|O0|O2|clang|i386|aarch64|musl ...]: checks that everything builds without a
+# warning and passes its tests without OpenMP, with -O0 and -O2, with clang, on 32-bit x86, on
+# aarch64 under qemu, and with musl instead of glibc. Without an argument it does all of them, which
+# takes hours on two cores. On Debian it installs missing compilers and qemu; it unpacks the
+# libraries of other processors only into the folder of the build. It builds in build-openmp,
+# build-O0 and so on, and stops at the first failure.
 set -eu
 cd "$(dirname "$0")/.."
 . tests/setup.sh
@@ -11,7 +12,7 @@ cd "$(dirname "$0")/.."
 install $BUILD_TOOLS $LIBRARIES $FONTS module check check
 strict="-Dtests=enabled -Dexamples=enabled -Dwerror=true"
 
-# native KIND OPTION ...: a build for this machine, and all tests
+# native KIND OPTION ...: builds for this machine and runs all tests
 native() {
     folder=build-$1
     shift
@@ -31,7 +32,8 @@ elsewhere_clang() {
 
 # ---- other processors ----
 
-# private_apt ROOT ARCHITECTURE SOURCES ARGUMENT ...: apt-get, by a folder of lists of sources, with all that it keeps in ROOT/apt
+# private_apt ROOT ARCHITECTURE SOURCES ARGUMENT ...: apt-get with the lists in the folder SOURCES;
+# it writes only into ROOT/apt
 private_apt() {
     root=$1
     architecture=$2
@@ -39,18 +41,20 @@ private_apt() {
     shift 3
     mkdir -p "$root/apt/lists/partial" "$root/apt/archives/partial"
     touch "$root/apt/status"
-    apt-get -q -o "APT::Architecture=$architecture" -o "APT::Architectures::=$architecture" -o "Dir::State=$root/apt" \
-        -o "Dir::State::status=$root/apt/status" -o "Dir::Cache=$root/apt" -o "Dir::Etc::sourceparts=$sources" \
+    apt-get -q -o "APT::Architecture=$architecture" -o "APT::Architectures::=$architecture" \
+        -o "Dir::State=$root/apt" -o "Dir::State::status=$root/apt/status" \
+        -o "Dir::Cache=$root/apt" -o "Dir::Etc::sourceparts=$sources" \
         -o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
 }
 
-# once ROOT COMMAND ...: a command that fills a folder, unless it has filled it before; what it says matters only if it fails
+# once ROOT COMMAND ...: runs a command that fills the folder ROOT, unless ROOT is complete already;
+# its output is shown only if it fails
 once() {
     [ ! -f "$1/complete" ] || return 0
     mkdir -p "$1"
     folder=$1
     shift
-    set +e # which a condition would turn off for the command
+    set +e # in a condition, set -e would have no effect on the command
     (set -e; "$@") >install.log 2>&1
     status=$?
     set -e
@@ -59,21 +63,23 @@ once() {
     touch "$folder/complete"
 }
 
-# unpack ROOT ARCHITECTURE: the libraries that the tests need, for another processor, in ROOT, which pkg-config learns
+# unpack ROOT ARCHITECTURE: unpacks the libraries that the tests need, for another processor, into
+# ROOT; their pkg-config files name ROOT
 unpack() {
     cd "$1"
-    private_apt "$1" "$2" /etc/apt/sources.list.d update || true # a list that is not to be had matters if a package is in no other
-    private_apt "$1" "$2" /etc/apt/sources.list.d download check libsubunit-dev libsubunit0 libjansson-dev libjansson4 \
-        libutf8proc-dev libutf8proc2 libstb-dev libstb0 libc6
+    # If a list cannot be read, the packages may be in another one.
+    private_apt "$1" "$2" /etc/apt/sources.list.d update || true
+    private_apt "$1" "$2" /etc/apt/sources.list.d download check libsubunit-dev libsubunit0 \
+        libjansson-dev libjansson4 libutf8proc-dev libutf8proc2 libstb-dev libstb0 libc6
     for package in *.deb; do dpkg-deb -x "$package" .; done
     sed -i "s|=/usr|=$1/usr|" usr/lib/*/pkgconfig/*.pc
 }
 
-# listed WORDS: a list, as meson writes it
+# listed WORDS: the words as a list of meson
 listed() { echo "['$(echo "$1" | sed "s/ /', '/g")']"; }
 
-# cross FAMILY TOOLS LIBRARIES ARGUMENTS [WRAPPER]: meson's description of another machine, for which TOOLS-gcc compiles with
-# ARGUMENTS
+# cross FAMILY TOOLS LIBRARIES ARGUMENTS [WRAPPER]: meson's description of another machine;
+# TOOLS-gcc compiles for it, with ARGUMENTS
 cross() {
     cat <<END
 [binaries]
@@ -93,7 +99,8 @@ endian = 'little'
 END
 }
 
-# This machine runs it: programs name the C library that was unpacked. All tests, those too that compile programs.
+# Runs on this machine: the programs use the unpacked C library. All tests, also those that compile
+# programs.
 elsewhere_i386() {
     install command i686-linux-gnu-g++ g++-i686-linux-gnu
     root=$PWD/build-i386-root
@@ -105,12 +112,14 @@ elsewhere_i386() {
     cross x86 i686-linux-gnu "$libraries" "$arguments" >"$root/cross"
     # shellcheck disable=SC2086 -- a list of words
     build build-i386 $strict --cross-file "$root/cross"
-    CXX="i686-linux-gnu-g++ $arguments" PKG_CONFIG_LIBDIR=$libraries/pkgconfig GCONV_PATH=$libraries/gconv run_tests build-i386
+    CXX="i686-linux-gnu-g++ $arguments" PKG_CONFIG_LIBDIR=$libraries/pkgconfig \
+        GCONV_PATH=$libraries/gconv run_tests build-i386
 }
 
-# qemu is slow: what the library consists of, and a model's life from training to explanation.
+# qemu is slow: the suites of the library, and four commands of textclf.
 elsewhere_aarch64() {
-    install command aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu command qemu-aarch64-static qemu-user-static
+    install command aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu \
+        command qemu-aarch64-static qemu-user-static
     root=$PWD/build-aarch64-root
     once "$root" unpack "$root" arm64
     libraries=$root/usr/lib/aarch64-linux-gnu
@@ -120,16 +129,21 @@ elsewhere_aarch64() {
     # shellcheck disable=SC2086 -- a list of words
     build build-aarch64 $strict --cross-file "$root/cross"
     set -- kernels custom_layer
-    for suite in attention core inspect layers memory optim; do set -- "$@" "$suite, float" "$suite, double"; done
+    for suite in attention core inspect layers memory optim; do
+        set -- "$@" "$suite, float" "$suite, double"
+    done
     OMP_NUM_THREADS=2 run_tests build-aarch64 -t 20 "$@"
     try_textclf "$qemu build-aarch64/textclf"
 }
 
-# try_textclf COMMAND: trains, and asks the model
+# try_textclf COMMAND: trains a model and uses it; COMMAND starts textclf
 try_textclf() {
     folder=$(mktemp -d)
     model=$folder/model.safetensors
-    for command in "train builtin:english --epochs 1 -o $model" "eval $model builtin:english" "predict $model good,_really_bad" \
+    for command in \
+        "train builtin:english --epochs 1 -o $model" \
+        "eval $model builtin:english" \
+        "predict $model good,_really_bad" \
         "explain $model good_film -o $folder/e.html"; do
         echo "textclf $command"
         # shellcheck disable=SC2086 -- lists of words

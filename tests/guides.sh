@@ -43,15 +43,23 @@ console()
 for page in core/README.md layers/README.md examples/README.md examples/text_classifier/README.md tests/README.md; do
     awk -v work="$work" -v page="$page" '
         /^```/ && on { on = 0; close(file); next }
-        /^```/ { on = 1; file = work "/" ++n ".block"; printf "" >file; print n, substr($1, 4), ($2 == "" ? "-" : $2) >>(work "/list"); next }
+        /^```/ {
+            on = 1
+            file = work "/" ++n ".block"
+            printf "" >file
+            print n, substr($1, 4), ($2 == "" ? "-" : $2) >>(work "/list")
+            next
+        }
         on { print >file }' "$page"
     [ -f "$work/list" ] || continue
     while read -r n kind name; do
         case $kind:$name in
         c:-|text:-|:-) ;;
         c:*)
-            awk 'FNR == NR { block = block $0 "\n"; next } { all = all $0 "\n" } END { exit !index("\n" all, "\n" block) }' \
-                "$work/$n.block" "$name" || fail "$page: block $n is not in $name as it stands: $(head -n 1 "$work/$n.block")" ;;
+            awk 'FNR == NR { block = block $0 "\n"; next }
+                { all = all $0 "\n" }
+                END { exit !index("\n" all, "\n" block) }' "$work/$n.block" "$name" ||
+                fail "$page: block $n is not in $name: $(head -n 1 "$work/$n.block")" ;;
         text:*)
             (cd "$work" && "$built/$name") >"$work/printed" || fail "$page: $name fails: $(cat "$work/printed")"
             if grep -q 'built without OpenMP' "$work/printed"; then
@@ -67,7 +75,10 @@ for page in core/README.md layers/README.md examples/README.md examples/text_cla
                 mkdir -p "$work/tree/$(dirname "$file")"
                 cp "$file" "$work/tree/$file"
             done
-            (cd "$work/tree" && GIT_CEILING_DIRECTORIES="$work" git apply --check "$work/$n.block") || fail "$page: block $n does not apply" ;;
+            (
+                cd "$work/tree"
+                GIT_CEILING_DIRECTORIES="$work" git apply --check "$work/$n.block"
+            ) || fail "$page: block $n does not apply" ;;
         *) ;;
         esac
         echo "$kind" >>"$work/kinds"
@@ -75,8 +86,10 @@ for page in core/README.md layers/README.md examples/README.md examples/text_cla
     rm "$work/list"
 done
 for file in core/*.c layers/*.c optim/*.c inspect/*.c; do
-    grep -q "\`$file\`" core/README.md || fail "core/README.md: $file is not named"
-    grep -q "[ >/]$(basename "$file")[ <]" core/reading.dot || fail "core/reading.dot: $file is not named"
+    grep -q "\`$file\`" core/README.md || fail "core/README.md does not name $file"
+    grep -q "[ >/]$(basename "$file")[ <]" core/reading.dot ||
+        fail "core/reading.dot does not name $file"
 done
-[ "$(grep -c '^c$' "$work/kinds")" -ge 10 ] && grep -q '^text$' "$work/kinds" && grep -q '^diff$' "$work/kinds" ||
-    fail "the pages show less than they did"
+[ "$(grep -c '^c$' "$work/kinds")" -ge 10 ] && grep -q '^text$' "$work/kinds" &&
+    grep -q '^diff$' "$work/kinds" ||
+    fail "the guides have fewer checked blocks than 10 of C, one of output and one of diff"

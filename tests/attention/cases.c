@@ -1,32 +1,31 @@
-/* The gradient checks of attention: every score in every mode under every mask, on awkward sizes, and in every layer that
- * stands on it. */
+/* The gradient checks of attention: every score in every mode under every mask, on awkward sizes,
+ * and in every layer that uses it. */
 #include "cases.h"
 
 typedef struct sizes {
     const char *what;
-    int64_t B, Tq, Tk, Dq, Dk, Dv,
-        A; /* Dk counts for bilinear and additive scores, A for additive alone */
+    int64_t B, Tq, Tk, Dq, Dk, Dv, A; /* Dk: bilinear and additive scores only; A: additive only */
 } sizes;
 
 typedef enum mask_kind {
     EVERYTHING,
     LENGTHS,
     QUERY_LENGTHS,
-    KEEP,
-    KEEP_KEYS,
-    KEEP_QUERIES,
+    MASK,
+    KEY_MASK,
+    QUERY_MASK,
     CAUSAL,
     ALL_AT_ONCE,
     MASK_KINDS
 } mask_kind;
 static const char *const mask_names[] = {"no mask",     "lengths",          "query lengths",
-                                         "a keep-mask", "a mask of keys",   "a mask of queries",
+                                         "a full mask", "a mask of keys",   "a mask of queries",
                                          "causal",      "all masks at once"};
 
 enum { MAX_BATCH = 4 };
 
 typedef struct model model;
-typedef tg_tensor *(*run_function)(tg_tape *tape, model *m);
+typedef tg_tensor *(*forward_function)(tg_tape *tape, model *m);
 
 struct model {
     sizes s;
@@ -41,40 +40,46 @@ struct model {
     int64_t heads;
     tg_attention_mask mask, memory_mask;
     int32_t lengths[MAX_BATCH], query_lengths[MAX_BATCH];
-    uint8_t keep[MAX_BATCH * 8 * 8];
-    run_function run;
+    uint8_t mask_bytes[MAX_BATCH * 8 * 8];
+    forward_function forward;
     char what[200];
 };
 
 /* ---- masks, and numbers ---- */
 
-/* Fills m->mask. The second query of a keep-mask may attend to nothing. */
+/* Fills m->mask. In a full mask and a mask of queries, the second query may attend to nothing. */
 static void set_mask(model *m, mask_kind kind, int64_t Tq, int64_t Tk)
 {
     const int64_t B = m->s.B;
     m->mask = (tg_attention_mask){.causal = kind == CAUSAL || kind == ALL_AT_ONCE};
     for (int64_t b = 0; b < B; b++) {
-        m->lengths[b] = (int32_t)(b % 2 ? Tk - (Tk > 1) : kind == ALL_AT_ONCE ? Tk : 0);
-        m->query_lengths[b] = (int32_t)(b % 2 ? Tq - (Tq > 1) : kind == ALL_AT_ONCE ? Tq : 0);
+        m->lengths[b] = m->query_lengths[b] = 0;
+        if (b % 2) {
+            m->lengths[b] = (int32_t)(Tk - (Tk > 1));
+            m->query_lengths[b] = (int32_t)(Tq - (Tq > 1));
+        } else if (kind == ALL_AT_ONCE) {
+            m->lengths[b] = (int32_t)Tk;
+            m->query_lengths[b] = (int32_t)Tq;
+        }
     }
     if (kind == LENGTHS || kind == ALL_AT_ONCE) m->mask.lengths = tg_ints_1d(m->lengths, B);
     if (kind == QUERY_LENGTHS || kind == ALL_AT_ONCE)
         m->mask.query_lengths = tg_ints_1d(m->query_lengths, B);
-    if (kind < KEEP || kind == CAUSAL) return;
+    if (kind < MASK || kind == CAUSAL) return;
     test_shape shape = S(B, Tq, Tk);
-    if (kind == KEEP_KEYS) shape = (test_shape)S(B, 1, Tk);
-    if (kind == KEEP_QUERIES) shape = (test_shape)S(Tq, 1);
-    ck_assert_int_le(test_shape_size(shape), (int64_t)sizeof m->keep);
+    if (kind == KEY_MASK) shape = (test_shape)S(B, 1, Tk);
+    if (kind == QUERY_MASK) shape = (test_shape)S(Tq, 1);
+    ck_assert_int_le(test_shape_size(shape), (int64_t)sizeof m->mask_bytes);
     for (int64_t at = 0; at < test_shape_size(shape); at++) {
         const int64_t j = at % shape.size[shape.ndim - 1],
                       i = at / shape.size[shape.ndim - 1] % shape.size[shape.ndim - 2];
-        m->keep[at] = kind == KEEP_QUERIES ? i != 1 : i != 1 && (3 * i + 2 * j + at) % 4 != 0;
+        m->mask_bytes[at] = i != 1 && (kind == QUERY_MASK || (3 * i + 2 * j + at) % 4 != 0);
     }
-    m->mask.mask = tg_mask_nd(m->keep, shape.ndim, shape.size);
+    m->mask.mask = tg_mask_nd(m->mask_bytes, shape.ndim, shape.size);
 }
 
-/* Away from 0 and from each other, where cosines and distances have their kinks. */
-static void draw_all(tg_params *params, uint64_t seed)
+/* Cosines and distances have kinks at 0 and at equal vectors: the numbers keep away from both. */
+static void draw_parameters(tg_params *params, uint64_t seed)
 {
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         tg_tensor *p = tg_params_at(params, i);
@@ -97,12 +102,12 @@ static bool is_square(tg_score score)
     return score != TG_SCORE_BILINEAR && score != TG_SCORE_ADDITIVE;
 }
 
-static tg_tensor *run_attention(tg_tape *tape, model *m)
+static tg_tensor *forward_attention(tg_tape *tape, model *m)
 {
     return tg_attention_forward(tape, &m->attention, m->q, m->k, m->v, &m->mask, NULL);
 }
 
-/* Queries, keys and values of their own, or (`self`) one sequence with itself. */
+/* Separate queries, keys and values or, with `self`, one sequence that attends to itself. */
 static void build_attention(model *m, tg_score score, bool raw, bool times_score, double dropout,
                             bool self)
 {
@@ -114,9 +119,11 @@ static void build_attention(model *m, tg_score score, bool raw, bool times_score
     m->k = self ? m->q : input(m, "k", s->Tk, width);
     m->v = self ? m->q : input(m, "v", s->Tk, s->Dv);
     tg_attention_init(&m->attention, m->params, "attention", score, s->Dq, width, s->A);
-    m->attention.raw = raw, m->attention.times_score = times_score, m->attention.dropout = dropout;
-    m->run = run_attention;
-    draw_all(m->params, 1);
+    m->attention.raw = raw;
+    m->attention.times_score = times_score;
+    m->attention.dropout = dropout;
+    m->forward = forward_attention;
+    draw_parameters(m->params, 1);
     for (int64_t i = 0; score == TG_SCORE_EUCLIDEAN && !self && i < m->k->size; i++)
         m->k->data[i] += (tg_real)2.5;
     snprintf(m->what, sizeof m->what, "%s%s%s%s, %s",
@@ -165,15 +172,15 @@ static void build_awkward(model *m, int index)
              mask_names[variants[variant].mask]);
 }
 
-/* ---- the operator itself: several heads, sizes beyond a tile of 64 by 128 ---- */
+/* ---- the operator itself: several heads, sizes larger than a tile of 64 by 128 ---- */
 
-static tg_tensor *run_operator(tg_tape *tape, model *m)
+static tg_tensor *forward_operator(tg_tape *tape, model *m)
 {
-    tg_attention_config how = {.score = m->attention.score,
-                               .scale = 1,
-                               .dropout = m->attention.dropout};
-    if (how.score == TG_SCORE_DOT) how.scale = 0.7; /* products alone have one */
-    return tg_attend(tape, m->q, m->k, m->v, m->attention.score_weight, m->heads, how, &m->mask);
+    tg_attention_config config = {.score = m->attention.score,
+                                  .scale = 1,
+                                  .dropout = m->attention.dropout};
+    if (config.score == TG_SCORE_DOT) config.scale = 0.7; /* only products have a scale */
+    return tg_attend(tape, m->q, m->k, m->v, m->attention.score_weight, m->heads, config, &m->mask);
 }
 
 static const struct {
@@ -207,27 +214,27 @@ static void build_operator(model *m, int index)
     if (m->attention.score == TG_SCORE_ADDITIVE)
         m->attention.score_weight = tg_param(m->params, NULL, "w", TG_SHAPE(1, width),
                                              tg_init_constant(0));
-    m->run = run_operator;
-    draw_all(m->params, 1);
+    m->forward = forward_operator;
+    draw_parameters(m->params, 1);
     for (int64_t i = 0; m->attention.score == TG_SCORE_EUCLIDEAN && i < m->k->size; i++)
         m->k->data[i] += (tg_real)2.5;
     set_mask(m, operators[index].mask, m->s.Tq, m->s.Tk);
     snprintf(m->what, sizeof m->what, "the operator, entry %d", index);
 }
 
-/* ---- pooling, and the documents' modules ---- */
+/* ---- pooling; sequential and parallel attention ---- */
 
-static tg_tensor *run_pool(tg_tape *tape, model *m)
+static tg_tensor *forward_pool(tg_tape *tape, model *m)
 {
     return tg_attention_pool_forward(tape, &m->pool, m->q, m->mask.lengths, NULL);
 }
 
-static tg_tensor *run_sequential(tg_tape *tape, model *m)
+static tg_tensor *forward_sequential(tg_tape *tape, model *m)
 {
     return tg_sequential_attention_forward(tape, &m->sequential, m->q, m->mask.lengths, NULL);
 }
 
-static tg_tensor *run_parallel(tg_tape *tape, model *m)
+static tg_tensor *forward_parallel(tg_tape *tape, model *m)
 {
     return tg_parallel_attention_forward(tape, &m->sequential, m->q, NULL);
 }
@@ -244,13 +251,16 @@ static void build_pooled(model *m, int index)
     const int kind = index / 2 / (int)COUNT(pooled);
     m->s = pooled[index / 2 % (int)COUNT(pooled)];
     m->params = tg_params_new(1);
-    m->q = kind == SCORES + 1 ? input(m, "x", m->s.Dq, m->s.Tq)
-                              : input(m, "x", m->s.Tq, m->s.Dq); /* regions are columns */
-    if (kind < SCORES)
+    const bool parallel = kind == SCORES + 1; /* attends to columns */
+    m->q = parallel ? input(m, "x", m->s.Dq, m->s.Tq) : input(m, "x", m->s.Tq, m->s.Dq);
+    if (kind < SCORES) {
         tg_attention_pool_init(&m->pool, m->params, "pool", (tg_score)kind, m->s.Dq, m->s.A);
-    else tg_sequential_attention_init(&m->sequential, m->params, "module", m->s.Dq, m->s.A, 2);
-    m->run = kind < SCORES ? run_pool : kind == SCORES ? run_sequential : run_parallel;
-    draw_all(m->params, 1);
+        m->forward = forward_pool;
+    } else {
+        tg_sequential_attention_init(&m->sequential, m->params, "module", m->s.Dq, m->s.A, 2);
+        m->forward = parallel ? forward_parallel : forward_sequential;
+    }
+    draw_parameters(m->params, 1);
     for (int64_t i = 0; kind == TG_SCORE_EUCLIDEAN && i < m->q->size; i++)
         m->q->data[i] += (tg_real)2.5;
     set_mask(m, index % 2 ? LENGTHS : EVERYTHING, m->s.Tq, m->s.Tq);
@@ -260,7 +270,7 @@ static void build_pooled(model *m, int index)
 
 /* ---- multi-head attention, blocks, positions ---- */
 
-static tg_tensor *run_multihead(tg_tape *tape, model *m)
+static tg_tensor *forward_multihead(tg_tape *tape, model *m)
 {
     return tg_multihead_forward(tape, &m->multihead, m->q, m->k, &m->mask, NULL);
 }
@@ -293,27 +303,30 @@ static void build_multihead(model *m, int index)
     m->q = input(m, "x", m->s.Tq, m->s.Dq);
     m->k = m->s.Tk < 0 ? m->q : input(m, "memory", m->s.Tk, m->s.Dq);
     tg_multihead_init(&m->multihead, m->params, "multihead", m->s.Dq, multiheads[index].heads);
-    m->multihead.tanh = multiheads[index].tanh, m->multihead.dropout = multiheads[index].dropout;
-    m->run = run_multihead;
-    draw_all(m->params, 1);
+    m->multihead.tanh = multiheads[index].tanh;
+    m->multihead.dropout = multiheads[index].dropout;
+    m->forward = forward_multihead;
+    draw_parameters(m->params, 1);
     set_mask(m, multiheads[index].mask, m->s.Tq, m->s.Tk < 0 ? m->s.Tq : m->s.Tk);
     snprintf(m->what, sizeof m->what, "multi-head attention, entry %d", index);
 }
 
-static tg_tensor *run_block(tg_tape *tape, model *m)
+static tg_tensor *forward_block(tg_tape *tape, model *m)
 {
     return tg_transformer_forward(tape, &m->block, m->q, &m->mask, m->k, &m->memory_mask, NULL);
 }
 
-static tg_tensor *run_two_blocks(tg_tape *tape, model *m)
+static tg_tensor *forward_two_blocks(tg_tape *tape, model *m)
 {
-    m->second.pre_norm = m->block.pre_norm, m->second.gelu = m->block.gelu;
+    m->second.pre_norm = m->block.pre_norm;
+    m->second.gelu = m->block.gelu;
     tg_tensor *x = tg_add_sinusoids(tape, m->q);
     x = tg_transformer_forward(tape, &m->block, x, &m->mask, m->k, &m->memory_mask, NULL);
     return tg_transformer_forward(tape, &m->second, x, &m->mask, m->k, &m->memory_mask, NULL);
 }
 
-/* Every combination of encoder or decoder, post- or pre-norm, relu or gelu; with masks and dropout. */
+/* Every combination of encoder or decoder, post- or pre-norm, relu or gelu; with masks and
+ * dropout. */
 static const struct {
     mask_kind mask;
     double dropout;
@@ -325,7 +338,7 @@ static const struct {
               {EVERYTHING, 0, false, 0, 2}, {EVERYTHING, 0, false, 1, 0}};
 enum { KINDS = 8, BLOCKS = KINDS * (int)COUNT(blocks) };
 
-/* The relu's input that is nearest to 0 of all that led to y. */
+/* The smallest magnitude of an input of relu in the computation of y. */
 static double nearest_kink(const tg_tensor *y)
 {
     double nearest = INF;
@@ -335,7 +348,8 @@ static double nearest_kink(const tg_tensor *y)
     return nearest;
 }
 
-/* Numbers for which no relu is near its kink: a step of a difference moves its input by a few times the step. */
+/* Draws numbers until no input of relu is near its kink. A step of the numerical difference moves
+ * an input by a few times the step. */
 static void draw_away_from_kinks(model *m)
 {
 #ifdef TG_DOUBLE
@@ -344,12 +358,12 @@ static void draw_away_from_kinks(model *m)
     const double margin = 0.3;
 #endif
     for (uint64_t seed = 1; seed <= 2000; seed++) {
-        draw_all(m->params, seed);
+        draw_parameters(m->params, seed);
         tg_tape *tape = tg_tape_new(1);
-        tg_random *random = tg_tape_random(
-            tape); /* the drops of tg_gradcheck, which also starts a tape of seed 1 */
+        /* tg_gradcheck uses a tape of seed 1, too: dropout draws the same numbers there. */
+        tg_random *random = tg_tape_random(tape);
         ck_assert_uint_eq(random->counter, 0);
-        double nearest = nearest_kink(m->run(tape, m));
+        double nearest = nearest_kink(m->forward(tape, m));
         test_end(tape, NULL);
         if (nearest > margin) return;
     }
@@ -368,11 +382,12 @@ static void build_block(model *m, int index)
     tg_transformer_init(&m->block, m->params, "block", E, HEADS, HIDDEN, decoder);
     if (blocks[entry].two)
         tg_transformer_init(&m->second, m->params, "second", E, HEADS, HIDDEN, decoder);
-    m->block.pre_norm = kind & 2, m->block.gelu = kind & 4;
+    m->block.pre_norm = kind & 2;
+    m->block.gelu = kind & 4;
     m->block.dropout = m->block.self_attn.dropout = blocks[entry].dropout;
-    m->run = blocks[entry].two ? run_two_blocks : run_block;
+    m->forward = blocks[entry].two ? forward_two_blocks : forward_block;
     set_mask(m, LENGTHS, m->s.Tq, m->s.Tk);
-    if (blocks[entry].mask != EVERYTHING) { /* of lengths 0 and 2 in memory, too */
+    if (blocks[entry].mask != EVERYTHING) { /* memory gets lengths 0 and 2, too */
         static int32_t memory_lengths[MAX_BATCH];
         memcpy(memory_lengths, m->lengths, sizeof memory_lengths);
         m->memory_mask.lengths = tg_ints_1d(memory_lengths, m->s.B);
@@ -384,11 +399,11 @@ static void build_block(model *m, int index)
     draw_away_from_kinks(m);
 }
 
-static tg_tensor *run_sinusoids(tg_tape *tape, model *m)
+static tg_tensor *forward_sinusoids(tg_tape *tape, model *m)
 {
     return tg_square(tape, tg_add_sinusoids(tape, m->q));
 }
-static tg_tensor *run_positions(tg_tape *tape, model *m)
+static tg_tensor *forward_positions(tg_tape *tape, model *m)
 {
     return tg_square(tape, tg_add_positions(tape, &m->positions, m->q));
 }
@@ -396,19 +411,19 @@ enum { POSITIONS = 6 };
 
 static void build_positions(model *m, int index)
 {
-    static const sizes of[] = {{"", 2, 3, 0, 4, 0, 0, 0},
-                               {"", 0, 3, 0, 2, 0, 0, 0},
-                               {"", 2, 1, 0, 5, 0, 0, 0}};
-    m->s = of[index / 2];
+    static const sizes position_sizes[] = {{"", 2, 3, 0, 4, 0, 0, 0},
+                                           {"", 0, 3, 0, 2, 0, 0, 0},
+                                           {"", 2, 1, 0, 5, 0, 0, 0}};
+    m->s = position_sizes[index / 2];
     m->params = tg_params_new(1);
     m->q = input(m, "x", m->s.Tq, m->s.Dq);
     if (index % 2) tg_embedding_init(&m->positions, m->params, "positions", 4, m->s.Dq, -1);
-    m->run = index % 2 ? run_positions : run_sinusoids;
-    draw_all(m->params, 1);
+    m->forward = index % 2 ? forward_positions : forward_sinusoids;
+    draw_parameters(m->params, 1);
     snprintf(m->what, sizeof m->what, "%s positions", index % 2 ? "learned" : "sinusoidal");
 }
 
-/* ---- running one ---- */
+/* ---- all cases ---- */
 
 static const struct {
     int count;
@@ -421,10 +436,10 @@ static const struct {
               {BLOCKS, build_block},
               {POSITIONS, build_positions}};
 
-static tg_tensor *run_case(tg_tape *tape, void *context)
+static tg_tensor *forward_case(tg_tape *tape, void *context)
 {
     model *m = context;
-    return m->run(tape, m);
+    return m->forward(tape, m);
 }
 
 int attention_case_count(void)
@@ -441,15 +456,16 @@ void attention_case_run(int index)
     model *m = calloc(1, sizeof *m);
     groups[g].build(m, index);
 #ifndef TG_DOUBLE
-    if (m->attention.score == TG_SCORE_COSINE &&
-        m->s.Dq == 1) { /* a sign has no slope: only roundings to compare */
+    /* The cosine of single numbers is a sign, whose derivative is 0: float compares only
+     * roundings. */
+    if (m->attention.score == TG_SCORE_COSINE && m->s.Dq == 1) {
         test_end(NULL, m->params);
         free(m);
         return;
     }
 #endif
     test_assert_params_clean(m->params);
-    test_gradients(m->what, m->params, run_case, m);
+    test_gradients(m->what, m->params, forward_case, m);
     test_end(NULL, m->params);
     free(m);
 }

@@ -1,19 +1,22 @@
-/* Attention against PyTorch: values and gradients. The parameters stand in the golden files under PyTorch's names, and the
- * layers find them there as they would in anyone's model. tests/golden/make_attention.py wrote the files. */
+/* Attention against PyTorch: values and gradients. The golden files hold the parameters under
+ * PyTorch's names, and the layers load them as from any model. tests/golden/make_attention.py wrote
+ * the files. */
 #include "../support/attention.h"
 
 enum { B = 3 };
 
-static const char *text_of(char *text, const char *first, const char *second, const char *third)
+/* "first.second" or, unless third is NULL, "first.second.third". */
+static const char *join(char *text, const char *first, const char *second, const char *third)
 {
     snprintf(text, TG_MAX_NAME, "%s.%s%s%s", first, second, third ? "." : "", third ? third : "");
     return text;
 }
 
-static void assert_look(tg_tape *tape, tg_params *golden, const char *name,
-                        const tg_tensor *attended, int what)
+/* Matrix k of test_attention_matrix against the file's tensor. */
+static void assert_matrix(tg_tape *tape, tg_params *golden, const char *name,
+                          const tg_tensor *attended, int k)
 {
-    tg_tensor *matrix = test_attention_matrix[what](tape, attended);
+    tg_tensor *matrix = test_attention_matrix[k](tape, attended);
     ck_assert_msg(matrix != NULL, "%s: %s", name, tg_tape_error(tape));
     test_golden_near(golden, name, matrix->data, matrix);
 }
@@ -30,13 +33,13 @@ START_TEST(golden_products)
         char text[TG_MAX_NAME];
         tg_params *golden = test_golden_open("attention_products");
         int32_t lengths[B];
-        uint8_t keep[B * TQ * TK];
+        uint8_t mask_bytes[B * TQ * TK];
         test_golden_ints(golden, "in.lengths", lengths, B);
         tg_tensor *file = test_golden(golden, all ? "in.keep_all" : "in.keep", TG_SHAPE(B, TQ, TK));
-        for (int i = 0; i < B * TQ * TK; i++) keep[i] = file->data[i] != 0;
+        for (int i = 0; i < B * TQ * TK; i++) mask_bytes[i] = file->data[i] != 0;
         tg_attention_mask mask = {.causal = !strcmp(name, "causal")};
         if (!strcmp(name, "lengths")) mask.lengths = tg_ints_1d(lengths, B);
-        if (!strcmp(name, "keep") || all) mask.mask = tg_mask_nd(keep, TG_SHAPE(B, TQ, TK));
+        if (!strcmp(name, "keep") || all) mask.mask = tg_mask_nd(mask_bytes, TG_SHAPE(B, TQ, TK));
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *q = test_golden_input(tape, golden, "in.q", TG_SHAPE(B, TQ, HEADS * D));
         tg_tensor *k = test_golden_input(tape, golden, "in.k", TG_SHAPE(B, TK, HEADS * D));
@@ -45,14 +48,14 @@ START_TEST(golden_products)
                                         !strcmp(name, "keep") ? 0.3 : 1 / sqrt(D), 0, &mask);
         ck_assert_msg(tg_backward(tape, test_golden_loss(tape, golden, "in.r", y)), "%s",
                       tg_tape_error(tape));
-        test_golden_near(golden, text_of(text, "out", name, NULL), y->data, y);
-        test_golden_near(golden, text_of(text, "grad", name, "q"), q->grad, q);
-        test_golden_near(golden, text_of(text, "grad", name, "k"), k->grad, k);
-        test_golden_near(golden, text_of(text, "grad", name, "v"), v->grad, v);
+        test_golden_near(golden, join(text, "out", name, NULL), y->data, y);
+        test_golden_near(golden, join(text, "grad", name, "q"), q->grad, q);
+        test_golden_near(golden, join(text, "grad", name, "k"), k->grad, k);
+        test_golden_near(golden, join(text, "grad", name, "v"), v->grad, v);
         tg_tensor *attended = y;
-        assert_look(tape, golden, text_of(text, "out", name, "weights"), attended, 0);
-        assert_look(tape, golden, text_of(text, "grad", name, "weights"), attended, 1);
-        assert_look(tape, golden, text_of(text, "grad", name, "scores"), attended, 2);
+        assert_matrix(tape, golden, join(text, "out", name, "weights"), attended, 0);
+        assert_matrix(tape, golden, join(text, "grad", name, "weights"), attended, 1);
+        assert_matrix(tape, golden, join(text, "grad", name, "scores"), attended, 2);
         test_end(tape, golden);
     }
 END_TEST
@@ -76,10 +79,11 @@ START_TEST(golden_scores)
         test_golden_ints(golden, "in.lengths", lengths, B_);
         const tg_attention_mask mask = {.lengths = tg_ints_1d(lengths, B_)};
         tg_attention layer;
-        tg_attention_init(&layer, golden, text_of(scope, "param", scores[_i].name, NULL),
+        tg_attention_init(&layer, golden, join(scope, "param", scores[_i].name, NULL),
                           scores[_i].score, D, D, A);
         for (int mode = 0; mode < 4; mode++) {
-            layer.raw = mode & 1, layer.times_score = mode & 2;
+            layer.raw = mode & 1;
+            layer.times_score = mode & 2;
             snprintf(what, sizeof what, "%s.%s", scores[_i].name, modes[mode]);
             tg_tape *tape = tg_tape_new(1);
             tg_tensor *x[3] = {test_golden_input(tape, golden, "in.q", TG_SHAPE(B_, TQ, D)),
@@ -88,23 +92,23 @@ START_TEST(golden_scores)
             tg_tensor *y = tg_attention_forward(tape, &layer, x[0], x[1], x[2], &mask, NULL);
             ck_assert_msg(tg_backward(tape, test_golden_loss(tape, golden, "in.r", y)), "%s",
                           tg_tape_error(tape));
-            test_golden_near(golden, text_of(text, "out", what, NULL), y->data, y);
+            test_golden_near(golden, join(text, "out", what, NULL), y->data, y);
             for (int i = 0; i < 3; i++)
                 test_golden_near(golden,
-                                 text_of(text, "grad", what, (const char *[]){"q", "k", "v"}[i]),
+                                 join(text, "grad", what, (const char *[]){"q", "k", "v"}[i]),
                                  x[i]->grad, x[i]);
             int learned = 0;
             for (int64_t i = 0, length = (int64_t)strlen(scope); i < tg_params_count(golden); i++) {
                 tg_tensor *p = tg_params_at(golden, i);
                 if (strncmp(p->name, scope, (size_t)length) != 0) continue;
                 ck_assert_msg(p->has_grad, "%s has no gradient", p->name);
-                test_golden_near(golden, text_of(text, "grad", what, p->name + length + 1), p->grad,
+                test_golden_near(golden, join(text, "grad", what, p->name + length + 1), p->grad,
                                  p);
                 learned++;
             }
-            ck_assert_int_eq(learned, layer.score == TG_SCORE_ADDITIVE   ? 4
-                                      : layer.score == TG_SCORE_BILINEAR ? 1
-                                                                         : 0);
+            int expected = layer.score == TG_SCORE_BILINEAR ? 1 : 0;
+            if (layer.score == TG_SCORE_ADDITIVE) expected = 4;
+            ck_assert_int_eq(learned, expected);
             tg_params_zero_grad(golden);
             test_end(tape, NULL);
         }
@@ -112,7 +116,7 @@ START_TEST(golden_scores)
     }
 END_TEST
 
-/* ---- the document's module ---- */
+/* ---- sequential attention ---- */
 
 START_TEST(golden_sequential)
     {
@@ -171,7 +175,7 @@ START_TEST(golden_multihead)
         ck_assert_msg(tg_backward(tape, test_golden_loss(tape, golden, "in.r", y)), "%s",
                       tg_tape_error(tape));
         test_golden_near(golden, "out.y", y->data, y);
-        assert_look(tape, golden, "out.weights", attended, 0);
+        assert_matrix(tape, golden, "out.weights", attended, 0);
         test_golden_near(golden, "grad.x", x->grad, x);
         if (cross) test_golden_near(golden, "grad.memory", memory->grad, memory);
         test_golden_gradients(golden);
@@ -192,7 +196,8 @@ START_TEST(golden_transformer)
         tg_transformer layer;
         ck_assert_msg(tg_transformer_init(&layer, golden, "param", E, HEADS, HIDDEN, decoder), "%s",
                       tg_params_error(golden));
-        layer.pre_norm = pre_norm, layer.gelu = gelu;
+        layer.pre_norm = pre_norm;
+        layer.gelu = gelu;
         int32_t lengths[B], memory_lengths[B];
         test_golden_ints(golden, "in.lengths", lengths, B);
         if (decoder) test_golden_ints(golden, "in.memory_lengths", memory_lengths, B);

@@ -1,5 +1,5 @@
-/* Every derivative of attention against differences; the table is in cases.c. What is decided at kinks, where differences
- * say nothing, is tested in properties.c. */
+/* Every derivative of attention against numerical differences; the table is in cases.c. Gradients
+ * at kinks, where numerical differences prove nothing, are tested in properties.c. */
 #include "cases.h"
 
 START_TEST(gradients)

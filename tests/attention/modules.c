@@ -1,12 +1,13 @@
-/* The layers as a program meets them: names, starts, the documents' modules and their shapes, positions, and errors. */
+/* The layers as programs use them: names, initial values, sequential and parallel attention,
+ * positions, errors. */
 #include "subjects.h"
 
-/* ---- names and starts ---- */
+/* ---- names and initial values ---- */
 
 typedef struct named {
     const char *name;
     test_shape shape;
-    double bound; /* of the uniform start; 0: zeros; negative: that constant's magnitude */
+    double bound; /* of the uniform initial values; 0: zeros; negative: a constant's magnitude */
 } named;
 
 static void assert_registered(tg_params *params, int count, const named *names)
@@ -16,12 +17,13 @@ static void assert_registered(tg_params *params, int count, const named *names)
         const tg_tensor *p = tg_params_find(params, names[i].name);
         ck_assert_msg(p != NULL, "no %s", names[i].name);
         test_assert_shape(names[i].name, p, names[i].shape.ndim, names[i].shape.size);
-        double most = 0;
-        for (int64_t e = 0; e < p->size; e++)
-            if (fabs((double)p->data[e]) > most) most = fabs((double)p->data[e]);
-        const double bound = fabs(names[i].bound), least = names[i].bound < 0 ? bound : 0.8 * bound;
-        ck_assert_msg(most <= bound * (1 + 1e-6) && most >= least, "%s starts within %g, not %g",
-                      names[i].name, most, bound);
+        double largest = 0;
+        for (int64_t e = 0; e < p->size; e++) largest = fmax(largest, fabs((double)p->data[e]));
+        const double bound = fabs(names[i].bound),
+                     smallest = names[i].bound < 0 ? bound : 0.8 * bound;
+        ck_assert_msg(largest <= bound * (1 + 1e-6) && largest >= smallest,
+                      "%s: the largest magnitude is %g, the bound %g", names[i].name, largest,
+                      bound);
     }
 }
 
@@ -32,7 +34,7 @@ START_TEST(names_of_scores)
         for (int score = 0; score < SCORES; score++)
             if (score != TG_SCORE_BILINEAR && score != TG_SCORE_ADDITIVE)
                 ck_assert(tg_attention_init(&layer, params, "a", (tg_score)score, 4, 4, 9));
-        ck_assert_int_eq(tg_params_count(params), 0); /* those learn nothing */
+        ck_assert_int_eq(tg_params_count(params), 0); /* these scores have no parameters */
         ck_assert(tg_attention_init(&layer, params, "a.general", TG_SCORE_BILINEAR, 16, 25, 0));
         ck_assert(!layer.raw && !layer.times_score && layer.dropout == 0 &&
                   layer.weight == tg_params_find(params, "a.general.weight"));
@@ -121,14 +123,14 @@ START_TEST(heads_that_do_not_divide)
     }
 END_TEST
 
-/* ---- multi-head attention with tanh, which PyTorch has not; and where blocks drop ---- */
+/* ---- multi-head attention with tanh, which PyTorch does not have; dropout in blocks ---- */
 
-/* Rows `first` of the projection, with tanh. */
-static tg_tensor *project(tg_tape *tape, const tg_multihead *layer, tg_tensor *x, int64_t first)
+/* Projection k (0: query, 1: key, 2: value), with tanh. */
+static tg_tensor *project(tg_tape *tape, const tg_multihead *layer, tg_tensor *x, int64_t k)
 {
     const int64_t E = x->shape[2];
-    tg_tensor *w = tg_slice(tape, layer->in_proj_weight, 0, first * E, (first + 1) * E);
-    tg_tensor *b = tg_slice(tape, layer->in_proj_bias, 0, first * E, (first + 1) * E);
+    tg_tensor *w = tg_slice(tape, layer->in_proj_weight, 0, k * E, (k + 1) * E);
+    tg_tensor *b = tg_slice(tape, layer->in_proj_bias, 0, k * E, (k + 1) * E);
     return tg_tanh(tape, tg_add(tape, tg_matmul_transposed(tape, x, w, TG_TRANSPOSE_B), b));
 }
 
@@ -150,8 +152,8 @@ START_TEST(tanh_of_projections)
         tg_tensor *y = tg_multihead_forward(tape, &layer, x, memory, &mask, NULL);
         tg_tensor *q = project(tape, &layer, x, 0), *k = project(tape, &layer, memory, 1),
                   *v = project(tape, &layer, memory, 2);
-        const tg_attention_config how = {.score = TG_SCORE_DOT, .scale = 1 / sqrt(E / HEADS)};
-        tg_tensor *twin = test_twin_attend(tape, q, k, v, NULL, HEADS, how, &mask, NULL);
+        const tg_attention_config config = {.score = TG_SCORE_DOT, .scale = 1 / sqrt(E / HEADS)};
+        tg_tensor *twin = test_twin_attend(tape, q, k, v, NULL, HEADS, config, &mask, NULL);
         twin = tg_add(tape, tg_matmul_transposed(tape, twin, layer.out_proj.weight, TG_TRANSPOSE_B),
                       layer.out_proj.bias);
         test_assert_clean(tape);
@@ -160,8 +162,9 @@ START_TEST(tanh_of_projections)
     }
 END_TEST
 
-/* One word a weight that may be dropped, one a number of each part's result and of the hidden layer. */
-START_TEST(what_blocks_drop)
+/* Dropout draws one random word for each attention weight, for each number of each part's result,
+ * and for each number of the hidden layer. */
+START_TEST(dropout_in_blocks)
     {
         enum { B = 2, T = 3, TK = 5, E = 4, HEADS = 2, HIDDEN = 7 };
         const bool decoder = _i & 1;
@@ -170,7 +173,7 @@ START_TEST(what_blocks_drop)
         ck_assert(tg_transformer_init(&block, params, "block", E, HEADS, HIDDEN, decoder));
         for (int step = 0; step < 3; step++) {
             tg_tape *tape = tg_tape_new(1);
-            const uint64_t before = tg_tape_random(tape)->counter;
+            const uint64_t start = tg_tape_random(tape)->counter;
             block.dropout = step > 0 ? 0.1 : 0;
             block.self_attn.dropout = step > 1 ? 0.1 : 0;
             tg_transformer_forward(tape, &block, test_variable(tape, 1, -1, 1, TG_SHAPE(B, T, E)),
@@ -180,7 +183,7 @@ START_TEST(what_blocks_drop)
                                    NULL, NULL);
             const uint64_t parts = (decoder ? 3 : 2) * B * T * E + B * T * HIDDEN,
                            weights = B * HEADS * T * T;
-            ck_assert_uint_eq(tg_tape_random(tape)->counter - before,
+            ck_assert_uint_eq(tg_tape_random(tape)->counter - start,
                               (step > 0 ? parts : 0) + (step > 1 ? weights : 0));
             test_end(tape, NULL);
         }
@@ -188,16 +191,16 @@ START_TEST(what_blocks_drop)
     }
 END_TEST
 
-/* ---- the documents' modules ---- */
+/* ---- sequential and parallel attention ---- */
 
-/* By hand: in 1, hidden 1, out 1. */
+/* Sizes: in 1, hidden 1, out 1. */
 START_TEST(sequential_by_hand)
     {
         tg_params *params = tg_params_new(1);
         tg_sequential_attention layer;
         ck_assert(tg_sequential_attention_init(&layer, params, "m", 1, 1, 1));
-        ck_assert_int_eq(tg_params_count(params),
-                         5); /* the score's bias would fall out of the softmax */
+        /* The score has no bias: softmax would cancel it. */
+        ck_assert_int_eq(tg_params_count(params), 5);
         const double values[] = {0.5, 0.25, 2, -3, 0.125};
         static const char *const names[] = {"m.linear1.weight", "m.linear1.bias",
                                             "m.attention.weight", "m.linear2.weight",
@@ -215,7 +218,7 @@ START_TEST(sequential_by_hand)
                     -3 * tanh(1.25) + 0.125, 0.125);
         tg_tensor *weights = tg_attention_weights(tape, attended);
         TEST_TENSOR(weights, TG_SHAPE(3, 1, 1, 3), a, 1 - a, 0, 1, 0, 0, 0, 0, 0);
-        /* Over regions: the same numbers with time in the last axis. */
+        /* Parallel attention reads regions from the last axis. */
         tg_tensor *regions = tg_reshape(tape, in, TG_SHAPE(3, 1, 3)),
                   *times = tg_reshape(tape, in, TG_SHAPE(3, 3, 1));
         tg_tensor *by_region = tg_parallel_attention_forward(tape, &layer, regions, &attended);
@@ -227,8 +230,9 @@ START_TEST(sequential_by_hand)
     }
 END_TEST
 
-/* ParallelAttention(10, 20, 5) on the document's [3, 10, 2] is what is meant: B 3, in 10, two regions. PyTorch's Linear,
- * which reads the last axis, fails on it; here the regions are the last axis, and each sequence pools over them. */
+/* ParallelAttention(10, 20, 5) on [3, 10, 2]: B 3, in 10, two regions. PyTorch's Linear reads the
+ * last axis and fails on this shape; here the last axis holds the regions, over which each sequence
+ * is pooled. */
 START_TEST(the_documents_regions)
     {
         tg_params *params = tg_params_new(1);
@@ -238,18 +242,18 @@ START_TEST(the_documents_regions)
         tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(3, 10, 2));
         tg_tensor *y = tg_parallel_attention_forward(tape, &layer, x, NULL);
         test_assert_shape("y", y, TG_SHAPE(3, 5));
-        tg_tensor *turned = tg_permute(tape, x, TG_AXES(0, 2, 1));
+        tg_tensor *transposed = tg_permute(tape, x, TG_AXES(0, 2, 1));
         test_assert_same_bits(
             "y",
-            tg_sequential_attention_forward(tape, &layer, turned, tg_full_length(), NULL)->data,
+            tg_sequential_attention_forward(tape, &layer, transposed, tg_full_length(), NULL)->data,
             y->data, 15);
         ck_assert(tg_backward(tape, test_weighted_loss(tape, y, 1)));
         test_end(tape, params);
     }
 END_TEST
 
-/* SequentialAttention(10, 20, 5) on the document's [3, 10], and other shapes that are not meant: the error names the
- * input's shape and the weight's. */
+/* SequentialAttention(10, 20, 5) on [3, 10] and on other wrong shapes: the error names the shapes
+ * of the input and of the weight. */
 static const struct {
     bool parallel;
     test_shape x;
@@ -319,18 +323,18 @@ START_TEST(learned_positions)
             ck_assert(y->data[i] == x->data[i] + positions.weight->data[i % (T * E)]);
         ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false)));
         for (int64_t i = 0; i < (T + 1) * E; i++)
-            ck_assert(positions.weight->grad[i] == (i < T * E ? B : 0)); /* the last is not there */
+            ck_assert(positions.weight->grad[i] == (i < T * E ? B : 0)); /* the last is unused */
         test_end(tape, NULL);
         tape = tg_tape_new(1);
         ck_assert_ptr_null(
             tg_add_positions(tape, &positions, tg_constant(tape, NULL, TG_SHAPE(B, T + 2, E))));
-        test_expect_error(tape, "4", "[4, 4]", NULL); /* position 4 of a table for 0 .. 3 */
+        test_expect_error(tape, "4", "[4, 4]", NULL); /* position 4 in a table of 0 .. 3 */
         ck_assert_ptr_null(
             tg_add_positions(tape, &positions, tg_constant(tape, NULL, TG_SHAPE(B, T, E + 1))));
         test_expect_error(tape, "[2, 3, 5]", NULL);
         ck_assert_ptr_null(
             tg_add_positions(tape, &positions, tg_constant(tape, NULL, TG_SHAPE(B, T, 1))));
-        test_expect_error(tape, "[2, 3, 1]", NULL); /* which would broadcast */
+        test_expect_error(tape, "[2, 3, 1]", NULL); /* would broadcast */
         ck_assert_ptr_null(
             tg_add_positions(tape, &positions, tg_constant(tape, NULL, TG_SHAPE(T, E))));
         test_expect_error(tape, "[3, 4]", NULL);
@@ -338,14 +342,14 @@ START_TEST(learned_positions)
     }
 END_TEST
 
-/* ---- errors: on the tape, with what is at fault ---- */
+/* ---- errors ---- */
 
 static tg_tensor *zeros(tg_tape *tape, int64_t B, int64_t T, int64_t E)
 {
     return tg_constant(tape, NULL, TG_SHAPE(B, T, E));
 }
 
-START_TEST(what_does_not_fit)
+START_TEST(shapes_that_do_not_fit)
     {
         static const struct {
             int64_t q[3], k[3], v[3], heads;
@@ -447,8 +451,9 @@ START_TEST(other_errors)
             ck_assert_ptr_null(tg_dot_attention(tape, x, x, x, 1, 1, rates[i], NULL));
             test_expect_error(tape, "attention", "dropout", NULL);
         }
-        ck_assert_ptr_null(tg_transformer_forward(tape, &decoder, zeros(tape, 2, 3, 4), NULL, NULL,
-                                                  NULL, NULL)); /* without a memory */
+        /* a decoder without memory */
+        ck_assert_ptr_null(
+            tg_transformer_forward(tape, &decoder, zeros(tape, 2, 3, 4), NULL, NULL, NULL, NULL));
         test_expect_error(tape, "NULL", NULL);
         ck_assert_ptr_null(tg_multihead_forward(tape, &heads, zeros(tape, 2, 3, 6),
                                                 zeros(tape, 2, 3, 4), NULL, NULL));
@@ -460,7 +465,8 @@ START_TEST(other_errors)
     }
 END_TEST
 
-/* A sticky error, or a NULL that came of one: every layer does nothing, and the first error stays. */
+/* After an error, and for a NULL input that it left, every layer does nothing; the first error
+ * stays. */
 START_TEST(errors_stick)
     {
         subject s = subject_new(_i, 4);
@@ -470,9 +476,9 @@ START_TEST(errors_stick)
         tg_tensor *attended = x;
         const int64_t length = tg_tape_length(tape);
         ck_assert_ptr_null(
-            subject_run(tape, &s, &(subject_call){.x = x, .memory = memory}, &attended));
+            subject_forward(tape, &s, &(subject_call){.x = x, .memory = memory}, &attended));
         ck_assert_ptr_null(
-            subject_run(tape, &s, &(subject_call){.x = NULL, .memory = NULL}, &attended));
+            subject_forward(tape, &s, &(subject_call){.x = NULL, .memory = NULL}, &attended));
         ck_assert_int_eq(tg_tape_length(tape), length);
         test_expect_error(tape, "add", "[2, 3, 4]", "[5]", NULL);
         test_end(tape, s.params);
@@ -491,45 +497,45 @@ START_TEST(out_of_memory)
                       *memory = test_variable(tape, 2, -1, 1, TG_SHAPE(2, 130, 4));
             test_memory_refuse(at, false);
             tg_tensor *attended;
-            tg_tensor *y = subject_run(tape, &s, &(subject_call){.x = x, .memory = memory},
-                                       &attended),
-                      *look = NULL;
-            const bool walked = y && tg_backward(tape, tg_sum(tape, tg_square(tape, y), TG_ALL_AXES,
-                                                              false));
-            if (walked) look = tg_attention_score_grads(tape, attended);
+            tg_tensor *y = subject_forward(tape, &s, &(subject_call){.x = x, .memory = memory},
+                                           &attended),
+                      *grads = NULL;
+            const bool done = y && tg_backward(tape, tg_sum(tape, tg_square(tape, y), TG_ALL_AXES,
+                                                            false));
+            if (done) grads = tg_attention_score_grads(tape, attended);
             const bool refused = test_memory_now().failed > 0;
             if (refused) {
                 const char *error = tg_tape_take_error(tape);
                 ck_assert_msg(error && strstr(error, "out of memory"), "%s, allocation %d: %s",
                               s.name, (int)at, error ? error : "no error");
                 if (tg_params_error(s.params)) tg_params_take_error(s.params);
-            } else ck_assert_msg(look != NULL, "%s: %s", s.name, tg_tape_error(tape));
+            } else ck_assert_msg(grads != NULL, "%s: %s", s.name, tg_tape_error(tape));
             tg_tape_free(tape);
             tg_params_free(s.params);
             ck_assert_int_eq(test_memory_end().blocks, 0);
             if (!refused) return;
         }
-        ck_abort_msg("no end of allocations");
+        ck_abort_msg("after 400 allocations one still fails");
     }
 END_TEST
 
-/* Scratch memory that the backward pass alone asks for, and more of it than is left of earlier passes. */
+/* Only the backward pass needs this scratch memory, and earlier passes left less of it. */
 START_TEST(a_backward_pass_without_scratch_memory)
     {
         enum { B = 2048, T = 2, E = 64 };
         test_memory_begin(0, false);
         subject s = subject_new(0, E);
         tg_tape *tape = tg_tape_new(1);
-        tg_constant(tape, NULL, TG_SHAPE(1 << 22)); /* results and gradients have room */
+        tg_constant(tape, NULL, TG_SHAPE(1 << 22)); /* space for results and gradients */
         tg_tape_reset(tape);
         tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(B, T, E));
-        ck_assert_ptr_nonnull(subject_run(tape, &s, &(subject_call){.x = x},
-                                          NULL)); /* and so has what forward asks for */
+        /* allocates the scratch memory of the forward pass */
+        ck_assert_ptr_nonnull(subject_forward(tape, &s, &(subject_call){.x = x}, NULL));
         ck_assert(tg_backward(tape, tg_sum(tape, tg_variable(tape, NULL, TG_SHAPE(1)), TG_ALL_AXES,
                                            false)));
         tg_tape_reset(tape);
         x = test_variable(tape, 1, -1, 1, TG_SHAPE(B, T, E));
-        tg_tensor *y = subject_run(tape, &s, &(subject_call){.x = x}, NULL);
+        tg_tensor *y = subject_forward(tape, &s, &(subject_call){.x = x}, NULL);
         tg_tensor *loss = tg_sum(tape,
                                  tg_sum(tape, tg_reshape(tape, y, TG_SHAPE(B, T * E)), TG_AXES(1),
                                         false),
@@ -555,13 +561,13 @@ Suite *modules_suite(void)
     tcase_add_test(tc, names_of_blocks);
     tcase_add_test(tc, heads_that_do_not_divide);
     tcase_add_test(tc, tanh_of_projections);
-    tcase_add_loop_test(tc, what_blocks_drop, 0, 2);
+    tcase_add_loop_test(tc, dropout_in_blocks, 0, 2);
     tcase_add_test(tc, sequential_by_hand);
     tcase_add_test(tc, the_documents_regions);
     tcase_add_loop_test(tc, the_documents_wrong_shapes, 0, (int)COUNT(wrong));
     tcase_add_test(tc, sinusoids);
     tcase_add_test(tc, learned_positions);
-    tcase_add_test(tc, what_does_not_fit);
+    tcase_add_test(tc, shapes_that_do_not_fit);
     tcase_add_test(tc, masks_that_do_not_fit);
     tcase_add_test(tc, errors_draw_no_dropout);
     tcase_add_test(tc, other_errors);

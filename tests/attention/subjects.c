@@ -36,17 +36,18 @@ subject subject_new(int kind, int64_t E)
                                          "encoder, pre-norm",   "decoder, post-norm",
                                          "decoder, pre-norm"};
     subject s = {.kind = kind, .E = E, .params = tg_params_new(3)};
-    const int score = kind < CROSS  ? kind / MODES
-                      : kind < POOL ? kind - CROSS
-                                    : kind - POOL,
-              mode = kind < CROSS ? kind % MODES : 0;
+    int score = kind - POOL, mode = 0;
+    const char *use = "pool";
+    if (kind < CROSS) {
+        score = kind / MODES;
+        mode = kind % MODES;
+        use = "self";
+    } else if (kind < POOL) {
+        score = kind - CROSS;
+        use = "cross";
+    }
     if (kind >= SEQUENTIAL) snprintf(s.name, sizeof s.name, "%s", layers[kind - SEQUENTIAL]);
-    else
-        snprintf(s.name, sizeof s.name, "%s%s%s",
-                 kind < CROSS  ? "self, "
-                 : kind < POOL ? "cross, "
-                               : "pool, ",
-                 score_names[score], modes[mode]);
+    else snprintf(s.name, sizeof s.name, "%s, %s%s", use, score_names[score], modes[mode]);
     if (kind < POOL)
         tg_attention_init(&s.attention, s.params, "attention", (tg_score)score, E, E, E + 1);
     else if (kind < SEQUENTIAL)
@@ -55,9 +56,11 @@ subject subject_new(int kind, int64_t E)
         tg_sequential_attention_init(&s.sequential, s.params, "sequential", E, E + 1, E - 1);
     else if (kind <= MULTIHEAD_CROSS) tg_multihead_init(&s.multihead, s.params, "multihead", E, 2);
     else build_transformer(&s);
-    s.attention.raw = mode & 1, s.attention.times_score = mode & 2;
+    s.attention.raw = mode & 1;
+    s.attention.times_score = mode & 2;
     test_assert_params_clean(s.params);
-    for (int64_t i = 0; i < tg_params_count(s.params); i++) { /* biases and norms, too */
+    /* No bias stays 0 and no norm 1. */
+    for (int64_t i = 0; i < tg_params_count(s.params); i++) {
         tg_tensor *p = tg_params_at(s.params, i);
         for (int64_t e = 0; e < p->size; e++)
             p->data[e] += (tg_real)test_number((uint64_t)i, e, -0.1, 0.1);
@@ -73,8 +76,8 @@ void subject_set_dropout(subject *s, double dropout)
             s->blocks[layer].multihead_attn.dropout = dropout;
 }
 
-tg_tensor *subject_run(tg_tape *tape, const subject *s, const subject_call *call,
-                       tg_tensor **attended)
+tg_tensor *subject_forward(tg_tape *tape, const subject *s, const subject_call *call,
+                           tg_tensor **attended)
 {
     tg_attention_mask mask = {.lengths = call->lengths, .causal = call->causal},
                       memory_mask = {.lengths = call->memory_lengths};

@@ -1,4 +1,4 @@
-/* Everything that attends, behind one call, so that a property is stated once and holds for all. */
+/* All kinds of attention behind one call: a test states a property once for all of them. */
 #ifndef TEST_ATTENTION_SUBJECTS_H
 #define TEST_ATTENTION_SUBJECTS_H
 
@@ -7,7 +7,8 @@
 enum { SCORES = 6, MODES = 4 };
 extern const char *const score_names[SCORES];
 
-/* Self-attention by every score in every mode; cross-attention and pooling by every score; and the layers. */
+/* Self-attention by every score in every mode; cross-attention and pooling by every score; and the
+ * layers. */
 enum {
     SELF,
     CROSS = SELF + SCORES * MODES,
@@ -38,21 +39,21 @@ bool subject_is_pooled(int kind);
 bool subject_has_memory(int kind);
 bool subject_can_be_causal(int kind);
 
-/* E is even: multi-head attention has two heads. tg_params_free(params) ends it. */
+/* E must be even: multi-head attention has two heads. Free it with tg_params_free(params). */
 subject subject_new(int kind, int64_t E);
 
-/* Dropout of weights and parts, wherever the subject has one. */
+/* Sets dropout of the weights and of the blocks' parts, if the subject has them. */
 void subject_set_dropout(subject *s, double dropout);
 
 typedef struct subject_call {
     tg_tensor *x, *memory; /* [B, T, E], [B, Tk, E] */
     tg_ints lengths, memory_lengths;
-    bool by_query; /* lengths are passed as query lengths, too */
+    bool by_query; /* the lengths are query lengths, too */
     bool causal;
 } subject_call;
 
 /* [B, T, ..] or, pooled, [B, ..]; `attended` may be NULL. */
-tg_tensor *subject_run(tg_tape *tape, const subject *s, const subject_call *call,
-                       tg_tensor **attended);
+tg_tensor *subject_forward(tg_tape *tape, const subject *s, const subject_call *call,
+                           tg_tensor **attended);
 
 #endif

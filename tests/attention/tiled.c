@@ -1,15 +1,15 @@
-/* The tiled operator against its twin composed of whole matrices: values, gradients, and what tg_attention_weights shows, for
- * times from 1 to 1000. */
+/* The tiled operator against its composed twin, which holds complete matrices: values, gradients,
+ * attention weights and their gradients, for T from 1 to 1000. */
 #include "subjects.h"
 
-/* "to 1e-5": of the largest magnitude of each tensor. */
+/* Relative to the largest magnitude of each tensor. */
 #ifdef TG_DOUBLE
 static const double TOLERANCE = 1e-11;
 #else
 static const double TOLERANCE = 1e-5;
 #endif
 
-typedef enum mask_kind { EVERYTHING, LENGTHS, KEEP, CAUSAL, ALL_AT_ONCE, MASK_KINDS } mask_kind;
+typedef enum mask_kind { EVERYTHING, LENGTHS, MASK, CAUSAL, ALL_AT_ONCE, MASK_KINDS } mask_kind;
 
 typedef struct entry {
     tg_score score;
@@ -21,7 +21,8 @@ typedef struct entry {
 
 enum { MAX_B = 3, INPUTS = 4 }; /* q, k, v, score weight */
 
-/* Lengths with a 0 among them, and a keep-mask in which each 17th query keeps nothing; memory for it in `bytes`. */
+/* Lengths, one of which is 0, and a mask in which every 17th query may attend to nothing; `bytes`
+ * is memory for the mask. */
 static tg_attention_mask mask_of(const entry *e, int32_t lengths[2][MAX_B], uint8_t *bytes)
 {
     tg_attention_mask mask = {.causal = e->mask == CAUSAL || e->mask == ALL_AT_ONCE};
@@ -33,7 +34,7 @@ static tg_attention_mask mask_of(const entry *e, int32_t lengths[2][MAX_B], uint
         mask.lengths = tg_ints_1d(lengths[0], e->B);
         mask.query_lengths = tg_ints_1d(lengths[1], e->B);
     }
-    if (e->mask != KEEP && e->mask != ALL_AT_ONCE) return mask;
+    if (e->mask != MASK && e->mask != ALL_AT_ONCE) return mask;
     for (int64_t i = 0; i < e->Tq * e->Tk; i++)
         bytes[i] = i / e->Tk % 17 != 3 && test_number(5, i, 0, 1) < 0.5;
     mask.mask = tg_mask_nd(bytes, TG_SHAPE(1, e->Tq, e->Tk));
@@ -49,7 +50,7 @@ static void fill_inputs(tg_tape *tape, const entry *e, tg_tensor *in[INPUTS])
                 ? test_variable(tape, 4, -1, 1, TG_SHAPE(1, e->heads * e->d))
                 : NULL;
     for (int64_t i = 0; e->score == TG_SCORE_EUCLIDEAN && i < in[1]->size; i++)
-        in[1]->data[i] += (tg_real)1.5; /* the twin has no slope at 0 */
+        in[1]->data[i] += (tg_real)1.5; /* the twin has no derivative at 0 */
 }
 
 static void describe(const entry *e, char text[160])
@@ -62,33 +63,34 @@ static void describe(const entry *e, char text[160])
 
 static double largest_of(const tg_real *numbers, int64_t count)
 {
-    double most = 0;
-    for (int64_t i = 0; i < count; i++)
-        if (fabs((double)numbers[i]) > most) most = fabs((double)numbers[i]);
-    return most;
+    double largest = 0;
+    for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs((double)numbers[i]));
+    return largest;
 }
 
-/* Gradients of the inputs. One that is a sum of others may be small by cancellation (with one key it is 0): it is measured
- * by a tenth of the largest of all, at least, which is returned. */
+/* Gradients of the inputs. The terms of a gradient may cancel (with one key it is 0): its
+ * difference is relative to at least a tenth of the largest of all gradients. Returns that
+ * tenth. */
 static double compare_gradients(const char *what, int count, tg_tensor *const *got,
                                 tg_tensor *const *want)
 {
-    double most = 0;
-    for (int k = 0; k < count; k++) most = fmax(most, largest_of(want[k]->grad, want[k]->size));
+    double scale = 0;
+    for (int k = 0; k < count; k++)
+        scale = fmax(scale, largest_of(want[k]->grad, want[k]->size) / 10);
     for (int k = 0; k < count; k++) {
-        const double allowed = TOLERANCE *
-                               fmax(most / 10, largest_of(want[k]->grad, want[k]->size));
+        const double allowed = TOLERANCE * fmax(scale, largest_of(want[k]->grad, want[k]->size));
         for (int64_t i = 0; i < want[k]->size; i++)
             TEST_CHECK(test_near((double)got[k]->grad[i], (double)want[k]->grad[i], allowed),
                        "%s: gradient of input %d, element %lld: %.12g, twin %.12g", what, k,
                        (long long)i, (double)got[k]->grad[i], (double)want[k]->grad[i]);
     }
-    return most / 10;
+    return scale;
 }
 
-/* dw = sum over all pairs of ds tanh(q + k), added up in double: a float twin is not exact enough over a million pairs. */
+/* dw = sum over all pairs of ds tanh(q + k), added in double: a float twin is not accurate enough
+ * over a million pairs. The difference is relative to at least `scale`. */
 static void compare_score_weight(const char *what, const entry *e, tg_tensor *const *in,
-                                 const tg_real *ds, double least)
+                                 const tg_real *ds, double scale)
 {
     for (int64_t at = 0; at < e->heads * e->d; at++) {
         const int64_t h = at / e->d, row = e->heads * e->d;
@@ -99,42 +101,43 @@ static void compare_score_weight(const char *what, const entry *e, tg_tensor *co
             if (slope == 0) continue;
             const double term = slope * tanh((double)(in[0]->data[(b * e->Tq + i) * row + at] +
                                                       in[1]->data[(b * e->Tk + j) * row + at]));
-            sum += term, size += fabs(term);
+            sum += term;
+            size += fabs(term);
         }
         TEST_CHECK(test_near((double)in[3]->grad[at], sum,
-                             TOLERANCE * fmax(fmax(fabs(sum), 0.01 * size), least)),
+                             TOLERANCE * fmax(fmax(fabs(sum), 0.01 * size), scale)),
                    "%s: score weight, element %lld: %.12g, wanted %.12g of %g", what, (long long)at,
                    (double)in[3]->grad[at], sum, size);
     }
 }
 
-/* A matrix that is looked at against the twin's, which outside of `keep` may hold what nobody asks for. */
-static void compare_look(const char *what, tg_tensor *matrix, const tg_real *twin, const entry *e,
-                         const uint8_t *keep, double least)
+/* Weights or their gradients against the twin's. For masked pairs (`mask` 0) they must be 0; the
+ * twin's may be anything. The difference is relative to at least `scale`. */
+static void compare_matrix(const char *what, tg_tensor *matrix, const tg_real *twin, const entry *e,
+                           const uint8_t *mask, double scale)
 {
     const int64_t plane = e->Tq * e->Tk;
-    ck_assert_msg(matrix != NULL, "%s: nothing to see", what);
+    ck_assert_msg(matrix != NULL, "%s: there is no matrix", what);
     test_assert_shape(what, matrix, TG_SHAPE(e->B, e->heads, e->Tq, e->Tk));
-    const double allowed = TOLERANCE * fmax(least, largest_of(twin, matrix->size));
+    const double allowed = TOLERANCE * fmax(scale, largest_of(twin, matrix->size));
     for (int64_t i = 0; i < matrix->size; i++) {
-        const bool open = keep[i / (plane * e->heads) * plane + i % plane];
+        const bool open = mask[i / (plane * e->heads) * plane + i % plane];
         const double got = (double)matrix->data[i];
-        TEST_CHECK(open || got == 0, "%s: %g where nothing may be attended to", what, got);
+        TEST_CHECK(open || got == 0, "%s: a masked pair has %g", what, got);
         TEST_CHECK(!open || test_near(got, (double)twin[i], allowed),
                    "%s: element %lld is %.12g, twin %.12g", what, (long long)i, got,
                    (double)twin[i]);
     }
 }
 
-/* Weights, dL/d(weight) and dL/d(score). The last is p (dp - sum p dp), which may cancel, as dp = dy . v may: the numbers
- * being of the order of 1, so is what it is measured by. */
-static void compare_looks(const char *what, tg_tape *tape, tg_tensor *y,
-                          const test_twin_matrices *twin, const entry *e, const uint8_t *keep)
+/* Weights, dL/d(weight) and dL/d(score). The last is p (dp - sum p dp) with dp = dy . v. Both may
+ * cancel, so its difference is relative to at least 0.1: the terms are of the order of 1. */
+static void compare_matrices(const char *what, tg_tape *tape, tg_tensor *y,
+                             const test_twin_matrices *twin, const entry *e, const uint8_t *mask)
 {
-    tg_tensor *attended = y;
-    compare_look(what, tg_attention_weights(tape, attended), twin->weights->data, e, keep, 0);
-    compare_look(what, tg_attention_weight_grads(tape, attended), twin->weights->grad, e, keep, 0);
-    compare_look(what, tg_attention_score_grads(tape, attended), twin->scores->grad, e, keep, 0.1);
+    compare_matrix(what, tg_attention_weights(tape, y), twin->weights->data, e, mask, 0);
+    compare_matrix(what, tg_attention_weight_grads(tape, y), twin->weights->grad, e, mask, 0);
+    compare_matrix(what, tg_attention_score_grads(tape, y), twin->scores->grad, e, mask, 0.1);
 }
 
 static void compare(const entry *e)
@@ -144,28 +147,29 @@ static void compare(const entry *e)
     int32_t lengths[2][MAX_B];
     uint8_t *bytes = malloc((size_t)(e->Tq * e->Tk) + 1);
     const tg_attention_mask mask = mask_of(e, lengths, bytes);
-    const bool one_query = e->Tq == 1 && e->Tk > 1; /* the way of pooling */
-    const tg_attention_config how = {e->score, e->raw,     e->times_score,
-                                     e->scale, e->dropout, one_query};
+    const bool one_query = e->Tq == 1 && e->Tk > 1; /* as pooling uses the operator */
+    const tg_attention_config config = {e->score, e->raw,     e->times_score,
+                                        e->scale, e->dropout, one_query};
     tg_tape *tapes[] = {tg_tape_new(7), tg_tape_new(7)};
     tg_tensor *in[2][INPUTS], *y[2];
     test_twin_matrices twin;
     for (int t = 0; t < 2; t++) {
         tg_tensor **x = in[t];
         fill_inputs(tapes[t], e, x);
-        y[t] = t ? test_twin_attend(tapes[t], x[0], x[1], x[2], x[3], e->heads, how, &mask, &twin)
-                 : tg_attend(tapes[t], x[0], x[1], x[2], x[3], e->heads, how, &mask);
+        y[t] = t ? test_twin_attend(tapes[t], x[0], x[1], x[2], x[3], e->heads, config, &mask,
+                                    &twin)
+                 : tg_attend(tapes[t], x[0], x[1], x[2], x[3], e->heads, config, &mask);
         ck_assert_msg(tg_backward(tapes[t], test_weighted_loss(tapes[t], y[t], 6)), "%s: %s", text,
                       tg_tape_error(tapes[t]));
     }
     ck_assert_uint_eq(tg_tape_random(tapes[0])->counter, tg_tape_random(tapes[1])->counter);
     test_assert_shape(text, y[0], TG_SHAPE(e->B, e->Tq, e->heads * e->dv));
     test_assert_reals_near(text, y[0]->data, y[1]->data, y[0]->size, TOLERANCE);
-    const double least = compare_gradients(text, 3, in[0], in[1]);
-    if (in[0][3]) compare_score_weight(text, e, in[0], twin.scores->grad, least);
-    uint8_t *keep = test_attention_keep(&mask, e->B, e->Tq, e->Tk);
-    compare_looks(text, tapes[0], y[0], &twin, e, keep);
-    free(keep);
+    const double scale = compare_gradients(text, 3, in[0], in[1]);
+    if (in[0][3]) compare_score_weight(text, e, in[0], twin.scores->grad, scale);
+    uint8_t *effective = test_attention_keep(&mask, e->B, e->Tq, e->Tk);
+    compare_matrices(text, tapes[0], y[0], &twin, e, effective);
+    free(effective);
     free(bytes);
     test_end(tapes[0], NULL);
     test_end(tapes[1], NULL);
@@ -182,7 +186,7 @@ START_TEST(products)
         for (int mask = 0; mask < MASK_KINDS; mask++)
             for (int mode = 0; mode < 5; mode++) { /* the last with dropout */
                 const int turn = _i + mask + mode;
-                if (T > 100 && turn % 3) continue; /* the large ones take turns */
+                if (T > 100 && turn % 3) continue; /* a third of the large sizes */
                 entry e = {TG_SCORE_DOT,
                            1 + turn % 3,
                            1 + (T < 200) * turn % 2,
@@ -244,7 +248,7 @@ START_TEST(a_thousand)
     }
 END_TEST
 
-/* ---- the layer: projections, unit vectors and scales, too ---- */
+/* ---- the layer: with projections, L2 normalization and scales ---- */
 
 START_TEST(layers_and_twins)
     {
@@ -256,9 +260,11 @@ START_TEST(layers_and_twins)
         tg_params *params = tg_params_new(1);
         tg_attention layer;
         ck_assert(tg_attention_init(&layer, params, "attention", score, DQ, width, A));
-        layer.raw = _i % MODES & 1, layer.times_score = _i % MODES & 2, layer.dropout = 0.2;
+        layer.raw = _i % MODES & 1;
+        layer.times_score = _i % MODES & 2;
+        layer.dropout = 0.2;
         tg_tape *tapes[] = {tg_tape_new(7), tg_tape_new(7)};
-        tg_tensor *in[2][3 + 4], *y[2]; /* and copies of the parameters' gradients */
+        tg_tensor *in[2][3 + 4], *y[2]; /* inputs, then copies of the parameters' gradients */
         const int count = 3 + (int)tg_params_count(params);
         for (int t = 0; t < 2; t++) {
             tg_tensor **x = in[t];

@@ -1,28 +1,31 @@
-/* How fast tapegrad is: one program, one table.
+/* Measures the speed of tapegrad and prints a table.
  *
- *     build/bench [-s SECONDS] [-t THREADS] [-l LONGEST] [-n STEPS] [-m] [WORKLOAD]...        without WORKLOAD: all
+ *     build/bench [-s SECONDS] [-t THREADS] [-l LONGEST] [-n STEPS] [-m] [WORKLOAD]...
  *
- *     documents   the documents' classifier: V 20, E 50, H 50, an LSTM and additive attention, B 4, T 10
- *     sst2        a classifier of sentences: V 15,000, E 128, LSTMs of 128 in both directions, additive attention,
- *                 2 classes, B 32, T 32
+ * Without WORKLOAD it measures all of them:
+ *
+ *     documents   a tiny classifier: V 20, E 50, H 50, an LSTM and additive attention, B 4, T 10
+ *     sst2        a sentence classifier: V 15,000, E 128, an LSTM of 128 in both directions,
+ *                 additive attention, 2 classes, B 32, T 32
  *     large       V 15,000, E 512, an LSTM of 512, additive attention, 4 classes, B 64, T 64
- *     encoder     a transformer's encoder block of 4 heads: D 256, feed-forward 1,024, B 16, T 128; and D 64,
- *                 feed-forward 256, B 32, T 32
- *     infer       one sentence of 20 words through the sst2 model, not recording
- *     gemm        matrix products: squares, all transposes, and the LSTM's shapes
- *     attention   tiled dot attention forward and backward, one sequence, 4 heads of 64, T from 512 to LONGEST (16384)
+ *     encoder     a transformer encoder block of 4 heads: D 256, feed-forward 1,024, B 16, T 128;
+ *                 and D 64, feed-forward 256, B 32, T 32
+ *     infer       one sentence of 20 words through the sst2 model in inference mode
+ *     gemm        matrix products: squares, all transposes, and the shapes of an LSTM
+ *     attention   tiled dot attention forward and backward, one sequence, 4 heads of 64, T from 512
+ *                 to LONGEST (16384)
  *     adam        an embedding of 200,000 x 128 of which a batch reads about 600 rows: STEPS (1000)
  *                 steps, with a dense gradient and with a sparse one (tg_params_set_sparse)
- *     job         the documents' whole program, textclf train and textclf predict, from start to prediction
+ *     job         two programs, from start to end: textclf train on four sentences, textclf predict
  *
- * Training workloads are whole steps: forward, backward, clip, Adam, reset of the tape.
- * Sequences fill their length; ids are uniform from a fixed seed (Zipf's law in `adam`). A row
- * is warmed up, measured for SECONDS (2), and shows the median, the interquartile range in
- * percent of it, GFLOP/s of matrix products by the formula that is printed, and their share of
- * the FMA peak, which is measured before and after it on as many threads. THREADS is 1 or 2;
- * without it each workload is measured on one and then on two. -m prints tab-separated lines
- * instead: workload, threads, ms, spread, GFLOP/s, percent of the peak, note; "-" where there is
- * none. tests/bench/compare.sh sets PyTorch and OpenBLAS beside it. */
+ * A training workload measures complete steps: forward pass, backward pass, clipping, Adam, reset
+ * of the tape. Sequences have no padding; ids are uniform from a fixed seed (Zipf's law in `adam`).
+ * After a warm-up, a row is measured for SECONDS (2). It shows the median, the interquartile range
+ * in percent of the median, GFLOP/s of matrix products by the printed formula, and their share of
+ * the FMA peak. The peak is measured before and after the row, on as many threads. THREADS is 1 or
+ * 2; without it each workload is measured on one thread and then on two. -m prints tab-separated
+ * lines instead: workload, threads, ms, spread, GFLOP/s, percent of the peak, note; "-" for a
+ * missing value. tests/bench/compare.sh compares with PyTorch and OpenBLAS. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,11 +52,12 @@ static const workload workloads[] = {
     {"infer", run_infer,
      "a sentence is 2 T (2 x 4 H (E + H) + (2H)^2) operations, T 20, E 128, H 128"},
     {"gemm", run_gemm,
-     "a product is 2 M N K operations; M x K by K x N, n as stored, t transposed; packing is timed "
-     "in squares, and apart from them where it says so"},
+     "a product is 2 M N K operations; M x K by K x N, n: not transposed, t: transposed; the time "
+     "of "
+     "squares includes packing, that of others only where the note says so"},
     {"attention", run_attention,
      "a pass is 12 T^2 N D operations: two products forward and four backward, N 4, D 64 "
-     "(scores that are computed again do not count)"},
+     "(recomputed scores do not count)"},
     {"adam", run_adam,
      "no matrix products; ms a step, the whole run over its steps, spread of its tenths"},
     {"gru", run_gru,
@@ -62,7 +66,7 @@ static const workload workloads[] = {
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], MAX_ROWS = 128, SHARE_OF_PEAK = 16 };
 
-/* The rows on one thread, to which those on two are compared. */
+/* The rows for one thread, with which those for two threads are compared. */
 static struct {
     char name[48];
     double ms, peak;
@@ -87,7 +91,7 @@ bool bench_good(const tg_tape *tape, const tg_params *params)
     return error ? bench_fail("%s", error) : true;
 }
 
-/* What two threads gain over one, beside what the peak gains. */
+/* The speedup of two threads over one, and that of the peak. */
 static void add_gain(const bench *b, const char *name, double ms, double peak, char *text,
                      size_t size)
 {
@@ -126,10 +130,10 @@ bool bench_row(const bench *b, const char *name, double flops, timing_step step,
                const char *note)
 {
     timing time;
-    const double before = flops > 0 ? bench_peak(b->threads, b->seconds / SHARE_OF_PEAK) : 0;
+    const double peak_before = flops > 0 ? bench_peak(b->threads, b->seconds / SHARE_OF_PEAK) : 0;
     if (!timing_measure(b->seconds, step, state, &time)) return false;
-    const double after = flops > 0 ? bench_peak(b->threads, b->seconds / SHARE_OF_PEAK) : 0;
-    bench_print(b, name, time, flops, (before + after) / 2, note);
+    const double peak_after = flops > 0 ? bench_peak(b->threads, b->seconds / SHARE_OF_PEAK) : 0;
+    bench_print(b, name, time, flops, (peak_before + peak_after) / 2, note);
     return true;
 }
 
@@ -156,7 +160,7 @@ static bool known(const char *name)
     return false;
 }
 
-/* textclf is built beside this program. */
+/* textclf is built in the folder of this program. */
 static void find_programs(bench *b, const char *program)
 {
     const char *slash = strrchr(program, '/');
@@ -178,14 +182,18 @@ int main(int argc, char **argv)
     bench b = {.seconds = 2, .longest = 16384, .adam_steps = 1000};
     int only = 0, failures = 0;
     bool good = true;
-    for (int option; (option = getopt(argc, argv, "s:t:l:n:m")) != -1;) {
-        if (option == 's') good = good && (b.seconds = strtod(optarg, NULL)) > 0;
-        else if (option == 't') good = good && ((only = atoi(optarg)) == 1 || only == 2);
-        else if (option == 'l') good = good && (b.longest = strtol(optarg, NULL, 10)) >= 512;
-        else if (option == 'n') good = good && (b.adam_steps = strtol(optarg, NULL, 10)) >= 1;
+    int option;
+    while ((option = getopt(argc, argv, "s:t:l:n:m")) != -1) {
+        if (option == 's') b.seconds = strtod(optarg, NULL);
+        else if (option == 't') {
+            only = atoi(optarg);
+            good = good && (only == 1 || only == 2);
+        } else if (option == 'l') b.longest = strtol(optarg, NULL, 10);
+        else if (option == 'n') b.adam_steps = strtol(optarg, NULL, 10);
         else if (option == 'm') b.machine = true;
         else good = false;
     }
+    good = good && b.seconds > 0 && b.longest >= 512 && b.adam_steps >= 1;
     for (int i = optind; i < argc; i++) good = good && known(argv[i]);
     if (!good) return usage();
     tg_set_allocator(bench_allocator);
@@ -197,7 +205,7 @@ int main(int argc, char **argv)
         for (b.threads = only ? only : 1; b.threads <= (only ? only : 2); b.threads++) {
             if (b.threads > bench_threads()) {
                 failures += only > 0;
-                bench_fail("%s on %d threads: there is one processor, or no OpenMP",
+                bench_fail("%s on %d threads: the machine has one processor, or there is no OpenMP",
                            workloads[i].name, b.threads);
                 continue;
             }

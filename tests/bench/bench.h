@@ -1,4 +1,4 @@
-/* What the files of the benchmark share; see bench.c. */
+/* Shared by the files of the benchmark; see bench.c. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -8,11 +8,11 @@
 
 typedef struct bench {
     double seconds;      /* of one measurement */
-    int threads;         /* now in use */
+    int threads;         /* of the present measurement */
     bool machine;        /* tab-separated lines instead of the table */
     int64_t longest;     /* T of `attention` */
     int64_t adam_steps;  /* of `adam` */
-    char programs[1024]; /* the folder in which textclf is */
+    char programs[1024]; /* the folder of textclf */
 } bench;
 
 /* A workload adds its rows to the table; false after an error. */
@@ -30,32 +30,35 @@ bool run_job(const bench *b);
 
 /* ---- bench.c ---- */
 
-/* Says why a workload ended; returns false. */
+/* Prints why a workload failed; returns false. */
 bool bench_fail(const char *format, ...) TG_PRINTF(1, 2);
 
-/* Whether neither the tape nor the parameters (both may be NULL) have an error; says what it is. */
+/* Whether neither the tape nor the parameters (both may be NULL) have an error; prints the
+ * error. */
 bool bench_good(const tg_tape *tape, const tg_params *params);
 
 /* Measures a step of `flops` operations (0: not counted) and prints its row. */
 bool bench_row(const bench *b, const char *name, double flops, timing_step step, void *state,
                const char *note);
 
-/* Prints the row of what a workload has timed itself. */
+/* Prints the row of a workload that takes its own time. */
 void bench_print(const bench *b, const char *name, timing time, double flops, double peak,
                  const char *note);
 
 /* ---- machine.c ---- */
 
-/* GFLOP/s of fused multiply-adds in registers, on that many threads at the same time: the median over `seconds`. */
+/* GFLOP/s of fused multiply-adds in registers, on `threads` threads at once: the median over
+ * `seconds`. */
 double bench_peak(int threads, double seconds);
 
 void bench_set_threads(int threads);
-int bench_threads(void); /* the most that there can be */
+int bench_threads(void); /* the maximum */
 
-/* realloc that counts, for tg_set_allocator; the bytes held, and the most since bench_start_most_held. */
+/* A realloc that counts bytes, for tg_set_allocator; the bytes allocated now, and their maximum
+ * since bench_reset_peak_memory. */
 void *bench_allocator(void *memory, size_t size);
-size_t bench_held(void);
-size_t bench_most_held(void);
-void bench_start_most_held(void);
+size_t bench_memory(void);
+size_t bench_peak_memory(void);
+void bench_reset_peak_memory(void);
 
 #endif

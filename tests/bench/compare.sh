@@ -1,16 +1,15 @@
 #!/bin/sh
-# compare.sh [WORKLOAD]...: the workloads of build/bench (without WORKLOAD: all) beside PyTorch, and matrix products
-# beside OpenBLAS: in one run, in turn, on the same number of threads, every figure the median of the rounds' medians.
-# Installs what is missing and builds, then prints one table. Environment:
+# compare.sh [WORKLOAD]...: compares the workloads of build/bench (all of them without WORKLOAD)
+# with PyTorch, and matrix products with OpenBLAS. Both sides take turns on the same number of
+# threads; each figure is the median of the medians of all rounds. It installs missing packages,
+# builds, and prints a table. Environment variables, with their defaults:
 #
-#     PYTHON     a Python with PyTorch (python3; if it has none, a venv in a temporary folder gets it by pip)
-#     ROUNDS     how often the two take turns (3)
-#     EACH       seconds of one measurement (1)
-#     THREADS    the numbers of threads ("1 2")
-#     LONGEST    the longest sequence of `attention` (4096; up to 16384 the peer takes minutes)
-#     STEPS      steps of `adam` (1000)
+#     PYTHON     a Python with PyTorch (python3; without PyTorch, pip installs it in a temporary
+# venv)     ROUNDS     the number of rounds (3)     EACH       seconds of one measurement (1)
+# THREADS    the numbers of threads ("1 2")     LONGEST    the longest sequence of `attention`
+# (4096; PyTorch takes minutes up to 16384)     STEPS      steps of `adam` (1000)
 #
-# OMP_WAIT_POLICY is active for both sides unless it is set; on a machine with other work set it to passive.
+# OMP_WAIT_POLICY is active for both sides unless it is set. Set it to passive on a busy machine.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/setup.sh
@@ -31,7 +30,7 @@ trap 'exit 1' HUP INT TERM
 : >"$work/rows"
 : >"$work/missing"
 
-# missing WORD...: what is not compared, said now and under the table
+# missing WORD...: prints what is not compared, now and below the table
 missing() {
     echo "$*" | tee -a "$work/missing" >&2
 }
@@ -40,12 +39,12 @@ has_torch() {
     "$1" -c 'import torch' >/dev/null 2>&1
 }
 
-# find_python: sets `python` to one that has PyTorch, or to nothing
+# find_python: sets `python` to a Python with PyTorch, or to nothing
 find_python() {
     python=${PYTHON:-python3}
     has_torch "$python" && return
     if [ -n "${PYTHON:-}" ]; then
-        missing "PyTorch is not compared: $PYTHON has none"
+        missing "PyTorch: PYTHON=$PYTHON cannot import torch"
         python=
         return
     fi
@@ -55,18 +54,19 @@ find_python() {
         >"$work/pip.log" 2>&1 || true
     if ! has_torch "$python"; then
         tail -n 3 "$work/pip.log" >&2
-        missing "PyTorch is not compared: pip could not install it (PYTHON=... names a Python that has it)"
+        missing "PyTorch: pip cannot install it; set PYTHON to a Python that has it"
         python=
     fi
 }
 
-# openblas_core: the processor whose kernels OpenBLAS takes here
+# openblas_core: the processor whose kernels OpenBLAS uses
 openblas_core() {
     OPENBLAS_VERBOSE=2 "$openblas" 2>&1 | sed -n 's/^Core: //p'
 }
 
-# know_processor: a processor that is newer than OpenBLAS gets its slowest kernels from it: it is given the best that would run
-know_processor() {
+# choose_kernels: OpenBLAS uses its slowest kernels on a processor that it does not know; this
+# chooses the best ones that the processor can run
+choose_kernels() {
     core=$(openblas_core)
     case $core in Prescott | Core2 | Penryn | Dunnington | Nehalem) ;; *) return ;; esac
     if grep -q avx512dq /proc/cpuinfo; then OPENBLAS_CORETYPE=SkylakeX
@@ -75,20 +75,20 @@ know_processor() {
     export OPENBLAS_CORETYPE
 }
 
-# find_openblas: builds the peer's products; sets `openblas` to the program, or to nothing
+# find_openblas: builds the products of OpenBLAS; sets `openblas` to the program, or to nothing
 find_openblas() {
     openblas=$work/openblas_gemm
     (install module openblas libopenblas-dev) >&2 || true
     # shellcheck disable=SC2046 -- a list of options
     if ! have module openblas; then
-        missing "gemm is not compared: there is no OpenBLAS (pkg-config openblas)"
+        missing "gemm: OpenBLAS is not installed (pkg-config openblas)"
         openblas=
     elif ! cc -O2 -std=c11 -D_POSIX_C_SOURCE=200809L $bench/openblas_gemm.c $bench/timing.c \
         $(pkg-config --cflags --libs openblas) -o "$openblas"; then
-        missing "gemm is not compared: openblas_gemm.c could not be built"
+        missing "gemm: openblas_gemm.c does not build"
         openblas=
     elif [ -z "${OPENBLAS_CORETYPE:-}" ]; then
-        know_processor
+        choose_kernels
     fi
 }
 
@@ -104,14 +104,14 @@ theirs() {
     fi
 }
 
-# turn SIDE WORKLOAD THREADS: one side's measurement; its rows go to the others, with the side in front
+# turn SIDE WORKLOAD THREADS: measures one side; adds its rows, with the side in front, to all rows
 turn() {
     printf '%s ' "$1" >&2
     "$1" "$2" "$3" >"$work/turn" || missing "$1: $2 on $3 thread(s) failed"
     awk -v side="$1" '{ print side "\t" $0 }' "$work/turn" >>"$work/rows"
 }
 
-# take_turns WORKLOAD THREADS: in every second round the peer begins
+# take_turns WORKLOAD THREADS: measures all rounds; the other side begins every second round
 take_turns() {
     OMP_NUM_THREADS=$2
     OPENBLAS_NUM_THREADS=$2
@@ -143,7 +143,7 @@ case " $* " in *" gemm "*) find_openblas ;; esac
 for workload in "$@"; do
     for threads in $THREADS; do
         if [ "$threads" -gt "$(getconf _NPROCESSORS_ONLN)" ]; then
-            missing "$workload on $threads threads is not compared: the machine has fewer processors"
+            missing "$workload on $threads threads: the machine has fewer processors"
         else
             take_turns "$workload" "$threads"
         fi
@@ -151,15 +151,16 @@ for workload in "$@"; do
 done
 
 echo
-echo "tapegrad beside$([ -z "$python" ] || "$python" -c 'import torch; print(" PyTorch", torch.__version__, end="")')$(
-    [ -z "$openblas" ] || printf ' OpenBLAS %s (%s)' "$(pkg-config --modversion openblas)" "$(openblas_core)")"
+[ -z "$python" ] || "$python" -c 'import torch; print("tapegrad and PyTorch", torch.__version__)'
+[ -z "$openblas" ] ||
+    echo "tapegrad and OpenBLAS $(pkg-config --modversion openblas) ($(openblas_core))"
 sed -n 's/^model name[^:]*: */Processor: /p' /proc/cpuinfo 2>/dev/null | sed -n 1p
 echo "Medians of $ROUNDS rounds of $EACH s, in turn, OMP_WAIT_POLICY=$OMP_WAIT_POLICY"
-echo "Load average before: $load (other work disturbs, two threads most)"
+echo "Load average before the measurement: $load (other work disturbs, two threads most of all)"
 echo
 awk -f $bench/compare.awk "$work/rows"
 echo
 echo "Not compared:"
 sed 's/^/  /' "$work/missing"
-echo "  memory: bench attention and the tests in tests/memory count ours; PyTorch does not say what it holds"
-echo "  attention beyond T = $LONGEST, unless LONGEST says so: build/bench attention measures ours to 16384"
+echo "  memory: bench attention and tests/memory count ours; PyTorch does not report its own"
+echo "  attention above T = $LONGEST (set LONGEST): build/bench attention measures ours up to 16384"

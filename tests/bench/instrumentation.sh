@@ -1,7 +1,8 @@
 #!/bin/sh
-# instrumentation.sh: what the hooks of inspect/ cost while nothing uses them. The sources are built as they are and once more
-# without the hooks (the calls of tape->anomaly_hook, the scopes that operators store); valgrind counts the instructions of the same
-# trainings, and the results must be the same. Prints a line for each; exits with 1 where the hooks cost more than 1 %.
+# instrumentation.sh: measures the cost of the hooks of inspect/ when they are not in use. It builds
+# the sources with and without the hooks (the calls of tape->anomaly_hook, the scopes of operators).
+# valgrind counts the instructions of the same trainings in both builds, and the results must be the
+# same. It prints a line for each training, and exits with 1 if the hooks cost more than 1 %.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/setup.sh
@@ -13,14 +14,19 @@ mkdir "$work/without"
 git ls-files | tar -cf - -T - | tar -xf - -C "$work/without"
 sed -i -e '/tape->anomaly_hook && .*tape->anomaly_hook(node, /d' -e 's/, \.scope = tape->scope ? tape->scope->path : NULL}/}/' \
     "$work/without/core/op.c" "$work/without/core/tape.c"
-removed=$(git diff --no-index --numstat core "$work/without/core" | awk '{ n += $2 } END { print n + 0 }')
-[ "$removed" -eq 3 ] || { echo "3 lines have hooks, and $removed were found: core/ has changed"; exit 1; }
+removed=$(git diff --no-index --numstat core "$work/without/core" |
+    awk '{ n += $2 } END { print n + 0 }')
+[ "$removed" -eq 3 ] || {
+    echo "expected 3 lines with hooks, found $removed: adapt instrumentation.sh to core/"
+    exit 1
+}
 build "$work/built-with" -Dtests=disabled
 (cd "$work/without" && build "$work/built-without" -Dtests=disabled)
 
-# valgrind knows no AVX-512.
+# valgrind does not support AVX-512.
 export TG_ISA=avx2 OMP_NUM_THREADS=1 LC_ALL=C
-# count BUILD COMMAND...: runs it, with what it prints, but for times, in $work/BUILD.out; prints how many instructions it took
+# count BUILD COMMAND...: runs a program of BUILD; prints the number of instructions; writes the
+# output without times to $work/BUILD.out
 count() {
     program=$work/$1/$2
     printed=$work/$1.out
@@ -30,9 +36,11 @@ count() {
     sed -n 's/.*Collected : //p' "$work/err"
 }
 status=0
-for training in xor 'textclf train builtin:documents --encoder lstm --embedding 50 --hidden 50 --epochs 10'; do
+model='--encoder lstm --embedding 50 --hidden 50 --epochs 10'
+for training in xor "textclf train builtin:documents $model"; do
     # shellcheck disable=SC2086 -- words are meant to split
-    with=$(count built-with $training -o "$work/model") && without=$(count built-without $training -o "$work/model")
+    with=$(count built-with $training -o "$work/model") &&
+        without=$(count built-without $training -o "$work/model")
     awk -v with="$with" -v without="$without" -v what="$training" 'BEGIN {
         cost = 100 * (with - without) / without
         printf "%s\n  %.0f instructions, %.0f without hooks: %+.3f %%\n", what, with, without, cost

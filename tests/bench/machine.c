@@ -1,4 +1,4 @@
-/* The machine: threads, the FMA peak, and every byte of the library counted. */
+/* Threads, the FMA peak, and the memory of the library. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +16,7 @@
 void bench_set_threads(int threads)
 {
 #ifdef _OPENMP
-    omp_pause_resource_all(
-        omp_pause_soft); /* ends idle threads, which OMP_WAIT_POLICY=active lets spin */
+    omp_pause_resource_all(omp_pause_soft); /* ends idle threads: they may be spinning */
     omp_set_num_threads(threads);
 #else
     (void)threads;
@@ -35,8 +34,8 @@ int bench_threads(void)
 
 /* ---- the FMA peak ---- */
 
-/* Enough sums that no multiply-add waits for the one before it: latency 4 or 5, two a cycle, need 10. They and the two
- * constants fit in 16 registers. */
+/* Enough sums that no multiply-add waits for an earlier one: a latency of 4 or 5 cycles and two
+ * multiply-adds per cycle need 10. With the two constants they fit in 16 registers. */
 enum { SUMS = 14, ROUNDS = 20000 };
 
 #ifdef __clang__
@@ -45,7 +44,7 @@ enum { SUMS = 14, ROUNDS = 20000 };
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* s = s x + y runs towards y / (1 - x) = 1. */
+/* s = s x + y converges to y / (1 - x) = 1. */
 #define PEAK_LOOP(vector, of, fma)                                        \
     vector x = of(0.5f), y = of(0.5f), sum[SUMS];                         \
     for (int i = 0; i < SUMS; i++) sum[i] = of((float)i);                 \
@@ -81,17 +80,23 @@ __attribute__((target("avx512f"))) static double loop_avx512(void)
 }
 #endif
 
-static volatile double sink; /* takes the loops' results, so that they are not left out */
+static volatile double sink; /* keeps the compiler from removing the loops */
 
 double bench_peak(int threads, double seconds)
 {
-    enum { MAX_SAMPLES = 4000, MIN_SAMPLES = 5, LOOPS = 16 }; /* they take a millisecond or two */
+    enum { MAX_SAMPLES = 4000, MIN_SAMPLES = 5, LOOPS = 16 }; /* a sample: 1 to 2 ms */
     static double samples[MAX_SAMPLES];
     double (*loop)(void) = loop_baseline;
     double lanes = 4, results = 0;
 #ifdef __x86_64__
-    if (strcmp(tg_isa(), "avx2") == 0) loop = loop_avx2, lanes = 8;
-    if (strcmp(tg_isa(), "avx512") == 0) loop = loop_avx512, lanes = 16;
+    if (strcmp(tg_isa(), "avx2") == 0) {
+        loop = loop_avx2;
+        lanes = 8;
+    }
+    if (strcmp(tg_isa(), "avx512") == 0) {
+        loop = loop_avx512;
+        lanes = 16;
+    }
 #endif
     int64_t count = 0;
     double start = timing_now(), last = start;
@@ -109,29 +114,29 @@ double bench_peak(int threads, double seconds)
 
 /* ---- memory ---- */
 
-static atomic_size_t held, most_held;
+static atomic_size_t memory_now, peak_memory;
 
-size_t bench_held(void) { return held; }
-size_t bench_most_held(void) { return most_held; }
-void bench_start_most_held(void) { most_held = held; }
+size_t bench_memory(void) { return memory_now; }
+size_t bench_peak_memory(void) { return peak_memory; }
+void bench_reset_peak_memory(void) { peak_memory = memory_now; }
 
-/* The size stands in front of a block, in as many bytes as keep its alignment. */
+/* The size is stored in front of a block, in enough bytes to preserve the alignment. */
 void *bench_allocator(void *memory, size_t size)
 {
     enum { FRONT = 64 };
     unsigned char *block = memory ? (unsigned char *)memory - FRONT : NULL;
-    size_t before = 0;
-    if (block) memcpy(&before, block, sizeof before);
+    size_t old_size = 0;
+    if (block) memcpy(&old_size, block, sizeof old_size);
     if (size == 0) {
         free(block);
-        held -= before;
+        memory_now -= old_size;
         return NULL;
     }
     if (size > SIZE_MAX - FRONT) return NULL;
     block = realloc(block, size + FRONT);
     if (!block) return NULL;
     memcpy(block, &size, sizeof size);
-    held += size - before;
-    if (held > most_held) most_held = held;
+    memory_now += size - old_size;
+    if (memory_now > peak_memory) peak_memory = memory_now;
     return block + FRONT;
 }

@@ -1,4 +1,4 @@
-/* The benchmark's training steps of whole models, an embedding's update by Adam, and the documents' program. */
+/* Training steps of complete models, Adam on a large embedding, and textclf as a process. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -10,7 +10,7 @@
 
 #include "bench.h"
 
-enum { BATCHES = 64 }; /* made before the timing, and taken in turn */
+enum { BATCHES = 64 }; /* made before the measurement and used in turn */
 
 /* ---- classifiers: embedding, LSTM, additive attention, linear ---- */
 
@@ -34,7 +34,8 @@ typedef struct classifier {
 
 static int64_t directions(const classifier_sizes *size) { return size->both_directions ? 2 : 1; }
 
-/* 2 operations a weight and token: forward once, backward twice. */
+/* Two operations per weight and token; a training step has three passes: forward once, backward
+ * twice. */
 static double classifier_flops(const classifier_sizes *size, double passes)
 {
     const double h = (double)size->hidden, e = (double)size->embedding,
@@ -68,7 +69,7 @@ static bool classifier_init(classifier *c, classifier_sizes size)
     tg_random random = tg_random_new(1, "words");
     for (int64_t i = 0; i < rows * size.time; i++)
         c->ids[i] = 1 +
-                    (int32_t)tg_random_below(&random, (uint32_t)size.words - 1); /* 0 is padding */
+                    (int32_t)tg_random_below(&random, (uint32_t)size.words - 1); /* 0: padding */
     for (int64_t i = 0; i < rows; i++)
         c->labels[i] = (int32_t)tg_random_below(&random, (uint32_t)size.classes);
     return bench_good(c->tape, c->params);
@@ -143,7 +144,7 @@ bool run_infer(const bench *b)
     return run_classifier(b, "infer", (classifier_sizes){15000, 128, 128, 2, 1, 20, true}, false);
 }
 
-/* ---- a transformer's encoder block ---- */
+/* ---- a transformer encoder block ---- */
 
 typedef struct encoder {
     int64_t width, batch, time;
@@ -206,21 +207,21 @@ bool run_encoder(const bench *b)
            run_block(b, "encoder-64", 64, 256, 32, 32);
 }
 
-/* ---- Adam on an embedding of which a batch reads little ---- */
+/* ---- Adam on an embedding of which a batch reads few rows ---- */
 
-enum {
-    ADAM_ROWS = 200000,
-    ADAM_WIDTH = 128,
-    ADAM_IDS = 920,
-    ADAM_PARTS = 10
-}; /* 920 ids name about 600 rows */
+/* The 920 ids of a batch are about 600 different rows. */
+enum { ADAM_ROWS = 200000, ADAM_WIDTH = 128, ADAM_IDS = 920, ADAM_PARTS = 10 };
 
-/* Ids by Zipf's law, the i-th as often as 1 / i, from the inverse of its distribution. */
+/* Ids by Zipf's law: the frequency of id i is proportional to 1 / (i + 1). Inverts the cumulative
+ * sums. */
 static bool draw_zipf(int32_t *ids, int64_t count)
 {
     double *below = malloc(ADAM_ROWS * sizeof *below), sum = 0;
     if (!below) return false;
-    for (int i = 0; i < ADAM_ROWS; i++) below[i] = sum += 1.0 / (i + 1);
+    for (int i = 0; i < ADAM_ROWS; i++) {
+        sum += 1.0 / (i + 1);
+        below[i] = sum;
+    }
     tg_random random = tg_random_new(1, "zipf");
     for (int64_t n = 0; n < count; n++) {
         const double u = tg_random_uniform(&random) * sum;
@@ -294,7 +295,7 @@ bool run_adam(const bench *b)
     return run_table(b, "adam", false) && run_table(b, "adam-sparse", true);
 }
 
-/* ---- the documents' program as a user runs it ---- */
+/* ---- textclf train and textclf predict, as a user runs them ---- */
 
 extern char **environ;
 
@@ -302,7 +303,7 @@ typedef struct job {
     char program[1100], folder[512], model[600];
 } job;
 
-/* Runs the program to its end, its output thrown away. */
+/* Runs the program to its end and discards its output. */
 static bool run_program(char *const *arguments)
 {
     posix_spawn_file_actions_t actions;
@@ -345,7 +346,7 @@ bool run_job(const bench *b)
     snprintf(j.model, sizeof j.model, "%s/model", j.folder);
     char threads[16];
     snprintf(threads, sizeof threads, "%d", b->threads);
-    setenv("OMP_NUM_THREADS", threads, 1); /* the children's: here it has been read already */
+    setenv("OMP_NUM_THREADS", threads, 1); /* for the processes that it starts */
     const bool good = bench_row(b, "job", 0, job_step, &j, "train and predict, two processes");
     unlink(j.model);
     rmdir(j.folder);

@@ -1,10 +1,12 @@
-/* The products of `bench gemm` through OpenBLAS: the same shapes, clock and statistics. compare.sh builds and runs it:
+/* The products of `bench gemm` by OpenBLAS, with the same shapes, clock and statistics. compare.sh
+ * builds and runs it:
  *
- *     cc -O2 -D_POSIX_C_SOURCE=200809L openblas_gemm.c timing.c $(pkg-config --cflags --libs openblas) -o openblas_gemm
+ *     cc -O2 -D_POSIX_C_SOURCE=200809L openblas_gemm.c timing.c \
+ *         $(pkg-config --cflags --libs openblas) -o openblas_gemm
  *     openblas_gemm SECONDS THREADS
  *
- * It prints bench's tab-separated lines: workload, threads, median ms, spread, GFLOP/s, "-", a note. OpenBLAS packs in
- * every product: its interface knows no matrix that is packed once. */
+ * It prints the tab-separated lines of bench: workload, threads, median ms, spread, GFLOP/s, "-", a
+ * note. OpenBLAS packs in every product: its interface has no matrices that are packed once. */
 #include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +28,7 @@ static bool product_step(void *state)
     return true;
 }
 
-/* Numbers from -1 to 1 on a cache line's boundary. */
+/* Numbers from -1 to 1, aligned to a cache line. */
 static float *numbers(int rows, int columns)
 {
     const size_t count = (size_t)rows * (size_t)columns;
@@ -38,13 +40,15 @@ static float *numbers(int rows, int columns)
 static void run_product(double seconds, int threads, const char *name, product p)
 {
     timing time;
-    p.a = numbers(p.m, p.k), p.b = numbers(p.k, p.n), p.c = numbers(p.m, p.n);
+    p.a = numbers(p.m, p.k);
+    p.b = numbers(p.k, p.n);
+    p.c = numbers(p.m, p.n);
     if (p.a && p.b && p.c && timing_measure(seconds, product_step, &p, &time))
         printf("%s\t%d\t%.6g\t%.2f\t%.4f\t-\tOpenBLAS with %s\n", name, threads, time.ms,
                time.spread, 2.0 * p.m * p.n * p.k / time.ms * 1e-6,
                openblas_get_parallel() == OPENBLAS_OPENMP
                    ? "OpenMP"
-                   : "threads of its own, for which OMP_WAIT_POLICY has no meaning");
+                   : "its own threads, which ignore OMP_WAIT_POLICY");
     fflush(stdout);
     free(p.a);
     free(p.b);

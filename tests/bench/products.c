@@ -1,4 +1,4 @@
-/* The benchmark's operators by themselves: matrix products, and tiled attention. */
+/* Single operators: matrix products and tiled attention. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "../../core/kernels.h"
 #include "bench.h"
 
-/* Numbers from a fixed seed on a cache line's boundary; NULL where there is no memory. */
+/* Numbers from a fixed seed, aligned to a cache line; NULL if out of memory. */
 static tg_real *numbers(int64_t count, const char *stream)
 {
     enum { LINE = 64 };
@@ -23,9 +23,9 @@ static tg_real *numbers(int64_t count, const char *stream)
 typedef struct product {
     int64_t m, n, k;
     bool transposed_a, transposed_b; /* as stored: [k, m], [n, k] */
-    bool pack;                       /* in every step, where it has to be, or once before */
+    bool pack;                       /* whether each step packs, or only the preparation */
     tg_matrix a, b;
-    tg_real *packed, *c, *room;
+    tg_real *packed, *c, *workspace;
 } product;
 
 static bool product_step(void *state)
@@ -33,12 +33,12 @@ static bool product_step(void *state)
     const product *p = state;
     const tg_matrix b = p->pack ? p->b : tg_matrix_packed(p->packed);
     TG_DISPATCH(tg_k_gemm, &(tg_product){p->m, p->n, p->k, p->a, b, NULL, p->c, p->n},
-                p->pack ? p->room : NULL);
+                p->pack ? p->workspace : NULL);
     return true;
 }
 
-/* An element against a sum in double: a fast wrong product is worth nothing. */
-static bool product_right(const product *p)
+/* Compares some elements with sums in double: a fast but wrong product is worthless. */
+static bool product_is_right(const product *p)
 {
     for (int64_t trial = 0; trial < 16; trial++) {
         const int64_t i = trial * 7919 % p->m, j = trial * 104729 % p->n;
@@ -60,19 +60,19 @@ static bool run_product(const bench *b, const char *name, product p, const char 
     p.c = numbers(p.m * p.n, "c");
     p.a = p.transposed_a ? (tg_matrix){a_data, 1, p.m} : (tg_matrix){a_data, p.k, 1};
     p.b = p.transposed_b ? (tg_matrix){b_data, 1, p.k} : (tg_matrix){b_data, p.n, 1};
-    p.room = numbers(tg_gemm_workspace_size(p.n, p.k, p.a, p.b) + 1, "room");
-    bool good = (a_data && b_data && p.packed && p.c && p.room) || bench_fail("out of memory");
+    p.workspace = numbers(tg_gemm_workspace_size(p.n, p.k, p.a, p.b) + 1, "workspace");
+    bool good = (a_data && b_data && p.packed && p.c && p.workspace) || bench_fail("out of memory");
     if (good) {
         TG_DISPATCH(tg_k_gemm_pack, p.k, p.n, p.b, p.packed);
         good = bench_row(b, name, 2 * (double)p.m * (double)p.n * (double)p.k, product_step, &p,
                          note);
-        good = good && product_right(&p);
+        good = good && product_is_right(&p);
     }
     free(a_data);
     free(b_data);
     free(p.packed);
     free(p.c);
-    free(p.room);
+    free(p.workspace);
     return good;
 }
 
@@ -89,7 +89,8 @@ bool run_gemm(const bench *b)
             good = run_product(b, name, p, NULL) && good;
         }
     }
-    /* An LSTM of 128 at B 32, T 32: gates = x W^T and dx = dgates W a step; dW = dgates^T x of all steps. */
+    /* An LSTM of 128 with B 32, T 32: gates = x W^T and dx = dgates W of one time step; dW =
+     * dgates^T x of all time steps. */
     const product y = {.m = 32, .k = 128, .n = 512, .transposed_b = true},
                   dx = {.m = 32, .k = 512, .n = 128};
     product dw = {.m = 512, .k = 1024, .n = 128, .transposed_a = true};
@@ -122,31 +123,33 @@ static bool attention_step(void *state)
     return bench_good(a->tape, NULL);
 }
 
-/* The most that a first pass holds beyond q, k, v, y and their gradients, in MB. */
-static double memory_beyond(attention *a)
+/* The peak memory of a first pass in MB, without q, k, v, y and their gradients; -1 after an
+ * error. */
+static double extra_memory(attention *a)
 {
-    const size_t tensors = 8 * (size_t)a->time * WIDTH * sizeof(tg_real), before = bench_held();
-    bench_start_most_held();
-    return attention_step(a) ? ((double)(bench_most_held() - before) - (double)tensors) / 1e6 : -1;
+    const size_t tensors = 8 * (size_t)a->time * WIDTH * sizeof(tg_real), start = bench_memory();
+    bench_reset_peak_memory();
+    if (!attention_step(a)) return -1;
+    return ((double)(bench_peak_memory() - start) - (double)tensors) / 1e6;
 }
 
 bool run_attention(const bench *b)
 {
-    const int64_t most = b->longest * WIDTH;
-    tg_real *q = numbers(most, "q"), *k = numbers(most, "k"), *v = numbers(most, "v");
+    const int64_t size = b->longest * WIDTH;
+    tg_real *q = numbers(size, "q"), *k = numbers(size, "k"), *v = numbers(size, "v");
     bool good = (q && k && v) || bench_fail("out of memory");
     for (int64_t time = 512; good && time <= b->longest; time *= 2) {
         attention a = {tg_tape_new(1), time, q, k, v};
         const double square = (double)time * (double)time, flops = 12 * square * WIDTH,
-                     beyond = memory_beyond(&a);
-        const double before = bench_peak(b->threads, b->seconds / 16);
+                     extra = extra_memory(&a);
+        const double peak_before = bench_peak(b->threads, b->seconds / 16);
         timing t = {0, 0};
-        good = beyond >= 0 && timing_measure(b->seconds, attention_step, &a, &t);
-        const double peak = (before + bench_peak(b->threads, b->seconds / 16)) / 2;
+        good = extra >= 0 && timing_measure(b->seconds, attention_step, &a, &t);
+        const double peak = (peak_before + bench_peak(b->threads, b->seconds / 16)) / 2;
         char name[48], note[96];
         snprintf(name, sizeof name, "attention-%lld", (long long)time);
         snprintf(note, sizeof note, "%.2f ns / T^2, %.2f MB beyond the tensors",
-                 t.ms * 1e6 / square, beyond);
+                 t.ms * 1e6 / square, extra);
         if (good) bench_print(b, name, t, flops, peak, note);
         tg_tape_free(a.tape);
     }

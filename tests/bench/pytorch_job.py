@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The documents' whole program in PyTorch, as build/textclf runs it for `bench job`: trains their classifier on their
-four sentences and predicts one more. pytorch_peer.py times it as a process, with `import torch`, as its user waits for
-it."""
+"""The work of `bench job` in PyTorch: trains the classifier of `bench documents` on four
+sentences and predicts one more. pytorch_peer.py measures the complete process, `import torch`
+included, because its user waits for that, too."""
 import torch
 from torch import nn
 
@@ -25,7 +25,8 @@ class Classifier(nn.Module):
 
     def forward(self, ids):
         h, _ = self.encoder(self.embedding(ids))
-        scores = self.score(torch.tanh(self.proj(h))).squeeze(-1).masked_fill(ids == 0, float("-inf"))
+        scores = self.score(torch.tanh(self.proj(h))).squeeze(-1)
+        scores = scores.masked_fill(ids == 0, float("-inf"))
         context = torch.bmm(torch.softmax(scores, dim=-1).unsqueeze(1), h).squeeze(1)
         return self.classify(context)
 
@@ -40,7 +41,8 @@ def main():
     def encode(text):
         return torch.tensor([vocabulary.get(word, 1) for word in text.lower().split()])
 
-    ids = nn.utils.rnn.pad_sequence([encode(text) for text, _ in SENTENCES], batch_first=True)
+    ids = nn.utils.rnn.pad_sequence([encode(text) for text, _ in SENTENCES],
+                                    batch_first=True)
     labels = torch.tensor([label for _, label in SENTENCES])
     model = Classifier(len(vocabulary))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
@@ -52,8 +54,9 @@ def main():
         optimizer.step()
         print(f"epoch {epoch + 1}: loss {loss.item():.4f}")
     with torch.inference_mode():
-        likely = torch.softmax(model(encode("The movie is amazing").unsqueeze(0)), dim=-1)[0]
-    print(LABELS[int(likely.argmax())], [round(p, 4) for p in likely.tolist()])
+        logits = model(encode("The movie is amazing").unsqueeze(0))
+        probabilities = torch.softmax(logits, dim=-1)[0]
+    print(LABELS[int(probabilities.argmax())], [round(p, 4) for p in probabilities.tolist()])
 
 
 if __name__ == "__main__":

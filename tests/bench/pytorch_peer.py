@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""The workloads of build/bench in PyTorch (see bench.c for what they are), written as its users would write them well:
-fused nn.LSTM, nn.TransformerEncoderLayer, scaled_dot_product_attention, fused Adam, clip_grad_norm_, inference_mode.
+"""The workloads of build/bench (see bench.c) in PyTorch, written as a good user of PyTorch
+would: fused nn.LSTM, nn.TransformerEncoderLayer, scaled_dot_product_attention, fused Adam,
+clip_grad_norm_, inference_mode.
 
-    python3 pytorch_peer.py [-s SECONDS] [-t THREADS] [-l LONGEST] [-n STEPS] [--way eager|compile|better] [WORKLOAD]...
+    python3 pytorch_peer.py [-s SECONDS] [-t THREADS] [-l LONGEST] [-n STEPS]
+                            [--way eager|compile|better] [WORKLOAD]...
 
-prints bench's tab-separated lines: workload, threads, median ms, spread (interquartile range in percent of the median),
-GFLOP/s by bench's formulas, "-", and a note. Models run eagerly and through torch.compile; the better median
-counts, and the note says which. A compilation that fails or takes longer than two minutes is left out, which the note
-says."""
+It prints the tab-separated lines of bench: workload, threads, median ms, spread (interquartile
+range in percent of the median), GFLOP/s by the formulas of bench, "-", and a note. Models are
+measured in eager mode and with torch.compile; the better median counts, and the note says which
+one it is. A compilation that fails or takes longer than two minutes does not count; the note
+says so."""
 import argparse
 import os
 import signal
@@ -20,7 +23,7 @@ import torch.nn.functional as F
 from torch import nn
 
 COMPILE_SECONDS = 120
-BATCHES = 64  # made before the timing, and taken in turn
+BATCHES = 64  # made before the measurement and used in turn
 
 
 class TookTooLong(Exception):
@@ -42,7 +45,7 @@ def statistics(samples):
 
 
 def measure(step, seconds):
-    """As timing_measure in timing.c: warms up, then takes samples of a tenth of a millisecond at least."""
+    """As timing_measure in timing.c: warms up, then takes samples of at least 0.1 ms."""
     warm_up = last = time.perf_counter()
     warm = 0
     while warm < 1 or last - warm_up < seconds / 5 or (warm < 2 and last - warm_up < seconds):
@@ -68,11 +71,11 @@ def show(options, name, ms, spread, flops, note):
 
 
 def compiled_timing(build, seconds):
-    """The timing of the compiled step, or why there is none."""
+    """The timing of the compiled step and "", or None and the reason."""
     def too_long(*_):
         raise TookTooLong(f"took longer than {COMPILE_SECONDS} s")
 
-    before = signal.signal(signal.SIGALRM, too_long)
+    old_handler = signal.signal(signal.SIGALRM, too_long)
     signal.alarm(COMPILE_SECONDS)
     try:
         step = build(torch.compile)
@@ -80,15 +83,15 @@ def compiled_timing(build, seconds):
             step()
         signal.alarm(0)
         return measure(step, seconds), ""
-    except Exception as error:  # whatever it is: the eager figure stands
+    except Exception as error:  # of any kind: the eager figure counts
         return None, (str(error).strip().splitlines() or [type(error).__name__])[0][:80]
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, old_handler)
 
 
 def row(options, name, flops, build):
-    """build(wrap) returns the step of a new model, `wrap` applied to what torch.compile would be applied to."""
+    """build(wrap) returns the step of a new model; `wrap` is torch.compile or does nothing."""
     eager = compiled = None
     why = ""
     if options.way != "compile":
@@ -153,11 +156,13 @@ def classifier(options, name, words, embedding, hidden, classes, batch, length, 
     def build(wrap):
         generator = torch.Generator().manual_seed(1)
         batches = [(torch.randint(1, words, (batch, length), generator=generator),
-                    torch.randint(0, classes, (batch,), generator=generator)) for _ in range(BATCHES)]
+                    torch.randint(0, classes, (batch,), generator=generator))
+                   for _ in range(BATCHES)]
         model = Classifier(words, embedding, hidden, classes, both_directions)
         forward = wrap(model)
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-        return trainer(model, optimizer, lambda ids, labels: F.cross_entropy(forward(ids), labels), batches)
+        return trainer(model, optimizer,
+                       lambda ids, labels: F.cross_entropy(forward(ids), labels), batches)
 
     row(options, name, flops, build)
 
@@ -229,19 +234,21 @@ def run_attention(options):
         def step():
             torch.autograd.grad(F.scaled_dot_product_attention(q, k, v), (q, k, v), ones)
 
-        show(options, f"attention-{length}", *measure(step, options.seconds), 12 * length * length * heads * width,
-             "scaled_dot_product_attention")
+        show(options, f"attention-{length}", *measure(step, options.seconds),
+             12 * length * length * heads * width, "scaled_dot_product_attention")
         length *= 2
 
 
 def zipf_batches(rows, ids, steps):
-    """[steps, ids] numbers below `rows`, the i-th as often as 1 / i."""
+    """[steps, ids] row numbers by Zipf's law: the frequency of row i is proportional to 1 / (i +
+    1)."""
     below = torch.cumsum(1 / torch.arange(1, rows + 1, dtype=torch.float64), 0)
-    return torch.searchsorted(below, torch.rand(steps, ids, dtype=torch.float64) * below[-1]).clamp_(max=rows - 1)
+    drawn = torch.rand(steps, ids, dtype=torch.float64) * below[-1]
+    return torch.searchsorted(below, drawn).clamp_(max=rows - 1)
 
 
 def adam(options, name, sparse, note):
-    """Times the whole run; the spread is that of its tenths, as in bench."""
+    """Measures all steps; the spread is that of tenths of them, as in bench."""
     torch.manual_seed(1)
     steps = options.steps
     batches = zipf_batches(200000, 920, steps)
@@ -252,16 +259,16 @@ def adam(options, name, sparse, note):
         optimizer = torch.optim.Adam(table.parameters(), lr=1e-3, fused=True)
     parts, done, start = [], 0, time.perf_counter()
     for part in range(10):
-        before, first = time.perf_counter(), done
+        part_start, first = time.perf_counter(), done
         while done < (part + 1) * steps // 10:
             optimizer.zero_grad(set_to_none=True)
             table(batches[done]).square().mean().backward()
             optimizer.step()
             done += 1
         if done > first:
-            parts.append((time.perf_counter() - before) / (done - first))
-    whole = time.perf_counter() - start
-    show(options, name, whole / steps * 1e3, statistics(parts)[1], 0, note)
+            parts.append((time.perf_counter() - part_start) / (done - first))
+    total = time.perf_counter() - start
+    show(options, name, total / steps * 1e3, statistics(parts)[1], 0, note)
 
 
 def run_adam(options):
@@ -274,13 +281,15 @@ def run_job(options):
     environment = dict(os.environ, OMP_NUM_THREADS=str(options.threads))
 
     def step():
-        subprocess.run([sys.executable, script], stdout=subprocess.DEVNULL, check=True, env=environment)
+        subprocess.run([sys.executable, script], stdout=subprocess.DEVNULL, check=True,
+                       env=environment)
 
     show(options, "job", *measure(step, options.seconds), 0, "one process")
 
 
-WORKLOADS = {"documents": run_documents, "sst2": run_sst2, "large": run_large, "encoder": run_encoder,
-             "infer": run_infer, "attention": run_attention, "adam": run_adam, "job": run_job}
+WORKLOADS = {"documents": run_documents, "sst2": run_sst2, "large": run_large,
+             "encoder": run_encoder, "infer": run_infer, "attention": run_attention,
+             "adam": run_adam, "job": run_job}
 
 
 def main():
@@ -294,7 +303,7 @@ def main():
     options = parser.parse_args()
     for name in options.workloads:
         if name not in WORKLOADS:
-            parser.error(f"{name}: no such workload")
+            parser.error(f"{name}: unknown workload; choose from {' '.join(WORKLOADS)}")
     torch.set_num_threads(options.threads)
     for name in options.workloads or WORKLOADS:
         WORKLOADS[name](options)

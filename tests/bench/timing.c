@@ -19,7 +19,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Between neighbours it is interpolated. */
+/* Interpolates between neighbours. */
 static double quantile(const double *sorted, int64_t count, double q)
 {
     const double at = q * (double)(count - 1);
@@ -39,18 +39,20 @@ bool timing_measure(double seconds, timing_step step, void *state, timing *time)
 {
     enum { MAX_SAMPLES = 50000, MIN_SAMPLES = 3 };
     static double samples[MAX_SAMPLES];
-    const double least = 1e-4; /* of a sample: the clock costs some tens of nanoseconds */
+    const double shortest =
+        1e-4; /* of a sample: reading the clock takes some tens of nanoseconds */
     const double warm_up = timing_now();
     double start, last = warm_up;
     int64_t warm = 0, count = 0;
-    /* A second step, unless it takes too long: the first one gets memory, of which the second still moves some. */
+    /* Two steps, unless they take too long: the first one allocates memory, and the second may
+     * still rearrange it. */
     do {
         start = last;
         if (!step(state)) return false;
         last = timing_now();
         warm++;
     } while (last - warm_up < seconds / 5 || (warm < 2 && last - warm_up < seconds));
-    const int64_t steps = 1 + (int64_t)(least / (last - start));
+    const int64_t steps = 1 + (int64_t)(shortest / (last - start));
     start = last = timing_now();
     while (count < MIN_SAMPLES || (count < MAX_SAMPLES && last - start < seconds)) {
         for (int64_t i = 0; i < steps; i++)

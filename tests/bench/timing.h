@@ -1,4 +1,4 @@
-/* How the benchmark takes time, the same for ours and for OpenBLAS; it needs nothing of the library. */
+/* The clock and the statistics of the benchmark, also for OpenBLAS: they do not use the library. */
 #ifndef BENCH_TIMING_H
 #define BENCH_TIMING_H
 
@@ -15,10 +15,11 @@ typedef bool (*timing_step)(void *state);
 
 double timing_now(void); /* seconds */
 
-/* Median and spread of seconds, which are sorted. */
+/* Median and spread of samples in seconds; sorts the samples. */
 timing timing_of(double *samples, int64_t count);
 
-/* Warms up, then takes samples of a tenth of a millisecond at least for about `seconds`, three at least. */
+/* Warms up, then takes samples for about `seconds`: at least three, each at least a tenth of a
+ * millisecond long. False after an error of a step. */
 bool timing_measure(double seconds, timing_step step, void *state, timing *time);
 
 #endif

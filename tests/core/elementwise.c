@@ -9,11 +9,15 @@ static double add(double a, double b) { return a + b; }
 static double sub(double a, double b) { return a - b; }
 static double mul(double a, double b) { return a * b; }
 static double quotient(double a, double b) { return a / b; }
-static double larger(double a, double b) { return isnan(a) || isnan(b) ? QNAN : a > b ? a : b; }
+static double larger(double a, double b)
+{
+    if (isnan(a) || isnan(b)) return QNAN;
+    return a > b ? a : b;
+}
 
 static const struct {
     const char *name;
-    binary_function run;
+    binary_function apply;
     double (*reference)(double, double);
 } binaries[] = {{"add", tg_add, add},
                 {"sub", tg_sub, sub},
@@ -59,7 +63,7 @@ static void check_binary(size_t op, size_t on)
     tg_tape *tape = tg_tape_new(1);
     tg_tensor *x = test_variable(tape, 1, -2, 2, a.ndim, a.size),
               *y = test_variable(tape, 2, 0.5, 2, b.ndim, b.size);
-    tg_tensor *z = binaries[op].run(tape, x, y);
+    tg_tensor *z = binaries[op].apply(tape, x, y);
     test_assert_clean(tape);
     int64_t size = test_shape_size(result);
     double *want = malloc((size_t)(size + 1) * sizeof *want);
@@ -68,8 +72,8 @@ static void check_binary(size_t op, size_t on)
             (double)x->data[test_broadcast(i, result.ndim, result.size, a.ndim, a.size)],
             (double)y->data[test_broadcast(i, result.ndim, result.size, b.ndim, b.size)]);
     test_assert_shape(what, z, result.ndim, result.size);
-    for (int64_t i = 0; i < size;
-         i++) /* IEEE arithmetic rounds correctly, so that nothing is left to tolerate */
+    /* IEEE arithmetic rounds correctly: the tolerance is 0. */
+    for (int64_t i = 0; i < size; i++)
         TEST_CHECK(z->data[i] == (tg_real)want[i], "%s: element %d is %.9g, not %.9g", what, (int)i,
                    (double)z->data[i], want[i]);
     free(want);
@@ -97,7 +101,7 @@ START_TEST(two_operands_that_do_not_fit)
             tg_tape *tape = tg_tape_new(1);
             tg_tensor *a = test_variable(tape, 1, -2, 2, misfits[m].a.ndim, misfits[m].a.size);
             tg_tensor *b = test_variable(tape, 1, -2, 2, misfits[m].b.ndim, misfits[m].b.size);
-            ck_assert_ptr_null(binaries[_i].run(tape, a, b));
+            ck_assert_ptr_null(binaries[_i].apply(tape, a, b));
             test_expect_error(tape, binaries[_i].name, misfits[m].texts[0], misfits[m].texts[1],
                               NULL);
             test_end(tape, NULL);
@@ -111,8 +115,8 @@ START_TEST(two_operands_at_the_edges)
         const tg_real numbers[] = {0, 1, -1, inf, -inf, nan, (tg_real)1e30, (tg_real)-1e-30};
         enum { N = 8 };
         tg_tape *tape = tg_tape_new(1);
-        tg_tensor *z = binaries[_i].run(tape, tg_constant(tape, numbers, TG_SHAPE(N, 1)),
-                                        tg_constant(tape, numbers, TG_SHAPE(N)));
+        tg_tensor *z = binaries[_i].apply(tape, tg_constant(tape, numbers, TG_SHAPE(N, 1)),
+                                          tg_constant(tape, numbers, TG_SHAPE(N)));
         test_assert_clean(tape);
         for (int a = 0; a < N; a++)
             for (int b = 0; b < N; b++) {
@@ -154,13 +158,13 @@ END_TEST
 
 START_TEST(a_result_that_is_too_large)
     {
-        const int64_t large = PTRDIFF_MAX / (int64_t)sizeof(tg_real) /
-                              8; /* allowed beside a size of 0 */
+        /* Allowed beside a size of 0. */
+        const int64_t large = PTRDIFF_MAX / (int64_t)sizeof(tg_real) / 8;
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *a = tg_constant(tape, NULL, TG_SHAPE(large, 0, 1)),
                   *b = tg_constant(tape, NULL, TG_SHAPE(1, 0, large));
         test_assert_clean(tape);
-        ck_assert_ptr_null(binaries[_i].run(tape, a, b));
+        ck_assert_ptr_null(binaries[_i].apply(tape, a, b));
         test_expect_error(tape, binaries[_i].name, "too large", ", 0, ", NULL);
         test_end(tape, NULL);
     }
@@ -175,14 +179,17 @@ static double square(double x) { return x * x; }
 static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
 static double relu(double x) { return isnan(x) || x > 0 ? x : 0; }
 static double gelu(double x) { return 0.5 * x * erfc(-x / sqrt(2)); }
-static tg_tensor *affine_run(tg_tape *tape, tg_tensor *x) { return tg_affine(tape, x, -2.5, 0.5); }
+static tg_tensor *apply_affine(tg_tape *tape, tg_tensor *x)
+{
+    return tg_affine(tape, x, -2.5, 0.5);
+}
 static double affine(double x) { return -2.5 * x + 0.5; }
 
 static const struct {
     const char *name;
-    unary_function run;
+    unary_function apply;
     double (*reference)(double);
-    double low, high; /* where the results are neither huge nor denormal in float */
+    double low, high; /* a range in which the results are neither huge nor denormal in float */
 } unaries[] = {
     {"neg", tg_neg, negative, -100, 100},
     {"exp", tg_exp, exp, -80, 80},
@@ -198,10 +205,11 @@ static const struct {
     {"relu", tg_relu, relu, -3, 3},
     {"gelu", tg_gelu, gelu, -4, 12},
     {"gelu, near 0", tg_gelu, gelu, -1e-2, 1e-2},
-    {"affine", affine_run, affine, -3, 3},
+    {"affine", apply_affine, affine, -3, 3},
 };
 
-/* Element by element: the library's own kernels state a few ulp, and a wrong coefficient shows at once. */
+/* Relative to each element. The library's kernels promise an error of a few ulp; a wrong
+ * coefficient makes a much larger one. */
 #ifdef TG_DOUBLE
 static const double unary_tolerance = 1e-14;
 #else
@@ -211,18 +219,18 @@ static const double unary_tolerance = 1e-6;
 START_TEST(one_operand)
     {
         double low = unaries[_i].low, high = unaries[_i].high;
-        for (int64_t n = 0; n <= 70;
-             n++) { /* every way in which a vector register can be left part filled */
+        /* These sizes leave a vector register partly filled in every possible way. */
+        for (int64_t n = 0; n <= 70; n++) {
             tg_tape *tape = tg_tape_new(1);
             tg_tensor *x = test_variable(tape, (uint64_t)n, low, high, TG_SHAPE(n)),
-                      *y = unaries[_i].run(tape, x);
+                      *y = unaries[_i].apply(tape, x);
             test_assert_clean(tape);
             test_assert_shape(unaries[_i].name, y, TG_SHAPE(n));
             for (int64_t i = 0; i < n; i++) {
-                double want = unaries[_i].reference((double)x->data[i]),
-                       cancelled = 0; /* what a difference has lost */
-                if (unaries[_i].run == affine_run) cancelled = 5;
-                if (unaries[_i].run == tg_gelu) cancelled = fabs((double)x->data[i]);
+                double want = unaries[_i].reference((double)x->data[i]);
+                double cancelled = 0; /* magnitude of the terms that cancelled in a subtraction */
+                if (unaries[_i].apply == apply_affine) cancelled = 5;
+                if (unaries[_i].apply == tg_gelu) cancelled = fabs((double)x->data[i]);
                 TEST_CHECK(test_near((double)y->data[i], want,
                                      unary_tolerance * (fabs(want) + cancelled)),
                            "%s(%.9g) is %.9g, wanted %.9g", unaries[_i].name, (double)x->data[i],
@@ -233,20 +241,20 @@ START_TEST(one_operand)
     }
 END_TEST
 
-START_TEST(one_operand_keeps_the_shape)
+START_TEST(one_operand_preserves_the_shape)
     {
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *x = test_variable(tape, 1, 0.5, 1, TG_SHAPE(2, 1, 3, 1, 1, 2)),
                   *scalar = test_variable(tape, 2, 0.5, 1, TG_SCALAR);
-        test_assert_shape(unaries[_i].name, unaries[_i].run(tape, x), TG_SHAPE(2, 1, 3, 1, 1, 2));
-        test_assert_shape(unaries[_i].name, unaries[_i].run(tape, scalar), TG_SCALAR);
+        test_assert_shape(unaries[_i].name, unaries[_i].apply(tape, x), TG_SHAPE(2, 1, 3, 1, 1, 2));
+        test_assert_shape(unaries[_i].name, unaries[_i].apply(tape, scalar), TG_SCALAR);
         test_end(tape, NULL);
     }
 END_TEST
 
 static const struct {
     const char *name;
-    unary_function run;
+    unary_function apply;
     double x, y;
 } edges[] = {
     {"exp", tg_exp, 0, 1},
@@ -292,17 +300,17 @@ static const struct {
     {"gelu", tg_gelu, QNAN, QNAN},
     {"neg", tg_neg, INF, -INF},
     {"neg", tg_neg, QNAN, QNAN},
-    {"affine", affine_run, QNAN, QNAN},
-    {"affine", affine_run, INF, -INF},
+    {"affine", apply_affine, QNAN, QNAN},
+    {"affine", apply_affine, INF, -INF},
 };
 
 START_TEST(one_operand_at_the_edges)
     {
-        enum { N = 35 }; /* in the vector part and in the rest */
+        enum { N = 35 }; /* fills vector registers and leaves a remainder */
         tg_real numbers[N];
         for (int i = 0; i < N; i++) numbers[i] = (tg_real)edges[_i].x;
         tg_tape *tape = tg_tape_new(1);
-        tg_tensor *y = edges[_i].run(tape, tg_constant(tape, numbers, TG_SHAPE(N)));
+        tg_tensor *y = edges[_i].apply(tape, tg_constant(tape, numbers, TG_SHAPE(N)));
         test_assert_clean(tape);
         for (int i = 0; i < N; i++) {
             double got = (double)y->data[i], want = edges[_i].y;
@@ -315,10 +323,10 @@ END_TEST
 
 static const struct {
     const char *name;
-    unary_function run;
+    unary_function apply;
     double x, dx;
 } slopes[] = {
-    /* derivatives at the edges, as ops.h decides them */
+    /* derivatives at the edges, as ops.h defines them */
     {"relu", tg_relu, 0, 0},           {"relu", tg_relu, -1, 0},
     {"relu", tg_relu, 1, 1},           {"sqrt", tg_sqrt, 0, INF},
     {"sqrt", tg_sqrt, 4, 0.25},        {"log", tg_log, 0, INF},
@@ -338,7 +346,7 @@ START_TEST(slopes_at_the_edges)
     {
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *x = tg_variable(tape, (const tg_real[]){(tg_real)slopes[_i].x}, TG_SHAPE(1));
-        ck_assert(tg_backward(tape, slopes[_i].run(tape, x)));
+        ck_assert(tg_backward(tape, slopes[_i].apply(tape, x)));
         const double got = (double)x->grad[0], want = slopes[_i].dx;
         ck_assert_msg(isnan(want) ? isnan(got) : got == want, "%s'(%g) is %g, wanted %g",
                       slopes[_i].name, slopes[_i].x, got, want);
@@ -358,7 +366,7 @@ Suite *elementwise_suite(void)
     tcase_add_test(tc, nan_in_a_maximum_shows_in_both_gradients);
     tcase_add_loop_test(tc, a_result_that_is_too_large, 0, (int)COUNT(binaries));
     tcase_add_loop_test(tc, one_operand, 0, (int)COUNT(unaries));
-    tcase_add_loop_test(tc, one_operand_keeps_the_shape, 0, (int)COUNT(unaries));
+    tcase_add_loop_test(tc, one_operand_preserves_the_shape, 0, (int)COUNT(unaries));
     tcase_add_loop_test(tc, one_operand_at_the_edges, 0, (int)COUNT(edges));
     tcase_add_loop_test(tc, slopes_at_the_edges, 0, (int)COUNT(slopes));
     suite_add_tcase(suite, tc);

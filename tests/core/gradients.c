@@ -1,5 +1,5 @@
-/* Every operator's derivative against differences; the table is in support/operators.c, and the test that no operator is
- * missing from it, which needs the layers' operators too, in tests/layers/gradients.c. */
+/* Every operator's derivative against numerical differences. The table of cases is in
+ * support/operators.c. tests/layers/gradients.c checks that no operator is missing from it. */
 #include "../support/support.h"
 
 START_TEST(gradients)

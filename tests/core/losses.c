@@ -1,4 +1,5 @@
-/* Cross-entropy, binary cross-entropy, mean squared error: PyTorch's numbers, labels that do not count, refusals. */
+/* Cross-entropy, binary cross-entropy, mean squared error: PyTorch's numbers, ignored labels,
+ * errors. */
 #include "../support/support.h"
 
 /* ---- PyTorch's numbers ---- */
@@ -38,8 +39,7 @@ START_TEST(golden_cross_entropy)
             tg_tape_reset(tape);
             logits = tg_variable(tape, test_golden(golden, "in.logits", TG_SHAPE(6, 4))->data,
                                  TG_SHAPE(2, 3, 4));
-            loss = tg_cross_entropy(tape, logits,
-                                    tg_ints_2d(labels, 2, 3)); /* the same in more axes */
+            loss = tg_cross_entropy(tape, logits, tg_ints_2d(labels, 2, 3)); /* with more axes */
             test_assert_reals_near(out, loss->data, test_golden(golden, out, TG_SHAPE(1))->data, 1,
                                    TEST_TOLERANCE);
         }
@@ -79,9 +79,9 @@ START_TEST(golden_pairs)
     }
 END_TEST
 
-/* ---- labels that do not count ---- */
+/* ---- ignored labels ---- */
 
-/* Mean over the rows that count, as PyTorch documents CrossEntropyLoss:
+/* Mean over the rows whose label is not ignored, as PyTorch documents CrossEntropyLoss:
  *     sum_i [(1 - s) w_y (-log p_y) + s / C sum_c w_c (-log p_c)] / sum_i w_y */
 static double reference(const tg_tensor *logits, const int32_t *labels, const tg_real *weights,
                         double s)
@@ -110,7 +110,7 @@ static const struct {
                    {{-1, -1, 2, -1, -1}, false, 0.3}, {{2, -1, 0, 0, -1}, true, 0},
                    {{2, -1, 0, 1, 1}, true, 0.25},    {{0, 1, 2, 0, 1}, false, 1}};
 
-START_TEST(labels_that_do_not_count)
+START_TEST(labels_below_zero_are_ignored)
     {
         const tg_real weights[] = {(tg_real)0.5, 2, (tg_real)1.5};
         const int32_t *labels = label_cases[_i].labels;
@@ -118,9 +118,9 @@ START_TEST(labels_that_do_not_count)
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *logits = test_variable(tape, 5, -3, 3, TG_SHAPE(5, 3));
         double want = reference(logits, labels, given, label_cases[_i].smoothing);
+        /* The logits of an ignored row may hold anything. */
         for (int i = 0; i < 15; i++)
-            if (labels[i / 3] < 0)
-                logits->data[i] = (tg_real)NAN; /* and what stands there is of no account */
+            if (labels[i / 3] < 0) logits->data[i] = (tg_real)NAN;
         tg_tensor *loss = tg_cross_entropy_weighted(tape, logits, tg_ints_1d(labels, 5), given,
                                                     label_cases[_i].smoothing);
         test_assert_clean(tape);
@@ -132,7 +132,7 @@ START_TEST(labels_that_do_not_count)
     }
 END_TEST
 
-START_TEST(one_class_is_certain)
+START_TEST(one_class_has_no_loss)
     {
         tg_tape *tape = tg_tape_new(1);
         const int32_t labels[] = {0, 0};
@@ -144,13 +144,13 @@ START_TEST(one_class_is_certain)
     }
 END_TEST
 
-START_TEST(sure_and_wrong)
+START_TEST(a_confident_mistake_has_a_finite_loss)
     {
         tg_tape *tape = tg_tape_new(1);
         const int32_t labels[] = {1};
         tg_tensor *z = tg_variable(tape, (const tg_real[]){10000, 0}, TG_SHAPE(1, 2));
         tg_tensor *loss = tg_cross_entropy(tape, z, tg_ints_1d(labels, 1));
-        test_assert_number("loss", tg_item(loss), 10000); /* and not infinity */
+        test_assert_number("loss", tg_item(loss), 10000);
         ck_assert(tg_backward(tape, loss));
         test_assert_all_near("dz", z->grad, (const double[]){1, -1}, 2, TEST_TOLERANCE);
         test_end(tape, NULL);
@@ -164,8 +164,10 @@ START_TEST(labels_are_copied)
         tg_real weights[] = {1, 3};
         tg_tensor *z = tg_variable(tape, NULL, TG_SHAPE(2, 2));
         tg_tensor *loss = tg_cross_entropy_weighted(tape, z, tg_ints_1d(labels, 2), weights, 0);
-        labels[0] = 1, labels[1] = 0,
-        weights[0] = weights[1] = (tg_real)NAN; /* the caller's again */
+        /* The caller may reuse its arrays. */
+        labels[0] = 1;
+        labels[1] = 0;
+        weights[0] = weights[1] = (tg_real)NAN;
         ck_assert(tg_backward(tape, loss));
         test_assert_all_near("dz", z->grad, (const double[]){-0.125, 0.125, 0.375, -0.375}, 4,
                              TEST_TOLERANCE);
@@ -173,9 +175,9 @@ START_TEST(labels_are_copied)
     }
 END_TEST
 
-/* ---- refusals ---- */
+/* ---- errors ---- */
 
-START_TEST(cross_entropy_refuses)
+START_TEST(cross_entropy_errors)
     {
         tg_tape *tape = tg_tape_new(1);
         const int32_t good[] = {0, 1, 2, 0, 1, 2}, beyond[] = {0, 3, 0}, below[] = {0, 0, -2},
@@ -197,7 +199,7 @@ START_TEST(cross_entropy_refuses)
         test_expect_error(tape, "cross_entropy", "[]", NULL);
         ck_assert_ptr_null(
             tg_cross_entropy(tape, tg_variable(tape, NULL, TG_SHAPE(0, 3)), tg_ints_1d(good, 0)));
-        test_expect_error(tape, "cross_entropy", NULL); /* no row that counts */
+        test_expect_error(tape, "cross_entropy", NULL); /* the mean over no row */
         const double smoothings[] = {-0.1, 1.1, QNAN};
         for (size_t s = 0; s < COUNT(smoothings); s++) {
             ck_assert_ptr_null(
@@ -213,8 +215,8 @@ START_TEST(cross_entropy_refuses)
             test_expect_error(tape, "cross_entropy", "weight", "class 2", NULL);
         }
         const int32_t first[] = {0, 0, 0};
-        ck_assert_ptr_null(
-            tg_cross_entropy_weighted(tape, Z, tg_ints_1d(first, 3), zero, 0)); /* 0 / 0 */
+        /* The weights sum to 0: the mean would be 0 / 0. */
+        ck_assert_ptr_null(tg_cross_entropy_weighted(tape, Z, tg_ints_1d(first, 3), zero, 0));
         test_expect_error(tape, "cross_entropy", NULL);
         test_end(tape, NULL);
     }
@@ -223,19 +225,19 @@ END_TEST
 typedef tg_tensor *(*pair_loss)(tg_tape *tape, tg_tensor *x, tg_tensor *y);
 static const struct {
     const char *name;
-    pair_loss run;
+    pair_loss apply;
 } pairs[] = {{"binary_cross_entropy_with_logits", tg_binary_cross_entropy_with_logits},
              {"mean_squared_error", tg_mean_squared_error}};
 
-START_TEST(pairs_refuse)
+START_TEST(pairs_of_other_shapes_are_errors)
     {
         tg_tape *tape = tg_tape_new(1);
-        ck_assert_ptr_null(pairs[_i].run(tape, test_variable(tape, 1, 0, 1, TG_SHAPE(2, 3)),
-                                         tg_constant(tape, NULL, TG_SHAPE(3))));
-        test_expect_error(tape, pairs[_i].name, "[2, 3]", "[3]",
-                          NULL); /* no broadcasting: it is a mistake here */
-        ck_assert_ptr_null(pairs[_i].run(tape, tg_variable(tape, NULL, TG_SHAPE(0)),
-                                         tg_constant(tape, NULL, TG_SHAPE(0))));
+        /* Losses do not broadcast: different shapes are a mistake here. */
+        ck_assert_ptr_null(pairs[_i].apply(tape, test_variable(tape, 1, 0, 1, TG_SHAPE(2, 3)),
+                                           tg_constant(tape, NULL, TG_SHAPE(3))));
+        test_expect_error(tape, pairs[_i].name, "[2, 3]", "[3]", NULL);
+        ck_assert_ptr_null(pairs[_i].apply(tape, tg_variable(tape, NULL, TG_SHAPE(0)),
+                                           tg_constant(tape, NULL, TG_SHAPE(0))));
         test_expect_error(tape, pairs[_i].name, NULL); /* the mean over nothing */
         test_end(tape, NULL);
     }
@@ -261,10 +263,10 @@ START_TEST(targets_take_no_gradient)
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *z = test_variable(tape, 1, -1, 1, TG_SHAPE(2)),
                   *targets = test_variable(tape, 2, 0, 1, TG_SHAPE(2));
-        ck_assert_ptr_null(
-            tg_binary_cross_entropy_with_logits(tape, z, targets)); /* never silently constant */
+        /* A target that requires a gradient is an error; it is never silently a constant. */
+        ck_assert_ptr_null(tg_binary_cross_entropy_with_logits(tape, z, targets));
         test_expect_error(tape, "binary_cross_entropy_with_logits", "target", NULL);
-        z = test_variable(tape, 1, -1, 1, TG_SHAPE(2)),
+        z = test_variable(tape, 1, -1, 1, TG_SHAPE(2));
         targets = test_variable(tape, 2, 0, 1, TG_SHAPE(2));
         ck_assert(tg_backward(tape, tg_binary_cross_entropy_with_logits(tape, z,
                                                                         tg_detach(tape, targets))));
@@ -280,12 +282,12 @@ Suite *losses_suite(void)
     TCase *tc = tcase_create("losses");
     tcase_add_loop_test(tc, golden_cross_entropy, 0, (int)COUNT(golden_cases));
     tcase_add_test(tc, golden_pairs);
-    tcase_add_loop_test(tc, labels_that_do_not_count, 0, (int)COUNT(label_cases));
-    tcase_add_test(tc, one_class_is_certain);
-    tcase_add_test(tc, sure_and_wrong);
+    tcase_add_loop_test(tc, labels_below_zero_are_ignored, 0, (int)COUNT(label_cases));
+    tcase_add_test(tc, one_class_has_no_loss);
+    tcase_add_test(tc, a_confident_mistake_has_a_finite_loss);
     tcase_add_test(tc, labels_are_copied);
-    tcase_add_test(tc, cross_entropy_refuses);
-    tcase_add_loop_test(tc, pairs_refuse, 0, (int)COUNT(pairs));
+    tcase_add_test(tc, cross_entropy_errors);
+    tcase_add_loop_test(tc, pairs_of_other_shapes_are_errors, 0, (int)COUNT(pairs));
     tcase_add_test(tc, targets_are_probabilities);
     tcase_add_test(tc, targets_take_no_gradient);
     suite_add_tcase(suite, tc);

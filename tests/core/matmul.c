@@ -1,27 +1,28 @@
-/* The matrix product: values over all sizes, the order of summation, batches, shapes that do not fit. */
+/* The matrix product: values over all sizes, the order of summation, batches, shape errors. */
 #include "../support/support.h"
 
-/* Sizes round the widths of registers, tiles and blocks. */
+/* Sizes around the widths of registers, tiles and blocks. */
 static const int64_t sizes[] = {1, 2, 3, 5, 8, 13, 17, 31, 49, 70};
 
-/* a(m, k) and b(k, n) of one matrix, however it is stored. */
-static double left(const tg_real *a, bool transposed, int64_t M, int64_t K, int64_t m, int64_t k)
+/* A matrix of rows x columns elements, stored row by row or, transposed, column by column. */
+typedef struct matrix {
+    const tg_real *data;
+    bool transposed;
+    int64_t rows, columns;
+} matrix;
+
+static tg_real element(matrix x, int64_t row, int64_t column)
 {
-    return (double)(transposed ? a[k * M + m] : a[m * K + k]);
+    return x.data[x.transposed ? column * x.rows + row : row * x.columns + column];
 }
 
-static double right(const tg_real *b, bool transposed, int64_t K, int64_t N, int64_t k, int64_t n)
-{
-    return (double)(transposed ? b[n * K + k] : b[k * N + n]);
-}
-
-/* One element as the library promises it: one chain of fused multiply-adds over ascending k. */
-static tg_real chain(const tg_real *a, bool ta, const tg_real *b, bool tb, int64_t M, int64_t N,
-                     int64_t K, int64_t m, int64_t n)
+/* One element of the product as the library defines it: a chain of fused multiply-adds over
+ * ascending k. */
+static tg_real chain(matrix a, matrix b, int64_t m, int64_t n)
 {
     tg_real sum = 0;
-    for (int64_t k = 0; k < K; k++) {
-        tg_real x = (tg_real)left(a, ta, M, K, m, k), y = (tg_real)right(b, tb, K, N, k, n);
+    for (int64_t k = 0; k < a.columns; k++) {
+        tg_real x = element(a, m, k), y = element(b, k, n);
 #ifdef TG_DOUBLE
         sum = fma(x, y, sum);
 #else
@@ -31,7 +32,8 @@ static tg_real chain(const tg_real *a, bool ta, const tg_real *b, bool tb, int64
     return sum;
 }
 
-/* Are the kernels bound to the chain? The baseline has no fused multiply-add. */
+/* Whether the kernels must match the chain to the bit. The baseline kernels round twice: they have
+ * no fused multiply-add. */
 static bool is_fused(void)
 {
 #ifdef TG_DOUBLE
@@ -41,26 +43,31 @@ static bool is_fused(void)
 #endif
 }
 
-static void check_product(const char *what, const tg_tensor *c, const tg_real *a, bool ta,
-                          const tg_real *b, bool tb, int64_t M, int64_t N, int64_t K)
+static void check_element(const char *what, matrix a, matrix b, int64_t m, int64_t n, tg_real got)
 {
-    for (int64_t m = 0; m < M; m++)
-        for (int64_t n = 0; n < N; n++) {
-            double sum = 0, magnitude = 0, got = (double)c->data[m * N + n];
-            for (int64_t k = 0; k < K; k++) {
-                double term = left(a, ta, M, K, m, k) * right(b, tb, K, N, k, n);
-                sum += term;
-                magnitude += fabs(term);
-            }
-            TEST_CHECK(test_near(got, sum, TEST_TOLERANCE * magnitude),
-                       "%s [%d, %d, %d] at %d, %d: %.9g, wanted %.9g", what, (int)M, (int)K, (int)N,
-                       (int)m, (int)n, got, sum);
-            if (!is_fused()) continue;
-            tg_real bits = chain(a, ta, b, tb, M, N, K, m, n);
-            TEST_CHECK(memcmp(&bits, &c->data[m * N + n], sizeof bits) == 0,
-                       "%s [%d, %d, %d] at %d, %d: %.9g is not the chain's %.9g (%s)", what, (int)M,
-                       (int)K, (int)N, (int)m, (int)n, got, (double)bits, tg_isa());
-        }
+    const int M = (int)a.rows, K = (int)a.columns, N = (int)b.columns;
+    double sum = 0, magnitude = 0;
+    for (int64_t k = 0; k < a.columns; k++) {
+        double term = (double)element(a, m, k) * (double)element(b, k, n);
+        sum += term;
+        magnitude += fabs(term);
+    }
+    TEST_CHECK(test_near((double)got, sum, TEST_TOLERANCE * magnitude),
+               "%s [%d, %d, %d] at %d, %d: %.9g, wanted %.9g", what, M, K, N, (int)m, (int)n,
+               (double)got, sum);
+    if (!is_fused()) return;
+    tg_real bits = chain(a, b, m, n);
+    TEST_CHECK(memcmp(&bits, &got, sizeof bits) == 0,
+               "%s [%d, %d, %d] at %d, %d: %.9g is not the chain's %.9g (%s)", what, M, K, N,
+               (int)m, (int)n, (double)got, (double)bits, tg_isa());
+}
+
+/* c holds a x b. */
+static void check_product(const char *what, const tg_real *c, matrix a, matrix b)
+{
+    for (int64_t m = 0; m < a.rows; m++)
+        for (int64_t n = 0; n < b.columns; n++)
+            check_element(what, a, b, m, n, c[m * b.columns + n]);
 }
 
 START_TEST(every_size)
@@ -79,14 +86,15 @@ START_TEST(every_size)
                                        : tg_matmul_transposed(tape, a, b, test_transposed(ta, tb));
                     test_assert_clean(tape);
                     test_assert_shape("matmul", c, TG_SHAPE(M, N));
-                    check_product("matmul", c, a->data, ta, b->data, tb, M, N, K);
+                    check_product("matmul", c->data, (matrix){a->data, ta, M, K},
+                                  (matrix){b->data, tb, K, N});
                     tg_tape_reset(tape);
                 }
         test_end(tape, NULL);
     }
 END_TEST
 
-/* Longer than any block along each axis, so that partial sums are carried over. */
+/* Longer than any block along each axis: partial sums are carried from block to block. */
 static const int64_t large[][3] = {
     {3, 5, 3000}, {700, 3, 5}, {3, 2100, 7}, {130, 140, 700}, {533, 208, 521}};
 
@@ -100,7 +108,8 @@ START_TEST(large_sizes)
             tg_tensor *b = test_variable(tape, 2, -1, 1, TG_SHAPE(tb ? N : K, tb ? K : N));
             tg_tensor *c = tg_matmul_transposed(tape, a, b, test_transposed(ta, tb));
             test_assert_clean(tape);
-            check_product("matmul", c, a->data, ta, b->data, tb, M, N, K);
+            check_product("matmul", c->data, (matrix){a->data, ta, M, K},
+                          (matrix){b->data, tb, K, N});
             tg_tape_reset(tape);
         }
         test_end(tape, NULL);
@@ -148,15 +157,15 @@ START_TEST(batches_broadcast)
                                                  test_broadcast(i, batch.ndim, batch.size,
                                                                 batches[_i].b.ndim,
                                                                 batches[_i].b.size);
-                tg_tensor slice = {.data = c->data + i * M * N};
-                check_product("batch", &slice, x, ta, y, tb, M, N, K);
+                check_product("batch", c->data + i * M * N, (matrix){x, ta, M, K},
+                              (matrix){y, tb, K, N});
             }
             test_end(tape, NULL);
         }
     }
 END_TEST
 
-/* The bits of a row depend neither on the other rows, nor on the other matrices, nor on where the row stands. */
+/* The bits of a row do not depend on the other rows, on the other matrices, or on its position. */
 START_TEST(neighbours_change_no_bit)
     {
         const int64_t B = 5, M = 11, N = 23, K = 37;
@@ -183,7 +192,7 @@ START_TEST(neighbours_change_no_bit)
     }
 END_TEST
 
-START_TEST(how_it_is_stored_changes_no_bit)
+START_TEST(transposed_storage_changes_no_bit)
     {
         const int64_t M = 19, N = 21, K = 67;
         tg_tape *tape = tg_tape_new(1);
@@ -218,7 +227,7 @@ START_TEST(an_empty_sum_is_zero)
     }
 END_TEST
 
-START_TEST(nan_and_infinity_go_through)
+START_TEST(nan_and_infinity_propagate)
     {
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *a = tg_variable(tape, (const tg_real[]){1, 0, 0, (tg_real)INFINITY},
@@ -265,8 +274,8 @@ END_TEST
 
 START_TEST(a_product_that_is_too_large)
     {
-        const int64_t huge = PTRDIFF_MAX / (int64_t)sizeof(tg_real) /
-                             8; /* allowed beside a size of 0 */
+        /* Allowed beside a size of 0. */
+        const int64_t huge = PTRDIFF_MAX / (int64_t)sizeof(tg_real) / 8;
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *a = tg_constant(tape, NULL, TG_SHAPE(huge, 0)),
                   *b = tg_constant(tape, NULL, TG_SHAPE(0, huge));
@@ -277,27 +286,22 @@ START_TEST(a_product_that_is_too_large)
     }
 END_TEST
 
-/* The probe of a user: how many operations the product takes. */
-static const tg_node *behind;
-static bool test_behind_shape(tg_node *node)
-{
-    return tg_output_like(node, node->inputs[0]) != NULL;
-}
-static void test_behind_forward(tg_node *node) { behind = node; }
-static const tg_op test_behind = {.name = "test_behind",
-                                  .shape = test_behind_shape,
-                                  .forward = test_behind_forward,
-                                  .stops_gradient = true};
+/* An operator that a user could write to learn the cost of the node before it. */
+static const tg_node *probe;
+static bool test_cost_shape(tg_node *node) { return tg_output_like(node, node->inputs[0]) != NULL; }
+static void test_cost_forward(tg_node *node) { probe = node; }
+static const tg_op test_cost = {.name = "test_cost", .shape = test_cost_shape, .forward = test_cost_forward,
+      .stops_gradient = true};
 
-START_TEST(operations_are_told)
+START_TEST(a_product_reports_its_flops)
     {
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *c = tg_matmul(tape, test_variable(tape, 1, -1, 1, TG_SHAPE(6, 5, 7)),
                                  test_variable(tape, 1, -1, 1, TG_SHAPE(7, 4)));
-        tg_apply(tape, &test_behind, NULL, 1, &c, NULL);
+        tg_apply(tape, &test_cost, NULL, 1, &c, NULL);
         test_assert_clean(tape);
-        ck_assert(behind->previous && behind->previous->op->flops);
-        ck_assert(behind->previous->op->flops(behind->previous) == 2.0 * 6 * 5 * 7 * 4);
+        ck_assert(probe->previous && probe->previous->op->flops);
+        ck_assert(probe->previous->op->flops(probe->previous) == 2.0 * 6 * 5 * 7 * 4);
         test_end(tape, NULL);
     }
 END_TEST
@@ -312,12 +316,12 @@ Suite *matmul_suite(void)
     tcase_add_loop_test(tc, large_sizes, 0, (int)COUNT(large));
     tcase_add_loop_test(tc, batches_broadcast, 0, (int)COUNT(batches));
     tcase_add_test(tc, neighbours_change_no_bit);
-    tcase_add_test(tc, how_it_is_stored_changes_no_bit);
+    tcase_add_test(tc, transposed_storage_changes_no_bit);
     tcase_add_test(tc, an_empty_sum_is_zero);
-    tcase_add_test(tc, nan_and_infinity_go_through);
+    tcase_add_test(tc, nan_and_infinity_propagate);
     tcase_add_loop_test(tc, sizes_that_do_not_fit, 0, (int)COUNT(misfits));
     tcase_add_test(tc, a_product_that_is_too_large);
-    tcase_add_test(tc, operations_are_told);
+    tcase_add_test(tc, a_product_reports_its_flops);
     suite_add_tcase(suite, tc);
     return suite;
 }

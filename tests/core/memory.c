@@ -1,7 +1,8 @@
-/* Memory: a steady loop asks for none, and a refusal at any place is a clean error that leaks nothing. */
+/* Memory: a steady loop allocates nothing; any allocation that fails is a clean error and leaks
+ * nothing. */
 #include "../support/support.h"
 
-/* One step over core's operators; the shapes are such that the tape takes several chunks at first. */
+/* One step over core's operators. The first step needs more memory than one chunk of the tape. */
 static void step(tg_tape *tape, tg_tensor *w, tg_tensor *b)
 {
     tg_tensor *x = test_variable(tape, 3, -1, 1, TG_SHAPE(64, 50));
@@ -23,17 +24,17 @@ START_TEST(a_steady_loop_allocates_nothing)
         tg_params *params = tg_params_new(1);
         tg_tensor *w = tg_param(params, NULL, "w", TG_SHAPE(50, 70), tg_init_uniform(0.1));
         tg_tensor *b = tg_param(params, NULL, "b", TG_SHAPE(70), tg_init_uniform(0.1));
-        for (int i = 0; i < 3; i++) step(tape, w, b); /* the first steps may take memory */
-        int64_t before = test_memory_now().asked;
-        ck_assert_int_gt(before, 0); /* or the allocator is not in use */
+        for (int i = 0; i < 3; i++) step(tape, w, b); /* the first steps may allocate */
+        int64_t count_before = test_memory_now().asked;
+        ck_assert_int_gt(count_before, 0); /* otherwise the counting allocator is not in use */
         for (int i = 0; i < 20; i++) step(tape, w, b);
-        ck_assert_int_eq(test_memory_now().asked, before);
+        ck_assert_int_eq(test_memory_now().asked, count_before);
         test_end(tape, params);
         ck_assert_int_eq(test_memory_end().blocks, 0);
     }
 END_TEST
 
-START_TEST(a_smaller_step_allocates_nothing_either)
+START_TEST(a_smaller_step_allocates_nothing)
     {
         test_memory_begin(0, false);
         tg_tape *tape = tg_tape_new(1);
@@ -41,30 +42,31 @@ START_TEST(a_smaller_step_allocates_nothing_either)
             test_variable(tape, 1, -1, 1, TG_SHAPE(100, 1000));
             tg_tape_reset(tape);
         }
-        int64_t before = test_memory_now().asked;
+        int64_t count_before = test_memory_now().asked;
         for (int64_t n = 1; n <= 100000; n *= 10) {
             tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(n));
             ck_assert_int_eq(x->size, n);
             tg_tape_reset(tape);
         }
-        ck_assert_int_eq(test_memory_now().asked, before);
+        ck_assert_int_eq(test_memory_now().asked, count_before);
         test_end(tape, NULL);
         ck_assert_int_eq(test_memory_end().blocks, 0);
     }
 END_TEST
 
-/* Small tensors that fill up what is left of the tape's chunk: returns how many went in before the allocator was asked. */
-static int fill(tg_tape *tape, int most)
+/* Fills the rest of the tape's chunk with at most `count` small tensors; returns how many fitted
+ * before the tape allocated again. */
+static int fill(tg_tape *tape, int count)
 {
     int64_t asked = test_memory_now().asked;
-    for (int n = 0; n < most; n++) {
+    for (int n = 0; n < count; n++) {
         tg_constant(tape, NULL, TG_SHAPE(1));
         if (test_memory_now().asked > asked) return n;
     }
-    return most;
+    return count;
 }
 
-/* A tape that has run the case once, so that scratch and gradients have their memory. */
+/* A tape that has recorded the case once: scratch memory and gradients are allocated. */
 static tg_tape *warm_tape(test_case *c)
 {
     tg_tape *tape = tg_tape_new(1);
@@ -74,26 +76,27 @@ static tg_tape *warm_tape(test_case *c)
     return tape;
 }
 
-/* With room for `spare` tensors and then no more memory. True when the pass got through. */
+/* A pass on a tape with space for `spare` small tensors, after which each allocation fails. Returns
+ * whether the pass succeeded. */
 static bool starved_pass(test_case *c, int capacity, int spare)
 {
     tg_tape *tape = warm_tape(c);
     fill(tape, capacity - spare);
     tg_params_zero_grad(c->params);
     test_memory_refuse(1, true);
-    bool through = tg_backward(tape, test_weighted_loss(tape, test_core_case_build(tape, c), 1));
+    bool done = tg_backward(tape, test_weighted_loss(tape, test_core_case_build(tape, c), 1));
     const char *error = tg_tape_error(tape);
-    ck_assert_msg(through == (error == NULL), "%s: backward says %d, the error is %s", c->what,
-                  through, error);
-    ck_assert_msg(through || strstr(error, "out of memory"), "%s: %s", c->what, error);
-    if (through) test_assert_params_clean(c->params);
+    ck_assert_msg(done == (error == NULL), "%s: backward returned %d, the error is %s", c->what,
+                  done, error);
+    ck_assert_msg(done || strstr(error, "out of memory"), "%s: %s", c->what, error);
+    if (done) test_assert_params_clean(c->params);
     tg_params_take_error(c->params);
     test_memory_refuse(0, false);
     tg_tape_free(tape);
-    return through;
+    return done;
 }
 
-/* Each operator's every use of memory, forward and backward, is the one that fails. */
+/* Every allocation of every operator, forward and backward, fails in turn. */
 START_TEST(an_operator_without_memory_is_an_error)
     {
         test_memory_begin(0, false);
@@ -110,8 +113,9 @@ START_TEST(an_operator_without_memory_is_an_error)
     }
 END_TEST
 
-/* One pass over a new tape, which has room in its first chunk and has never had scratch memory: none is left from the start, or
- * from the backward pass on. True when it got through. */
+/* A pass on a new tape, whose first chunk has space and which has no scratch memory yet.
+ * Allocations fail from the start or, with `backward_only`, from the backward pass on. Returns
+ * whether the pass succeeded. */
 static bool pass_without_scratch(test_case *c, bool backward_only)
 {
     tg_tape *tape = tg_tape_new(1);
@@ -120,15 +124,15 @@ static bool pass_without_scratch(test_case *c, bool backward_only)
     if (!backward_only) test_memory_refuse(1, true);
     tg_tensor *loss = test_weighted_loss(tape, test_core_case_build(tape, c), 1);
     test_memory_refuse(1, true);
-    const bool through = tg_backward(tape, loss);
+    const bool done = tg_backward(tape, loss);
     test_memory_refuse(0, false);
     const char *error = tg_tape_error(tape);
-    ck_assert_msg(through == (error == NULL), "%s: backward says %d, the error is %s", c->what,
-                  through, error);
-    ck_assert_msg(through || strstr(error, "out of memory"), "%s: %s", c->what, error);
+    ck_assert_msg(done == (error == NULL), "%s: backward returned %d, the error is %s", c->what,
+                  done, error);
+    ck_assert_msg(done || strstr(error, "out of memory"), "%s: %s", c->what, error);
     tg_params_take_error(c->params);
     tg_tape_free(tape);
-    return through;
+    return done;
 }
 
 START_TEST(an_operator_without_scratch_memory_is_an_error)
@@ -138,14 +142,15 @@ START_TEST(an_operator_without_scratch_memory_is_an_error)
             test_memory_begin(0, false);
             test_case c;
             test_core_case_begin(&c, i);
-            tg_tape_free(warm_tape(&c)); /* so that the parameters' gradients have their memory */
+            tg_tape_free(warm_tape(&c)); /* allocates the parameters' gradients */
             for (int backward = 0; backward < 2; backward++)
                 refused[backward] += !pass_without_scratch(&c, backward);
             tg_params_free(c.params);
             ck_assert_int_eq(test_memory_end().blocks, 0);
         }
         ck_assert_msg(refused[0] > 10 && refused[1] > 10,
-                      "scratch memory was refused %d and %d times", refused[0], refused[1]);
+                      "only %d and %d passes failed for lack of scratch memory", refused[0],
+                      refused[1]);
     }
 END_TEST
 
@@ -158,7 +163,8 @@ static tg_tensor *large_norm(tg_tape *tape, tg_tensor *p, tg_tensor *q)
     return tg_layer_norm(tape, q, NULL, p, 1e-5);
 }
 
-/* Large scratch memory, which the backward pass alone asks for; the small one of sums is there from an earlier pass. */
+/* Only the backward pass needs this large scratch memory. The small scratch memory of the sums is
+ * left from an earlier pass. */
 START_TEST(a_backward_pass_without_scratch_memory_is_an_error)
     {
         enum { LARGE = 1 << 16 };
@@ -170,7 +176,7 @@ START_TEST(a_backward_pass_without_scratch_memory_is_an_error)
         tg_tensor *q = tg_param(params, NULL, "q", TG_SHAPE(LARGE), tg_init_uniform(1));
         for (int starved = 0; starved < 2; starved++) {
             tg_tape *tape = tg_tape_new(1);
-            tg_constant(tape, NULL, TG_SHAPE(16 * LARGE)); /* results and gradients have room */
+            tg_constant(tape, NULL, TG_SHAPE(16 * LARGE)); /* space for results and gradients */
             ck_assert(tg_backward(tape, tg_sum(tape, tg_variable(tape, NULL, TG_SHAPE(1)),
                                                TG_ALL_AXES, false)));
             tg_tape_reset(tape);
@@ -191,7 +197,7 @@ START_TEST(a_backward_pass_without_scratch_memory_is_an_error)
     }
 END_TEST
 
-/* ---- parameters: the n-th call fails ---- */
+/* ---- parameters: the n-th allocation fails ---- */
 
 static bool build_and_save(const char *path)
 {
@@ -238,21 +244,21 @@ static bool load_and_find(const char *path)
 
 START_TEST(parameters_without_memory_are_an_error)
     {
-        bool for_good = _i;
+        bool permanently = _i;
         test_folder_begin();
         for (int n = 1;; n++) {
-            test_memory_begin(n, for_good);
+            test_memory_begin(n, permanently);
             bool saved = build_and_save(test_path("model"));
             test_memory_counts counts = test_memory_end();
             ck_assert_msg(counts.blocks == 0, "failing call %d leaked %lld blocks", n,
                           (long long)counts.blocks);
             ck_assert_int_lt(n, 10000);
-            ck_assert_int_eq(test_folder_count(), saved); /* no part of a file */
+            ck_assert_int_eq(test_folder_count(), saved); /* no part of a file is left */
             if (counts.failed == 0) break;
             ck_assert(!saved);
         }
         for (int n = 1;; n++) {
-            test_memory_begin(n, for_good);
+            test_memory_begin(n, permanently);
             bool loaded = load_and_find(test_path("model"));
             test_memory_counts counts = test_memory_end();
             ck_assert_msg(counts.blocks == 0, "failing call %d leaked %lld blocks", n,
@@ -265,7 +271,7 @@ START_TEST(parameters_without_memory_are_an_error)
     }
 END_TEST
 
-START_TEST(nothing_at_all_without_memory)
+START_TEST(nothing_is_created_without_memory)
     {
         test_memory_begin(1, true);
         ck_assert_ptr_null(tg_tape_new(1));
@@ -275,7 +281,8 @@ START_TEST(nothing_at_all_without_memory)
     }
 END_TEST
 
-/* The gradient of q arrives first, in memory that it has already; that of e^p, which is large, finds none. */
+/* The gradient of q arrives first, and its memory is allocated already. The allocation of the large
+ * gradient of p fails. */
 START_TEST(half_a_gradient_is_not_used)
     {
         enum { LARGE = 1 << 20 };
@@ -312,12 +319,12 @@ Suite *memory_suite(void)
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, NULL, test_memory_leave);
     tcase_add_test(tc, a_steady_loop_allocates_nothing);
-    tcase_add_test(tc, a_smaller_step_allocates_nothing_either);
+    tcase_add_test(tc, a_smaller_step_allocates_nothing);
     tcase_add_loop_test(tc, an_operator_without_memory_is_an_error, 0, test_core_case_count());
     tcase_add_test(tc, an_operator_without_scratch_memory_is_an_error);
     tcase_add_loop_test(tc, a_backward_pass_without_scratch_memory_is_an_error, 0, 2);
     tcase_add_loop_test(tc, parameters_without_memory_are_an_error, 0, 2);
-    tcase_add_test(tc, nothing_at_all_without_memory);
+    tcase_add_test(tc, nothing_is_created_without_memory);
     tcase_add_test(tc, half_a_gradient_is_not_used);
     suite_add_tcase(suite, tc);
     return suite;

@@ -1,4 +1,4 @@
-/* Layer normalisation, gelu against PyTorch, and dropout. */
+/* Layer normalization, gelu against PyTorch, L2 normalization, and dropout. */
 #include "../support/support.h"
 
 START_TEST(golden_layer_norm)
@@ -84,9 +84,8 @@ START_TEST(constant_rows_and_far_means)
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *x = tg_variable(tape, (const tg_real[]){7, 7, 7, 7, 4096, 4097, 4098, 4099},
                                    TG_SHAPE(2, 4));
-        tg_tensor *y =
-            tg_layer_norm(tape, x, NULL, NULL,
-                          1e-5); /* E[x^2] - E[x]^2 would have lost the second row's variance */
+        /* E[x^2] - E[x]^2 would lose the variance of the second row. */
+        tg_tensor *y = tg_layer_norm(tape, x, NULL, NULL, 1e-5);
         double s = 1 / sqrt(1.25 + 1e-5);
         TEST_TENSOR(y, TG_SHAPE(2, 4), 0, 0, 0, 0, -1.5 * s, -0.5 * s, 0.5 * s, 1.5 * s);
         ck_assert(tg_backward(tape, test_weighted_loss(tape, y, 1)));
@@ -95,7 +94,7 @@ START_TEST(constant_rows_and_far_means)
     }
 END_TEST
 
-START_TEST(layer_norm_refuses)
+START_TEST(layer_norm_errors)
     {
         tg_tape *tape = tg_tape_new(1);
 #define V(...) test_variable(tape, 1, -1, 1, TG_SHAPE(__VA_ARGS__))
@@ -106,8 +105,8 @@ START_TEST(layer_norm_refuses)
         ck_assert_ptr_null(
             tg_layer_norm(tape, test_variable(tape, 1, -1, 1, TG_SCALAR), NULL, NULL, 1e-5));
         test_expect_error(tape, "layer_norm", NULL);
-        ck_assert_ptr_null(
-            tg_layer_norm(tape, V(2, 0), NULL, NULL, 1e-5)); /* the mean over nothing */
+        /* the mean over nothing */
+        ck_assert_ptr_null(tg_layer_norm(tape, V(2, 0), NULL, NULL, 1e-5));
         test_expect_error(tape, "layer_norm", "[2, 0]", NULL);
         test_end(tape, NULL);
     }
@@ -121,7 +120,8 @@ START_TEST(unit_vectors)
         TEST_TENSOR(y, TG_SHAPE(3, 2), 0.6, 0.8, 0, 0, -1, 0);
         tg_tensor *r = tg_constant(tape, (const tg_real[]){1, 2, 3, 4, 5, 6}, TG_SHAPE(3, 2));
         ck_assert(tg_backward(tape, tg_sum(tape, tg_mul(tape, y, r), TG_ALL_AXES, false)));
-        /* (dy - y (y . dy)) / |x|, with y . dy = 2.2 in the first row; a zero vector has gradient 0 */
+        /* dx = (dy - y (y . dy)) / |x|, with y . dy = 2.2 in the first row; the gradient of a zero
+         * vector is 0. */
         test_assert_all_near("dx", x->grad,
                              (const double[]){(1 - 0.6 * 2.2) / 5, (2 - 0.8 * 2.2) / 5, 0, 0, 0,
                                               1.2},
@@ -141,12 +141,12 @@ END_TEST
 
 /* ---- dropout ---- */
 
-START_TEST(dropout_keeps_the_mean)
+START_TEST(dropout_preserves_the_mean)
     {
         enum { N = 200000 };
         const double ps[] = {0.1, 0.5, 0.9};
         for (size_t k = 0; k < COUNT(ps); k++) {
-            double p = ps[k], kept = 0, mean = 0;
+            double p = ps[k], nonzero = 0, mean = 0;
             tg_tape *tape = tg_tape_new(3);
             tg_tensor *x = test_variable(tape, 1, 0.5, 1.5, TG_SHAPE(N)),
                       *y = tg_dropout(tape, x, p);
@@ -156,14 +156,14 @@ START_TEST(dropout_keeps_the_mean)
                 TEST_CHECK(y->data[i] == 0 ||
                                test_near((double)y->data[i], want, TEST_TOLERANCE * want),
                            "%g", (double)y->data[i]);
-                kept += y->data[i] != 0;
+                nonzero += y->data[i] != 0;
                 mean += (double)y->data[i] / N;
             }
-            ck_assert_msg(test_near(kept / N, 1 - p, 5 * sqrt(p * (1 - p) / N)), "p %g kept %g", p,
-                          kept / N);
+            ck_assert_msg(test_near(nonzero / N, 1 - p, 5 * sqrt(p * (1 - p) / N)),
+                          "with p = %g, a share of %g is not dropped", p, nonzero / N);
             ck_assert_msg(test_near(mean, 1, 6 * sqrt(p / (1 - p) / N) + 5 * 0.3 / sqrt(N)),
-                          "p %g has the mean %g", p, mean);
-            ck_assert_uint_eq(tg_tape_random(tape)->counter, N); /* one word an element */
+                          "with p = %g, the mean is %g", p, mean);
+            ck_assert_uint_eq(tg_tape_random(tape)->counter, N); /* one random word per element */
             test_end(tape, NULL);
         }
     }
@@ -174,7 +174,7 @@ START_TEST(dropout_backward_has_the_same_mask)
         tg_tape *tape = tg_tape_new(3);
         tg_tensor *x = test_variable(tape, 1, 1, 2, TG_SHAPE(37, 11)),
                   *y = tg_dropout(tape, x, 0.3);
-        tg_dropout(tape, x, 0.3); /* the generator has gone on by the time of the backward pass */
+        tg_dropout(tape, x, 0.3); /* advances the generator before the backward pass */
         ck_assert(tg_backward(tape, test_weighted_loss(tape, y, 5)));
         for (int64_t i = 0; i < x->size; i++) {
             double factor = (double)(y->data[i] / x->data[i]), want = factor * (double)y->grad[i];
@@ -185,7 +185,7 @@ START_TEST(dropout_backward_has_the_same_mask)
     }
 END_TEST
 
-START_TEST(dropout_repeats_with_its_generator)
+START_TEST(the_same_generator_repeats_dropout)
     {
         tg_tape *tape = tg_tape_new(3), *same = tg_tape_new(3), *other = tg_tape_new(4);
         tg_random start = *tg_tape_random(tape);
@@ -222,7 +222,7 @@ START_TEST(a_refused_dropout_draws_nothing)
     }
 END_TEST
 
-START_TEST(dropout_that_drops_nothing)
+START_TEST(dropout_is_off_in_evaluation_and_for_p_0)
     {
         tg_tape *tape = tg_tape_new(3);
         tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(50));
@@ -231,8 +231,9 @@ START_TEST(dropout_that_drops_nothing)
         test_assert_same_bits("evaluation", tg_dropout(tape, x, 0.9)->data, x->data, 50);
         const double bad[] = {-0.1, 1, 1.5, QNAN};
         for (size_t b = 0; b < COUNT(bad); b++) {
-            ck_assert_ptr_null(tg_dropout(tape, test_variable(tape, 1, -1, 1, TG_SHAPE(5)),
-                                          bad[b])); /* in evaluation too */
+            /* p is checked in evaluation too. */
+            ck_assert_ptr_null(
+                tg_dropout(tape, test_variable(tape, 1, -1, 1, TG_SHAPE(5)), bad[b]));
             test_expect_error(tape, "dropout", NULL);
         }
         test_end(tape, NULL);
@@ -248,13 +249,13 @@ Suite *norms_suite(void)
     tcase_add_test(tc, golden_gelu);
     tcase_add_test(tc, every_width);
     tcase_add_test(tc, constant_rows_and_far_means);
-    tcase_add_test(tc, layer_norm_refuses);
+    tcase_add_test(tc, layer_norm_errors);
     tcase_add_test(tc, unit_vectors);
-    tcase_add_test(tc, dropout_keeps_the_mean);
+    tcase_add_test(tc, dropout_preserves_the_mean);
     tcase_add_test(tc, dropout_backward_has_the_same_mask);
-    tcase_add_test(tc, dropout_repeats_with_its_generator);
+    tcase_add_test(tc, the_same_generator_repeats_dropout);
     tcase_add_test(tc, a_refused_dropout_draws_nothing);
-    tcase_add_test(tc, dropout_that_drops_nothing);
+    tcase_add_test(tc, dropout_is_off_in_evaluation_and_for_p_0);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -1,4 +1,5 @@
-/* The mechanism of operators, used as a user would: several outputs, attributes, optional inputs, no derivative. */
+/* The operator interface, used as in a program: several outputs, attributes, optional inputs,
+ * operators without a derivative. */
 #include "../support/support.h"
 
 /* ---- two outputs and attributes: (k x, x^2) ---- */
@@ -6,7 +7,7 @@
 typedef struct split_attributes {
     double k;
     int backward_calls;
-    tg_real *saved; /* room for the operator's own: a copy of x */
+    tg_real *saved; /* a copy of x */
 } split_attributes;
 
 static split_attributes *last_split;
@@ -54,13 +55,13 @@ static const tg_op test_split = {.name = "test_split",
 
 START_TEST(several_outputs)
     {
-        for (int used = 1; used <= 3; used++) { /* which of the two the loss uses */
+        for (int used = 1; used <= 3; used++) { /* bits: the outputs that the loss uses */
             tg_tape *tape = tg_tape_new(1);
             split_attributes attributes = {.k = 10};
             tg_tensor *x = tg_variable(tape, (const tg_real[]){1, 2, 3}, TG_SHAPE(3)),
                       *outputs[TG_MAX_OUTPUTS];
             tg_tensor *first = tg_apply(tape, &test_split, &attributes, 1, &x, outputs);
-            attributes.k = -1; /* the tape has its copy */
+            attributes.k = -1; /* the tape has its own copy */
             test_assert_clean(tape);
             ck_assert(first == outputs[0] && outputs[1] && !outputs[2] && !outputs[3]);
             TEST_TENSOR(outputs[0], TG_SHAPE(3), 10, 20, 30);
@@ -81,7 +82,7 @@ START_TEST(several_outputs)
     }
 END_TEST
 
-START_TEST(shape_rules_refuse)
+START_TEST(a_shape_rule_sets_the_error)
     {
         tg_tape *tape = tg_tape_new(1);
         split_attributes attributes = {.k = 10};
@@ -107,7 +108,7 @@ static const tg_op test_silent = {.name = "test_silent",
                                   .forward = test_nothing,
                                   .backward = test_nothing};
 
-START_TEST(a_shape_rule_that_fails_without_a_word)
+START_TEST(a_shape_rule_that_fails_without_an_error)
     {
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(2));
@@ -147,7 +148,7 @@ static const tg_op test_wide = {.name = "test_wide",
                                 .forward = test_nothing,
                                 .backward = test_nothing};
 
-START_TEST(outputs_that_cannot_be)
+START_TEST(invalid_outputs)
     {
         tg_tape *tape = tg_tape_new(1);
 #define X test_variable(tape, 1, -1, 1, TG_SHAPE(2))
@@ -164,32 +165,31 @@ START_TEST(outputs_that_cannot_be)
     }
 END_TEST
 
-/* ---- memory of which a size_t cannot count the bytes ---- */
+/* ---- memory whose size in bytes does not fit a size_t ---- */
 
 static bool test_like_shape(tg_node *node) { return tg_output_like(node, node->inputs[0]) != NULL; }
 
 typedef struct greedy_attributes {
-    tg_real *(*ask)(tg_node *node, int64_t count);
+    tg_real *(*allocate)(tg_node *node, int64_t count);
     int64_t count;
 } greedy_attributes;
 
 static void test_greedy_forward(tg_node *node)
 {
     const greedy_attributes *a = node->attributes;
-    a->ask(node, a->count);
+    a->allocate(node, a->count);
 }
 static const tg_op test_greedy = {.name = "test_greedy",
                                   .attribute_size = sizeof(greedy_attributes),
                                   .shape = test_like_shape,
                                   .forward = test_greedy_forward};
 
-START_TEST(more_bytes_than_there_are)
+START_TEST(sizes_in_bytes_that_overflow)
     {
-        const int64_t most = (int64_t)(SIZE_MAX / sizeof(tg_real));
-        const int64_t no_size = SIZE_MAX < INT64_MAX
-                                    ? (int64_t)SIZE_MAX + 2
-                                    : INT64_MAX; /* which a size_t would take for 1 */
-        const int64_t counts[] = {most, most + 1, most + 2, no_size, INT64_MAX};
+        const int64_t max_count = (int64_t)(SIZE_MAX / sizeof(tg_real));
+        /* A size_t of 32 bits would turn this count into 1. */
+        const int64_t wraps = SIZE_MAX < INT64_MAX ? (int64_t)SIZE_MAX + 2 : INT64_MAX;
+        const int64_t counts[] = {max_count, max_count + 1, max_count + 2, wraps, INT64_MAX};
         tg_tape *tape = tg_tape_new(1);
         for (int k = 0; k < 2 * (int)COUNT(counts); k++) {
             greedy_attributes attributes = {k % 2 ? tg_save : tg_scratch, counts[k / 2]};
@@ -221,13 +221,13 @@ START_TEST(an_operator_without_a_derivative)
         TEST_TENSOR(tg_apply(tape, &test_sign, NULL, 1, &c, NULL), TG_SHAPE(3), -1, 1, 0);
         tg_tensor *detached = tg_detach(tape, x);
         ck_assert_ptr_nonnull(tg_apply(tape, &test_sign, NULL, 1, &detached, NULL));
-        ck_assert_ptr_null(
-            tg_apply(tape, &test_sign, NULL, 1, &x, NULL)); /* never silently constant */
+        /* An input that requires a gradient is an error; it is never silently a constant. */
+        ck_assert_ptr_null(tg_apply(tape, &test_sign, NULL, 1, &x, NULL));
         test_expect_error(tape, "test_sign", "derivative", NULL);
         x = tg_variable(tape, NULL, TG_SHAPE(3));
+        /* Without recording nothing requires a gradient. */
         tg_tape_set_recording(tape, false);
-        ck_assert_ptr_nonnull(
-            tg_apply(tape, &test_sign, NULL, 1, &x, NULL)); /* nothing here wants a gradient */
+        ck_assert_ptr_nonnull(tg_apply(tape, &test_sign, NULL, 1, &x, NULL));
         test_end(tape, NULL);
     }
 END_TEST
@@ -278,7 +278,7 @@ START_TEST(optional_inputs)
     }
 END_TEST
 
-START_TEST(a_constant_input_wants_no_gradient)
+START_TEST(a_constant_input_gets_no_gradient)
     {
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *a = tg_constant(tape, NULL, TG_SHAPE(2)),
@@ -292,16 +292,16 @@ END_TEST
 
 /* ---- views, integers, lengths ---- */
 
-typedef struct keep_attributes {
+typedef struct copy_attributes {
     tg_ints ints, lengths;
     int64_t sum;
-} keep_attributes;
+} copy_attributes;
 
-static keep_attributes *last_keep;
+static copy_attributes *last_copy;
 
-static bool test_keep_shape(tg_node *node)
+static bool test_copy_shape(tg_node *node)
 {
-    keep_attributes *a = node->attributes;
+    copy_attributes *a = node->attributes;
     const tg_tensor *x = node->inputs[0];
     if (!tg_copy_ints(node, &a->ints) ||
         !tg_copy_lengths(node, "lengths", &a->lengths, x->shape[0], x->shape[1]))
@@ -309,56 +309,54 @@ static bool test_keep_shape(tg_node *node)
     return tg_output_view(node, node->inputs[0], TG_SHAPE(x->size)) != NULL;
 }
 
-static void test_keep_forward(tg_node *node) { last_keep = node->attributes; }
+static void test_copy_forward(tg_node *node) { last_copy = node->attributes; }
 
-static void test_keep_backward(tg_node *node)
+static void test_copy_backward(tg_node *node)
 {
     tg_real *dx = tg_input_grad(node, 0);
     for (int64_t i = 0; dx && i < node->inputs[0]->size; i++) dx[i] += node->outputs[0]->grad[i];
 }
-static const tg_op test_keep = {.name = "test_keep",
-                                .attribute_size = sizeof(keep_attributes),
-                                .shape = test_keep_shape,
-                                .forward = test_keep_forward,
-                                .backward = test_keep_backward};
+static const tg_op test_copy = {.name = "test_copy", .attribute_size = sizeof(copy_attributes), .shape = test_copy_shape,
+      .forward = test_copy_forward, .backward = test_copy_backward};
 
-START_TEST(integers_are_kept)
+START_TEST(integers_and_lengths_are_copied)
     {
         tg_tape *tape = tg_tape_new(1);
         int32_t ints[] = {5, 6, 7}, lengths[] = {2, 0};
         tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(2, 3));
-        keep_attributes a = {.ints = tg_ints_1d(ints, 3), .lengths = tg_ints_1d(lengths, 2)};
-        tg_tensor *y = tg_apply(tape, &test_keep, &a, 1, &x, NULL);
+        copy_attributes a = {.ints = tg_ints_1d(ints, 3), .lengths = tg_ints_1d(lengths, 2)};
+        tg_tensor *y = tg_apply(tape, &test_copy, &a, 1, &x, NULL);
         ints[1] = lengths[0] = 99;
         ck_assert(y && y->data == x->data && y->ndim == 1);
-        ck_assert(last_keep->ints.data != ints && last_keep->ints.data[1] == 6 &&
-                  last_keep->lengths.data[0] == 2);
+        ck_assert(last_copy->ints.data != ints && last_copy->ints.data[1] == 6 &&
+                  last_copy->lengths.data[0] == 2);
         a.lengths = tg_full_length();
-        tg_apply(tape, &test_keep, &a, 1, &x, NULL);
-        ck_assert(last_keep->lengths.data[0] == 3 && last_keep->lengths.data[1] == 3 &&
-                  last_keep->lengths.shape[0] == 2);
-        lengths[0] = 4, lengths[1] = 0;
+        tg_apply(tape, &test_copy, &a, 1, &x, NULL);
+        ck_assert(last_copy->lengths.data[0] == 3 && last_copy->lengths.data[1] == 3 &&
+                  last_copy->lengths.shape[0] == 2);
+        lengths[0] = 4;
+        lengths[1] = 0;
         a.lengths = tg_ints_1d(lengths, 2);
-        ck_assert_ptr_null(tg_apply(tape, &test_keep, &a, 1, &x, NULL));
-        test_expect_error(tape, "test_keep", "4", NULL);
+        ck_assert_ptr_null(tg_apply(tape, &test_copy, &a, 1, &x, NULL));
+        test_expect_error(tape, "test_copy", "4", NULL);
         x = test_variable(tape, 1, -1, 1, TG_SHAPE(3, 3));
-        ck_assert_ptr_null(
-            tg_apply(tape, &test_keep, &a, 1, &x, NULL)); /* two lengths for three rows */
-        test_expect_error(tape, "test_keep", "[2]", "3", NULL);
+        /* two lengths for three rows */
+        ck_assert_ptr_null(tg_apply(tape, &test_copy, &a, 1, &x, NULL));
+        test_expect_error(tape, "test_copy", "[2]", "3", NULL);
         a.lengths = tg_full_length();
         a.ints = tg_ints_1d(NULL, 3);
-        ck_assert_ptr_null(tg_apply(tape, &test_keep, &a, 1, &x, NULL));
-        test_expect_error(tape, "test_keep: the array of integers has no data", NULL);
+        ck_assert_ptr_null(tg_apply(tape, &test_copy, &a, 1, &x, NULL));
+        test_expect_error(tape, "test_copy: the array of integers has no data", NULL);
         a.ints = (tg_ints){ints, 1, {-1}};
-        ck_assert_ptr_null(tg_apply(tape, &test_keep, &a, 1, &x, NULL));
-        test_expect_error(tape, "test_keep: the array of integers has no data or a bad shape",
+        ck_assert_ptr_null(tg_apply(tape, &test_copy, &a, 1, &x, NULL));
+        test_expect_error(tape, "test_copy: the array of integers has no data or a bad shape",
                           NULL);
         a.ints = tg_ints_1d(ints, 3);
         x = tg_constant(tape, NULL, TG_SHAPE(0, (int64_t)INT32_MAX + 1));
-        if (!x) test_expect_error(tape, "too large", NULL); /* where a pointer has 32 bits */
+        if (!x) test_expect_error(tape, "too large", NULL); /* pointers of 32 bits */
         else {
-            ck_assert_ptr_null(tg_apply(tape, &test_keep, &a, 1, &x, NULL));
-            test_expect_error(tape, "test_keep: 2147483648 time steps are too many", NULL);
+            ck_assert_ptr_null(tg_apply(tape, &test_copy, &a, 1, &x, NULL));
+            test_expect_error(tape, "test_copy: 2147483648 time steps are too many", NULL);
         }
         test_end(tape, NULL);
     }
@@ -382,14 +380,14 @@ Suite *op_suite(void)
     Suite *suite = suite_create("op");
     TCase *tc = tcase_create("op");
     tcase_add_test(tc, several_outputs);
-    tcase_add_test(tc, shape_rules_refuse);
-    tcase_add_test(tc, a_shape_rule_that_fails_without_a_word);
-    tcase_add_test(tc, outputs_that_cannot_be);
-    tcase_add_test(tc, more_bytes_than_there_are);
+    tcase_add_test(tc, a_shape_rule_sets_the_error);
+    tcase_add_test(tc, a_shape_rule_that_fails_without_an_error);
+    tcase_add_test(tc, invalid_outputs);
+    tcase_add_test(tc, sizes_in_bytes_that_overflow);
     tcase_add_test(tc, an_operator_without_a_derivative);
     tcase_add_test(tc, optional_inputs);
-    tcase_add_test(tc, a_constant_input_wants_no_gradient);
-    tcase_add_test(tc, integers_are_kept);
+    tcase_add_test(tc, a_constant_input_gets_no_gradient);
+    tcase_add_test(tc, integers_and_lengths_are_copied);
     tcase_add_test(tc, the_operator_table);
     suite_add_tcase(suite, tc);
     return suite;

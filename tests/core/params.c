@@ -1,4 +1,4 @@
-/* Parameters: names, groups, initial values, metadata, and the way into a file and back. */
+/* Parameters: names, groups, initial values, metadata, saving and loading. */
 #define _POSIX_C_SOURCE 200809L
 #include <signal.h>
 #include <sys/resource.h>
@@ -21,7 +21,7 @@ START_TEST(registration)
         TEST_TENSOR(first, TG_SHAPE(2, 3), 0.5, 0.5, 0.5, 0.5, 0.5, 0.5);
         ck_assert(first->requires_grad && !first->has_grad && first->params == params);
         tg_real *data = first->data;
-        for (int i = 0; i < 500; i++) { /* a pointer handed out stays good */
+        for (int i = 0; i < 500; i++) { /* pointers to parameters stay valid */
             char name[16];
             snprintf(name, sizeof name, "p%d", i);
             ck_assert_ptr_nonnull(tg_param(params, "many", name, TG_SHAPE(50), ZERO));
@@ -40,7 +40,7 @@ START_TEST(registration)
     }
 END_TEST
 
-START_TEST(names_that_cannot_be)
+START_TEST(invalid_names)
     {
         tg_params *params = tg_params_new(1);
         char longest[TG_MAX_NAME], too_long[TG_MAX_NAME + 1];
@@ -50,8 +50,8 @@ START_TEST(names_that_cannot_be)
         ck_assert_str_eq(tg_param(params, NULL, longest, TG_SHAPE(1), ZERO)->name, longest);
         ck_assert_ptr_null(tg_param(params, NULL, too_long, TG_SHAPE(1), ZERO));
         test_expect_params_error(params, "yyyyyyyy", NULL);
-        ck_assert_ptr_null(tg_param(params, "ab", longest + 2, TG_SHAPE(1),
-                                    ZERO)); /* too long with its scope and the dot */
+        /* too long with its scope and the dot */
+        ck_assert_ptr_null(tg_param(params, "ab", longest + 2, TG_SHAPE(1), ZERO));
         test_expect_params_error(params, "ab.xxxxxxxx", NULL);
         ck_assert_ptr_null(tg_param(params, "ab", "", TG_SHAPE(1), ZERO));
         test_expect_params_error(params, "a parameter needs a name", NULL);
@@ -124,8 +124,8 @@ START_TEST(errors_stick)
         tg_param(params, NULL, "p", TG_SHAPE(1), ZERO);
         char first[512];
         snprintf(first, sizeof first, "%s", tg_params_error(params));
-        ck_assert_ptr_null(tg_param(params, NULL, "q", TG_SHAPE(1),
-                                    ZERO)); /* what would have worked does nothing */
+        /* Valid calls do nothing while there is an error. */
+        ck_assert_ptr_null(tg_param(params, NULL, "q", TG_SHAPE(1), ZERO));
         ck_assert(!tg_params_load(params, "/nowhere"));
         ck_assert(!tg_params_save(params, "/nowhere/at/all", TG_SAVE_MODEL));
         ck_assert_str_eq(tg_params_error(params), first);
@@ -137,7 +137,7 @@ START_TEST(errors_stick)
     }
 END_TEST
 
-START_TEST(null_is_taken_everywhere)
+START_TEST(every_function_accepts_null)
     {
         ck_assert_ptr_null(tg_param(NULL, NULL, "p", TG_SHAPE(1), ZERO));
         ck_assert_int_eq(tg_params_count(NULL), 0);
@@ -167,15 +167,16 @@ START_TEST(initial_values)
         tg_tensor *normal = tg_param(params, "a", "normal", TG_SHAPE(N), tg_init_normal(3));
         double low = 0, high = 0, sum = 0, squares = 0;
         for (int i = 0; i < N; i++) {
-            low = fmin(low, (double)uniform->data[i]), high = fmax(high, (double)uniform->data[i]);
-            sum += (double)normal->data[i],
-                squares += (double)normal->data[i] * (double)normal->data[i];
+            low = fmin(low, (double)uniform->data[i]);
+            high = fmax(high, (double)uniform->data[i]);
+            sum += (double)normal->data[i];
+            squares += (double)normal->data[i] * (double)normal->data[i];
         }
         ck_assert(low >= -0.25 && low < -0.249 && high <= 0.25 && high > 0.249);
         ck_assert(test_near(sum / N, 0, 5 * 3 / sqrt(N)) &&
                   test_near(squares / N, 9, 5 * 9 * sqrt(2.0 / N)));
-        tg_param(again, NULL, "first", TG_SHAPE(7),
-                 tg_init_normal(1)); /* others and their order change nothing */
+        /* Other parameters and the order of registration change nothing. */
+        tg_param(again, NULL, "first", TG_SHAPE(7), tg_init_normal(1));
         tg_tensor *normal_2 = tg_param(again, "a", "normal", TG_SHAPE(N), tg_init_normal(3));
         tg_tensor *uniform_2 = tg_param(again, "a", "uniform", TG_SHAPE(N), tg_init_uniform(0.25));
         test_assert_same_bits("uniform", uniform_2->data, uniform->data, N);
@@ -199,7 +200,7 @@ static const struct {
                 {"a.b.c", {0, 0, 1, 0, 0}}, {"ab", {0, 0, 0, 1, 1}}, {"a.", {0, 0, 0, 0, 0}},
                 {"ab.x", {0, 0, 0, 0, 1}},  {"b", {0, 0, 0, 0, 0}},  {"ab.xy", {0, 0, 0, 0, 0}}};
 
-START_TEST(prefixes_choose)
+START_TEST(prefixes_select_parameters)
     {
         tg_params *params = tg_params_new(1);
         const char *names[] = {"a", "a.b", "a.b.c", "ab", "ab.x"};
@@ -336,29 +337,29 @@ START_TEST(round_trip)
     {
         test_folder_begin();
         tg_real numbers[16];
-        tg_params *params = a_model(numbers), *before = tg_params_new(5), *after = tg_params_new(6);
+        tg_params *params = a_model(numbers), *loaded_first = tg_params_new(5),
+                  *loaded_last = tg_params_new(6);
         ck_assert(tg_params_save(params, test_path("model"), TG_SAVE_MODEL));
         ck_assert_int_eq(test_folder_count(), 1);
-        ck_assert(tg_params_load(before, test_path("model"))); /* and then the model is built */
-        ck_assert_str_eq(tg_params_metadata(before, "width"), "4");
-        register_model(before);
-        ck_assert(tg_params_finish_load(before));
-        assert_model(before, params);
-        register_model(after);
-        ck_assert(tg_params_load(after, test_path("model"))); /* the model was there before */
-        ck_assert(tg_params_finish_load(after));
-        assert_model(after, params);
-        ck_assert(tg_params_save(after, test_path("again"), TG_SAVE_MODEL));
-        ck_assert(
-            tg_params_load(params, test_path("again"))); /* a second load, over the first model */
+        ck_assert(tg_params_load(loaded_first, test_path("model"))); /* before the model is built */
+        ck_assert_str_eq(tg_params_metadata(loaded_first, "width"), "4");
+        register_model(loaded_first);
+        ck_assert(tg_params_finish_load(loaded_first));
+        assert_model(loaded_first, params);
+        register_model(loaded_last);
+        ck_assert(tg_params_load(loaded_last, test_path("model"))); /* after the model is built */
+        ck_assert(tg_params_finish_load(loaded_last));
+        assert_model(loaded_last, params);
+        ck_assert(tg_params_save(loaded_last, test_path("again"), TG_SAVE_MODEL));
+        ck_assert(tg_params_load(params, test_path("again"))); /* over the first model */
         ck_assert(tg_params_finish_load(params));
-        assert_model(params, after);
+        assert_model(params, loaded_last);
         ck_assert(tg_params_save(params, test_path("model"), TG_SAVE_STATE)); /* over an old file */
         ck_assert_int_eq(test_folder_count(), 2);
         test_folder_end();
         test_end(NULL, params);
-        test_end(NULL, before);
-        test_end(NULL, after);
+        test_end(NULL, loaded_first);
+        test_end(NULL, loaded_last);
     }
 END_TEST
 
@@ -381,7 +382,7 @@ START_TEST(the_same_model_is_the_same_file)
     }
 END_TEST
 
-START_TEST(what_does_not_match_is_named)
+START_TEST(a_mismatch_is_named)
     {
         test_folder_begin();
         tg_real numbers[16];
@@ -391,8 +392,8 @@ START_TEST(what_does_not_match_is_named)
 
         tg_params_load(p, test_path("model"));
         register_model(p);
-        ck_assert_ptr_null(
-            tg_param(p, "more", "weight", TG_SHAPE(1), ZERO)); /* the file lacks it */
+        /* a parameter that the file lacks */
+        ck_assert_ptr_null(tg_param(p, "more", "weight", TG_SHAPE(1), ZERO));
         test_expect_params_error(p, "more.weight", NULL);
         tg_params_free(p);
 
@@ -402,7 +403,7 @@ START_TEST(what_does_not_match_is_named)
         test_expect_params_error(p, "l.weight", "[4, 4]", "[4, 5]", NULL);
         tg_param(p, "l", "bias", TG_SHAPE(3), ZERO);
         test_assert_params_clean(p);
-        ck_assert(!tg_params_finish_load(p)); /* and nobody asked for the rest */
+        ck_assert(!tg_params_finish_load(p)); /* the file has more than the model */
         const char *error = tg_params_take_error(p);
         ck_assert_msg(strstr(error, "l.weight") || strstr(error, "scalar") || strstr(error, "none"),
                       "%s", error);
@@ -419,8 +420,9 @@ START_TEST(what_does_not_match_is_named)
     }
 END_TEST
 
-/* Settings that a file holds may lie about its shapes: what does not fit is refused before it gets memory. */
-START_TEST(a_shape_is_checked_before_memory_is_taken)
+/* The metadata of a file may disagree with its shapes. A parameter of another shape is an error
+ * before memory is allocated for it. */
+START_TEST(a_shape_is_checked_before_memory_is_allocated)
     {
         test_folder_begin();
         tg_real numbers[16];
@@ -437,7 +439,7 @@ START_TEST(a_shape_is_checked_before_memory_is_taken)
         ck_assert_ptr_nonnull(tg_param(params, "l", "weight", TG_SHAPE(4, 4), ZERO));
         tg_params_free(params);
         const test_memory_counts counts = test_memory_end();
-        ck_assert_msg(counts.largest < 200000, "%zu bytes for a file of some hundred",
+        ck_assert_msg(counts.largest < 200000, "allocated %zu bytes for a small file",
                       counts.largest);
         ck_assert_int_eq(counts.blocks, 0);
         test_folder_end();
@@ -470,7 +472,7 @@ START_TEST(a_load_that_fails_changes_nothing)
     }
 END_TEST
 
-/* ---- writing that fails ---- */
+/* ---- failures to write ---- */
 
 START_TEST(no_such_folder)
     {
@@ -485,7 +487,7 @@ START_TEST(no_such_folder)
         ck_assert(!tg_params_load(params, path));
         test_expect_params_error(params, path, NULL);
         snprintf(path, sizeof path, "%s", test_path(""));
-        ck_assert(!tg_params_save(params, path, TG_SAVE_MODEL)); /* a folder is no file */
+        ck_assert(!tg_params_save(params, path, TG_SAVE_MODEL)); /* a folder is not a file */
         test_expect_params_error(params, path, NULL);
         ck_assert(!tg_params_load(params, path));
         test_expect_params_error(params, path, NULL);
@@ -500,7 +502,7 @@ START_TEST(no_such_folder)
     }
 END_TEST
 
-/* A full disk, as far as a test may go: no file grows over 4 KB. */
+/* The nearest that a test can come to a full disk: no file may grow over 4 KB. */
 START_TEST(a_full_disk)
     {
         test_folder_begin();
@@ -510,45 +512,45 @@ START_TEST(a_full_disk)
         size_t size, size_after;
         char *old = test_read_file(test_path("model"), &size);
         tg_tensor *large = tg_param(params, NULL, "large", TG_SHAPE(100000), ZERO);
-        struct rlimit kept, limit;
-        getrlimit(RLIMIT_FSIZE, &kept);
-        limit = (struct rlimit){.rlim_cur = 4096, .rlim_max = kept.rlim_max};
+        struct rlimit old_limit, limit;
+        getrlimit(RLIMIT_FSIZE, &old_limit);
+        limit = (struct rlimit){.rlim_cur = 4096, .rlim_max = old_limit.rlim_max};
         void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &limit);
         bool saved = tg_params_save(params, test_path("model"), TG_SAVE_MODEL);
         bool saved_new = tg_params_take_error(params) &&
                          tg_params_save(params, test_path("new"), TG_SAVE_MODEL);
-        setrlimit(RLIMIT_FSIZE, &kept); /* before the framework wants to write its messages */
+        setrlimit(RLIMIT_FSIZE, &old_limit); /* before Check writes its messages */
         signal(SIGXFSZ, handler);
         ck_assert(large && !saved && !saved_new);
         test_expect_params_error(params, test_path("new"), NULL);
         ck_assert_int_eq(test_folder_count(), 1);
-        char *now = test_read_file(test_path("model"), &size_after);
-        ck_assert(size == size_after && memcmp(old, now, size) == 0);
+        char *current = test_read_file(test_path("model"), &size_after);
+        ck_assert(size == size_after && memcmp(old, current, size) == 0);
         ck_assert(
-            tg_params_save(params, test_path("model"), TG_SAVE_MODEL)); /* there is room again */
+            tg_params_save(params, test_path("model"), TG_SAVE_MODEL)); /* without the limit */
         ck_assert_int_eq(test_folder_count(), 1);
         free(old);
-        free(now);
+        free(current);
         test_folder_end();
         test_end(NULL, params);
     }
 END_TEST
 
-START_TEST(a_folder_that_cannot_be_written)
+START_TEST(a_folder_in_the_place_of_the_file)
     {
         const char *folder = test_folder_begin();
         tg_real numbers[16];
         tg_params *params = a_model(numbers);
-        ck_assert_int_eq(mkdir(test_path("model"), 0700),
-                         0); /* a folder where the file should go: the renaming fails */
+        /* A folder has the name of the file: the rename fails. */
+        ck_assert_int_eq(mkdir(test_path("model"), 0700), 0);
         char inner[1100], path[1100];
         snprintf(inner, sizeof inner, "%s", test_path("model/inside"));
         snprintf(path, sizeof path, "%s/model", folder);
         test_write_file(inner, "x", 1);
         ck_assert(!tg_params_save(params, path, TG_SAVE_MODEL));
         test_expect_params_error(params, path, NULL);
-        ck_assert_int_eq(test_folder_count(), 1); /* and no part is left */
+        ck_assert_int_eq(test_folder_count(), 1); /* no part of a file is left */
         remove(inner);
         remove(path);
         test_folder_end();
@@ -563,22 +565,22 @@ Suite *params_suite(void)
     TCase *tc = tcase_create("params");
     tcase_add_checked_fixture(tc, NULL, test_memory_leave);
     tcase_add_test(tc, registration);
-    tcase_add_test(tc, names_that_cannot_be);
+    tcase_add_test(tc, invalid_names);
     tcase_add_test(tc, names_that_files_reserve);
     tcase_add_test(tc, errors_stick);
-    tcase_add_test(tc, null_is_taken_everywhere);
+    tcase_add_test(tc, every_function_accepts_null);
     tcase_add_test(tc, initial_values);
-    tcase_add_loop_test(tc, prefixes_choose, 0, (int)COUNT(prefixes));
+    tcase_add_loop_test(tc, prefixes_select_parameters, 0, (int)COUNT(prefixes));
     tcase_add_test(tc, metadata);
     tcase_add_test(tc, text_that_is_not_utf8);
     tcase_add_test(tc, round_trip);
     tcase_add_test(tc, the_same_model_is_the_same_file);
-    tcase_add_test(tc, what_does_not_match_is_named);
-    tcase_add_test(tc, a_shape_is_checked_before_memory_is_taken);
+    tcase_add_test(tc, a_mismatch_is_named);
+    tcase_add_test(tc, a_shape_is_checked_before_memory_is_allocated);
     tcase_add_loop_test(tc, a_load_that_fails_changes_nothing, 0, 4);
     tcase_add_test(tc, no_such_folder);
     tcase_add_test(tc, a_full_disk);
-    tcase_add_test(tc, a_folder_that_cannot_be_written);
+    tcase_add_test(tc, a_folder_in_the_place_of_the_file);
     suite_add_tcase(suite, tc);
     return suite;
 }

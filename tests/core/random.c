@@ -1,8 +1,9 @@
-/* The generator: known answers, and what it promises of streams. */
+/* The random generator: known answers, independent streams, distributions. */
 #include "../support/support.h"
 
-/* Philox4x32-10, written from the paper (Salmon, Moraes, Dror and Shaw, SC 2011): the known answers of Random123 pin it
- * down, and the library is held to it where those cannot reach, as a stream's counter has its upper half 0. */
+/* Philox4x32-10, written from the paper (Salmon, Moraes, Dror and Shaw, SC 2011). It is tested with
+ * the known answers of Random123. The library is compared with it: the upper half of a stream's
+ * counter is 0, so most of the known answers cannot be reached through the library. */
 static void philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
     uint32_t c[4] = {counter[0], counter[1], counter[2], counter[3]}, k[2] = {key[0], key[1]};
@@ -87,16 +88,16 @@ START_TEST(uniform_numbers)
         double sum = 0;
         for (int i = 0; i < N; i++) {
             double u = tg_random_uniform(&random);
-            TEST_CHECK(u >= 0 && u < 1 && u == tg_random_bits(&words) / 4294967296.0, "%.17g",
-                       u); /* steps of 2^-32 */
+            /* multiples of 2^-32 */
+            TEST_CHECK(u >= 0 && u < 1 && u == tg_random_bits(&words) / 4294967296.0, "%.17g", u);
             cells[(int)(u * CELLS)]++;
             sum += u;
         }
         double chi = 0, expected = (double)N / CELLS;
         for (int c = 0; c < CELLS; c++)
             chi += (cells[c] - expected) * (cells[c] - expected) / expected;
-        ck_assert_msg(chi > 50 && chi < 165, "chi squared of 99 degrees is %g",
-                      chi); /* 5 sigma: 99 +- 5 * 14 */
+        /* 99 degrees of freedom: 99 +- 5 * 14 (five standard deviations) */
+        ck_assert_msg(chi > 50 && chi < 165, "chi squared is %g, wanted about 99", chi);
         ck_assert_msg(test_near(sum / N, 0.5, 5 * 0.289 / sqrt(N)), "the mean is %g", sum / N);
     }
 END_TEST
@@ -110,16 +111,19 @@ START_TEST(normal_numbers)
         for (int i = 0; i < N; i++) {
             double x = tg_random_normal(&random), power = 1;
             TEST_CHECK(isfinite(x), "number %d is %g", i, x);
-            for (int k = 0; k < 4; k++) sums[k] += (power *= x);
+            for (int k = 0; k < 4; k++) {
+                power *= x;
+                sums[k] += power;
+            }
             beyond += fabs(x) > 1.959964;
         }
-        ck_assert_uint_eq(random.counter, 2 * (uint64_t)N); /* two words a number */
+        ck_assert_uint_eq(random.counter, 2 * (uint64_t)N); /* two random words per number */
         const double moments[] = {0, 1, 0, 3}, deviations[] = {1, 1.42, 3.88, 9.8};
         for (int k = 0; k < 4; k++)
             ck_assert_msg(test_near(sums[k] / N, moments[k], 5 * deviations[k] / sqrt(N)),
                           "moment %d is %g", k + 1, sums[k] / N);
-        ck_assert_msg(test_near((double)beyond / N, 0.05, 5 * sqrt(0.05 * 0.95 / N)), "%d beyond",
-                      beyond);
+        ck_assert_msg(test_near((double)beyond / N, 0.05, 5 * sqrt(0.05 * 0.95 / N)),
+                      "%d of %d numbers are beyond +-1.96", beyond, N);
     }
 END_TEST
 
@@ -139,8 +143,9 @@ START_TEST(below)
             ck_assert_msg(test_near(sum / 20000, mean, 5 * 0.289 / sqrt(20000)),
                           "below %u: mean %g", bounds[b], sum / 20000);
         }
-        int counts[3] = {
-            0}; /* a bias would show in the largest part: 2^31 + 1 folded by a plain remainder doubles the low half */
+        /* A plain remainder by 3 * 2^30 would give the lowest third twice as often as the
+         * others. */
+        int counts[3] = {0};
         for (int i = 0; i < 30000; i++)
             counts[tg_random_below(&random, 0xC0000000u) / 0x40000000u]++;
         for (int k = 0; k < 3; k++)
@@ -165,7 +170,8 @@ START_TEST(shuffles)
         for (int i = 0; i < 100; i++) ck_assert_int_eq(seen[i], 1);
         ck_assert_int_lt(fixed, 10); /* one on average */
         int orders[6] = {0};
-        for (int round = 0; round < 6000; round++) { /* each order of three equally often */
+        for (int round = 0; round < 6000;
+             round++) { /* the six orders of three are equally likely */
             int32_t three[] = {0, 1, 2};
             tg_random_shuffle(&random, three, 3);
             orders[three[0] * 2 + (three[1] > three[2])]++;

@@ -1,18 +1,18 @@
 /* sum, mean, max and logsumexp over any axes. */
 #include "../support/support.h"
 
-typedef tg_tensor *(*reduction)(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keep);
+typedef tg_tensor *(*reduction)(tg_tape *tape, tg_tensor *x, tg_axes axes, bool keepdim);
 
 static const struct {
     const char *name;
-    reduction run;
+    reduction apply;
 } reductions[] = {{"sum", tg_sum}, {"mean", tg_mean}, {"max", tg_max}, {"logsumexp", tg_logsumexp}};
 enum { SUM, MEAN, MAX, LOGSUMEXP };
 
 static const struct {
     test_shape x;
     tg_axes axes;
-    test_shape dropped, kept; /* the results' shapes */
+    test_shape without_keepdim, with_keepdim; /* the results' shapes */
 } cases[] = {
     {S(5), {1, {0}}, S_SCALAR, S(1)},
     {S(1), {1, {-1}}, S_SCALAR, S(1)},
@@ -39,21 +39,27 @@ static const struct {
     {S(0, 3), {1, {1}}, S(0), S(0, 1)}, /* an empty result */
 };
 
-/* Where element `flat` of x goes in the kept shape. */
-static int64_t goes_to(int64_t flat, test_shape x, test_shape kept)
+/* The element of the reduced shape (with keepdim) that element `flat` of x goes into. */
+static int64_t target(int64_t flat, test_shape x, test_shape reduced)
 {
-    return test_broadcast(flat, x.ndim, x.size, kept.ndim, kept.size);
+    return test_broadcast(flat, x.ndim, x.size, reduced.ndim, reduced.size);
 }
 
-static void reference(int which, const tg_tensor *x, test_shape shape, test_shape kept, double *out)
+static void reference(int which, const tg_tensor *x, test_shape shape, test_shape reduced,
+                      double *out)
 {
-    int64_t results = test_shape_size(kept), share = results ? x->size / results : 0;
+    int64_t results = test_shape_size(reduced), share = results ? x->size / results : 0;
     double *top = malloc((size_t)(results + 1) * sizeof *top);
-    for (int64_t r = 0; r < results; r++) out[r] = 0, top[r] = -INF;
-    for (int64_t i = 0; i < x->size; i++)
-        top[goes_to(i, shape, kept)] = fmax(top[goes_to(i, shape, kept)], (double)x->data[i]);
+    for (int64_t r = 0; r < results; r++) {
+        out[r] = 0;
+        top[r] = -INF;
+    }
     for (int64_t i = 0; i < x->size; i++) {
-        int64_t r = goes_to(i, shape, kept);
+        int64_t r = target(i, shape, reduced);
+        top[r] = fmax(top[r], (double)x->data[i]);
+    }
+    for (int64_t i = 0; i < x->size; i++) {
+        int64_t r = target(i, shape, reduced);
         out[r] += which == LOGSUMEXP ? exp((double)x->data[i] - top[r]) : (double)x->data[i];
     }
     for (int64_t r = 0; r < results; r++) {
@@ -66,19 +72,20 @@ static void reference(int which, const tg_tensor *x, test_shape shape, test_shap
 
 START_TEST(values)
     {
-        test_shape shape = cases[_i].x, dropped = cases[_i].dropped, kept = cases[_i].kept;
+        test_shape shape = cases[_i].x, reduced = cases[_i].with_keepdim,
+                   shorter = cases[_i].without_keepdim;
         for (int which = 0; which < (int)COUNT(reductions); which++) {
             tg_tape *tape = tg_tape_new(1);
             tg_tensor *x = test_variable(tape, (uint64_t)_i, -3, 3, shape.ndim, shape.size);
-            double *want = malloc((size_t)(test_shape_size(kept) + 1) * sizeof *want);
-            reference(which, x, shape, kept, want);
-            tg_tensor *y = reductions[which].run(tape, x, cases[_i].axes, true);
-            tg_tensor *z = reductions[which].run(tape, x, cases[_i].axes, false);
+            double *want = malloc((size_t)(test_shape_size(reduced) + 1) * sizeof *want);
+            reference(which, x, shape, reduced, want);
+            tg_tensor *y = reductions[which].apply(tape, x, cases[_i].axes, true);
+            tg_tensor *z = reductions[which].apply(tape, x, cases[_i].axes, false);
             test_assert_clean(tape);
-            test_assert_shape(reductions[which].name, y, kept.ndim, kept.size);
-            test_assert_shape(reductions[which].name, z, dropped.ndim, dropped.size);
-            if (which ==
-                SUM) /* a sum of both signs is compared with what went in, and not with what is left */
+            test_assert_shape(reductions[which].name, y, reduced.ndim, reduced.size);
+            test_assert_shape(reductions[which].name, z, shorter.ndim, shorter.size);
+            /* Terms of a sum cancel: its tolerance is relative to the terms, not to the result. */
+            if (which == SUM)
                 for (int64_t i = 0; i < y->size; i++)
                     TEST_CHECK(test_near((double)y->data[i], want[i],
                                          TEST_TOLERANCE * 3 * (double)(x->size / y->size)),
@@ -86,7 +93,7 @@ START_TEST(values)
             else
                 test_assert_all_near(reductions[which].name, y->data, want, y->size,
                                      TEST_TOLERANCE);
-            test_assert_same_bits("without keep", z->data, y->data, y->size);
+            test_assert_same_bits("without keepdim", z->data, y->data, y->size);
             free(want);
             test_end(tape, NULL);
         }
@@ -113,8 +120,8 @@ START_TEST(over_nothing)
         test_expect_error(tape, "mean", "[0]", NULL);
         tg_tensor *rows = tg_max(tape, tg_variable(tape, NULL, TG_SHAPE(2, 0, 3)), TG_AXES(2),
                                  false);
-        test_assert_shape("max of nothings", rows,
-                          TG_SHAPE(2, 0)); /* there is no row to be the maximum of */
+        /* no row, hence no maximum over nothing */
+        test_assert_shape("max of no rows", rows, TG_SHAPE(2, 0));
         test_end(tape, NULL);
     }
 END_TEST
@@ -128,26 +135,26 @@ static const struct {
                 {{2, {1, -1}}, "[2, 3]"},
                 {{3, {0, 1, 0}}, "[2, 3]"}};
 
-START_TEST(axes_that_are_not_there_or_twice)
+START_TEST(axes_out_of_range_or_given_twice)
     {
         for (size_t which = 0; which < COUNT(reductions); which++) {
             tg_tape *tape = tg_tape_new(1);
             tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(2, 3));
-            ck_assert_ptr_null(reductions[which].run(tape, x, bad_axes[_i].axes, false));
+            ck_assert_ptr_null(reductions[which].apply(tape, x, bad_axes[_i].axes, false));
             test_expect_error(tape, reductions[which].name, "[2, 3]", bad_axes[_i].part, NULL);
             test_end(tape, NULL);
         }
     }
 END_TEST
 
-START_TEST(more_axes_than_there_can_be)
+START_TEST(too_many_axes)
     {
         tg_tape *tape = tg_tape_new(1);
         const tg_axes axes = {.count = TG_MAX_DIMS + 1};
         for (size_t which = 0; which < COUNT(reductions); which++) {
-            ck_assert_ptr_null(reductions[which].run(tape,
-                                                     test_variable(tape, 1, -1, 1, TG_SHAPE(2, 3)),
-                                                     axes, false));
+            ck_assert_ptr_null(
+                reductions[which].apply(tape, test_variable(tape, 1, -1, 1, TG_SHAPE(2, 3)), axes,
+                                        false));
             test_expect_error(tape, reductions[which].name, "7 axes are too many", NULL);
         }
         test_end(tape, NULL);
@@ -194,18 +201,19 @@ START_TEST(infinities_and_nan)
     }
 END_TEST
 
-/* Rows as above: of an infinite maximum the gradient goes to what is infinite, and NaN is seen in all of its row. */
+/* Rows as above. If the maximum is infinite, the gradient goes to the infinite elements. A NaN
+ * makes the gradient of its row NaN. */
 START_TEST(gradients_of_infinities_and_nan)
     {
         const tg_real inf = (tg_real)INFINITY, nan = (tg_real)NAN;
         const tg_real numbers[] = {-inf, -inf, 0, inf, nan, 1, 3, -inf};
         const double want[] = {0.5, 0.5, 0, 1, QNAN, QNAN, 1, 0};
         for (size_t which = 0; which < COUNT(reductions); which++) {
-            if (reductions[which].run != tg_max && reductions[which].run != tg_logsumexp) continue;
+            if (which != MAX && which != LOGSUMEXP) continue;
             tg_tape *tape = tg_tape_new(1);
             tg_tensor *x = tg_variable(tape, numbers, TG_SHAPE(4, 2));
             ck_assert(
-                tg_backward(tape, tg_sum(tape, reductions[which].run(tape, x, TG_AXES(1), false),
+                tg_backward(tape, tg_sum(tape, reductions[which].apply(tape, x, TG_AXES(1), false),
                                          TG_ALL_AXES, false)));
             test_assert_all_near(reductions[which].name, x->grad, want, 8, TEST_TOLERANCE);
             test_end(tape, NULL);
@@ -213,7 +221,7 @@ START_TEST(gradients_of_infinities_and_nan)
     }
 END_TEST
 
-/* A NaN is found wherever it stands, in the vectors and in their rest. */
+/* A NaN shows at any position, in full vectors and in the remainder. */
 START_TEST(nan_is_never_lost)
     {
         tg_tape *tape = tg_tape_new(1);
@@ -222,7 +230,7 @@ START_TEST(nan_is_never_lost)
                 tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(n));
                 x->data[at] = (tg_real)NAN;
                 for (size_t which = 0; which < COUNT(reductions); which++)
-                    TEST_CHECK(isnan(tg_item(reductions[which].run(tape, x, TG_ALL_AXES, false))),
+                    TEST_CHECK(isnan(tg_item(reductions[which].apply(tape, x, TG_ALL_AXES, false))),
                                "%s of %d numbers, NaN at %d", reductions[which].name, (int)n,
                                (int)at);
                 tg_tape_reset(tape);
@@ -231,8 +239,8 @@ START_TEST(nan_is_never_lost)
     }
 END_TEST
 
-/* Numbers whose order of summation shows: a plain running sum in float would drift by far more than this. */
-START_TEST(a_long_sum_is_good)
+/* A running sum in one float would differ by far more than this tolerance. */
+START_TEST(a_long_sum_is_accurate)
     {
         enum { N = 1 << 20 };
         tg_tape *tape = tg_tape_new(1);
@@ -254,14 +262,14 @@ Suite *reductions_suite(void)
     TCase *tc = tcase_create("reductions");
     tcase_add_loop_test(tc, values, 0, (int)COUNT(cases));
     tcase_add_test(tc, over_nothing);
-    tcase_add_loop_test(tc, axes_that_are_not_there_or_twice, 0, (int)COUNT(bad_axes));
-    tcase_add_test(tc, more_axes_than_there_can_be);
+    tcase_add_loop_test(tc, axes_out_of_range_or_given_twice, 0, (int)COUNT(bad_axes));
+    tcase_add_test(tc, too_many_axes);
     tcase_add_test(tc, a_scalar_has_no_axis);
     tcase_add_test(tc, tied_maxima_share_evenly);
     tcase_add_test(tc, infinities_and_nan);
     tcase_add_test(tc, gradients_of_infinities_and_nan);
     tcase_add_test(tc, nan_is_never_lost);
-    tcase_add_test(tc, a_long_sum_is_good);
+    tcase_add_test(tc, a_long_sum_is_accurate);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -1,10 +1,10 @@
-/* The file format: what the saved bytes are, every number format, and files that were made to do harm. */
+/* The safetensors format: the saved bytes, every number format, hostile files. */
 #define _POSIX_C_SOURCE 200809L
 #include <inttypes.h>
 
 #include "../support/support.h"
 
-/* length, header, data -> a file */
+/* Writes a file: the header's length, the header, the data. */
 static void write_tensors(const char *path, const char *header, uint64_t length, const void *data,
                           size_t size)
 {
@@ -17,7 +17,7 @@ static void write_tensors(const char *path, const char *header, uint64_t length,
     free(file);
 }
 
-/* ---- what is written ---- */
+/* ---- the saved bytes ---- */
 
 static uint64_t little_endian(const char *bytes, int count)
 {
@@ -39,7 +39,7 @@ START_TEST(the_saved_bytes)
         uint64_t length = little_endian(file, 8);
         ck_assert_uint_eq(8 + length + 3 * sizeof(tg_real), size);
         char *header = strndup(file + 8, (size_t)length);
-        ck_assert(header[0] == '{'); /* the format's own rule: no white space before it */
+        ck_assert(header[0] == '{'); /* the format forbids white space before it */
         const char *dtype = sizeof(tg_real) == 8 ? "\"dtype\":\"F64\"" : "\"dtype\":\"F32\"";
         const char *offsets = sizeof(tg_real) == 8 ? "[0,16]" : "[0,8]",
                    *parts[] = {"\"a.weight\"", "\"b\"", "\"shape\":[2,1]", "\"__metadata__\""};
@@ -91,8 +91,8 @@ static const struct {
 START_TEST(number_formats)
     {
         test_folder_begin();
-        for (int pad = 0; pad < 9;
-             pad++) { /* the data begin anywhere: nothing says that they are aligned */
+        /* The format does not promise that the data are aligned. */
+        for (int pad = 0; pad < 9; pad++) {
             unsigned char data[72];
             int bytes = formats[_i].bytes;
             for (int i = 0; i < 9 * bytes; i++)
@@ -120,7 +120,7 @@ START_TEST(number_formats)
     }
 END_TEST
 
-/* ---- files that are legal, if odd ---- */
+/* ---- unusual, but legal files ---- */
 
 static const char *const legal[] = {
     "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
@@ -744,8 +744,8 @@ static const struct {
      "bad header at byte 30: a string is not UTF-8 (byte 0xF0)"},
 };
 
-/* Nothing hostile may change a number, crash, be kept silent about, or talk the library into memory for what is not
- * there. */
+/* A hostile file must be an error. It may not crash the library, change a number, or make the
+ * library allocate memory for data that the file does not have. */
 static void assert_refused(const char *what, const char *wanted)
 {
     test_memory_begin(0, false);
@@ -765,17 +765,17 @@ static void assert_refused(const char *what, const char *wanted)
     for (int i = 0; i < 4; i++)
         ck_assert_msg(x->data[i] == 7, "%s: element %d has changed", what, i);
     ck_assert_str_eq(tg_params_metadata(params, "k"), "old");
-    ck_assert_ptr_nonnull(tg_param(params, NULL, "after", TG_SHAPE(1),
-                                   tg_init_constant(1))); /* as if it had not happened */
+    /* The params can be used as before. */
+    ck_assert_ptr_nonnull(tg_param(params, NULL, "after", TG_SHAPE(1), tg_init_constant(1)));
     test_end(NULL, params);
-    params = tg_params_new(1); /* nothing registered yet */
+    params = tg_params_new(1); /* no parameter is registered yet */
     ck_assert_msg(!tg_params_load(params, test_path("f")), "%s: was loaded", what);
     ck_assert_ptr_nonnull(tg_params_take_error(params));
     ck_assert_ptr_nonnull(tg_param(params, NULL, "x", TG_SHAPE(4), tg_init_constant(7)));
     test_end(NULL, params);
     test_memory_counts counts = test_memory_end();
     ck_assert_msg(counts.blocks == 0, "%s: a leak", what);
-    ck_assert_msg(counts.largest < 200000, "%s: %zu bytes for a file of a hundred", what,
+    ck_assert_msg(counts.largest < 200000, "%s: allocated %zu bytes for a small file", what,
                   counts.largest);
 }
 
@@ -816,7 +816,7 @@ START_TEST(hostile_lengths)
             write_tensors(test_path("f"), header, lengths[l], data, 16);
             assert_refused(what, NULL);
         }
-        write_tensors(test_path("f"), header, right, data, 16); /* the right one is right */
+        write_tensors(test_path("f"), header, right, data, 16); /* the right length loads */
         tg_params *params = tg_params_new(1);
         ck_assert(tg_params_load(params, test_path("f")));
         test_end(NULL, params);
@@ -831,56 +831,58 @@ START_TEST(truncated_anywhere)
         tg_param(params, NULL, "x", TG_SHAPE(4), tg_init_constant(1));
         tg_param(params, NULL, "y", TG_SHAPE(2, 2), tg_init_constant(2));
         tg_params_set_metadata(params, "k", "new");
-        ck_assert(tg_params_save(params, test_path("whole"), TG_SAVE_STATE));
+        ck_assert(tg_params_save(params, test_path("complete"), TG_SAVE_STATE));
         size_t size;
-        char *whole = test_read_file(test_path("whole"), &size);
+        char *complete = test_read_file(test_path("complete"), &size);
         for (size_t length = 0; length < size; length++) {
             char what[64];
             snprintf(what, sizeof what, "cut off at %zu of %zu", length, size);
-            test_write_file(test_path("f"), whole, length);
+            test_write_file(test_path("f"), complete, length);
             assert_refused(what, NULL);
         }
         char *longer = calloc(1, size + 4);
-        memcpy(longer, whole, size);
+        memcpy(longer, complete, size);
         test_write_file(test_path("f"), longer, size + 4);
         assert_refused("bytes too many", "there are bytes after the data of the last tensor");
         free(longer);
-        free(whole);
+        free(complete);
         test_folder_end();
         test_end(NULL, params);
     }
 END_TEST
 
-/* Any one byte of the header may be any other: whatever comes of it, no crash; and a refusal changes no number. */
+/* Any one byte of the header is changed: the file loads or fails to load. It never crashes the
+ * library, and a load that fails changes no number. */
 START_TEST(flipped_bytes)
     {
         test_folder_begin();
         const char *header = X("F32", "[4]", "[0,16]");
         size_t length = strlen(header);
         const unsigned char data[16] = {0}, flips[] = {0x01, 0x04, 0x10, 0x20, 0x80, 0xff};
-        char bent[256];
+        char changed[256];
         for (size_t at = 0; at < length; at++)
             for (size_t f = 0; f < COUNT(flips); f++) {
-                memcpy(bent, header, length + 1);
-                bent[at] = (char)(bent[at] ^ flips[f]);
-                if (!bent[at]) continue;
-                write_tensors(test_path("f"), bent, length, data, 16);
+                memcpy(changed, header, length + 1);
+                changed[at] = (char)(changed[at] ^ flips[f]);
+                if (!changed[at]) continue;
+                write_tensors(test_path("f"), changed, length, data, 16);
                 tg_params *params = tg_params_new(1);
                 tg_tensor *x = tg_param(params, NULL, "x", TG_SHAPE(4), tg_init_constant(7));
                 bool loaded = tg_params_load(params, test_path("f"));
                 ck_assert(loaded == (tg_params_error(params) == NULL));
                 for (int i = 0; i < 4; i++)
-                    TEST_CHECK(x->data[i] == (loaded ? 0 : 7), "%s: element %d has changed", bent,
-                               i);
+                    TEST_CHECK(x->data[i] == (loaded ? 0 : 7), "%s: element %d has changed",
+                               changed, i);
                 tg_params_free(params);
             }
         test_folder_end();
     }
 END_TEST
 
-/* ---- the optimizers' state, as it may stand in a file ---- */
+/* ---- optimizer state in files ---- */
 
-/* How the library names its state is its own affair: what it wrote is bent, so that the shape of a state is wrong. */
+/* The names of the state are not part of the interface, so the test changes a saved file: a state
+ * gets a wrong shape. */
 START_TEST(a_state_of_another_shape_changes_nothing)
     {
         test_folder_begin();
@@ -900,11 +902,12 @@ START_TEST(a_state_of_another_shape_changes_nothing)
         for (size_t i = 8; i < 8 + length;) {
             if (!strncmp(file + i, "\"shape\":[4]", 11) && seen++ > 0) {
                 memcpy(text + used, "\"shape\":[2,2]", 13);
-                used += 13, i += 11;
+                used += 13;
+                i += 11;
             } else text[used++] = file[i++];
         }
         text[used] = 0;
-        ck_assert_uint_ge(seen, 3); /* x, which stays as it is, and Adam's two moments */
+        ck_assert_uint_ge(seen, 3); /* x, which is not changed, and Adam's two moments */
         write_tensors(test_path("f"), text, used, file + 8 + length, size - 8 - length);
         free(text);
         free(file);
@@ -918,9 +921,9 @@ START_TEST(a_state_of_another_shape_changes_nothing)
     }
 END_TEST
 
-/* Adam divides by 1 - beta^t: a count of steps that is none must be refused, or at least not turn the model into NaN. The
- * count is the one number of no axes that the library wrote beside x. */
-START_TEST(a_count_of_steps_that_is_none)
+/* Adam divides by 1 - beta^t. An invalid step count t must be an error, or at least not make the
+ * model NaN. The count is the only scalar in the file. */
+START_TEST(an_invalid_step_count)
     {
         const double counts[] = {QNAN, -5, 1e300, -INF, 0.5};
         test_folder_begin();
@@ -976,7 +979,7 @@ Suite *safetensors_suite(void)
     tcase_add_test(tc, truncated_anywhere);
     tcase_add_test(tc, flipped_bytes);
     tcase_add_test(tc, a_state_of_another_shape_changes_nothing);
-    tcase_add_loop_test(tc, a_count_of_steps_that_is_none, 0, 5);
+    tcase_add_loop_test(tc, an_invalid_step_count, 0, 5);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -1,4 +1,4 @@
-/* Operators that move numbers: reshape, permute, concat, stack, slice, gather, where, masked fill, detach. */
+/* Operators that move numbers: reshape, permute, concat, stack, slice, gather, where, detach. */
 #include "../support/support.h"
 
 /* 0, 1, 2, .. */
@@ -22,7 +22,7 @@ static const struct {
                 {S(4), S(2, 2, 1, 1, -1), S(2, 2, 1, 1, 1)},
                 {S(0, 3), S(-1, 3), S(0, 3)}};
 
-START_TEST(reshape_keeps_the_numbers)
+START_TEST(reshape_preserves_the_numbers)
     {
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *x = counting(tape, reshapes[_i].from.ndim, reshapes[_i].from.size);
@@ -42,7 +42,7 @@ static const struct {
                     {S(0, 3), S(-1, 0)}, {S(6), S_SCALAR},
                     {S(6), S(0, -1)},    {S(6), S((int64_t)1 << 62, 4, 6)}};
 
-START_TEST(reshape_refuses)
+START_TEST(reshape_errors)
     {
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *x = counting(tape, bad_reshapes[_i].from.ndim, bad_reshapes[_i].from.size);
@@ -65,7 +65,7 @@ START_TEST(reshape_to_too_many_axes)
     }
 END_TEST
 
-/* A view has a gradient of its own: both readers' gradients arrive, once each. */
+/* A view has a gradient of its own. The gradients of both consumers arrive, once each. */
 START_TEST(a_view_and_its_source)
     {
         tg_tape *tape = tg_tape_new(1);
@@ -105,7 +105,10 @@ START_TEST(permute_moves)
         tg_axes axes = {.count = from.ndim};
         for (int d = 0; d < from.ndim; d++) axes.axis[d] = order[d];
         int64_t strides[TG_MAX_DIMS] = {0}, stride = 1;
-        for (int d = from.ndim - 1; d >= 0; d--) strides[d] = stride, stride *= from.size[d];
+        for (int d = from.ndim - 1; d >= 0; d--) {
+            strides[d] = stride;
+            stride *= from.size[d];
+        }
         for (int d = 0; d < from.ndim; d++) to.size[d] = from.size[order[d]];
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *y = tg_permute(tape, counting(tape, from.ndim, from.size), axes);
@@ -124,7 +127,7 @@ START_TEST(permute_moves)
     }
 END_TEST
 
-START_TEST(permute_refuses)
+START_TEST(permute_errors)
     {
         const tg_axes orders[] = {TG_AXES(0, 1, 1), TG_AXES(0, 1, 3), TG_AXES(0, 0, 0),
                                   TG_AXES(7, 8, 9), TG_AXES(0, 1),    TG_AXES(0, 1, 2, 3),
@@ -187,7 +190,7 @@ END_TEST
 typedef tg_tensor *(*joining)(tg_tape *tape, int count, tg_tensor *const *tensors, int axis);
 static const struct {
     const char *name;
-    joining run;
+    joining apply;
     test_shape a, b;
     int axis;
     const char *part;
@@ -204,21 +207,21 @@ static const struct {
     {"stack", tg_stack, S(1, 1, 1, 1, 1, 2), S(1, 1, 1, 1, 1, 2), 0, "[1, 1, 1, 1, 1, 2]"},
 };
 
-START_TEST(joins_refuse)
+START_TEST(join_errors)
     {
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *both[] = {counting(tape, bad_joins[_i].a.ndim, bad_joins[_i].a.size),
                              counting(tape, bad_joins[_i].b.ndim, bad_joins[_i].b.size)};
-        ck_assert_ptr_null(bad_joins[_i].run(tape, 2, both, bad_joins[_i].axis));
+        ck_assert_ptr_null(bad_joins[_i].apply(tape, 2, both, bad_joins[_i].axis));
         test_expect_error(tape, bad_joins[_i].name, bad_joins[_i].part, NULL);
         test_end(tape, NULL);
     }
 END_TEST
 
-START_TEST(joins_of_too_few_or_many)
+START_TEST(joins_of_too_few_or_too_many_inputs)
     {
-        const int64_t large = PTRDIFF_MAX / (int64_t)sizeof(tg_real) /
-                              8; /* allowed beside a size of 0 */
+        /* Allowed beside a size of 0. */
+        const int64_t large = PTRDIFF_MAX / (int64_t)sizeof(tg_real) / 8;
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *many[65];
         for (int i = 0; i < 65; i++) many[i] = tg_constant(tape, NULL, TG_SHAPE(0, large));
@@ -290,9 +293,9 @@ START_TEST(gathers)
         TEST_TENSOR(tg_gather(tape, table, tg_ints_1d(ids, 4), 2), TG_SHAPE(4, 2), 0, 0, 0, 1, 0, 0,
                     2, 3);
         TEST_TENSOR(tg_gather(tape, table, tg_ints_1d(NULL, 0), -1), TG_SHAPE(0, 2), 0);
-        TEST_TENSOR(tg_gather(tape, table, (tg_ints){ids, 0, {0}}, -1), TG_SHAPE(2), 4,
-                    5);                        /* one id, no axis */
-        ids[0] = ids[1] = ids[2] = ids[3] = 0; /* the caller's again: the tape has its copy */
+        /* A single id has no axis. */
+        TEST_TENSOR(tg_gather(tape, table, (tg_ints){ids, 0, {0}}, -1), TG_SHAPE(2), 4, 5);
+        ids[0] = ids[1] = ids[2] = ids[3] = 0; /* the tape has its own copy */
         ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false)));
         test_assert_all_near("dtable", table->grad, (const double[]){1, 1, 1, 1, 2, 2}, 6, 0);
         test_end(tape, NULL);
@@ -335,53 +338,56 @@ START_TEST(ids_out_of_range)
         }
         tg_tape *tape = tg_tape_new(1);
         const int32_t zero[] = {0};
-        ck_assert_ptr_null(
-            tg_gather(tape, counting(tape, TG_SHAPE(3)), tg_ints_1d(zero, 1), -1)); /* no table */
+        /* one axis: not a table */
+        ck_assert_ptr_null(tg_gather(tape, counting(tape, TG_SHAPE(3)), tg_ints_1d(zero, 1), -1));
         test_expect_error(tape, "gather", "[3]", NULL);
+        /* a table without rows */
         ck_assert_ptr_null(
-            tg_gather(tape, counting(tape, TG_SHAPE(0, 2)), tg_ints_1d(zero, 1), -1)); /* no row */
+            tg_gather(tape, counting(tape, TG_SHAPE(0, 2)), tg_ints_1d(zero, 1), -1));
         test_expect_error(tape, "gather", NULL);
+        /* a result of seven axes */
         ck_assert_ptr_null(tg_gather(tape, counting(tape, TG_SHAPE(3, 2)),
                                      (tg_ints){zero, 6, {1, 1, 1, 1, 1, 1}}, -1));
-        test_expect_error(tape, "gather", NULL); /* a result of seven axes */
+        test_expect_error(tape, "gather", NULL);
         test_end(tape, NULL);
     }
 END_TEST
 
-/* ---- where, masked fill, detach ---- */
+/* ---- where, detach ---- */
 
 START_TEST(choices)
     {
         tg_tape *tape = tg_tape_new(1);
-        uint8_t keep[] = {1, 0, 255};
+        uint8_t mask[] = {1, 0, 255};
         tg_tensor *a = counting(tape, TG_SHAPE(2, 3)),
                   *b = tg_affine(tape, counting(tape, TG_SHAPE(2, 1)), 1, 10);
-        tg_tensor *y = tg_where(tape, tg_mask_nd(keep, TG_SHAPE(3)), a, b);
+        tg_tensor *y = tg_where(tape, tg_mask_nd(mask, TG_SHAPE(3)), a, b);
         TEST_TENSOR(y, TG_SHAPE(2, 3), 0, 10, 2, 3, 11, 5);
-        tg_tensor *z = tg_where_scalar(tape, tg_mask_nd(keep, TG_SHAPE(2, 1)), a, -INF);
+        tg_tensor *z = tg_where_scalar(tape, tg_mask_nd(mask, TG_SHAPE(2, 1)), a, -INF);
         TEST_TENSOR(z, TG_SHAPE(2, 3), 0, 1, 2, -INF, -INF, -INF);
-        TEST_TENSOR(tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2, 1, 1)), tg_slice(tape, a, 0, 0, 1),
-                             b),
-                    TG_SHAPE(2, 2, 3), 0, 1, 2, 0, 1, 2, 10, 10, 10, 11, 11,
-                    11); /* the mask may be the largest */
-        TEST_TENSOR(tg_where(tape, tg_mask_nd(keep, TG_SCALAR), a, b), TG_SHAPE(2, 3), 0, 1, 2, 3,
+        /* The mask may have the most axes. */
+        tg_tensor *row = tg_slice(tape, a, 0, 0, 1);
+        TEST_TENSOR(tg_where(tape, tg_mask_nd(mask, TG_SHAPE(2, 1, 1)), row, b), TG_SHAPE(2, 2, 3),
+                    0, 1, 2, 0, 1, 2, 10, 10, 10, 11, 11, 11);
+        TEST_TENSOR(tg_where(tape, tg_mask_nd(mask, TG_SCALAR), a, b), TG_SHAPE(2, 3), 0, 1, 2, 3,
                     4, 5);
-        memset(keep, 1, sizeof keep); /* the caller's again */
+        memset(mask, 1, sizeof mask); /* the caller may reuse its array */
         ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false)));
         test_assert_all_near("da", a->grad, (const double[]){1, 0, 1, 1, 0, 1}, 6, 0);
         test_end(tape, NULL);
     }
 END_TEST
 
-/* What is not chosen may be NaN: neither it nor its gradient leaks. */
-START_TEST(nan_not_chosen)
+/* Elements that are not selected may be NaN: they influence neither the values nor the
+ * gradients. */
+START_TEST(nan_that_is_not_selected)
     {
         tg_tape *tape = tg_tape_new(1);
-        const uint8_t keep[] = {1, 0};
+        const uint8_t mask[] = {1, 0};
         tg_tensor *a = tg_variable(tape, (const tg_real[]){1, (tg_real)NAN}, TG_SHAPE(2));
         tg_tensor *b = tg_variable(tape, (const tg_real[]){(tg_real)NAN, 2}, TG_SHAPE(2));
-        tg_tensor *y = tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2)), a, b);
-        tg_tensor *z = tg_where_scalar(tape, tg_mask_nd(keep, TG_SHAPE(2)), a, 7);
+        tg_tensor *y = tg_where(tape, tg_mask_nd(mask, TG_SHAPE(2)), a, b);
+        tg_tensor *z = tg_where_scalar(tape, tg_mask_nd(mask, TG_SHAPE(2)), a, 7);
         TEST_TENSOR(y, TG_SHAPE(2), 1, 2);
         TEST_TENSOR(z, TG_SHAPE(2), 1, 7);
         ck_assert(tg_backward(tape, tg_sum(tape, tg_mul(tape, tg_square(tape, y), z), TG_ALL_AXES,
@@ -392,22 +398,22 @@ START_TEST(nan_not_chosen)
     }
 END_TEST
 
-START_TEST(choices_refuse)
+START_TEST(choice_errors)
     {
         tg_tape *tape = tg_tape_new(1);
-        const uint8_t keep[6] = {1};
-        ck_assert_ptr_null(tg_where(tape, tg_mask_nd(keep, TG_SHAPE(2)),
+        const uint8_t mask[6] = {1};
+        ck_assert_ptr_null(tg_where(tape, tg_mask_nd(mask, TG_SHAPE(2)),
                                     counting(tape, TG_SHAPE(2, 3)), counting(tape, TG_SHAPE(3))));
         test_expect_error(tape, "where", "[2]", "[2, 3]", NULL);
-        ck_assert_ptr_null(tg_where(tape, tg_mask_nd(keep, TG_SHAPE(1)),
+        ck_assert_ptr_null(tg_where(tape, tg_mask_nd(mask, TG_SHAPE(1)),
                                     counting(tape, TG_SHAPE(2, 3)), counting(tape, TG_SHAPE(2))));
         test_expect_error(tape, "where", "[2, 3]", "[2]", NULL);
-        ck_assert_ptr_null(tg_where_scalar(tape, tg_mask_nd(keep, TG_SHAPE(2, 3)),
+        /* The mask is broadcast to x; x is not broadcast. */
+        ck_assert_ptr_null(tg_where_scalar(tape, tg_mask_nd(mask, TG_SHAPE(2, 3)),
                                            counting(tape, TG_SHAPE(3)), 0));
-        test_expect_error(tape, "where_scalar", "[3]", "[2, 3]",
-                          NULL); /* the mask is broadcast to x, and x is not */
+        test_expect_error(tape, "where_scalar", "[3]", "[2, 3]", NULL);
         ck_assert_ptr_null(
-            tg_where_scalar(tape, tg_mask_nd(keep, TG_SHAPE(2)), counting(tape, TG_SHAPE(3)), 0));
+            tg_where_scalar(tape, tg_mask_nd(mask, TG_SHAPE(2)), counting(tape, TG_SHAPE(3)), 0));
         test_expect_error(tape, "where_scalar", "[3]", "[2]", NULL);
         test_end(tape, NULL);
     }
@@ -421,7 +427,7 @@ START_TEST(detach_stops_gradients)
         TEST_TENSOR(d, TG_SHAPE(2), 2, 3);
         ck_assert(!d->requires_grad);
         ck_assert(tg_backward(tape, tg_sum(tape, tg_mul(tape, x, d), TG_ALL_AXES, false)));
-        test_assert_all_near("dx", x->grad, (const double[]){2, 3}, 2, 0); /* and not 2 x */
+        test_assert_all_near("dx", x->grad, (const double[]){2, 3}, 2, 0); /* not 2 x */
         ck_assert(!d->has_grad);
         test_end(tape, NULL);
     }
@@ -432,24 +438,24 @@ Suite *shapes_suite(void)
 {
     Suite *suite = suite_create("shapes");
     TCase *tc = tcase_create("shapes");
-    tcase_add_loop_test(tc, reshape_keeps_the_numbers, 0, (int)COUNT(reshapes));
-    tcase_add_loop_test(tc, reshape_refuses, 0, (int)COUNT(bad_reshapes));
+    tcase_add_loop_test(tc, reshape_preserves_the_numbers, 0, (int)COUNT(reshapes));
+    tcase_add_loop_test(tc, reshape_errors, 0, (int)COUNT(bad_reshapes));
     tcase_add_test(tc, reshape_to_too_many_axes);
     tcase_add_test(tc, a_view_and_its_source);
     tcase_add_loop_test(tc, permute_moves, 0, (int)COUNT(permutes));
-    tcase_add_test(tc, permute_refuses);
+    tcase_add_test(tc, permute_errors);
     tcase_add_test(tc, concat_joins);
     tcase_add_test(tc, stack_joins);
-    tcase_add_loop_test(tc, joins_refuse, 0, (int)COUNT(bad_joins));
-    tcase_add_test(tc, joins_of_too_few_or_many);
+    tcase_add_loop_test(tc, join_errors, 0, (int)COUNT(bad_joins));
+    tcase_add_test(tc, joins_of_too_few_or_too_many_inputs);
     tcase_add_test(tc, slices);
     tcase_add_test(tc, slices_out_of_range);
     tcase_add_test(tc, gathers);
     tcase_add_test(tc, a_padding_row_may_hold_anything);
     tcase_add_test(tc, ids_out_of_range);
     tcase_add_test(tc, choices);
-    tcase_add_test(tc, nan_not_chosen);
-    tcase_add_test(tc, choices_refuse);
+    tcase_add_test(tc, nan_that_is_not_selected);
+    tcase_add_test(tc, choice_errors);
     tcase_add_test(tc, detach_stops_gradients);
     suite_add_tcase(suite, tc);
     return suite;

@@ -1,35 +1,40 @@
-/* Softmax and log-softmax: values, lengths, masks, and what must never leak out of places left out. */
+/* Softmax and log-softmax: values, lengths, masks; masked positions never influence a result. */
 #include "../support/support.h"
 
-/* Over one row; keep NULL keeps all. `logs` gives log-softmax. */
-static void reference(const tg_real *x, const uint8_t *keep, int64_t T, bool logs, double *y)
+/* Over one row. Without a mask (NULL) all positions take part. `logs` selects log-softmax. */
+static void reference(const tg_real *x, const uint8_t *mask, int64_t T, bool logs, double *y)
 {
     double top = -INF, sum = 0;
     bool any = false;
     for (int64_t t = 0; t < T; t++)
-        if (!keep || keep[t]) any = true, top = (double)x[t] > top ? (double)x[t] : top;
+        if (!mask || mask[t]) {
+            any = true;
+            top = (double)x[t] > top ? (double)x[t] : top;
+        }
     for (int64_t t = 0; t < T; t++)
-        if (!keep || keep[t]) sum += exp((double)x[t] - top);
+        if (!mask || mask[t]) sum += exp((double)x[t] - top);
     for (int64_t t = 0; t < T; t++) {
-        if (!keep || keep[t])
+        if (!mask || mask[t])
             y[t] = logs ? (double)x[t] - top - log(sum) : exp((double)x[t] - top) / sum;
         else y[t] = logs && any ? -INF : 0;
     }
 }
 
-static void check_rows(const char *what, const tg_tensor *x, const uint8_t *keep, bool logs,
+static void check_rows(const char *what, const tg_tensor *x, const uint8_t *mask, bool logs,
                        const tg_tensor *y)
 {
     int64_t T = x->shape[x->ndim - 1];
     double *want = malloc((size_t)(T + 1) * sizeof *want);
     test_assert_shape(what, y, x->ndim, x->shape);
     for (int64_t row = 0; T && row < x->size / T; row++) {
-        reference(x->data + row * T, keep ? keep + row * T : NULL, T, logs, want);
+        reference(x->data + row * T, mask ? mask + row * T : NULL, T, logs, want);
         test_assert_all_near(what, y->data + row * T, want, T, TEST_TOLERANCE);
-        for (int64_t t = 0; t < T; t++) /* a place left out is 0 to the bit, not nearly */
-            if (keep && !keep[row * T + t])
-                TEST_CHECK((double)y->data[row * T + t] == want[t], "%s: %lld leaks", what,
-                           (long long)t);
+        /* A masked position is exactly 0. */
+        for (int64_t t = 0; t < T; t++)
+            if (mask && !mask[row * T + t])
+                TEST_CHECK((double)y->data[row * T + t] == want[t],
+                           "%s: masked position %lld is not exactly %g", what, (long long)t,
+                           want[t]);
     }
     free(want);
 }
@@ -65,44 +70,45 @@ START_TEST(large_scores)
     }
 END_TEST
 
-/* Every mixture of lengths, with garbage where they end: NaN, infinities, huge numbers. */
-static void garbage(tg_tensor *x, const uint8_t *keep)
+/* Writes NaN, infinities and huge numbers into the masked positions. */
+static void fill_masked_with_garbage(tg_tensor *x, const uint8_t *mask)
 {
-    const tg_real dirt[] = {(tg_real)NAN, (tg_real)INFINITY, (tg_real)-INFINITY, (tg_real)1e30,
-                            (tg_real)-1e30};
+    const tg_real garbage[] = {(tg_real)NAN, (tg_real)INFINITY, (tg_real)-INFINITY, (tg_real)1e30,
+                               (tg_real)-1e30};
     for (int64_t i = 0; i < x->size; i++)
-        if (!keep[i]) x->data[i] = dirt[i % 5];
+        if (!mask[i]) x->data[i] = garbage[i % 5];
 }
 
 START_TEST(lengths_and_garbage)
     {
         enum { B = 5, N = 2, T = 19 };
         const int32_t lengths[B] = {19, 0, 1, 17, 8};
-        uint8_t keep[B * N * T];
-        for (int i = 0; i < B * N * T; i++) keep[i] = i % T < lengths[i / (N * T)];
+        uint8_t mask[B * N * T];
+        for (int i = 0; i < B * N * T; i++) mask[i] = i % T < lengths[i / (N * T)];
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *x = test_variable(tape, 1, -3, 3, TG_SHAPE(B, N, T));
-        garbage(x, keep);
+        fill_masked_with_garbage(x, mask);
         tg_tensor *y = tg_softmax_lengths(tape, x, tg_ints_1d(lengths, B)),
                   *z = tg_log_softmax_lengths(tape, x, tg_ints_1d(lengths, B));
         test_assert_clean(tape);
-        check_rows("softmax_lengths", x, keep, false, y);
-        check_rows("log_softmax_lengths", x, keep, true, z);
+        check_rows("softmax_lengths", x, mask, false, y);
+        check_rows("log_softmax_lengths", x, mask, true, z);
         tg_tensor *loss = tg_add(
             tape, test_weighted_loss(tape, y, 3),
             test_weighted_loss(tape,
-                               tg_where_scalar(tape, tg_mask_nd(keep, TG_SHAPE(B, N, T)), z, 0),
+                               tg_where_scalar(tape, tg_mask_nd(mask, TG_SHAPE(B, N, T)), z, 0),
                                4));
         ck_assert(tg_backward(tape, loss));
         for (int i = 0; i < B * N * T; i++) {
             ck_assert(isfinite((double)x->grad[i]));
-            if (!keep[i]) ck_assert(x->grad[i] == 0);
+            if (!mask[i]) ck_assert(x->grad[i] == 0);
         }
         test_end(tape, NULL);
     }
 END_TEST
 
-/* The gradient that comes into a place left out may be anything too: nothing that the place holds could be its cause. */
+/* The incoming gradient of a masked position may be anything too: the position's value does not
+ * influence the loss. */
 START_TEST(garbage_in_the_incoming_gradient)
     {
         tg_tape *tape = tg_tape_new(1);
@@ -132,35 +138,36 @@ START_TEST(masks_broadcast)
     {
         test_shape shape = masks[_i].x, small = masks[_i].mask;
         int64_t size = test_shape_size(shape), small_size = test_shape_size(small);
-        uint8_t narrow[256] = {0}, keep[256] = {0};
-        for (int64_t i = 0; i < small_size; i++) narrow[i] = test_number(7, i, 0, 1) < 0.5;
+        uint8_t small_mask[256] = {0}, full_mask[256] = {0};
+        for (int64_t i = 0; i < small_size; i++) small_mask[i] = test_number(7, i, 0, 1) < 0.5;
         for (int64_t i = 0; i < size; i++)
-            keep[i] = narrow[test_broadcast(i, shape.ndim, shape.size, small.ndim, small.size)];
+            full_mask[i] =
+                small_mask[test_broadcast(i, shape.ndim, shape.size, small.ndim, small.size)];
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *x = test_variable(tape, 1, -3, 3, shape.ndim, shape.size);
-        garbage(x, keep);
-        tg_mask mask = tg_mask_nd(narrow, small.ndim, small.size);
+        fill_masked_with_garbage(x, full_mask);
+        tg_mask mask = tg_mask_nd(small_mask, small.ndim, small.size);
         tg_tensor *y = tg_softmax_masked(tape, x, mask), *z = tg_log_softmax_masked(tape, x, mask);
         test_assert_clean(tape);
-        check_rows("softmax_masked", x, keep, false, y);
-        check_rows("log_softmax_masked", x, keep, true, z);
-        memset(narrow, 1, sizeof narrow); /* the caller's again */
+        check_rows("softmax_masked", x, full_mask, false, y);
+        check_rows("log_softmax_masked", x, full_mask, true, z);
+        memset(small_mask, 1, sizeof small_mask); /* the caller may reuse its array */
         ck_assert(tg_backward(tape, test_weighted_loss(tape, y, 3)));
         for (int64_t i = 0; i < size; i++)
-            ck_assert(keep[i] ? isfinite((double)x->grad[i]) : x->grad[i] == 0);
+            ck_assert(full_mask[i] ? isfinite((double)x->grad[i]) : x->grad[i] == 0);
         test_end(tape, NULL);
     }
 END_TEST
 
-START_TEST(dead_rows_are_zeros)
+START_TEST(fully_masked_rows_are_zeros)
     {
         tg_tape *tape = tg_tape_new(1);
-        const uint8_t keep[] = {0, 0, 1, 1};
+        const uint8_t mask[] = {0, 0, 1, 1};
         const int32_t lengths[] = {0, 2};
         tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(2, 2));
-        tg_tensor *all[] = {tg_softmax_masked(tape, x, tg_mask_nd(keep, TG_SHAPE(2, 2))),
+        tg_tensor *all[] = {tg_softmax_masked(tape, x, tg_mask_nd(mask, TG_SHAPE(2, 2))),
                             tg_softmax_lengths(tape, x, tg_ints_1d(lengths, 2)),
-                            tg_log_softmax_masked(tape, x, tg_mask_nd(keep, TG_SHAPE(2, 2))),
+                            tg_log_softmax_masked(tape, x, tg_mask_nd(mask, TG_SHAPE(2, 2))),
                             tg_log_softmax_lengths(tape, x, tg_ints_1d(lengths, 2))};
         test_assert_clean(tape);
         tg_tensor *sum = tg_add(tape, tg_add(tape, all[0], all[1]), tg_add(tape, all[2], all[3]));
@@ -172,7 +179,7 @@ START_TEST(dead_rows_are_zeros)
     }
 END_TEST
 
-/* Positions left out may be many or few: the bits of the others are the same. */
+/* The number of masked positions does not change a bit at the others. */
 START_TEST(padding_changes_no_bit)
     {
         enum { L = 11 };
@@ -180,8 +187,8 @@ START_TEST(padding_changes_no_bit)
         const int32_t length = L;
         tg_tensor *first = NULL;
         for (int64_t T = L; T <= 70; T++) {
-            tg_tensor *x = test_variable(tape, 5, -3, 3,
-                                         TG_SHAPE(1, T)); /* the same first numbers for every T */
+            /* The first numbers are the same for every T. */
+            tg_tensor *x = test_variable(tape, 5, -3, 3, TG_SHAPE(1, T));
             tg_tensor *y = tg_softmax_lengths(tape, x, tg_ints_1d(&length, 1)),
                       *z = tg_log_softmax_lengths(tape, x, tg_ints_1d(&length, 1));
             tg_tensor *both = tg_concat(tape, 2,
@@ -195,11 +202,11 @@ START_TEST(padding_changes_no_bit)
     }
 END_TEST
 
-START_TEST(refusals)
+START_TEST(softmax_errors)
     {
         tg_tape *tape = tg_tape_new(1);
         const int32_t good[] = {1, 2, 3}, bad[] = {1, 4, 0}, negative[] = {1, -1, 0};
-        const uint8_t keep[9] = {0};
+        const uint8_t mask[9] = {0};
 #define X test_variable(tape, 1, -1, 1, TG_SHAPE(3, 3))
         ck_assert_ptr_null(tg_softmax_lengths(tape, X, tg_ints_1d(good, 2)));
         test_expect_error(tape, "softmax", "[2]", NULL);
@@ -207,9 +214,9 @@ START_TEST(refusals)
         test_expect_error(tape, "softmax", "4", "1", NULL);
         ck_assert_ptr_null(tg_log_softmax_lengths(tape, X, tg_ints_1d(negative, 3)));
         test_expect_error(tape, "log_softmax", "-1", NULL);
-        ck_assert_ptr_null(tg_softmax_masked(tape, X, tg_mask_nd(keep, TG_SHAPE(2))));
+        ck_assert_ptr_null(tg_softmax_masked(tape, X, tg_mask_nd(mask, TG_SHAPE(2))));
         test_expect_error(tape, "softmax", "[2]", "[3, 3]", NULL);
-        ck_assert_ptr_null(tg_softmax_masked(tape, X, tg_mask_nd(keep, TG_SHAPE(1, 3, 3))));
+        ck_assert_ptr_null(tg_softmax_masked(tape, X, tg_mask_nd(mask, TG_SHAPE(1, 3, 3))));
         test_expect_error(tape, "softmax", "[1, 3, 3]", "[3, 3]", NULL);
         ck_assert_ptr_null(tg_softmax_lengths(tape, test_variable(tape, 1, -1, 1, TG_SHAPE(3)),
                                               tg_ints_1d(good, 3)));
@@ -232,9 +239,9 @@ Suite *softmax_suite(void)
     tcase_add_test(tc, lengths_and_garbage);
     tcase_add_test(tc, garbage_in_the_incoming_gradient);
     tcase_add_loop_test(tc, masks_broadcast, 0, (int)COUNT(masks));
-    tcase_add_test(tc, dead_rows_are_zeros);
+    tcase_add_test(tc, fully_masked_rows_are_zeros);
     tcase_add_test(tc, padding_changes_no_bit);
-    tcase_add_test(tc, refusals);
+    tcase_add_test(tc, softmax_errors);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -1,14 +1,15 @@
-# comments.awk: the headers as Doxygen wants to read them. The sources keep plain comments; on the way to Doxygen
-#   - the first comment of a file is about the file, that of tapegrad.h, with what it includes, is the first page,
-#   - "---- words ----" begins a section,
-#   - a comment on lines of its own is about the declaration after it, and about the functions that follow without a blank line or
-#     a comment of their own,
-#   - a comment behind a declaration is about that,
-#   - what is indented by four, after a blank line, is a listing and stays as it is.
-# Lines stay lines, so that Doxygen's warnings name the right ones.
+# comments.awk: an input filter of Doxygen. The headers have plain comments, which it translates:
+#   - The first comment of a file describes the file. That of tapegrad.h and its list of headers are
+#     the front page.
+#   - "---- words ----" begins a section.
+#   - A comment on lines of its own describes the next declaration, and the functions that follow
+#     without a blank line or a comment of their own.
+#   - A comment after a declaration on the same line describes that declaration.
+#   - Lines indented by four after a blank line are a listing, which is not changed.
+# It preserves line numbers: the warnings of Doxygen name the right lines.
 
-# A line of prose: what Doxygen would take for a command is escaped, a full stop that ends no sentence does not end the brief
-# description, and names of the library become links.
+# A line of prose: escapes text that Doxygen would take for a command, prevents a full stop within a
+# sentence from ending the brief description, and makes links of names of the library.
 function prose(text) {
     gsub(/[<>#%&@\\]/, "\\\\&", text)
     gsub(/ \. /, " .\\ ", text)
@@ -16,7 +17,7 @@ function prose(text) {
     return text
 }
 
-# The name that a declaration declares, of a function; otherwise "".
+# The name of the function that a line declares; otherwise "".
 function declared(text) {
     if (text !~ /^(TG_EXPORT|static inline) [^(]*tg_[a-z0-9_]*\(/) return ""
     sub(/\(.*/, "", text)
@@ -24,7 +25,11 @@ function declared(text) {
     return text
 }
 
-function end_section(    text) { text = section ? "/** @} */ " : ""; section = 0; return text }
+function end_section(    text) {
+    text = section ? "/** @} */ " : ""
+    section = 0
+    return text
+}
 
 FNR == 1 {
     sub(/^\/\* /, "")
@@ -33,7 +38,7 @@ FNR == 1 {
     in_comment = 1
 }
 
-# The first page ends with the list of headers.
+# The front page ends with the list of headers.
 main && !in_comment {
     if (/^#include/) { gsub(/^#include "|"|\/\*|\*\//, ""); print prose(" * - " $0); next }
     print /^#endif/ ? "*/" : ""
@@ -80,7 +85,8 @@ in_comment {
         head = substr($0, 1, RSTART)
         end = tail ~ /\*\/$/
         sub(/\*\/$/, "", tail)
-        if (end && head ~ /;$/ && head ~ /,/ && head !~ /\(/) $0 = "/** " prose(tail) "*/ " head # several fields
+        if (end && head ~ /;$/ && head ~ /,/ && head !~ /[()]/) # several fields
+            $0 = "/** " prose(tail) "*/ " head
         else $0 = head " /**< " prose(tail) (end ? "*/" : "")
         in_comment = !end
     } else if (name && !commented && about) {

@@ -1,4 +1,5 @@
-/* The linker's --wrap sends the program's calls here: of those to one function, one fails. */
+/* The linker's --wrap redirects the program's calls to the functions of this file. One call of one
+ * of them fails. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -31,12 +32,12 @@ void fault_arm(bool armed) { planned.armed = armed; }
 
 bool fault_end(void)
 {
-    const bool came = planned.calls >= planned.at;
+    const bool happened = planned.calls >= planned.at;
     planned.function = NULL;
-    return came;
+    return happened;
 }
 
-/* What this call does. errno is set for what fails. */
+/* The fault of this call; sets errno if it fails. */
 static fault next(const char *function)
 {
     if (!planned.armed || !planned.function || strcmp(planned.function, function) ||
@@ -65,12 +66,12 @@ ssize_t __wrap_write(int file, const void *bytes, size_t size)
     const fault kind = next("write");
     if (kind == NO_FAULT || kind == SHORT)
         return __real_write(file, bytes, kind == SHORT && size ? 1 : size);
-    if (kind == FAILS && size > 1 && __real_write(file, bytes, size / 2) < 0)
-        return -1; /* as a disk fills up */
+    /* A disk that fills up takes a part of the bytes. */
+    if (kind == FAILS && size > 1 && __real_write(file, bytes, size / 2) < 0) return -1;
     return -1;
 }
 
-/* The name has the large files' 64 where the C library has both. */
+/* With glibc, the names of the functions for large files end in 64. */
 #ifdef __GLIBC__
 #define OPEN(part) part##open64
 #define FOPEN(part) part##fopen64
@@ -107,7 +108,7 @@ int __wrap_close(int file)
     return -1;
 }
 
-/* Nothing is synced: no test takes the power away, and some thousand times it would take minutes. */
+/* Does not sync: no test cuts the power, and thousands of syncs would take minutes. */
 int __wrap_fsync(int file);
 int __wrap_fsync(int file)
 {
@@ -131,8 +132,9 @@ int __wrap_rename(const char *from, const char *to)
 int __real_unlink(const char *path), __wrap_unlink(const char *path);
 int __wrap_unlink(const char *path) { return next("unlink") ? -1 : __real_unlink(path); }
 
-/* A stream's reads fail truly: it reads from a folder then, which the system refuses. */
-static void spoil(FILE *stream)
+/* Makes the stream read from a folder, which the system refuses: its next read fails as a real one
+ * would. */
+static void break_stream(FILE *stream)
 {
     const int folder = OPEN(__real_)(".", O_RDONLY | O_DIRECTORY);
     dup2(folder, fileno(stream));
@@ -143,18 +145,18 @@ size_t __real_fread(void *bytes, size_t size, size_t count, FILE *stream),
     __wrap_fread(void *bytes, size_t size, size_t count, FILE *stream);
 size_t __wrap_fread(void *bytes, size_t size, size_t count, FILE *stream)
 {
-    if (next("fread")) spoil(stream);
+    if (next("fread")) break_stream(stream);
     return __real_fread(bytes, size, count, stream);
 }
 
-ssize_t __real_getline(char **line, size_t *room, FILE *stream),
-    __wrap_getline(char **line, size_t *room, FILE *stream);
-ssize_t __wrap_getline(char **line, size_t *room, FILE *stream)
+ssize_t __real_getline(char **line, size_t *capacity, FILE *stream),
+    __wrap_getline(char **line, size_t *capacity, FILE *stream);
+ssize_t __wrap_getline(char **line, size_t *capacity, FILE *stream)
 {
     const fault kind = next("getline");
     if (kind == FAILS && errno == ENOMEM) return -1;
-    if (kind) spoil(stream);
-    return __real_getline(line, room, stream);
+    if (kind) break_stream(stream);
+    return __real_getline(line, capacity, stream);
 }
 
 FILE *__real_open_memstream(char **bytes, size_t *size),

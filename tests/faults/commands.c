@@ -1,4 +1,4 @@
-/* What is run: textclf's commands, on small files. */
+/* The commands of textclf that are run, on small files. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -134,8 +134,9 @@ void world_begin(void)
                            .words = {TRAIN("rows.tsv", "--epochs", "1", "--attention", "dot",
                                            "--max-pool", "-o", "model.st")}};
     ck_assert_int_eq(run(&other).status, 0);
-    /* a checkpoint: Ctrl-C where it is saved for the second time */
-    const command stopped = {.what = "stopped", .words = {EVERYTHING, "--checkpoint-interval", "0"}};
+    /* Makes a checkpoint: Ctrl-C arrives while it is saved for the second time. */
+    const command stopped = {.what = "a training that is stopped",
+                             .words = {EVERYTHING, "--checkpoint-interval", "0"}};
     fault_begin("rename", CTRL_C, 0, 2);
     const outcome o = run(&stopped);
     ck_assert_msg(fault_end() && o.status == 130, "%s", o.errors);
@@ -150,29 +151,29 @@ void world_end(void)
     test_folder_end();
 }
 
-/* old.st of new.st, wanted.st of new.st */
-static const char *beside(const char *name, const char *word)
+/* The word with the extension of a name: "old.st" for new.st and "old". */
+static const char *other_name(const char *name, const char *word)
 {
     static char text[64];
     snprintf(text, sizeof text, "%s%s", word, strrchr(name, '.'));
     return text;
 }
 
-/* ---- running ---- */
+/* ---- running commands ---- */
 
 static int redirect(int descriptor, const char *path, int flags)
 {
-    const int kept = dup(descriptor), file = open(path, flags, 0600);
-    ck_assert(kept >= 0 && file >= 0);
+    const int original = dup(descriptor), file = open(path, flags, 0600);
+    ck_assert(original >= 0 && file >= 0);
     dup2(file, descriptor);
     close(file);
-    return kept;
+    return original;
 }
 
-static void put_back(int descriptor, int kept)
+static void restore(int descriptor, int original)
 {
-    dup2(kept, descriptor);
-    close(kept);
+    dup2(original, descriptor);
+    close(original);
 }
 
 outcome run(const command *c)
@@ -180,8 +181,8 @@ outcome run(const command *c)
     outcome o = {0};
     char *words[48] = {(char *)"textclf"};
     int count = 1;
-    while (c->words[count - 1]) words[count] = (char *)c->words[count - 1], count++;
-    for (int i = 0; i < 3 && c->output[i]; i++) copy(beside(c->output[i], "old"), c->output[i]);
+    for (; c->words[count - 1]; count++) words[count] = (char *)c->words[count - 1];
+    for (int i = 0; i < 3 && c->output[i]; i++) copy(other_name(c->output[i], "old"), c->output[i]);
     unlink("run.ck");
     if (!strcmp(words[count - 1], "--resume")) copy("under_way.ck", "run.ck");
     write_text("stdin", c->input ? c->input : "");
@@ -198,9 +199,9 @@ outcome run(const command *c)
     fflush(stdout);
     clearerr(stdout);
     clearerr(stdin);
-    put_back(STDIN_FILENO, in);
-    put_back(STDOUT_FILENO, out);
-    put_back(STDERR_FILENO, err);
+    restore(STDIN_FILENO, in);
+    restore(STDOUT_FILENO, out);
+    restore(STDERR_FILENO, err);
     size_t size;
     char *errors = test_read_file("stderr", &size);
     snprintf(o.errors, sizeof o.errors, "%s", errors);
@@ -208,15 +209,15 @@ outcome run(const command *c)
     return o;
 }
 
-/* What is printed, but for the seconds that a training took. */
-static bool prints_the_same(const command *c)
+/* Whether the output is the expected one. That of a training is not compared: it contains times. */
+static bool output_is_right(const command *c)
 {
     return !strcmp(c->words[0], "train") || !strcmp(c->words[0], "compare") ||
            same("stdout", "wanted.stdout");
 }
 
-/* A font that cannot be opened is like one that is not there: another is taken, so that the picture is whole and looks otherwise, or,
- * where there is none, that is said, and the picture lacks letters. */
+/* If a font cannot be read, another font replaces it: the picture is complete but looks different.
+ * If there is no other font, a message says so, and the picture lacks the letters. */
 static bool has_other_letters(const command *c, const outcome *o, const char *when,
                               const char *name)
 {
@@ -224,23 +225,25 @@ static bool has_other_letters(const command *c, const outcome *o, const char *wh
     if (strstr(o->errors, "no font found")) return true;
     size_t size;
     char *bytes = test_read_file(name, &size);
-    const bool whole = size > 20 && !memcmp(bytes, "\x89PNG", 4) &&
-                       !memcmp(bytes + size - 8, "IEND", 4);
+    const bool complete = size > 20 && !memcmp(bytes, "\x89PNG", 4) &&
+                          !memcmp(bytes + size - 8, "IEND", 4);
     free(bytes);
-    return whole && (!strncmp(when, "fopen ", 6) || !strncmp(when, "fread ", 6));
+    return complete && (!strncmp(when, "fopen ", 6) || !strncmp(when, "fread ", 6));
 }
 
 static void check_files(const command *c, const outcome *o, const char *when)
 {
     for (int i = 0; i < 3 && c->output[i]; i++) {
         const char *name = c->output[i];
-        const bool new = same(name, beside(name, "wanted")) || has_other_letters(c, o, when, name);
-        ck_assert_msg(new || (o->status && same(name, beside(name, "old"))), "%s: %s: %s is %s: %s",
-                      c->what, when, name,
+        const bool new = same(name, other_name(name, "wanted")) ||
+                         has_other_letters(c, o, when, name);
+        ck_assert_msg(new || (o->status && same(name, other_name(name, "old"))),
+                      "%s: %s: %s is %s: %s", c->what, when, name,
                       o->status ? "neither the old nor the new one" : "not the new one", o->errors);
     }
     DIR *folder = opendir(".");
-    for (struct dirent *entry; (entry = readdir(folder));)
+    struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL)
         ck_assert_msg(!strstr(entry->d_name, ".partial"), "%s: %s: %s is left", c->what, when,
                       entry->d_name);
     closedir(folder);
@@ -249,7 +252,8 @@ static void check_files(const command *c, const outcome *o, const char *when)
 void remove_partial_files(void)
 {
     DIR *folder = opendir(".");
-    for (struct dirent *entry; (entry = readdir(folder));)
+    struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL)
         if (strstr(entry->d_name, ".partial")) unlink(entry->d_name);
     closedir(folder);
 }
@@ -261,8 +265,8 @@ void check_outcome(const command *c, const outcome *o, const char *when)
                   o->status, o->errors);
     while (last > o->errors && (!*last || last[-1] != '\n')) last--;
     ck_assert_msg(!o->status || (!strncmp(last, "textclf: ", 9) && strchr(last, '\n')),
-                  "%s: %s: it does not say why: %s", c->what, when, o->errors);
-    ck_assert_msg(o->status || prints_the_same(c), "%s: %s: it prints something else", c->what,
-                  when);
+                  "%s: %s: the last line is not an error message: %s", c->what, when, o->errors);
+    ck_assert_msg(o->status || output_is_right(c), "%s: %s: the output is not the expected one",
+                  c->what, when);
     check_files(c, o, when);
 }

@@ -1,42 +1,42 @@
-/* textclf, run in this process, whose allocations and system calls fail on order. */
+/* Runs textclf in this process while chosen allocations and system calls fail. */
 #ifndef FAULTS_H
 #define FAULTS_H
 
 #include "../support/support.h"
 
-/* ---- calls.c: the system's and the C library's functions, of which one call fails ---- */
+/* ---- calls.c: functions of the system and the C library, one call of which fails ---- */
 
 typedef enum fault {
     NO_FAULT,
-    FAILS,       /* with an errno, and nothing done */
-    SHORT,       /* a read or write of one byte */
-    INTERRUPTED, /* EINTR, and nothing done */
-    ENDS,        /* a read at the end of the file, which has become shorter */
-    CTRL_C,      /* SIGINT, and then it is done */
+    FAILS,       /* does nothing and sets errno */
+    SHORT,       /* reads or writes one byte */
+    INTERRUPTED, /* does nothing: EINTR */
+    ENDS,        /* reads nothing, as at the end of a file that has become shorter */
+    CTRL_C,      /* raises SIGINT, then succeeds */
 } fault;
 
-/* What call number `at` (from 1) of `function` does from now on. */
+/* Plans a fault for call number `at`, from 1, of `function`. */
 void fault_begin(const char *function, fault kind, int error, int64_t at);
 
-/* Whether calls count: not those of the tests' own. */
+/* Whether calls are counted: those of the tests themselves are not. */
 void fault_arm(bool armed);
 
-/* All are the system's again; whether there was such a call. */
+/* Removes the planned fault; returns whether there was such a call. */
 bool fault_end(void);
 
 /* ---- commands.c ---- */
 
 typedef struct command {
     const char *what, *words[44]; /* the first word is the command; NULL ends them */
-    const char *output[3];        /* the files that it writes, if need be */
-    const char *input;            /* what stands in standard input */
+    const char *output[3];        /* the files that it writes */
+    const char *input;            /* standard input */
     bool picture;                 /* it needs a font */
 } command;
 
 extern const command commands[];
 int command_count(void);
 
-/* A folder with all that the commands read, in which this process then is. */
+/* Makes a folder with all files that the commands read, and enters it. */
 void world_begin(void);
 void world_end(void);
 
@@ -45,14 +45,15 @@ typedef struct outcome {
     char errors[4096]; /* standard error */
 } outcome;
 
-/* Runs a command. Its output files are first what they were before (an older file, or none). */
+/* Runs a command, after it has put an older file in the place of each output. */
 outcome run(const command *c);
 
-/* After run: each output is the older file, or the one that the command writes when nothing fails; nothing lies beside; if it failed,
- * standard error ends in one line that says why, and otherwise all outputs are new, and it printed what it always does. */
+/* Checks the result of run. If the command failed, standard error ends in one line that says why,
+ * and each output is the older file or the complete new one. If it succeeded, the outputs and the
+ * printed text are those of a run without faults. No partial file is left. */
 void check_outcome(const command *c, const outcome *o, const char *when);
 
-/* What lies beside the outputs where the command could not remove it. */
+/* Removes partial files that the command could not remove because its call of unlink failed. */
 void remove_partial_files(void);
 
 #endif

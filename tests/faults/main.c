@@ -1,7 +1,8 @@
-/* Each allocation, and each call of the system's, fails once, in every command of textclf: it ends in one line that says why, the
- * files are the last good ones or the new ones, nothing is left beside them, and no memory is lost. That takes a minute, so that
- * every ninth allocation and every third call is tried, unless TG_LONG_TESTS=1: then each of them, and each allocation once more
- * with all after it refused. */
+/* In every command of textclf, each allocation and each system call fails in turn. The command must
+ * end in one line that says why; its files must be the old ones or the complete new ones; no
+ * partial file and no memory may be left. All of them take twenty minutes: without TG_LONG_TESTS=1,
+ * every ninth allocation and every third call fails. With it each of them fails, and each
+ * allocation once more together with all later ones. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <unistd.h>
@@ -14,15 +15,16 @@ static bool long_tests(void)
     return wish && *wish && strcmp(wish, "0") != 0;
 }
 
-/* From one allocation or call to the next that fails. */
-static int64_t stride(int64_t daily) { return long_tests() ? 1 : daily; }
+/* The distance from one allocation or call that fails to the next. */
+static int64_t stride(int64_t usual) { return long_tests() ? 1 : usual; }
 
 static bool has_font(void)
 {
     return !access("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", R_OK);
 }
 
-/* What the command writes when nothing fails. */
+/* Runs the command without faults; what it writes is expected of the other runs. Returns false if
+ * it is skipped. */
 static bool prepare(const command *c)
 {
     if (c->picture && !has_font()) {
@@ -44,25 +46,25 @@ static int64_t tried;
 
 /* ---- memory ---- */
 
-static void refuse_each(const command *c, bool for_good)
+static void refuse_each(const command *c, bool permanently)
 {
     char when[64];
     for (int64_t n = 1;; n += stride(9)) {
         snprintf(when, sizeof when, "allocation %lld refused%s", (long long)n,
-                 for_good ? ", and all after it" : "");
-        test_memory_begin(n, for_good);
+                 permanently ? ", and all after it" : "");
+        test_memory_begin(n, permanently);
         const outcome o = run(c);
         const test_memory_counts counts = test_memory_end();
-        ck_assert_msg(counts.blocks == 0, "%s: %s: %lld blocks are lost", c->what, when,
+        ck_assert_msg(counts.blocks == 0, "%s: %s: %lld blocks leaked", c->what, when,
                       (long long)counts.blocks);
         check_outcome(c, &o, when);
         if (!counts.failed) {
             ck_assert_int_eq(o.status, 0);
             return;
         }
-        const char *said = strstr(o.errors, "out of memory: ");
-        ck_assert_msg((said && strstr(said, " bytes")) || !o.status,
-                      "%s: %s: it does not say how many bytes: %s", c->what, when, o.errors);
+        const char *message = strstr(o.errors, "out of memory: ");
+        ck_assert_msg((message && strstr(message, " bytes")) || !o.status,
+                      "%s: %s: the message does not name the bytes: %s", c->what, when, o.errors);
         tried++;
     }
 }
@@ -81,7 +83,7 @@ static const struct {
     const char *function;
     fault kind;
     int error;
-    bool harmless; /* it must make no difference */
+    bool harmless; /* the command must succeed */
 } plans[] = {
     {"write", FAILS, ENOSPC, false},
     {"write", FAILS, EIO, false},
@@ -111,20 +113,19 @@ static int64_t calls_failed[COUNT(plans)];
 static void fail_each(const command *c, int plan)
 {
     char when[64];
-    bool came = true;
-    for (int64_t n = 1; came; n += stride(3)) {
+    bool happened = true;
+    for (int64_t n = 1; happened; n += stride(3)) {
         snprintf(when, sizeof when, "%s %lld: fault %d, %s", plans[plan].function, (long long)n,
                  plans[plan].kind, strerror(plans[plan].error));
         fault_begin(plans[plan].function, plans[plan].kind, plans[plan].error, n);
         const outcome o = run(c);
-        came = fault_end();
-        if (!strcmp(plans[plan].function, "unlink"))
-            remove_partial_files(); /* which the command could not */
+        happened = fault_end();
+        if (!strcmp(plans[plan].function, "unlink")) remove_partial_files();
         check_outcome(c, &o, when);
-        ck_assert_msg(!o.status || (came && !plans[plan].harmless), "%s: %s: %s", c->what, when,
+        ck_assert_msg(!o.status || (happened && !plans[plan].harmless), "%s: %s: %s", c->what, when,
                       o.errors);
-        calls_failed[plan] += came;
-        tried += came;
+        calls_failed[plan] += happened;
+        tried += happened;
     }
 }
 
@@ -135,7 +136,7 @@ START_TEST(each_call)
     }
 END_TEST
 
-START_TEST(no_call_was_left_out)
+START_TEST(every_function_was_called)
     {
         for (size_t plan = 0; plan < COUNT(plans); plan++)
             ck_assert_msg(calls_failed[plan] > 0, "%s was never called", plans[plan].function);
@@ -153,7 +154,7 @@ int main(void)
     tcase_set_timeout(calls, 0);
     tcase_add_loop_test(memory, each_allocation, 0, command_count());
     tcase_add_loop_test(calls, each_call, 0, command_count());
-    tcase_add_test(calls, no_call_was_left_out);
+    tcase_add_test(calls, every_function_was_called);
     suite_add_tcase(suite, memory);
     suite_add_tcase(suite, calls);
     SRunner *runner = srunner_create(suite);

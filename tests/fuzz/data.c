@@ -54,7 +54,7 @@ static void check_rows(const tc_dataset *data)
                "the dialect in words is no UTF-8");
 }
 
-/* ---- what is read comes back from a file that is written as RFC 4180 has it ---- */
+/* ---- written as RFC 4180 defines CSV and read again ---- */
 
 static void put_quoted(FILE *file, const char *text)
 {
@@ -75,7 +75,7 @@ static void check_csv(const tc_dataset *data)
                                  .delimiter = ",",
                                  .quiet = true};
     FILE *file = fopen(fuzz_path("again.csv"), "wb");
-    FUZZ_CHECK(file, "no file to write to");
+    FUZZ_CHECK(file, "cannot write again.csv");
     fprintf(file, "text,label\n");
     for (int32_t i = 0; i < data->count; i++) {
         put_quoted(file, data->rows[i].text);
@@ -92,11 +92,10 @@ static void check_csv(const tc_dataset *data)
     FUZZ_CHECK(again.count == data->count, "%d rows come back as %d", data->count, again.count);
     for (int32_t i = 0; i < data->count; i++) {
         const tc_row *was = &data->rows[i], *is = &again.rows[i];
-        FUZZ_CHECK(!strcmp(was->text, is->text), "row %d: the text \"%s\" comes back as \"%s\"", i,
+        FUZZ_CHECK(!strcmp(was->text, is->text), "row %d: the text \"%s\" became \"%s\"", i,
                    was->text, is->text);
         FUZZ_CHECK(!strcmp(was->label_name, is->label_name),
-                   "row %d: the label \"%s\" comes back as \"%s\"", i, was->label_name,
-                   is->label_name);
+                   "row %d: the label \"%s\" became \"%s\"", i, was->label_name, is->label_name);
     }
     tc_dataset_free(&again);
 }
@@ -123,7 +122,7 @@ static void check_batches(const tc_dataset *data)
     FUZZ_CHECK(tc_batches_init(&batches, (tc_slice){data->rows, data->count}, 3), "%s",
                ex_failure());
     for (int32_t i = 0; i < batches.count; i++) rows += tc_batches_get(&batches, i)->rows;
-    FUZZ_CHECK(rows == data->count, "%d rows are %d in batches", data->count, rows);
+    FUZZ_CHECK(rows == data->count, "the batches of %d rows have %d", data->count, rows);
     tc_batches_free(&batches);
 }
 

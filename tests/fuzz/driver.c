@@ -1,7 +1,7 @@
-/* Runs a fuzz target without libFuzzer, built by any compiler: over the files that are named and those in folders that are
- * named, then, with -n COUNT, over COUNT inputs of random bytes, the same at each call; -s FIRST starts with another of
- * them, and the environment's TG_FUZZ_INPUTS wants more of them. The last input that is named on standard error is the one
- * at fault. */
+/* Runs a fuzz target without libFuzzer, with any compiler. Arguments: files, and folders of files;
+ * -n COUNT: then COUNT inputs of random bytes, the same in every run; -s FIRST: the first of them.
+ * The environment variable TG_FUZZ_INPUTS replaces COUNT, unless that is 0. If a check fails, the
+ * last input named on standard error is the cause. */
 #include "fuzz.h"
 
 #include <dirent.h>
@@ -19,29 +19,30 @@ typedef struct input_file {
 static input_file *files;
 static size_t count;
 
-/* All are read before the first one runs: targets may go to another folder. */
+/* All files are read before the first one runs: a target may change the working folder. */
 static void add_file(const char *path)
 {
     struct stat status;
     FILE *stream = fopen(path, "rb");
-    FUZZ_CHECK(stream && !fstat(fileno(stream), &status), "%s cannot be read", path);
+    FUZZ_CHECK(stream && !fstat(fileno(stream), &status), "cannot read %s", path);
     files = realloc(files, (count + 1) * sizeof *files);
-    FUZZ_CHECK(files, "no memory for %zu files", count + 1);
+    FUZZ_CHECK(files, "out of memory for %zu files", count + 1);
     input_file *file = &files[count++];
     snprintf(file->path, sizeof file->path, "%s", path);
     file->size = (size_t)status.st_size;
-    file->bytes = malloc(file->size); /* of its size, so that reading past the end is found */
+    file->bytes = malloc(file->size); /* exactly: AddressSanitizer finds reads past the end */
     FUZZ_CHECK((file->bytes || !file->size) &&
                    fread(file->bytes, 1, file->size, stream) == file->size,
-               "%s cannot be read", path);
+               "cannot read %s", path);
     fclose(stream);
 }
 
 static void add_folder(const char *path)
 {
     DIR *directory = opendir(path);
-    FUZZ_CHECK(directory, "%s is no file and no folder", path);
-    for (struct dirent *entry; (entry = readdir(directory));) {
+    struct dirent *entry;
+    FUZZ_CHECK(directory, "%s is neither a file nor a folder", path);
+    while ((entry = readdir(directory)) != NULL) {
         char name[1024];
         if (entry->d_name[0] == '.') continue;
         snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
@@ -55,7 +56,7 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const input_file *)a)->path, ((const input_file *)b)->path);
 }
 
-/* Number `seed` of the random inputs: up to 600 bytes of SplitMix64. Short ones are as frequent as long ones. */
+/* Random input `seed`: 1 to 600 bytes of SplitMix64, each length equally likely. */
 static void run_random(uint64_t seed)
 {
     uint8_t bytes[600];
@@ -80,8 +81,8 @@ int main(int argc, char **argv)
         else add_folder(argv[i]);
     }
     if (count) qsort(files, count, sizeof *files, by_path);
-    const char *more = getenv("TG_FUZZ_INPUTS");
-    if (random && more) random = strtoull(more, NULL, 10);
+    const char *inputs = getenv("TG_FUZZ_INPUTS");
+    if (random && inputs) random = strtoull(inputs, NULL, 10);
     for (size_t i = 0; i < count; i++) {
         fprintf(stderr, "%s\n", files[i].path);
         LLVMFuzzerTestOneInput(files[i].bytes, files[i].size);

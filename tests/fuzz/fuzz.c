@@ -15,7 +15,7 @@ void fuzz_fail(const char *file, int line, const char *condition, const char *fo
 {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "%s:%d: not true: %s: ", file, line, condition);
+    fprintf(stderr, "%s:%d: check failed: %s: ", file, line, condition);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
@@ -48,7 +48,7 @@ const char *fuzz_folder(void)
     const char *root = getenv("TMPDIR");
     if (folder[0]) return folder;
     snprintf(folder, sizeof folder, "%s/tapegrad-fuzz-XXXXXX", root && *root ? root : "/tmp");
-    FUZZ_CHECK(mkdtemp(folder), "no folder %s can be made", folder);
+    FUZZ_CHECK(mkdtemp(folder), "cannot create the folder %s", folder);
     atexit(remove_folder);
     return folder;
 }
@@ -62,16 +62,15 @@ const char *fuzz_path(const char *name)
 void fuzz_write(const char *name, const void *bytes, size_t size)
 {
     FILE *file = fopen(fuzz_path(name), "wb");
-    FUZZ_CHECK(file && fwrite(bytes, 1, size, file) == size, "%s cannot be written",
-               fuzz_path(name));
-    FUZZ_CHECK(!fclose(file), "%s cannot be written", fuzz_path(name));
+    FUZZ_CHECK(file && fwrite(bytes, 1, size, file) == size, "cannot write %s", fuzz_path(name));
+    FUZZ_CHECK(!fclose(file), "cannot write %s", fuzz_path(name));
 }
 
-void fuzz_clear_folder(const char *const *kept)
+void fuzz_clear_folder(const char *const *except)
 {
     DIR *directory = opendir(fuzz_folder());
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        const char *const *name = kept;
+        const char *const *name = except;
         while (*name && strcmp(*name, entry->d_name)) name++;
         if (!*name) unlink(fuzz_path(entry->d_name));
     }
@@ -107,7 +106,7 @@ void fuzz_write_safetensors(const char *name, fuzz_input *input)
     }
     const uint8_t *end = input->size ? memchr(input->bytes, 0, input->size) : NULL;
     const size_t length = end ? (size_t)(end - input->bytes) : input->size;
-    const uint64_t stored = length; /* as the file has it, wherever this runs */
+    const uint64_t stored = length; /* 8 bytes in the file, also on 32-bit machines */
     const size_t size = data_size((const char *)input->bytes, length),
                  given = end ? input->size - length - 1 : 0;
     char *file = malloc(8 + length + size);
@@ -121,11 +120,11 @@ void fuzz_write_safetensors(const char *name, fuzz_input *input)
 
 /* ---- memory ---- */
 
-static size_t most_bytes;
+static size_t max_bytes;
 
 static void *limited_allocator(void *memory, size_t size)
 {
-    FUZZ_CHECK(size <= most_bytes, "%zu bytes are asked for at once", size);
+    FUZZ_CHECK(size <= max_bytes, "an allocation of %zu bytes", size);
     if (size) return realloc(memory, size);
     free(memory);
     return NULL;
@@ -133,6 +132,6 @@ static void *limited_allocator(void *memory, size_t size)
 
 void fuzz_memory_limit(size_t bytes, size_t factor)
 {
-    most_bytes = (1 << 20) + factor * bytes;
+    max_bytes = (1 << 20) + factor * bytes;
     tg_set_allocator(limited_allocator);
 }

@@ -1,7 +1,7 @@
-/* Random graphs of operators with random shapes: broadcast, of size 1 and 0, transposed, masked, with lengths. In double
- * every gradient is compared with differences (tg_gradcheck); in float and in double a graph gives the same bits with one
- * thread and with three. Of every eighth graph the arguments may be wrong, and it has to end in an error on the tape, if at
- * all. */
+/* Random graphs of operators with random shapes: broadcast, of size 1 and 0, transposed, masked,
+ * with lengths. In double every gradient is compared with numerical differences (tg_gradcheck). In
+ * float and in double a graph gives the same bits with one thread and with three. Every eighth
+ * graph may have wrong arguments, which must be errors on the tape. */
 #include "../../inspect/operators.h"
 #include "graph.h"
 
@@ -13,7 +13,7 @@ enum { MAX_STEPS = 8 };
 
 /* ---- building ---- */
 
-/* Everything that nobody has read, weighed and added up. */
+/* The weighted sum of all values that no operator reads. */
 static tg_tensor *loss_of(graph *g)
 {
     tg_tensor *ends[MAX_VALUES];
@@ -28,7 +28,7 @@ static tg_tensor *loss_of(graph *g)
 static tg_tensor *build(tg_tape *tape, void *context)
 {
     graph *g = context;
-    g->input = g->whole;
+    g->input = g->bytes;
     g->tape = tape;
     g->next_fresh = g->next_layer = g->count = 0;
     memset(g->read, 0, sizeof g->read);
@@ -40,17 +40,17 @@ static tg_tensor *build(tg_tape *tape, void *context)
     return loss_of(g);
 }
 
-/* ---- what has been done ---- */
+/* ---- statistics ---- */
 
 enum { MAX_OPERATORS = 100, ENOUGH = 300 };
 
 static struct {
-    long long graphs, checked, unclear;
-    const tg_op *operators[MAX_OPERATORS]; /* that were in a graph */
+    long long graphs, checked, inconclusive;
+    const tg_op *operators[MAX_OPERATORS]; /* those that were in a graph */
     int operator_count;
 } done;
 
-static void note_operators(const tg_node *node)
+static void count_operators(const tg_node *node)
 {
     for (; node; node = node->previous) {
         int i = 0;
@@ -61,20 +61,20 @@ static void note_operators(const tg_node *node)
     }
 }
 
-/* Enough random inputs have every operator of the registry in them, and few whose gradients differences say nothing about.
- * */
+/* Enough random inputs must reach every operator of the table, and few of the gradient checks may
+ * be inconclusive. */
 static void at_end(void)
 {
     fprintf(stderr,
-            "graph: %lld graphs of %d operators, %lld with gradients checked, %lld of them at a "
-            "kink or too steep\n",
-            done.graphs, done.operator_count, done.checked, done.unclear);
+            "graph: %lld graphs with %d operators; the gradients of %lld were checked, of which "
+            "%lld were inconclusive\n",
+            done.graphs, done.operator_count, done.checked, done.inconclusive);
     if (!fuzz_random || done.graphs < ENOUGH) return;
-    FUZZ_CHECK(done.unclear <= done.checked / 20, "too much is left unchecked");
+    FUZZ_CHECK(done.inconclusive <= done.checked / 20, "too many gradient checks are inconclusive");
     for (int k = 0; k < tg_operator_count; k++) {
         int i = 0;
         while (i < done.operator_count && done.operators[i] != tg_operators[k]) i++;
-        FUZZ_CHECK(i < done.operator_count, "%s is in no graph", tg_operators[k]->name);
+        FUZZ_CHECK(i < done.operator_count, "no graph has the operator %s", tg_operators[k]->name);
     }
 }
 
@@ -82,26 +82,26 @@ static void at_end(void)
 
 #ifdef TG_DOUBLE
 
-/* dloss/d(number) by a difference of fourth order, as tg_gradcheck's, with another step. */
+/* dloss/dp[index] by a difference of fourth order, as in tg_gradcheck, with the given step. */
 static double difference(graph *g, tg_tensor *p, int64_t index, double step)
 {
     static const double steps[4] = {1, -1, 2, -2}, factors[4] = {8, -8, -1, 1};
-    const tg_real kept = p->data[index];
+    const tg_real original = p->data[index];
     double sum = 0;
     tg_tape *tape = tg_tape_new(1);
     for (int k = 0; k < 4; k++) {
         tg_tape_reset(tape);
         *tg_tape_random(tape) = tg_random_new(1, "tape");
-        p->data[index] = (tg_real)((double)kept + steps[k] * step);
+        p->data[index] = (tg_real)((double)original + steps[k] * step);
         sum += factors[k] * tg_item(build(tape, g));
     }
-    p->data[index] = kept;
+    p->data[index] = original;
     tg_tape_free(tape);
     return sum / (12 * step);
 }
 
-/* What tg_gradcheck finds wrong may be a kink, or a place so steep that differences are too coarse: then differences with
- * half the step say something else again, and prove nothing. */
+/* A failed check may be due to a kink, or to a curvature too large for the step. Then the
+ * difference with half the step is another number, and the check is inconclusive. */
 static void check_gradients(graph *g)
 {
     tg_gradcheck_report report;
@@ -111,9 +111,9 @@ static void check_gradients(graph *g)
     FUZZ_CHECK(p && report.index >= 0, "%s", report.message);
     const double coarse = difference(g, p, report.index, 1e-3),
                  fine = difference(g, p, report.index, 0.5e-3);
-    const bool clear = fabs(coarse - fine) <= 0.1 * fabs(report.analytic - fine);
-    FUZZ_CHECK(!clear, "%s; with half the step the difference is %.9g", report.message, fine);
-    done.unclear++;
+    const bool conclusive = fabs(coarse - fine) <= 0.1 * fabs(report.analytic - fine);
+    FUZZ_CHECK(!conclusive, "%s; with half the step the difference is %.9g", report.message, fine);
+    done.inconclusive++;
 }
 
 #endif
@@ -129,19 +129,19 @@ static void use_threads(int count)
 #endif
 }
 
-/* Every gradient and the loss, one behind the other; freed by the caller. NULL where the graph ends in an error. */
-static tg_real *run(graph *g, int threads, size_t *count)
+/* All gradients, then the loss; the caller frees the array. NULL if the graph ends in an error. */
+static tg_real *compute(graph *g, int threads, size_t *count)
 {
     tg_tape *tape = tg_tape_new(1);
     use_threads(threads);
     tg_tensor *loss = build(tape, g);
     const bool good = tg_backward(tape, loss);
-    FUZZ_CHECK(good == !tg_tape_error(tape), "a backward pass fails and does not say why");
+    FUZZ_CHECK(good == !tg_tape_error(tape), "a backward pass failed without an error message");
     const char *error = tg_params_error(g->params) ? tg_params_error(g->params)
                                                    : tg_tape_error(tape);
     FUZZ_CHECK(!error || g->wild, "%s", error);
     FUZZ_CHECK(g->wild || isfinite(tg_item(loss)), "the loss is %g", tg_item(loss));
-    if (loss) note_operators(loss->node);
+    if (loss) count_operators(loss->node);
     *count = 0;
     tg_real *numbers = good ? malloc(((size_t)tg_params_size(g->params) + 1) * sizeof *numbers)
                             : NULL;
@@ -158,12 +158,12 @@ static tg_real *run(graph *g, int threads, size_t *count)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     size_t count, again;
-    graph g = {.whole = {bytes, size}, .params = tg_params_new(1)};
+    graph g = {.bytes = {bytes, size}, .params = tg_params_new(1)};
     if (!done.graphs++) atexit(at_end);
     fuzz_memory_limit(1 << 20, 15);
-    tg_real *one = run(&g, 1, &count), *three = one ? run(&g, 3, &again) : NULL;
+    tg_real *one = compute(&g, 1, &count), *three = one ? compute(&g, 3, &again) : NULL;
     FUZZ_CHECK(!one || (count == again && !memcmp(one, three, count * sizeof *one)),
-               "three threads give other bits than one");
+               "one thread and three give different bits");
     use_threads(1);
 #ifdef TG_DOUBLE
     if (one && !g.wild) check_gradients(&g);

@@ -1,4 +1,4 @@
-/* Random graphs of operators, made of the bytes of an input. */
+/* Random graphs of operators, made from the bytes of an input. */
 #ifndef TEST_FUZZ_GRAPH_H
 #define TEST_FUZZ_GRAPH_H
 
@@ -8,11 +8,11 @@
 
 enum { MAX_VALUES = 40, MAX_FRESH = 40, MAX_LAYERS = 4, MAX_NUMBERS = 400, MAX_LEARNED = 150 };
 
-/* A tensor of the graph, and what no number of it exceeds: worked out from the operators, so that it is the same whatever
- * the parameters hold. */
+/* A tensor of the graph and a bound on the magnitude of its elements. The bound follows from the
+ * operators: it does not depend on the values of the parameters. */
 typedef struct value {
     tg_tensor *tensor;
-    double most;
+    double bound;
 } value;
 
 typedef struct layer {
@@ -25,40 +25,41 @@ typedef struct layer {
     tg_transformer block;
 } layer;
 
-/* The same bytes give the same graph each time, as every decision depends on them and on shapes alone; parameters and
- * layers are made when it is built first. */
+/* The same bytes always give the same graph: every decision depends only on them and on shapes.
+ * Parameters and layers are created when the graph is built for the first time. */
 typedef struct graph {
-    fuzz_input whole, input; /* all bytes, and those that this building has not read yet */
+    fuzz_input bytes, input; /* all bytes, and those that are not read yet */
     bool wild;               /* arguments may be wrong: errors are fine, crashes are not */
     tg_tape *tape;
     tg_params *params;
-    tg_tensor *fresh[MAX_FRESH]; /* what was made new, in its order; NULL for a constant */
+    tg_tensor *fresh[MAX_FRESH]; /* new tensors, in their order; NULL for a constant */
     int next_fresh, fresh_made;
     layer layers[MAX_LAYERS];
     int next_layer, layers_made;
-    int64_t spread; /* parameters of layers up to this one have the graph's own numbers */
+    int64_t filled; /* parameters below this index have values of the graph's own */
     value values[MAX_VALUES];
     bool read[MAX_VALUES]; /* by an operator of the graph */
     int count;
 } graph;
 
-/* One more operator on values that are there and on new ones. */
+/* Adds an operator that reads existing and new values. */
 void graph_step(graph *g);
 
-/* A new parameter (or, when the parameters are many already, a constant) of numbers between -1.5 and 1.5. */
+/* A new parameter with values between -1.5 and 1.5, or a constant if there are many parameters
+ * already. */
 value graph_fresh(graph *g, test_shape shape);
 test_shape graph_shape(graph *g);
 
-/* Layers with parameters of their own (graph_layers.c). `x` is given back where nothing can be done with it. */
+/* Adds a layer (graph_layers.c). Returns x itself if it cannot be the layer's input. */
 value graph_layer(graph *g, value x);
 
-/* ---- what both sources use ---- */
+/* ---- shared by the sources ---- */
 
-/* Whether this is one of the few places where something wrong is tried. */
+/* Whether to pass a wrong argument here. */
 bool graph_odd(graph *g);
 
-/* The value of a smaller magnitude, by a factor. */
-value graph_bounded(graph *g, value x, double most);
+/* The value, scaled if its bound is larger than `bound`. */
+value graph_bounded(graph *g, value x, double bound);
 
 /* `count` lengths from 0 to `time`. */
 void graph_lengths(graph *g, int32_t *lengths, int64_t count, int64_t time);

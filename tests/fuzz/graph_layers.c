@@ -1,30 +1,32 @@
-/* The layers of random graphs, fused operators among them. */
+/* The layers of random graphs. */
 #include "graph.h"
 
 enum { MAX_B = 4 };
 
-/* A sequence [B, T, E]: x in another shape where it is small, else something new. */
+/* A sequence [B, T, E]: x in another shape if it is small and its size fits, otherwise a new
+ * value. */
 static value sequence(graph *g, value x)
 {
     const int64_t size = x.tensor->size, B = 1 + fuzz_choose(&g->input, 3),
                   T = 1 + fuzz_choose(&g->input, 4);
     if (size && size <= 60 && size % B == 0 && size / B % T == 0)
-        return (value){tg_reshape(g->tape, x.tensor, TG_SHAPE(B, T, size / B / T)), x.most};
+        return (value){tg_reshape(g->tape, x.tensor, TG_SHAPE(B, T, size / B / T)), x.bound};
     const test_shape shape = S(B, fuzz_choose(&g->input, 5), 1 + fuzz_choose(&g->input, 4));
     return graph_fresh(g, shape);
 }
 
-/* Call it where a layer has been made: layers start with zeros here and there, at which a relu would have no derivative. */
-static void spread(graph *g)
+/* Fills the parameters of new layers. Some initial values are 0, at which relu has no
+ * derivative. */
+static void fill_parameters(graph *g)
 {
-    for (; g->spread < tg_params_count(g->params); g->spread++) {
-        tg_tensor *p = tg_params_at(g->params, g->spread);
-        test_fill(p->data, p->size, 1000 + (uint64_t)g->spread, -0.8, 0.8);
+    for (; g->filled < tg_params_count(g->params); g->filled++) {
+        tg_tensor *p = tg_params_at(g->params, g->filled);
+        test_fill(p->data, p->size, 1000 + (uint64_t)g->filled, -0.8, 0.8);
     }
 }
 
-/* The functions below make a layer of a kind, if it has a name, and run it. */
-typedef value (*run_layer)(graph *g, value x, layer *l, const char *name);
+/* The functions below initialize a layer of a kind, unless `name` is NULL, and apply it. */
+typedef value (*layer_function)(graph *g, value x, layer *l, const char *name);
 
 typedef struct masks {
     int32_t lengths[MAX_B], query_lengths[MAX_B];
@@ -48,13 +50,14 @@ static tg_attention_mask any_mask(graph *g, masks *memory, int64_t B, int64_t Tq
     return mask;
 }
 
-/* Largest of a weighted mean of values, or (raw, times the score) of any combination. */
-static double attention_most(const tg_attention *l, double most, int64_t Tk, int64_t D)
+/* A bound on the result: that of the values for a weighted mean, otherwise that of the scores,
+ * too. */
+static double attention_bound(const tg_attention *l, double bound, int64_t Tk, int64_t D)
 {
-    const double score = l->score == TG_SCORE_COSINE     ? 1
-                         : l->score == TG_SCORE_ADDITIVE ? (double)D
-                                                         : (double)D * most * most + 1;
-    return most * (l->times_score ? score : 1) * (l->raw ? score * (double)(Tk + 1) : 1);
+    double score = (double)D * bound * bound + 1;
+    if (l->score == TG_SCORE_COSINE) score = 1;
+    if (l->score == TG_SCORE_ADDITIVE) score = (double)D;
+    return bound * (l->times_score ? score : 1) * (l->raw ? score * (double)(Tk + 1) : 1);
 }
 
 static value attend(graph *g, value x, layer *l, const char *name)
@@ -64,16 +67,21 @@ static value attend(graph *g, value x, layer *l, const char *name)
     const int64_t B = x.tensor->shape[0], T = x.tensor->shape[1], E = x.tensor->shape[2],
                   Tk = fuzz_choose(&g->input, 5);
     if (name) tg_attention_init(&l->attention, g->params, name, (tg_score)score, E, E, 2);
-    spread(g);
-    l->attention.raw = modes & 1, l->attention.times_score = modes & 2,
+    fill_parameters(g);
+    l->attention.raw = modes & 1;
+    l->attention.times_score = modes & 2;
     l->attention.dropout = modes & 4 ? 0.25 : 0;
     const test_shape shape = S(B, Tk, E), of_values = S(B, Tk, 2);
     const bool self = fuzz_choose(&g->input, 2) && score != TG_SCORE_EUCLIDEAN;
     const value k = self ? x : graph_fresh(g, shape), v = self ? x : graph_fresh(g, of_values);
     const tg_attention_mask mask = any_mask(g, &memory, B, T, self ? T : Tk);
+    /* read last, so that inputs without this choice keep their meaning */
+    if (score == TG_SCORE_DOT && fuzz_choose(&g->input, 2))
+        return (value){tg_plain_attention(g->tape, x.tensor, k.tensor, v.tensor, 0.5, mask.lengths),
+                       fmax(x.bound, 1.5)};
     return (value){tg_attention_forward(g->tape, &l->attention, x.tensor, k.tensor, v.tensor, &mask,
                                         NULL),
-                   attention_most(&l->attention, fmax(x.most, 1.5), self ? T : Tk, E)};
+                   attention_bound(&l->attention, fmax(x.bound, 1.5), self ? T : Tk, E)};
 }
 
 static value pool(graph *g, value x, layer *l, const char *name)
@@ -82,12 +90,12 @@ static value pool(graph *g, value x, layer *l, const char *name)
     const int score = fuzz_choose(&g->input, 6);
     const int64_t E = x.tensor->shape[2];
     if (name) tg_attention_pool_init(&l->pool, g->params, name, (tg_score)score, E, 2);
-    spread(g);
+    fill_parameters(g);
     const tg_ints view = lengths_or_full(g, lengths, x.tensor->shape[0], x.tensor->shape[1]);
-    return (value){tg_attention_pool_forward(g->tape, &l->pool, x.tensor, view, NULL), x.most};
+    return (value){tg_attention_pool_forward(g->tape, &l->pool, x.tensor, view, NULL), x.bound};
 }
 
-static value recur(graph *g, value x, layer *l, const char *name)
+static value lstm(graph *g, value x, layer *l, const char *name)
 {
     int32_t lengths[MAX_B];
     tg_lstm_state initial = {NULL, NULL}, final;
@@ -96,15 +104,15 @@ static value recur(graph *g, value x, layer *l, const char *name)
     const int64_t B = x.tensor->shape[0], T = x.tensor->shape[1], E = x.tensor->shape[2],
                   H = 1 + fuzz_choose(&g->input, 2);
     if (name) tg_lstm_init(&l->lstm, g->params, name, E, H, layers, sides == 2);
-    spread(g);
+    fill_parameters(g);
     const test_shape state = S(layers * sides, B, H);
     if (fuzz_choose(&g->input, 2))
         initial = (tg_lstm_state){graph_fresh(g, state).tensor, graph_fresh(g, state).tensor};
     const tg_ints view = lengths_or_full(g, lengths, B, T);
     tg_tensor *y = tg_lstm_forward_state(g->tape, &l->lstm, x.tensor, view, &initial, &final);
-    return what == 0   ? (value){y, 1}
-           : what == 1 ? (value){final.h, 1.5}
-                       : (value){final.c, 1.5 + (double)T};
+    if (what == 0) return (value){y, 1};
+    if (what == 1) return (value){final.h, 1.5};
+    return (value){final.c, 1.5 + (double)T};
 }
 
 static value heads(graph *g, value x, layer *l, const char *name)
@@ -116,18 +124,20 @@ static value heads(graph *g, value x, layer *l, const char *name)
     const bool pre_norm = fuzz_choose(&g->input, 2), tanh = fuzz_choose(&g->input, 2);
     if (name && block) tg_transformer_init(&l->block, g->params, name, E, N, 2, false);
     if (name && !block) tg_multihead_init(&l->multihead, g->params, name, E, N);
-    spread(g);
+    fill_parameters(g);
     const tg_attention_mask mask = any_mask(g, &memory, B, T, T);
-    l->block.pre_norm = pre_norm, l->block.gelu = true, l->multihead.tanh = tanh;
+    l->block.pre_norm = pre_norm;
+    l->block.gelu = true;
+    l->multihead.tanh = tanh;
     if (block)
         return (
             value){tg_transformer_forward(g->tape, &l->block, x.tensor, &mask, NULL, NULL, NULL),
-                   10 + 10 * x.most};
+                   10 + 10 * x.bound};
     return (value){tg_multihead_forward(g->tape, &l->multihead, x.tensor, x.tensor, &mask, NULL),
-                   10 + 10 * x.most};
+                   10 + 10 * x.bound};
 }
 
-/* The documents' attention, a Linear, or positions. */
+/* Sequential attention, a Linear, or positions. */
 static value others(graph *g, value x, layer *l, const char *name)
 {
     int32_t lengths[MAX_B];
@@ -135,7 +145,7 @@ static value others(graph *g, value x, layer *l, const char *name)
     const int kind = fuzz_choose(&g->input, 3);
     if (name && kind == 0) tg_sequential_attention_init(&l->sequential, g->params, name, E, 2, 2);
     if (name && kind == 1) tg_linear_init(&l->linear, g->params, name, E, 3);
-    spread(g);
+    fill_parameters(g);
     if (kind == 0) {
         const tg_ints view = lengths_or_full(g, lengths, B, T);
         return (
@@ -144,13 +154,13 @@ static value others(graph *g, value x, layer *l, const char *name)
     }
     if (kind == 1)
         return (value){tg_linear_forward(g->tape, &l->linear, x.tensor),
-                       sqrt((double)E) * x.most + 1};
-    return (value){tg_add_sinusoids(g->tape, x.tensor), x.most + 1};
+                       sqrt((double)E) * x.bound + 1};
+    return (value){tg_add_sinusoids(g->tape, x.tensor), x.bound + 1};
 }
 
 value graph_layer(graph *g, value x)
 {
-    static const run_layer kinds[] = {attend, pool, recur, heads, others};
+    static const layer_function kinds[] = {attend, pool, lstm, heads, others};
     char name[16];
     const int kind = fuzz_choose(&g->input, (int)COUNT(kinds));
     const bool made = g->next_layer < g->layers_made;
@@ -160,6 +170,6 @@ value graph_layer(graph *g, value x)
         return x;
     snprintf(name, sizeof name, "l%d", g->next_layer);
     g->layers_made += !made;
-    g->spread = tg_params_count(g->params);
+    g->filled = tg_params_count(g->params);
     return kinds[kind](g, x, &g->layers[g->next_layer++], made ? NULL : name);
 }

@@ -7,7 +7,7 @@ bool graph_odd(graph *g) { return g->wild && fuzz_choose(&g->input, 4) == 3; }
 
 static int64_t product(test_shape shape) { return test_shape_size(shape); }
 
-/* Small sizes, now and then 0 or one that fills a vector and has some left. */
+/* Small sizes; sometimes 0, or one that fills a vector and leaves a remainder. */
 static int64_t any_size(graph *g)
 {
     static const int64_t sizes[] = {2, 1, 3, 2, 1, 4, 0, 3, 1, 2, 5, 9, 17};
@@ -31,15 +31,15 @@ static void fill(tg_tensor *x, uint64_t seed)
     if (x) test_fill(x->data, x->size, seed, -1.5, 1.5);
 }
 
-/* Whether there is room for more to learn is asked once: later more has been made. */
+/* Decides once, when the graph is built for the first time, whether the new value is a parameter:
+ * later builds have more parameters. */
 static void make_fresh(graph *g, test_shape shape)
 {
     char name[32];
     snprintf(name, sizeof name, "p%d", g->fresh_made);
-    const bool room = tg_params_size(g->params) + product(shape) <= MAX_LEARNED;
-    tg_tensor *x = room ? tg_param(g->params, NULL, name, shape.ndim, shape.size,
-                                   tg_init_constant(0))
-                        : NULL;
+    tg_tensor *x = NULL;
+    if (tg_params_size(g->params) + product(shape) <= MAX_LEARNED)
+        x = tg_param(g->params, NULL, name, shape.ndim, shape.size, tg_init_constant(0));
     fill(x, fuzz_byte(&g->input) + 256u * (uint64_t)g->fresh_made);
     g->fresh[g->fresh_made++] = x;
 }
@@ -51,17 +51,20 @@ value graph_fresh(graph *g, test_shape shape)
     if (g->next_fresh == g->fresh_made) make_fresh(g, shape);
     else fuzz_byte(&g->input);
     tg_tensor *x = g->fresh[g->next_fresh++];
-    if (!x) fill(x = tg_constant(g->tape, NULL, shape.ndim, shape.size), seed);
+    if (!x) {
+        x = tg_constant(g->tape, NULL, shape.ndim, shape.size);
+        fill(x, seed);
+    }
     return (value){x, 1.5};
 }
 
-value graph_bounded(graph *g, value x, double most)
+value graph_bounded(graph *g, value x, double bound)
 {
-    if (x.most <= most) return x;
-    return (value){tg_affine(g->tape, x.tensor, most / x.most, 0), most};
+    if (x.bound <= bound) return x;
+    return (value){tg_affine(g->tape, x.tensor, bound / x.bound, 0), bound};
 }
 
-/* Between 0.25 and 1.25, from whatever it was. */
+/* x, mapped to numbers between 0.25 and 1.25. */
 static tg_tensor *positive(graph *g, tg_tensor *x)
 {
     return tg_affine(g->tape, tg_sigmoid(g->tape, x), 1, 0.25);
@@ -99,63 +102,63 @@ tg_mask graph_mask(graph *g, uint8_t bytes[MAX_NUMBERS], const test_shape *to)
 
 /* ---- two operands ---- */
 
-static value take(graph *g)
+/* Marks value i as read. The first parameter is never marked: it is always part of the loss, which
+ * therefore has a gradient. */
+static value read_value(graph *g, int i)
 {
-    const int i = fuzz_choose(&g->input, g->count);
-    g->read[i] =
-        i > 0; /* the first parameter is always part of the loss, so that there is a gradient */
+    g->read[i] = i > 0;
     return g->values[i];
 }
 
-/* The shape that two broadcast to; false where they do not, or where that is too large for a small graph. */
+/* The shape that two shapes broadcast to; false if they do not, or if it is too large for a small
+ * graph. */
 static bool broadcast(const test_shape *a, const test_shape *b, test_shape *shape)
 {
     shape->ndim = a->ndim > b->ndim ? a->ndim : b->ndim;
     for (int d = 0; d < shape->ndim; d++) {
         const int in_a = d - shape->ndim + a->ndim, in_b = d - shape->ndim + b->ndim;
-        const int64_t of_a = in_a < 0 ? 1 : a->size[in_a], of_b = in_b < 0 ? 1 : b->size[in_b];
-        if (of_a != of_b && of_a != 1 && of_b != 1) return false;
-        shape->size[d] = of_a == 1 ? of_b : of_a;
+        const int64_t size_a = in_a < 0 ? 1 : a->size[in_a], size_b = in_b < 0 ? 1 : b->size[in_b];
+        if (size_a != size_b && size_a != 1 && size_b != 1) return false;
+        shape->size[d] = size_a == 1 ? size_b : size_a;
     }
     return product(*shape) <= MAX_NUMBERS;
 }
 
-/* What goes with x: x itself, another value, or something new of x's shape or a smaller one. */
-static value partner(graph *g, value x)
+/* The other operand: x itself, another value, or a new one of x's shape or of one that broadcasts
+ * to it. */
+static value second_operand(graph *g, value x)
 {
-    test_shape shape = shape_of(x.tensor), theirs, common;
+    test_shape shape = shape_of(x.tensor), other, common;
     const int choice = fuzz_choose(&g->input, 4);
     if (choice == 0) return x;
     if (choice == 1) {
         const int i = fuzz_choose(&g->input, g->count);
-        theirs = shape_of(g->values[i].tensor);
-        if (broadcast(&shape, &theirs, &common) || g->wild) {
-            g->read[i] = i > 0;
-            return g->values[i];
-        }
+        other = shape_of(g->values[i].tensor);
+        if (broadcast(&shape, &other, &common) || g->wild) return read_value(g, i);
     }
     return graph_fresh(g, smaller(g, &shape));
 }
 
 static value binary(graph *g, value x)
 {
-    value y = partner(g, x);
+    value y = second_operand(g, x);
     uint8_t bytes[MAX_NUMBERS];
-    const bool turned = fuzz_choose(&g->input, 2);
+    const bool swapped = fuzz_choose(&g->input, 2);
     const int kind = fuzz_choose(&g->input, 6);
-    if (turned) {
+    if (swapped) {
         const value z = x;
-        x = y, y = z;
+        x = y;
+        y = z;
     }
     tg_tensor *a = x.tensor, *b = y.tensor;
     if (!a || !b) return (value){NULL, 0};
-    const double larger = fmax(x.most, y.most);
+    const double larger = fmax(x.bound, y.bound);
     test_shape sa = shape_of(a), sb = shape_of(b), common;
     switch (kind) {
-    case 0: return (value){tg_add(g->tape, a, b), x.most + y.most};
-    case 1: return (value){tg_sub(g->tape, a, b), x.most + y.most};
-    case 2: return (value){tg_mul(g->tape, a, b), x.most * y.most};
-    case 3: return (value){tg_div(g->tape, a, positive(g, b)), 4 * x.most};
+    case 0: return (value){tg_add(g->tape, a, b), x.bound + y.bound};
+    case 1: return (value){tg_sub(g->tape, a, b), x.bound + y.bound};
+    case 2: return (value){tg_mul(g->tape, a, b), x.bound * y.bound};
+    case 3: return (value){tg_div(g->tape, a, positive(g, b)), 4 * x.bound};
     case 4: return (value){tg_maximum(g->tape, a, b), larger};
     default:
         if (!broadcast(&sa, &sb, &common)) common = sa;
@@ -163,26 +166,30 @@ static value binary(graph *g, value x)
     }
 }
 
-/* a [.., M, K] times b [.., K, N], either of them stored transposed. */
+/* a [.., M, K] times b [.., K, N]; each may be stored transposed. */
 static value multiply(graph *g, value x)
 {
     const tg_tensor *a = x.tensor;
     if (a->ndim < 2 && !g->wild)
         return (value){tg_matmul(g->tape, tg_reshape(g->tape, x.tensor, TG_SHAPE(-1, 1)),
                                  graph_fresh(g, (test_shape)S(1, 2)).tensor),
-                       1.5 * x.most};
+                       1.5 * x.bound};
     const bool ta = fuzz_choose(&g->input, 2), tb = fuzz_choose(&g->input, 2);
     test_shape lead = shape_of(a), shape;
-    const int64_t K = a->ndim < 2 ? 1 : lead.size[lead.ndim - (ta ? 2 : 1)], N = any_size(g);
+    const int64_t N = any_size(g);
+    int64_t K = 1, M = a->shape[0];
+    if (a->ndim >= 2) {
+        K = a->shape[a->ndim - (ta ? 2 : 1)];
+        M = a->shape[a->ndim - (ta ? 1 : 2)];
+    }
     lead.ndim = a->ndim < 2 ? 0 : a->ndim - 2;
     shape = smaller(g, &lead);
-    if (product(lead) * a->shape[a->ndim < 2 ? 0 : a->ndim - (ta ? 1 : 2)] * N > MAX_NUMBERS)
-        return x;
+    if (product(lead) * M * N > MAX_NUMBERS) return x;
     shape.size[shape.ndim++] = tb ? N : K;
     shape.size[shape.ndim++] = tb ? K : N;
     const value y = graph_fresh(g, shape);
     return (value){tg_matmul_transposed(g->tape, x.tensor, y.tensor, test_transposed(ta, tb)),
-                   (double)K * x.most * y.most};
+                   (double)K * x.bound * y.bound};
 }
 
 /* ---- one operand ---- */
@@ -192,24 +199,25 @@ static value unary(graph *g, value x)
     tg_tape *t = g->tape;
     const value small = graph_bounded(g, x, 2);
     switch (fuzz_choose(&g->input, 12)) {
-    case 0: return (value){tg_neg(t, x.tensor), x.most};
+    case 0: return (value){tg_neg(t, x.tensor), x.bound};
     case 1: return (value){tg_exp(t, small.tensor), exp(2)};
     case 2: return (value){tg_log(t, positive(g, x.tensor)), 1.5};
     case 3: return (value){tg_sqrt(t, positive(g, x.tensor)), 1.2};
-    case 4: return (value){tg_square(t, x.tensor), x.most * x.most};
+    case 4: return (value){tg_square(t, x.tensor), x.bound * x.bound};
     case 5: return (value){tg_tanh(t, x.tensor), 1};
     case 6: return (value){tg_sigmoid(t, x.tensor), 1};
-    case 7: return (value){tg_relu(t, x.tensor), x.most};
-    case 8: return (value){tg_gelu(t, x.tensor), x.most};
-    case 9: return (value){tg_affine(t, x.tensor, -1.5, 0.25), 1.5 * x.most + 0.25};
-    case 10: return (value){tg_dropout(t, x.tensor, graph_odd(g) ? 1 : 0.3), x.most / 0.7};
+    case 7: return (value){tg_relu(t, x.tensor), x.bound};
+    case 8: return (value){tg_gelu(t, x.tensor), x.bound};
+    case 9: return (value){tg_affine(t, x.tensor, -1.5, 0.25), 1.5 * x.bound + 0.25};
+    case 10: return (value){tg_dropout(t, x.tensor, graph_odd(g) ? 1 : 0.3), x.bound / 0.7};
     default:
-        return (value){tg_mul(t, x.tensor, tg_detach(t, tg_affine(t, x.tensor, 0, 3))), 3 * x.most};
+        return (value){tg_mul(t, x.tensor, tg_detach(t, tg_affine(t, x.tensor, 0, 3))),
+                       3 * x.bound};
     }
 }
 
 /* Over the last axis. */
-static value normalised(graph *g, value x)
+static value normalized(graph *g, value x)
 {
     tg_tape *t = g->tape;
     uint8_t bytes[MAX_NUMBERS];
@@ -218,17 +226,17 @@ static value normalised(graph *g, value x)
     if (in->ndim == 0 && !g->wild) return x;
     const int64_t n = in->ndim ? in->shape[in->ndim - 1] : 1;
     const test_shape shape = shape_of(in), row = S(n);
-    const double log_most = 2 * x.most + log((double)n + 1);
+    const double log_bound = 2 * x.bound + log((double)n + 1);
     value weight = {NULL, 1}, bias = {NULL, 0};
     tg_mask mask;
     switch (fuzz_choose(&g->input, 7)) {
     case 0: return (value){tg_softmax(t, x.tensor), 1};
-    case 1: return (value){tg_log_softmax(t, x.tensor), log_most};
+    case 1: return (value){tg_log_softmax(t, x.tensor), log_bound};
     case 2: return (value){tg_softmax_masked(t, x.tensor, graph_mask(g, bytes, &shape)), 1};
-    case 3: /* -infinity is what a loss cannot add up */
+    case 3: /* masked elements are -infinity, which a loss cannot sum */
         mask = graph_mask(g, bytes, &shape);
         return (value){tg_where_scalar(t, mask, tg_log_softmax_masked(t, x.tensor, mask), 0),
-                       log_most};
+                       log_bound};
     case 4:
         if (in->ndim < 2) return x;
         graph_lengths(g, lengths, in->shape[0], n);
@@ -239,7 +247,7 @@ static value normalised(graph *g, value x)
         if (fuzz_choose(&g->input, 2)) weight = graph_fresh(g, row);
         if (fuzz_choose(&g->input, 2)) bias = graph_fresh(g, row);
         return (value){tg_layer_norm(t, x.tensor, weight.tensor, bias.tensor, 0.1),
-                       sqrt((double)n) * weight.most + bias.most};
+                       sqrt((double)n) * weight.bound + bias.bound};
     }
 }
 
@@ -267,14 +275,16 @@ static value reduced(graph *g, value x)
     tg_tape *t = g->tape;
     int64_t count;
     const tg_axes axes = any_axes(g, x.tensor->ndim, x.tensor->shape, &count);
-    const bool keep = fuzz_choose(&g->input, 2);
+    const bool keepdim = fuzz_choose(&g->input, 2);
     int kind = fuzz_choose(&g->input, 4);
-    if (count == 0 && !g->wild) kind = 0; /* the others have no value over nothing */
+    if (count == 0 && !g->wild) kind = 0; /* only the sum over nothing has a value and a gradient */
     switch (kind) {
-    case 0: return (value){tg_sum(t, x.tensor, axes, keep), x.most * (double)(count ? count : 1)};
-    case 1: return (value){tg_mean(t, x.tensor, axes, keep), x.most};
-    case 2: return (value){tg_max(t, x.tensor, axes, keep), x.most};
-    default: return (value){tg_logsumexp(t, x.tensor, axes, keep), x.most + log((double)count + 1)};
+    case 0:
+        return (value){tg_sum(t, x.tensor, axes, keepdim), x.bound * (double)(count ? count : 1)};
+    case 1: return (value){tg_mean(t, x.tensor, axes, keepdim), x.bound};
+    case 2: return (value){tg_max(t, x.tensor, axes, keepdim), x.bound};
+    default:
+        return (value){tg_logsumexp(t, x.tensor, axes, keepdim), x.bound + log((double)count + 1)};
     }
 }
 
@@ -286,7 +296,8 @@ static tg_tensor *reshaped(graph *g, tg_tensor *x)
     int64_t left = x->size;
     for (int d = 0; d < shape.ndim; d++) {
         int64_t size = 1 + fuzz_choose(&g->input, 4);
-        if (d + 1 == shape.ndim || (left && left % size)) size = d + 1 == shape.ndim ? left : 1;
+        if (left && left % size) size = 1;
+        if (d + 1 == shape.ndim) size = left;
         shape.size[d] = size;
         if (left) left /= size;
     }
@@ -328,10 +339,10 @@ static value joined(graph *g, value x)
     if (!stack && shape.ndim && axis >= -shape.ndim && axis < shape.ndim)
         shape.size[axis < 0 ? axis + shape.ndim : axis] = any_size(g);
     if (count > 1 && product(shape) <= 60) parts[1] = graph_fresh(g, shape).tensor;
-    const double most = fmax(x.most, 1.5);
+    const double bound = fmax(x.bound, 1.5);
     return (value){stack ? tg_stack(g->tape, count, parts, axis)
                          : tg_concat(g->tape, count, parts, axis),
-                   most};
+                   bound};
 }
 
 static tg_tensor *sliced(graph *g, tg_tensor *x)
@@ -341,8 +352,10 @@ static tg_tensor *sliced(graph *g, tg_tensor *x)
     const int64_t size = at >= 0 && at < x->ndim ? x->shape[at] : 3;
     int64_t start = fuzz_choose(&g->input, (int)size + 1),
             stop = start + fuzz_choose(&g->input, (int)(size - start) + 1);
-    if (size && stop < size && fuzz_choose(&g->input, 2))
-        start -= start < size ? size : 0, stop -= size;
+    if (size && stop < size && fuzz_choose(&g->input, 2)) { /* counted from the end */
+        start -= start < size ? size : 0;
+        stop -= size;
+    }
     if (graph_odd(g)) stop += 2 * size;
     return tg_slice(g->tape, x, axis, start, stop);
 }
@@ -374,13 +387,13 @@ static value moved(graph *g, value x)
     case 4: y = gathered(g, y); break;
     case 5:
         return (value){tg_where_scalar(g->tape, graph_mask(g, bytes, &shape), y, -0.5),
-                       fmax(x.most, 0.5)};
+                       fmax(x.bound, 0.5)};
     default:
         if (shape.ndim < 2) return x;
         graph_lengths(g, lengths, shape.size[0], shape.size[1]);
         y = tg_zero_padding(g->tape, y, tg_ints_1d(lengths, shape.size[0]));
     }
-    return (value){y, x.most};
+    return (value){y, x.bound};
 }
 
 /* ---- losses ---- */
@@ -394,12 +407,12 @@ static value loss(graph *g, value x)
     if (x.tensor->size == 0 && !g->wild) return x;
     if (kind == 0)
         return (value){tg_mean_squared_error(g->tape, x.tensor, graph_fresh(g, shape).tensor),
-                       (x.most + 1.5) * (x.most + 1.5)};
+                       (x.bound + 1.5) * (x.bound + 1.5)};
     if (kind == 1) {
         tg_tensor *targets = tg_constant(g->tape, NULL, shape.ndim, shape.size);
         if (targets) test_fill(targets->data, targets->size, fuzz_byte(&g->input), 0, 1);
         return (value){tg_binary_cross_entropy_with_logits(g->tape, x.tensor, targets),
-                       1 + 2 * x.most};
+                       1 + 2 * x.bound};
     }
     if (shape.ndim == 0) return x;
     const int64_t C = shape.size[shape.ndim - 1], rows = C ? x.tensor->size / C : 0;
@@ -414,14 +427,14 @@ static value loss(graph *g, value x)
     const double smoothing = fuzz_choose(&g->input, 4) / 3.0;
     tg_real *weighed = fuzz_choose(&g->input, 2) ? weights : NULL;
     return (value){tg_cross_entropy_weighted(g->tape, x.tensor, view, weighed, smoothing),
-                   20 * (2 * x.most + log((double)C))};
+                   20 * (2 * x.bound + log((double)C))};
 }
 
-/* ---- one of all ---- */
+/* ---- all operators ---- */
 
 void graph_step(graph *g)
 {
-    value x = take(g), y = x;
+    value x = read_value(g, fuzz_choose(&g->input, g->count)), y = x;
     if (!x.tensor || g->count == MAX_VALUES) return;
     switch (fuzz_choose(&g->input, 9)) {
     case 0:
@@ -430,7 +443,7 @@ void graph_step(graph *g)
     case 3: y = multiply(g, x); break;
     case 4: y = reduced(g, x); break;
     case 5: y = moved(g, x); break;
-    case 6: y = normalised(g, x); break;
+    case 6: y = normalized(g, x); break;
     case 7: y = loss(g, x); break;
     default: y = graph_layer(g, x);
     }

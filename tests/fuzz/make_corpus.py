@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the seeds that the fuzzers start from into corpus/: files called seed-*. The others there are what was found."""
+"""Writes the seeds of the fuzzers into corpus/: the files seed-*. The other files there have found
+faults.
+"""
+
 import json
 import os
 import struct
@@ -15,38 +18,51 @@ def write(target, name, data):
 
 
 def tensors(shapes, size=4, dtype="F32", metadata=None):
-    """The header of a file of parameters, and seven numbers that its data repeat."""
+    """The header of a file of parameters, and seven numbers of which its data are made."""
     header, offset = {}, 0
     for name, shape in shapes.items():
         count = 1
         for length in shape:
             count *= length
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + count * size]}
+        header[name] = {
+            "dtype": dtype,
+            "shape": shape,
+            "data_offsets": [offset, offset + count * size],
+        }
         offset += count * size
     if metadata:
         header["__metadata__"] = metadata
     numbers = [0.25, -0.5, 1.0, -0.125, 0.75, -1.5, 0.0625]
-    packed = b"".join(struct.pack({"F32": "<f", "F64": "<d", "F16": "<e"}.get(dtype, "<f"), x)[-size:] for x in numbers)
+    packed = b"".join(
+        struct.pack({"F32": "<f", "F64": "<d", "F16": "<e"}.get(dtype, "<f"), x)[-size:]
+        for x in numbers
+    )
     return json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode() + b"\0" + packed
 
 
-def whole_file(assembled):
+def complete_file(assembled):
     header, data = assembled.split(b"\0", 1)
     return struct.pack("<Q", len(header)) + header + data
 
 
-# ---- parameters: first when they register, then "a" (assembled) or "r" (as it stands) ----
+# ---- parameters: when they are registered; "a" (header and data) or "r" (a complete file) ----
 
 own = {"w": [2, 3], "b": [3], "s": [], "none": [0, 4]}
-state = {"optimizer/exp_avg/w": [2, 3], "optimizer/exp_avg_sq/w": [2, 3], "optimizer/momentum_buffer/b": [3]}
+state = {
+    "optimizer/exp_avg/w": [2, 3],
+    "optimizer/exp_avg_sq/w": [2, 3],
+    "optimizer/momentum_buffer/b": [3],
+}
 write("params", "f32", b"aa" + tensors(own, metadata={"k": "v"}))
 write("params", "f64", b"ba" + tensors(own, 8, "F64"))
 write("params", "f16", b"aa" + tensors(own, 2, "F16"))
 write("params", "bf16", b"aa" + tensors(own, 2, "BF16"))
 write("params", "state", b"aa" + tensors({**own, **state}))
-steps = tensors({**own}, 8, "F64").replace(b'"none"', b'"optimizer/steps/w":{"dtype":"F64","shape":[],"data_offsets":[80,88]},"none"')
+steps = tensors({**own}, 8, "F64").replace(
+    b'"none"', b'"optimizer/steps/w":{"dtype":"F64","shape":[],"data_offsets":[80,88]},"none"'
+)
 write("params", "steps", b"ba" + steps.replace(b"[80,80]", b"[88,88]"))
-write("params", "whole", b"ar" + whole_file(tensors({"s": []})))
+write("params", "whole", b"ar" + complete_file(tensors({"s": []})))
 
 # Headers that are odd, but right.
 four = tensors(own).split(b"\0")[0].decode()[1:-1]
@@ -121,16 +137,28 @@ def lstm(prefix, width, hidden):
 
 
 def transformer(prefix, width, hidden):
-    return {f"{prefix}.self_attn.in_proj_weight": [3 * width, width], f"{prefix}.self_attn.in_proj_bias": [3 * width],
-            f"{prefix}.self_attn.out_proj.weight": [width, width], f"{prefix}.self_attn.out_proj.bias": [width],
-            f"{prefix}.linear1.weight": [hidden, width], f"{prefix}.linear1.bias": [hidden],
-            f"{prefix}.linear2.weight": [width, hidden], f"{prefix}.linear2.bias": [width],
-            f"{prefix}.norm1.weight": [width], f"{prefix}.norm1.bias": [width],
-            f"{prefix}.norm2.weight": [width], f"{prefix}.norm2.bias": [width]}
+    return {
+        f"{prefix}.self_attn.in_proj_weight": [3 * width, width],
+        f"{prefix}.self_attn.in_proj_bias": [3 * width],
+        f"{prefix}.self_attn.out_proj.weight": [width, width],
+        f"{prefix}.self_attn.out_proj.bias": [width],
+        f"{prefix}.linear1.weight": [hidden, width],
+        f"{prefix}.linear1.bias": [hidden],
+        f"{prefix}.linear2.weight": [width, hidden],
+        f"{prefix}.linear2.bias": [width],
+        f"{prefix}.norm1.weight": [width],
+        f"{prefix}.norm1.bias": [width],
+        f"{prefix}.norm2.weight": [width],
+        f"{prefix}.norm2.bias": [width],
+    }
 
 
 def additive(prefix, width):
-    return {f"{prefix}.proj.weight": [width, width], f"{prefix}.proj.bias": [width], f"{prefix}.score.weight": [1, width]}
+    return {
+        f"{prefix}.proj.weight": [width, width],
+        f"{prefix}.proj.bias": [width],
+        f"{prefix}.score.weight": [1, width],
+    }
 
 
 def model(name, layers, features, encoder, attention, **settings):
@@ -145,11 +173,31 @@ def model(name, layers, features, encoder, attention, **settings):
 model("none", additive("attention", 2), 2, "none", "additive")
 model("bilstm", {**lstm("encoder", 2, 2), "attention.query": [1, 4]}, 4, "bilstm", "euclidean")
 model("no-attention", lstm("encoder", 2, 2), 4, "bilstm", "none", tokenizer="characters")
-model("transformer", {**transformer("encoder", 2, 4), "attention.query": [1, 2],
-                      "attention.in_proj_weight": [6, 2], "attention.in_proj_bias": [6], "attention.out_proj.weight": [2, 2],
-                      "attention.out_proj.bias": [2]}, 2, "transformer", "multihead")
-model("bag", {"attention.query": [1, 2], "bag.weight": [len(words) + 3, 16]}, 2 + 2 + 16, "none", "cosine", ngrams=2, buckets=3,
-      no_punctuation=True, max_pool=True)
+model(
+    "transformer",
+    {
+        **transformer("encoder", 2, 4),
+        "attention.query": [1, 2],
+        "attention.in_proj_weight": [6, 2],
+        "attention.in_proj_bias": [6],
+        "attention.out_proj.weight": [2, 2],
+        "attention.out_proj.bias": [2],
+    },
+    2,
+    "transformer",
+    "multihead",
+)
+model(
+    "bag",
+    {"attention.query": [1, 2], "bag.weight": [len(words) + 3, 16]},
+    2 + 2 + 16,
+    "none",
+    "cosine",
+    ngrams=2,
+    buckets=3,
+    no_punctuation=True,
+    max_pool=True,
+)
 
 norms = {f"norms[{layer}]": 0.5 for layer in range(5)}
 progress = {"epoch": 2, "batches_done": 1, "steps": 3, "best_epoch": 1, "best_accuracy": 0.5, "best_loss": 0.7, "loss": 1.5, "tokens": 5,
@@ -163,16 +211,33 @@ write("model", "checkpoint", b"ba" + tensors({**small, **kept}, metadata={
 # ---- data: format, header, delimiter, text, label, encoding, then the file ----
 
 write("data", "tsv", "aaaaaagood\tyes\nbad, bad\tno\n\u5f88\tyes\n\r\n  \n\tno\nA\tB\tno\r\n")
-write("data", "csv", 'aaaaaatext,label\n"good, ""very"" good\nindeed",yes\nbad,no\n "x" ,no\n,yes\n"",\n')
-write("data", "columns", "aaaaaaid;title;body;stars\n1;A;b c d;5\n2;E;f g h;1\n3;I;j k l;5\n4;M;n o p;1\n")
+write(
+    "data",
+    "csv",
+    'aaaaaatext,label\n"good, ""very"" good\nindeed",yes\nbad,no\n "x" ,no\n,yes\n"",\n',
+)
+write(
+    "data",
+    "columns",
+    "aaaaaaid;title;body;stars\n1;A;b c d;5\n2;E;f g h;1\n3;I;j k l;5\n4;M;n o p;1\n",
+)
 write("data", "asked", "cbaecaa,b,c\nd,e f,g\nh,i j,g\n")
-write("data", "fasttext", "aaaaaa__label__yes good\n__label__no __label__x bad\nso so __label__no\n__label__yes\n")
+write(
+    "data",
+    "fasttext",
+    "aaaaaa__label__yes good\n__label__no __label__x bad\nso so __label__no\n__label__yes\n",
+)
 write("data", "label-text", "eaaaaayes good film\nno  bad\nno\n")
 write("data", "text-label", "faaaaagood film yes\nbad no\nno\n")
 write("data", "bom", b"aaaaaa\xef\xbb\xbfgood\tyes\nbad\tno")
 write("data", "utf16", b"aaaaad" + "good\tyes\nb\u00e4d\tno\n".encode("utf-16"))
 write("data", "gb18030", b"aaaaag" + "\u597d\tyes\n\u574f\tno\n".encode("gb18030"))
-write("data", "many", "aaaaaa" + "".join(f"text {i} {'x' * (i % 5)}\t{'no' if i % 3 else 'yes'}\n" for i in range(25)))
+write(
+    "data",
+    "many",
+    "aaaaaa"
+    + "".join(f"text {i} {'x' * (i % 5)}\t{'no' if i % 3 else 'yes'}\n" for i in range(25)),
+)
 write("data", "none", "aaaaaa")
 
 # ---- word vectors: the width, then the file ----
@@ -181,20 +246,46 @@ write("vectors", "glove", "cgood 0.5 -1e-3 2\na b 1 2 3\n\u5f88 .5 inf 3\n")
 write("vectors", "header", "c3 3\ngood 0.5 1 2 \nthe 1 2 3\n- 0 0 -0\n")
 write("vectors", "narrow", "agood 1\n\n3 2\n3 3 4\n")
 write("vectors", "tabs", "bgood\t1\t2\r\ndon't 3\t4\r\n")
-write("vectors", "binary", b"b3 2\ngood " + struct.pack("<ff", 0.5, 1e30) + b"\n\xe5\xbe\x88 " + struct.pack("<ff", 1, -2) +
-      b"3 " + struct.pack("<ff", 0, float("nan")))
-write("vectors", "wide", "h" + "good " + " ".join(["1"] * 8) + "\n" + "no " + " ".join(["1"] * 9) + "\n")
+write(
+    "vectors",
+    "binary",
+    b"b3 2\ngood "
+    + struct.pack("<ff", 0.5, 1e30)
+    + b"\n\xe5\xbe\x88 "
+    + struct.pack("<ff", 1, -2)
+    + b"3 "
+    + struct.pack("<ff", 0, float("nan")),
+)
+write(
+    "vectors",
+    "wide",
+    "h" + "good " + " ".join(["1"] * 8) + "\n" + "no " + " ".join(["1"] * 9) + "\n",
+)
 
-# ---- tokens: characters, no punctuation, stop words, least count, longest run, then the text ----
+# ---- tokens: characters, no punctuation, stop words, minimum count, n-grams, then the text ----
 
-write("tokens", "english", "aaaabThe movie isn't BAD, it's ... well-made!!! don\u2019t\nthe 3.5 stars\n")
-write("tokens", "chinese", "aacaa\u5f88\u597d\u5403\uff0c\u4e0b\u6b21\u8fd8\u6765 iPhone\u624b\u673a\n\uff76\uff9e\u3042\u30a2\u30fc")
-write("tokens", "folding", "aabba\u00c9COLE e\u0301cole Stra\u00dfe \ufb01lm \uff28\uff45\uff01 co\u00adoperate \u2026 \u00bd \u0130")
+write(
+    "tokens",
+    "english",
+    "aaaabThe movie isn't BAD, it's ... well-made!!! don\u2019t\nthe 3.5 stars\n",
+)
+write(
+    "tokens",
+    "chinese",
+    "aacaa\u5f88\u597d\u5403\uff0c\u4e0b\u6b21\u8fd8\u6765 iPhone\u624b\u673a\n"
+    "\uff76\uff9e\u3042\u30a2\u30fc",
+)
+write(
+    "tokens",
+    "folding",
+    "aabba\u00c9COLE e\u0301cole Stra\u00dfe \ufb01lm \uff28\uff45\uff01 co\u00adoperate "
+    "\u2026 \u00bd \u0130",
+)
 write("tokens", "characters", "badaca\u0301b\U0001f44d\U0001f3fb \u200d\u0300x\n\u0301")
 write("tokens", "plain", "abaae<b>so</b> \\n #1 a_b $5 c++ ''' \u0e01\u0e33 \ud55c\uad6d\uc5b4")
 write("tokens", "wrong", b"aaaaaok \xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80 \xe4\xb8")
 
-# ---- command lines: arguments, a newline between them ----
+# ---- command lines: arguments, separated by newlines ----
 
 for name, line in {
     "help": "--help", "train-help": "train --help", "check": "check data data --tokenizer characters --stopwords zh", "eval": "eval model data",
@@ -210,7 +301,7 @@ for name, line in {
     write("options", name, line.replace(" ", "\n"))
 write("options", "font", "attend\nmodel\ngood, \u5f88 bad\n-o\na.png\n--font\nno.ttf")
 
-# ---- graphs of operators, and twins: letters that choose ----
+# ---- graphs of operators, and twins: letters, each of which is a choice ----
 
 write("graph", "sizes", "acbbcabdadbcaceadbfacbdeafbgcahdbaceadfbgchadbecaf")
 write("graph", "layers", "adcbbdaiaaabbcaiabdcbiadcbaiaebdcbadicbadbciadcbdaibcda")

@@ -42,7 +42,7 @@ static void set_up(void)
     done = true;
     fuzz_write("data", data, sizeof data - 1);
     fuzz_write("lines", lines, sizeof lines - 1);
-    FUZZ_CHECK(!chdir(fuzz_folder()) && freopen("lines", "rb", stdin), "no folder to work in");
+    FUZZ_CHECK(!chdir(fuzz_folder()) && freopen("lines", "rb", stdin), "cannot enter the folder");
     make_model();
 }
 
@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     char *argv[MAX_ARGUMENTS + 2], *text = malloc(size + 1);
     tc_options options;
     set_up();
-    FUZZ_CHECK(text, "no memory");
+    FUZZ_CHECK(text, "out of memory");
     if (size) memcpy(text, bytes, size);
     text[size] = 0;
     const int argc = cut(text, argv);

@@ -1,5 +1,6 @@
-/* Files of parameters, for the library alone: a letter chooses when the parameters register, the rest is the file
- * (fuzz_write_safetensors). What fails changes nothing; what is loaded and saved is the same when it is loaded again. */
+/* Files of parameters. A letter chooses when the parameters are registered, the rest is the file
+ * (fuzz_write_safetensors). A load that fails changes nothing. Parameters that load are the same
+ * after they were saved and loaded again. */
 #include "fuzz.h"
 
 #include "tapegrad.h"
@@ -23,7 +24,7 @@ static void add_parameters(tg_params *params)
                  tg_init_normal(1));
 }
 
-/* All numbers of all parameters, one behind the other. */
+/* Copies all numbers of all parameters; returns their size in bytes. */
 static size_t numbers_of(const tg_params *params, tg_real numbers[NUMBERS])
 {
     size_t count = 0;
@@ -35,8 +36,8 @@ static size_t numbers_of(const tg_params *params, tg_real numbers[NUMBERS])
     return count * sizeof *numbers;
 }
 
-/* Metadata and numbers of what was loaded, saved and loaded once more. */
-static void check_again(tg_params *params)
+/* Saves and loads again, and compares metadata and numbers. */
+static void check_round_trip(tg_params *params)
 {
     char path[1024];
     tg_real before[NUMBERS], after[NUMBERS];
@@ -48,10 +49,10 @@ static void check_again(tg_params *params)
                tg_params_error(again));
     const size_t size = numbers_of(params, before);
     FUZZ_CHECK(size == numbers_of(again, after) && !memcmp(before, after, size),
-               "the numbers that were saved are not those that are loaded");
+               "the loaded numbers differ from the saved ones");
     const char *one = tg_params_metadata(params, "k"), *other = tg_params_metadata(again, "k");
     FUZZ_CHECK(!one == !other && (!one || !strcmp(one, other)),
-               "the metadata that were saved are not those that are loaded");
+               "the loaded metadata differ from the saved ones");
     tg_params_free(again);
     remove(path);
 }
@@ -67,14 +68,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     snprintf(path, sizeof path, "%s", fuzz_path("params"));
     tg_params *params = tg_params_new(1);
     if (early) add_parameters(params);
-    const size_t kept = numbers_of(params, before);
+    const size_t used = numbers_of(params, before);
     const bool loaded = tg_params_load(params, path);
     FUZZ_CHECK(loaded == !tg_params_error(params), "%s",
-               loaded ? tg_params_error(params) : "it failed and did not say why");
-    FUZZ_CHECK(loaded || (numbers_of(params, after) == kept && !memcmp(before, after, kept)),
+               loaded ? tg_params_error(params) : "it failed without an error message");
+    FUZZ_CHECK(loaded || (numbers_of(params, after) == used && !memcmp(before, after, used)),
                "a load failed and changed numbers");
     if (!early) add_parameters(params);
-    if (loaded && tg_params_finish_load(params)) check_again(params);
+    if (loaded && tg_params_finish_load(params)) check_round_trip(params);
     tg_params_free(params);
     return 0;
 }

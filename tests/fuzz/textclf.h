@@ -1,4 +1,4 @@
-/* A small model of textclf, for the targets that need one. */
+/* A small model of textclf for the targets that need one. */
 #ifndef TEST_FUZZ_TEXTCLF_H
 #define TEST_FUZZ_TEXTCLF_H
 

@@ -1,4 +1,5 @@
-/* Texts into tokens, words and ids: five letters choose how, the rest is the text, a row a line. */
+/* Tokens, words and ids of a text. Five letters choose the options, the rest is the text, one row
+ * per line. */
 #include "fuzz.h"
 
 #include "../../examples/support/failure.h"
@@ -15,7 +16,7 @@ enum { BUCKETS = 5, MAX_NGRAM = 5, MAX_LENGTH = 7 };
 static size_t first_bad(const uint8_t *text, size_t size)
 {
     static const struct {
-        uint8_t first, last, least, most; /* of the first byte, and of the second */
+        uint8_t first, last, low, high; /* ranges of the first and of the second byte */
         size_t length;
     } forms[] = {{0x01, 0x7F, 0, 0, 1},       {0xC2, 0xDF, 0x80, 0xBF, 2},
                  {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
@@ -27,11 +28,12 @@ static size_t first_bad(const uint8_t *text, size_t size)
         while (f < sizeof forms / sizeof *forms &&
                (text[at] < forms[f].first || text[at] > forms[f].last))
             f++;
-        if (f == sizeof forms / sizeof *forms || at + (length = forms[f].length) > size) return at;
+        if (f == sizeof forms / sizeof *forms) return at;
+        length = forms[f].length;
+        if (at + length > size) return at;
         for (size_t i = 1; i < length; i++) {
-            const uint8_t least = i == 1 ? forms[f].least : 0x80,
-                          most = i == 1 ? forms[f].most : 0xBF;
-            if (text[at + i] < least || text[at + i] > most) return at;
+            const uint8_t low = i == 1 ? forms[f].low : 0x80, high = i == 1 ? forms[f].high : 0xBF;
+            if (text[at + i] < low || text[at + i] > high) return at;
         }
     }
     return size;
@@ -53,7 +55,7 @@ static void check_tokens(const ex_tokens *tokens, const char *text)
                    "token %zu cuts a character", i);
         FUZZ_CHECK(*word && ex_text_valid(word, strlen(word), &bad),
                    "token %zu has the word \"%s\"", i, word);
-        FUZZ_CHECK(!strpbrk(word, " \t\r\n"), "token %zu has a blank in it", i);
+        FUZZ_CHECK(!strpbrk(word, " \t\r\n"), "token %zu contains white space", i);
     }
 }
 
@@ -107,7 +109,7 @@ static void check_json(const ex_names *words)
     FUZZ_CHECK(json && ex_names_from_json(&again, json, "words"), "%s", ex_failure());
     FUZZ_CHECK(again.count == words->count, "%d words are %d as JSON", words->count, again.count);
     for (int32_t i = 0; i < words->count; i++)
-        FUZZ_CHECK(!strcmp(again.items[i], words->items[i]), "word %d is another as JSON", i);
+        FUZZ_CHECK(!strcmp(again.items[i], words->items[i]), "word %d changed in JSON", i);
     free(json);
     ex_names_free(&again);
 }
@@ -152,7 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     size_t bad = input.size;
     const bool valid = ex_text_valid((const char *)input.bytes, input.size, &bad);
     FUZZ_CHECK(bad == first_bad(input.bytes, input.size) && valid == (bad == input.size),
-               "byte %zu is wrong, and found was %zu", first_bad(input.bytes, input.size), bad);
+               "the first bad byte is %zu, not %zu", first_bad(input.bytes, input.size), bad);
     fuzz_write("stopwords", input.bytes, input.size);
     snprintf(path, sizeof path, "%s", fuzz_path("stopwords"));
     tc_tokenizer tokenizer;

@@ -1,13 +1,14 @@
-/* Fused operators against their twins composed of the operators of ops.h, in random sizes, under random masks and lengths:
- * values and the gradients of every input and parameter. */
+/* Fused operators against their composed twins, with random sizes, masks and lengths: values, and
+ * the gradients of every input and parameter. */
 #include "fuzz.h"
 
 #include "../support/attention.h"
 
 enum { MAX_INPUTS = 40, MAX_B = 6, MAX_T = 140 };
 
-/* A pair of passes: twin 0 is the fused one. Numbers are compared with the largest of their kind; gradients, which may be
- * small by cancellation, with the largest of all. */
+/* A pair of passes; twin 0 is the fused one. Differences are relative to the largest result. The
+ * terms of a gradient may cancel, so differences of gradients are relative to the largest of all
+ * gradients. */
 typedef struct pair {
     char what[200];
     tg_params *params;
@@ -30,25 +31,25 @@ static tg_tensor *parameter(pair *p, const char *name, uint64_t seed, test_shape
 }
 
 static void check_near(const pair *p, const char *which, const tg_real *got, const tg_real *want,
-                       int64_t count, double most)
+                       int64_t count, double scale)
 {
     for (int64_t i = 0; i < count; i++)
-        FUZZ_CHECK(test_near((double)got[i], (double)want[i], TEST_TOLERANCE * most),
+        FUZZ_CHECK(test_near((double)got[i], (double)want[i], TEST_TOLERANCE * scale),
                    "%s: %s, element %lld is %.12g, twin %.12g", p->what, which, (long long)i,
                    (double)got[i], (double)want[i]);
 }
 
 static double largest(const tg_real *numbers, int64_t count)
 {
-    double most = 0;
-    for (int64_t i = 0; i < count; i++)
-        if (fabs((double)numbers[i]) > most)
-            most = fabs((double)numbers[i]); /* gcc 12 for Arm breaks off at loops of fmax here */
-    return most;
+    double result = 0;
+    for (int64_t i = 0; i < count; i++) { /* not by fmax: gcc 12 for Arm crashes on such a loop */
+        if (fabs((double)numbers[i]) > result) result = fabs((double)numbers[i]);
+    }
+    return result;
 }
 
-/* The backward pass of twin `t` from sum(y r); its gradients are kept. */
-static void go_back(pair *p, int t, tg_tensor *y)
+/* The backward pass of twin `t` from sum(y r); copies the gradients. */
+static void backward(pair *p, int t, tg_tensor *y)
 {
     p->results[t] = y;
     tg_tensor *loss = y && y->ndim == 0 ? y : test_weighted_loss(p->tapes[t], y, 6);
@@ -56,8 +57,9 @@ static void go_back(pair *p, int t, tg_tensor *y)
                tg_tape_error(p->tapes[t]));
     for (int64_t i = 0; i < tg_params_count(p->params); i++) {
         const tg_tensor *x = tg_params_at(p->params, i);
-        tg_real *kept = p->gradients[t][i] = calloc((size_t)x->size + 1, sizeof *kept);
-        if (x->has_grad && x->size) memcpy(kept, x->grad, (size_t)x->size * sizeof *kept);
+        tg_real *copy = calloc((size_t)x->size + 1, sizeof *copy);
+        if (x->has_grad && x->size) memcpy(copy, x->grad, (size_t)x->size * sizeof *copy);
+        p->gradients[t][i] = copy;
     }
     tg_params_zero_grad(p->params);
 }
@@ -65,16 +67,16 @@ static void go_back(pair *p, int t, tg_tensor *y)
 static void end(pair *p)
 {
     const tg_tensor *y = p->results[0], *twin = p->results[1];
-    double most = 0;
+    double scale = 0;
     FUZZ_CHECK(y->ndim == twin->ndim &&
                    !memcmp(y->shape, twin->shape, (size_t)y->ndim * sizeof *y->shape),
-               "%s: other shapes", p->what);
+               "%s: the shapes differ", p->what);
     check_near(p, "the result", y->data, twin->data, y->size, largest(twin->data, twin->size));
     for (int64_t i = 0; i < tg_params_count(p->params); i++)
-        most = fmax(most, largest(p->gradients[1][i], tg_params_at(p->params, i)->size));
+        scale = fmax(scale, largest(p->gradients[1][i], tg_params_at(p->params, i)->size));
     for (int64_t i = 0; i < tg_params_count(p->params); i++) {
         const tg_tensor *x = tg_params_at(p->params, i);
-        check_near(p, x->name, p->gradients[0][i], p->gradients[1][i], x->size, most);
+        check_near(p, x->name, p->gradients[0][i], p->gradients[1][i], x->size, scale);
         free(p->gradients[0][i]);
         free(p->gradients[1][i]);
     }
@@ -83,11 +85,11 @@ static void end(pair *p)
     tg_params_free(p->params);
 }
 
-/* ---- what is random ---- */
+/* ---- random sizes, lengths and sequences ---- */
 
-static int64_t size_to(fuzz_input *in, int most) { return 1 + fuzz_byte(in) % most; }
+static int64_t size_to(fuzz_input *in, int limit) { return 1 + fuzz_byte(in) % limit; }
 
-/* Lengths, 0 and the whole time among them; NULL of the view where all are full. */
+/* Lengths from 0 to T; a view without data if all are full. */
 static tg_ints any_lengths(fuzz_input *in, int32_t lengths[MAX_B], int64_t B, int64_t T)
 {
     if (fuzz_choose(in, 3) == 0) return tg_full_length();
@@ -128,13 +130,13 @@ static void lstm(fuzz_input *in)
              initial.h ? ", a state" : "");
     for (int t = 0; t < 2; t++) {
         tg_tape *tape = p.tapes[t];
-        tg_tensor *y = t ? test_twin_lstm(tape, &layer, x, view.data, initial.h ? &initial : NULL,
-                                          &final[1])
+        tg_lstm_state *start = initial.h ? &initial : NULL;
+        tg_tensor *y = t ? test_twin_lstm(tape, &layer, x, view.data, start, &final[1])
                          : tg_lstm_forward_state(tape, &layer, x, view, &initial, &final[0]);
         tg_tensor *ends[] = {tg_reshape(tape, y, TG_SHAPE(-1)),
                              tg_reshape(tape, final[t].h, TG_SHAPE(-1)),
                              tg_reshape(tape, final[t].c, TG_SHAPE(-1))};
-        go_back(&p, t, tg_concat(tape, 3, ends, 0));
+        backward(&p, t, tg_concat(tape, 3, ends, 0));
     }
     end(&p);
 }
@@ -143,7 +145,7 @@ static void lstm(fuzz_input *in)
 
 typedef struct masks {
     int32_t lengths[MAX_B], query_lengths[MAX_B];
-    uint8_t keep[2 * MAX_T * MAX_T];
+    uint8_t mask_bytes[2 * MAX_T * MAX_T];
 } masks;
 
 static tg_attention_mask any_mask(fuzz_input *in, masks *memory, int64_t B, int64_t Tq, int64_t Tk)
@@ -153,16 +155,16 @@ static tg_attention_mask any_mask(fuzz_input *in, masks *memory, int64_t B, int6
     tg_attention_mask mask = {.lengths = any_lengths(in, memory->lengths, B, Tk),
                               .query_lengths = any_lengths(in, memory->query_lengths, B, Tq),
                               .causal = fuzz_choose(in, 3) == 2};
-    for (size_t i = 0; kind && i < sizeof memory->keep; i++)
-        memory->keep[i] = test_number(seed, (int64_t)i, 0, 1) < 0.5;
-    if (kind == 1) mask.mask = tg_mask_nd(memory->keep, TG_SHAPE(B, 1, Tk));
-    if (kind == 2) mask.mask = tg_mask_nd(memory->keep, TG_SHAPE(Tq, 1));
-    if (kind == 3) mask.mask = tg_mask_nd(memory->keep, TG_SHAPE(1, Tq, Tk));
-    if (kind == 4) mask.mask = tg_mask_nd(memory->keep, TG_SHAPE(Tk));
+    for (size_t i = 0; kind && i < sizeof memory->mask_bytes; i++)
+        memory->mask_bytes[i] = test_number(seed, (int64_t)i, 0, 1) < 0.5;
+    if (kind == 1) mask.mask = tg_mask_nd(memory->mask_bytes, TG_SHAPE(B, 1, Tk));
+    if (kind == 2) mask.mask = tg_mask_nd(memory->mask_bytes, TG_SHAPE(Tq, 1));
+    if (kind == 3) mask.mask = tg_mask_nd(memory->mask_bytes, TG_SHAPE(1, Tq, Tk));
+    if (kind == 4) mask.mask = tg_mask_nd(memory->mask_bytes, TG_SHAPE(Tk));
     return mask;
 }
 
-static tg_attention_config any_how(fuzz_input *in, tg_score score)
+static tg_attention_config any_config(fuzz_input *in, tg_score score)
 {
     const int modes = fuzz_choose(in, 8);
     return (tg_attention_config){.score = score,
@@ -172,64 +174,66 @@ static tg_attention_config any_how(fuzz_input *in, tg_score score)
                                  .dropout = modes & 4 ? 0.3 : 0};
 }
 
-/* The operator in tiles, for products and for scores of pairs; times to where several tiles meet. */
+/* The tiled operator, for products and for scores of pairs; T is large enough for several tiles. */
 static void tiled(fuzz_input *in)
 {
     static const tg_score scores[] = {TG_SCORE_DOT, TG_SCORE_ADDITIVE, TG_SCORE_EUCLIDEAN};
     static masks memory;
     pair p = begin();
-    tg_attention_config how = any_how(in, scores[fuzz_choose(in, 3)]);
-    const bool pairs = how.score != TG_SCORE_DOT;
-    const int most = pairs ? 40 : MAX_T;
-    const int64_t B = size_to(in, 2), heads = size_to(in, 3), Tq = size_to(in, most),
-                  Tk = size_to(in, most), d = size_to(in, pairs ? 5 : 20), dv = size_to(in, 20);
+    tg_attention_config config = any_config(in, scores[fuzz_choose(in, 3)]);
+    const bool pairs = config.score != TG_SCORE_DOT;
+    const int max_T = pairs ? 40 : MAX_T;
+    const int64_t B = size_to(in, 2), heads = size_to(in, 3), Tq = size_to(in, max_T),
+                  Tk = size_to(in, max_T), d = size_to(in, pairs ? 5 : 20), dv = size_to(in, 20);
     const test_shape weight = S(heads * d);
-    how.one_query = Tq == 1 && fuzz_choose(in, 2);
+    config.one_query = Tq == 1 && fuzz_choose(in, 2);
     const tg_attention_mask mask = any_mask(in, &memory, B, Tq, Tk);
     tg_tensor *q = sequence(&p, in, "q", B, Tq, heads * d, NULL),
               *k = sequence(&p, in, "k", B, Tk, heads * d, NULL),
               *v = sequence(&p, in, "v", B, Tk, heads * dv, NULL);
-    tg_tensor *w = how.score == TG_SCORE_ADDITIVE ? parameter(&p, "w", 9, weight) : NULL;
-    for (int64_t i = 0; how.score == TG_SCORE_EUCLIDEAN && i < k->size; i++)
-        k->data[i] += (tg_real)2.5; /* the twin has no slope at 0 */
+    tg_tensor *w = config.score == TG_SCORE_ADDITIVE ? parameter(&p, "w", 9, weight) : NULL;
+    for (int64_t i = 0; config.score == TG_SCORE_EUCLIDEAN && i < k->size; i++)
+        k->data[i] += (tg_real)2.5; /* the twin has no derivative at 0 */
     snprintf(p.what, sizeof p.what,
              "attention, score %d%s%s, dropout %g, B %d, heads %d, Tq %d, Tk %d, d %d, dv %d%s%s",
-             how.score, how.raw ? ", raw" : "", how.times_score ? ", times the score" : "",
-             how.dropout, (int)B, (int)heads, (int)Tq, (int)Tk, (int)d, (int)dv,
+             config.score, config.raw ? ", raw" : "", config.times_score ? ", times the score" : "",
+             config.dropout, (int)B, (int)heads, (int)Tq, (int)Tk, (int)d, (int)dv,
              mask.causal ? ", causal" : "", mask.mask.data ? ", a mask" : "");
-    go_back(&p, 0, tg_attend(p.tapes[0], q, k, v, w, heads, how, &mask));
-    go_back(&p, 1, test_twin_attend(p.tapes[1], q, k, v, w, heads, how, &mask, NULL));
+    backward(&p, 0, tg_attend(p.tapes[0], q, k, v, w, heads, config, &mask));
+    backward(&p, 1, test_twin_attend(p.tapes[1], q, k, v, w, heads, config, &mask, NULL));
     end(&p);
 }
 
-/* The layer: projections, unit vectors and scales. */
+/* The layer: with projections, L2 normalization and scales. */
 static void layers(fuzz_input *in)
 {
     static masks memory;
     pair p = begin();
     tg_attention layer;
     const tg_score score = (tg_score)fuzz_choose(in, 6);
-    const tg_attention_config how = any_how(in, score);
+    const tg_attention_config config = any_config(in, score);
     const bool square = score != TG_SCORE_BILINEAR && score != TG_SCORE_ADDITIVE;
     const int64_t B = size_to(in, MAX_B), Tq = size_to(in, 20), Tk = size_to(in, 20),
                   Dq = size_to(in, 9), Dk = square ? Dq : size_to(in, 9);
     FUZZ_CHECK(tg_attention_init(&layer, p.params, "attention", score, Dq, Dk,
                                  1 + fuzz_choose(in, 9)),
                "%s", tg_params_error(p.params));
-    layer.raw = how.raw, layer.times_score = how.times_score, layer.dropout = how.dropout;
+    layer.raw = config.raw;
+    layer.times_score = config.times_score;
+    layer.dropout = config.dropout;
     const tg_attention_mask mask = any_mask(in, &memory, B, Tq, Tk);
     tg_tensor *q = sequence(&p, in, "q", B, Tq, Dq, NULL),
               *k = sequence(&p, in, "k", B, Tk, Dk, NULL),
               *v = sequence(&p, in, "v", B, Tk, 3, NULL);
-    for (int64_t i = 0; i < k->size; i++)
-        k->data[i] += (tg_real)2.5; /* a zero vector has no cosine in the twin */
+    /* The twin has no derivative at a distance of 0, and no cosine with a zero vector. */
+    for (int64_t i = 0; i < k->size; i++) k->data[i] += (tg_real)2.5;
     for (int64_t i = 0; score == TG_SCORE_COSINE && i < q->size; i++) q->data[i] += (tg_real)2.5;
     snprintf(p.what, sizeof p.what,
              "attention layer, score %d, mode %d%d, dropout %g, B %d, Tq %d, Tk %d, Dq %d, Dk %d",
-             score, how.raw, how.times_score, how.dropout, (int)B, (int)Tq, (int)Tk, (int)Dq,
-             (int)Dk);
-    go_back(&p, 0, tg_attention_forward(p.tapes[0], &layer, q, k, v, &mask, NULL));
-    go_back(&p, 1, test_twin_attention_forward(p.tapes[1], &layer, q, k, v, &mask, NULL));
+             score, config.raw, config.times_score, config.dropout, (int)B, (int)Tq, (int)Tk,
+             (int)Dq, (int)Dk);
+    backward(&p, 0, tg_attention_forward(p.tapes[0], &layer, q, k, v, &mask, NULL));
+    backward(&p, 1, test_twin_attention_forward(p.tapes[1], &layer, q, k, v, &mask, NULL));
     end(&p);
 }
 
@@ -245,28 +249,28 @@ static void pooling(fuzz_input *in)
     tg_tensor *x = sequence(&p, in, "x", B, T, H, view.data);
     snprintf(p.what, sizeof p.what, "pooling, B %d, T %d, H %d, A %d%s", (int)B, (int)T, (int)H,
              (int)A, view.data ? ", lengths" : "");
-    go_back(&p, 0, tg_additive_attention_forward(p.tapes[0], &layer, x, view, NULL));
-    go_back(&p, 1, test_twin_attention(p.tapes[1], &layer, x, view.data, NULL));
+    backward(&p, 0, tg_additive_attention_forward(p.tapes[0], &layer, x, view, NULL));
+    backward(&p, 1, test_twin_attention(p.tapes[1], &layer, x, view.data, NULL));
     end(&p);
 }
 
 /* ---- cross-entropy, Linear, LayerNorm ---- */
 
-/* sum of K log_softmax(x), with K_rc = -w_c ((1 - s) [c = label] + s / C) / sum_r w_label, and 0 in a row that does not
- * count. */
+/* The sum of K log_softmax(x) with K_rc = -w_c ((1 - s) [c = label] + s / C) / sum_r w_label; K is
+ * 0 in rows whose label is ignored. */
 static tg_tensor *twin_cross_entropy(tg_tape *tape, tg_tensor *x, const int32_t *labels,
                                      const tg_real *weights, double smoothing)
 {
     const int64_t rows = x->shape[0], C = x->shape[1];
     tg_tensor *factors = tg_constant(tape, NULL, TG_SHAPE(rows, C));
     double sum = 0;
-    for (int64_t r = 0; r < rows; r++)
-        sum += labels[r] < 0 ? 0 : weights ? (double)weights[labels[r]] : 1;
+    for (int64_t r = 0; r < rows; r++) {
+        if (labels[r] >= 0) sum += weights ? (double)weights[labels[r]] : 1;
+    }
     for (int64_t i = 0; i < rows * C; i++) {
-        const double share = smoothing / (double)C + (i % C == labels[i / C] ? 1 - smoothing : 0);
-        factors->data[i] = labels[i / C] < 0
-                               ? 0
-                               : (tg_real)(-share * (weights ? (double)weights[i % C] : 1) / sum);
+        const double share = smoothing / (double)C + (i % C == labels[i / C] ? 1 - smoothing : 0),
+                     weight = weights ? (double)weights[i % C] : 1;
+        if (labels[i / C] >= 0) factors->data[i] = (tg_real)(-share * weight / sum);
     }
     return tg_sum(tape, tg_mul(tape, factors, tg_log_softmax(tape, x)), TG_ALL_AXES, false);
 }
@@ -280,17 +284,18 @@ static void cross_entropy(fuzz_input *in)
     const int64_t rows = size_to(in, MAX_ROWS), C = size_to(in, MAX_C);
     const test_shape shape = S(rows, C);
     const double smoothing = fuzz_choose(in, 5) / 4.0;
-    const bool weighed = fuzz_choose(in, 2);
+    const bool weighted = fuzz_choose(in, 2);
     tg_tensor *x = parameter(&p, "x", fuzz_byte(in), shape);
     for (int64_t r = 0; r < rows; r++) labels[r] = (int32_t)(fuzz_byte(in) % (C + 1)) - (r > 0);
-    labels[0] = labels[0] < C ? labels[0] : 0; /* one row counts */
+    labels[0] = labels[0] < C ? labels[0] : 0; /* at least one label is not ignored */
     test_fill(weights, C, 4, 0.1, 2);
     snprintf(p.what, sizeof p.what, "cross-entropy, %d rows, C %d, smoothing %g%s", (int)rows,
-             (int)C, smoothing, weighed ? ", weights" : "");
-    go_back(&p, 0,
-            tg_cross_entropy_weighted(p.tapes[0], x, tg_ints_1d(labels, rows),
-                                      weighed ? weights : NULL, smoothing));
-    go_back(&p, 1, twin_cross_entropy(p.tapes[1], x, labels, weighed ? weights : NULL, smoothing));
+             (int)C, smoothing, weighted ? ", weights" : "");
+    backward(&p, 0,
+             tg_cross_entropy_weighted(p.tapes[0], x, tg_ints_1d(labels, rows),
+                                       weighted ? weights : NULL, smoothing));
+    backward(&p, 1,
+             twin_cross_entropy(p.tapes[1], x, labels, weighted ? weights : NULL, smoothing));
     end(&p);
 }
 
@@ -307,15 +312,16 @@ static void linear(fuzz_input *in)
               *bias = parameter(&p, "bias", 6, wide);
     snprintf(p.what, sizeof p.what, "linear and layer norm, B %d, T %d, E %d, H %d", (int)B, (int)T,
              (int)E, (int)H);
-    go_back(&p, 0,
-            tg_layer_norm(p.tapes[0], tg_linear_forward(p.tapes[0], &layer, x), weight, bias, 0.1));
+    backward(&p, 0,
+             tg_layer_norm(p.tapes[0], tg_linear_forward(p.tapes[0], &layer, x), weight, bias,
+                           0.1));
     tg_tape *tape = p.tapes[1];
     tg_tensor *y = tg_add(tape, tg_matmul_transposed(tape, x, layer.weight, TG_TRANSPOSE_B),
                           layer.bias);
     y = tg_sub(tape, y, tg_mean(tape, y, TG_AXES(-1), true));
     tg_tensor *deviation = tg_sqrt(
         tape, tg_affine(tape, tg_mean(tape, tg_square(tape, y), TG_AXES(-1), true), 1, 0.1));
-    go_back(&p, 1, tg_add(tape, tg_mul(tape, tg_div(tape, y, deviation), weight), bias));
+    backward(&p, 1, tg_add(tape, tg_mul(tape, tg_div(tape, y, deviation), weight), bias));
     end(&p);
 }
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the golden files of attention: what PyTorch's attention, multi-head attention and transformer layers compute.
+"""Writes the golden files of attention: results of PyTorch's attention, multi-head attention and
+transformer layers.
 
-    python3 tests/golden/make_attention.py        (PyTorch 2.13.0, CPU; nothing else is needed)
+    python3 tests/golden/make_attention.py        (PyTorch 2.13.0, CPU; it needs nothing else)
 
-Names and conventions are those of make_golden.py. Padded positions hold ordinary numbers here, and padded queries count in the
-loss: PyTorch computes them, and so does tapegrad where no query lengths are set. Every row has something to attend to, as
-PyTorch gives NaN where there is nothing. Heads lie side by side in the last axis, as in the arguments of tg_dot_attention.
+Names and conventions are those of make_golden.py. The padding holds ordinary numbers here, and
+padded queries are part of the loss: PyTorch computes them, and so does tapegrad without query
+lengths. Every query can attend to something, because PyTorch gives NaN otherwise. Heads lie side by
+side in the last axis, as in the arguments of tg_dot_attention.
 """
 import torch
 import torch.nn.functional as F
@@ -14,75 +16,84 @@ from torch import nn
 from make_golden import leaf, normal, parameters_and_gradients, randomize
 from make_golden import save as save_file
 
-METADATA = {"made_by": "tests/golden/make_attention.py, PyTorch " + torch.__version__.split("+")[0]}
+MADE_BY = "tests/golden/make_attention.py, PyTorch " + torch.__version__.split("+")[0]
 
 
 def save(name, tensors):
-    save_file(name, tensors, metadata=METADATA)
+    save_file(name, tensors, metadata={"made_by": MADE_BY})
 
 
-def kept(lengths, T):
-    """[B, T] True at the positions of the sequences."""
+def length_mask(lengths, T):
+    """[B, T], True within the lengths."""
     return torch.arange(T)[None, :] < torch.tensor(lengths)[:, None]
 
 
-def heads_apart(x, heads):
+def split_heads(x, heads):
     """[B, T, heads * D] -> [B, heads, T, D]"""
     return x.unflatten(2, (heads, -1)).transpose(1, 2)
 
 
-def heads_joined(x):
+def join_heads(x):
     return x.transpose(1, 2).flatten(2)
 
 
-def close(a, b):
+def assert_close(a, b):
     if not torch.allclose(a, b, rtol=1e-12, atol=1e-13):
-        raise ValueError("two ways of computing the same differ by %g" % (a - b).abs().max())
+        raise ValueError("two computations of the same result differ by %g" % (a - b).abs().max())
 
 
-# ------------------------------------------------------------------------------------------------------- products
+# ---- products ----
 
 def write_products():
-    """F.scaled_dot_product_attention; once more by its formula, which gives the weights and all gradients between."""
+    """F.scaled_dot_product_attention, and the same by its formula, which gives the weights and
+    the gradients of weights and scores."""
     torch.manual_seed(11)
     B, heads, Tq, Tk, D, Dv, lengths = 3, 2, 4, 5, 3, 2, [5, 1, 3]
     q, k, v = normal(B, Tq, heads * D), normal(B, Tk, heads * D), normal(B, Tk, heads * Dv)
     r = normal(B, Tq, heads * Dv)
     keep = torch.rand(B, Tq, Tk) < 0.5
-    keep[:, :, 2] |= ~keep.any(2)  # something to attend to in every row
+    keep[:, :, 2] |= ~keep.any(2)  # every query can attend to something
     causal = torch.ones(Tq, Tk, dtype=torch.bool).tril()
-    tensors = {"in.q": q, "in.k": k, "in.v": v, "in.r": r, "in.keep": keep, "in.lengths": torch.tensor(lengths)}
-    cases = {"plain": None, "lengths": kept(lengths, Tk)[:, None, :].expand(B, Tq, Tk), "keep": keep,
-             "causal": causal.expand(B, Tq, Tk), "all": keep & causal & kept(lengths, Tk)[:, None, :] | torch.eye(Tq, Tk).bool()}
+    within = length_mask(lengths, Tk)[:, None, :]
+    tensors = {"in.q": q, "in.k": k, "in.v": v, "in.r": r, "in.keep": keep,
+               "in.lengths": torch.tensor(lengths)}
+    cases = {"plain": None, "lengths": within.expand(B, Tq, Tk), "keep": keep,
+             "causal": causal.expand(B, Tq, Tk),
+             "all": keep & causal & within | torch.eye(Tq, Tk).bool()}
     tensors["in.keep_all"] = cases["all"]
     for case, mask in cases.items():
         leaves = [leaf(x) for x in (q, k, v)]
-        apart = [heads_apart(x, heads) for x in leaves]
+        q_heads, k_heads, v_heads = [split_heads(x, heads) for x in leaves]
         scale = 0.3 if case == "keep" else None
-        y = heads_joined(F.scaled_dot_product_attention(*apart, attn_mask=None if mask is None else mask[:, None], scale=scale))
+        y = join_heads(F.scaled_dot_product_attention(
+            q_heads, k_heads, v_heads, attn_mask=None if mask is None else mask[:, None],
+            scale=scale))
         if case == "causal":
-            close(y, heads_joined(F.scaled_dot_product_attention(*apart, is_causal=True)))
-        scores = apart[0] @ apart[1].transpose(2, 3) * (scale or D ** -0.5)
+            assert_close(y, join_heads(F.scaled_dot_product_attention(
+                q_heads, k_heads, v_heads, is_causal=True)))
+        scores = q_heads @ k_heads.transpose(2, 3) * (scale or D ** -0.5)
         open_scores = scores if mask is None else scores.masked_fill(~mask[:, None], -torch.inf)
         weights = torch.softmax(open_scores, dim=3)
         scores.retain_grad()
         weights.retain_grad()
-        by_formula = heads_joined(weights @ apart[2])
-        close(y, by_formula)
+        by_formula = join_heads(weights @ v_heads)
+        assert_close(y, by_formula)
         (by_formula * r).sum().backward()
         for x, grad in zip(leaves, torch.autograd.grad((y * r).sum(), leaves)):
-            close(x.grad, grad)
-        weight_grads = weights.grad if mask is None else weights.grad * mask[:, None]  # 0 where nothing may be attended to
-        tensors |= {f"out.{case}": y, f"out.{case}.weights": weights, f"grad.{case}.q": leaves[0].grad,
-                    f"grad.{case}.k": leaves[1].grad, f"grad.{case}.v": leaves[2].grad,
-                    f"grad.{case}.weights": weight_grads, f"grad.{case}.scores": scores.grad}
+            assert_close(x.grad, grad)
+        # 0 for masked pairs
+        weight_grads = weights.grad if mask is None else weights.grad * mask[:, None]
+        tensors |= {f"out.{case}": y, f"out.{case}.weights": weights,
+                    f"grad.{case}.q": leaves[0].grad, f"grad.{case}.k": leaves[1].grad,
+                    f"grad.{case}.v": leaves[2].grad, f"grad.{case}.weights": weight_grads,
+                    f"grad.{case}.scores": scores.grad}
     save("attention_products", tensors)
 
 
-# --------------------------------------------------------------------------------------------------------- scores
+# ---- scores ----
 
 class Additive(nn.Module):
-    """v . tanh(Wq q + Wk k + b) of every pair."""
+    """v . tanh(Wq q + Wk k + b) for every pair."""
 
     def __init__(self, query_width, key_width, width):
         super().__init__()
@@ -91,11 +102,12 @@ class Additive(nn.Module):
         self.score = nn.Linear(width, 1, bias=False)
 
     def forward(self, q, k):
-        return self.score(torch.tanh(self.query(q)[:, :, None] + self.key(k)[:, None])).squeeze(3)
+        hidden = torch.tanh(self.query(q)[:, :, None] + self.key(k)[:, None])
+        return self.score(hidden).squeeze(3)
 
 
-class General(nn.Module):
-    """q . W k of every pair."""
+class Bilinear(nn.Module):
+    """q . W k for every pair."""
 
     def __init__(self, query_width, key_width):
         super().__init__()
@@ -105,7 +117,9 @@ class General(nn.Module):
         return torch.einsum("bid,de,bje->bij", q, self.weight, k)
 
 
-class Plain(nn.Module):
+class Fixed(nn.Module):
+    """A score without parameters."""
+
     def __init__(self, function):
         super().__init__()
         self.function = function
@@ -115,13 +129,17 @@ class Plain(nn.Module):
 
 
 def write_scores():
-    """The six scores of queries and keys, each in four modes (softmax or raw; times the score or not), under lengths."""
+    """The six scores, each in four modes (softmax or raw; times the score or not), with lengths."""
     B, Tq, Tk, D, Dv, A, lengths = 2, 3, 4, 3, 2, 4, [4, 2]
-    mask = kept(lengths, Tk)[:, None, :].expand(B, Tq, Tk)
-    modules = {"dot": Plain(lambda q, k: q @ k.transpose(1, 2)), "scaled_dot": Plain(lambda q, k: q @ k.transpose(1, 2) / D ** 0.5),
-               "bilinear": General(D, D), "additive": Additive(D, D, A),
-               "cosine": Plain(lambda q, k: F.cosine_similarity(q[:, :, None], k[:, None], dim=3, eps=0)),
-               "euclidean": Plain(lambda q, k: -torch.cdist(q, k, compute_mode="donot_use_mm_for_euclid_dist"))}
+    mask = length_mask(lengths, Tk)[:, None, :].expand(B, Tq, Tk)
+    modules = {
+        "dot": Fixed(lambda q, k: q @ k.transpose(1, 2)),
+        "scaled_dot": Fixed(lambda q, k: q @ k.transpose(1, 2) / D ** 0.5),
+        "bilinear": Bilinear(D, D),
+        "additive": Additive(D, D, A),
+        "cosine": Fixed(lambda q, k: F.cosine_similarity(q[:, :, None], k[:, None], dim=3, eps=0)),
+        "euclidean": Fixed(lambda q, k: -torch.cdist(
+            q, k, compute_mode="donot_use_mm_for_euclid_dist"))}
     torch.manual_seed(12)
     q, k, v, r = normal(B, Tq, D), normal(B, Tk, D), normal(B, Tk, Dv), normal(B, Tq, Dv)
     tensors = {"in.q": q, "in.k": k, "in.v": v, "in.r": r, "in.lengths": torch.tensor(lengths)}
@@ -132,21 +150,26 @@ def write_scores():
             module.zero_grad()
             leaves = [leaf(x) for x in (q, k, v)]
             s = module(leaves[0], leaves[1])
-            a = s.masked_fill(~mask, 0) if mode.startswith("raw") else torch.softmax(s.masked_fill(~mask, -torch.inf), dim=2)
+            if mode.startswith("raw"):
+                a = s.masked_fill(~mask, 0)
+            else:
+                a = torch.softmax(s.masked_fill(~mask, -torch.inf), dim=2)
             if mode.endswith("times"):
                 a = a * s.masked_fill(~mask, 0)
             y = a @ leaves[2]
             (y * r).sum().backward()
             case = f"{score}.{mode}"
-            tensors |= {f"out.{case}": y} | {f"grad.{case}.{name}": x.grad for name, x in zip("qkv", leaves)}
-            tensors |= {f"grad.{case}.{name}": p.grad.clone() for name, p in module.named_parameters()}
+            tensors |= {f"out.{case}": y}
+            tensors |= {f"grad.{case}.{name}": x.grad for name, x in zip("qkv", leaves)}
+            tensors |= {f"grad.{case}.{name}": p.grad.clone()
+                        for name, p in module.named_parameters()}
     save("attention_scores", tensors)
 
 
-# ---------------------------------------------------------------------------------------------- the document's module
+# ---- sequential attention ----
 
 class SequentialAttention(nn.Module):
-    """Document 001's module, with its softmax over time as it is meant: x [B, T, in] -> [B, out]."""
+    """SequentialAttention, with a softmax over time: x [B, T, in] -> [B, out]."""
 
     def __init__(self, input_dim, hidden_dim, output_dim):
         super().__init__()
@@ -167,16 +190,17 @@ def write_sequential():
     B, T, lengths = 3, 4, [4, 1, 3]
     module = SequentialAttention(10, 20, 5)
     x, r = leaf(normal(B, T, 10)), normal(B, 5)
-    y, a = module(x, kept(lengths, T))
+    y, a = module(x, length_mask(lengths, T))
     (y * r).sum().backward()
-    tensors = parameters_and_gradients(module) | {"in.x": x, "in.r": r, "in.lengths": torch.tensor(lengths), "out.y": y,
-                                                  "out.weights": a, "grad.x": x.grad}
-    for name in ["param.attention.bias", "grad.attention.bias"]:  # falls out of the softmax: tapegrad has none
-        del tensors[name]
+    tensors = parameters_and_gradients(module) | {
+        "in.x": x, "in.r": r, "in.lengths": torch.tensor(lengths), "out.y": y, "out.weights": a,
+        "grad.x": x.grad}
+    for name in ["param.attention.bias", "grad.attention.bias"]:
+        del tensors[name]  # tapegrad does not have this bias: softmax cancels it
     save("sequential_attention", tensors)
 
 
-# ------------------------------------------------------------------------------------- multi-head attention, transformers
+# ---- multi-head attention, transformers ----
 
 def write_multihead(name, seed, cross, causal, lengths):
     """nn.MultiheadAttention with a key padding mask."""
@@ -187,36 +211,44 @@ def write_multihead(name, seed, cross, causal, lengths):
     x, memory, r = leaf(normal(B, Tq, E)), leaf(normal(B, Tk, E)), normal(B, Tq, E)
     source = memory if cross else x
     mask = ~torch.ones(Tq, Tk, dtype=torch.bool).tril() if causal else None
-    y, weights = module(x, source, source, key_padding_mask=~kept(lengths, Tk), attn_mask=mask, average_attn_weights=False)
+    y, weights = module(x, source, source, key_padding_mask=~length_mask(lengths, Tk),
+                        attn_mask=mask, average_attn_weights=False)
     (y * r).sum().backward()
-    tensors = parameters_and_gradients(module) | {"in.x": x, "in.lengths": torch.tensor(lengths), "in.r": r, "out.y": y,
-                                                  "out.weights": weights, "grad.x": x.grad}
+    tensors = parameters_and_gradients(module) | {
+        "in.x": x, "in.lengths": torch.tensor(lengths), "in.r": r, "out.y": y,
+        "out.weights": weights, "grad.x": x.grad}
     if cross:
         tensors |= {"in.memory": memory, "grad.memory": memory.grad}
     save(name, tensors)
 
 
 def write_transformer(seed, decoder, pre_norm, activation):
-    """nn.TransformerEncoderLayer over ragged rows; nn.TransformerDecoderLayer, causal, over a ragged memory."""
+    """nn.TransformerEncoderLayer with lengths; nn.TransformerDecoderLayer, causal, with lengths
+    and memory lengths."""
     torch.manual_seed(seed)
-    B, T, Tk, E, heads, hidden, lengths, memory_lengths = 3, 4, 5, 6, 2, 7, [4, 2, 3], [1, 5, 3]
+    B, T, Tk, E, heads, hidden = 3, 4, 5, 6, 2, 7
+    lengths, memory_lengths = [4, 2, 3], [1, 5, 3]
     kind = nn.TransformerDecoderLayer if decoder else nn.TransformerEncoderLayer
-    layer = kind(E, heads, hidden, dropout=0.0, activation=activation, batch_first=True, norm_first=pre_norm)
-    layer.train()  # PyTorch's shortcut for inference leaves padded queries out
+    layer = kind(E, heads, hidden, dropout=0.0, activation=activation, batch_first=True,
+                 norm_first=pre_norm)
+    layer.train()  # PyTorch's fast path for inference does not compute padded queries
     randomize(layer, 0.6)
     x, memory, r = leaf(normal(B, T, E)), leaf(normal(B, Tk, E)), normal(B, T, E)
-    padding = ~kept(lengths, T)
+    padding = ~length_mask(lengths, T)
     if decoder:
-        y = layer(x, memory, tgt_mask=~torch.ones(T, T, dtype=torch.bool).tril(), tgt_key_padding_mask=padding,
-                  memory_key_padding_mask=~kept(memory_lengths, Tk))
+        y = layer(x, memory, tgt_mask=~torch.ones(T, T, dtype=torch.bool).tril(),
+                  tgt_key_padding_mask=padding,
+                  memory_key_padding_mask=~length_mask(memory_lengths, Tk))
     else:
         y = layer(x, src_key_padding_mask=padding)
     (y * r).sum().backward()
-    tensors = parameters_and_gradients(layer) | {"in.x": x, "in.lengths": torch.tensor(lengths), "in.r": r, "out.y": y,
-                                                 "grad.x": x.grad}
+    tensors = parameters_and_gradients(layer) | {
+        "in.x": x, "in.lengths": torch.tensor(lengths), "in.r": r, "out.y": y, "grad.x": x.grad}
     if decoder:
-        tensors |= {"in.memory": memory, "in.memory_lengths": torch.tensor(memory_lengths), "grad.memory": memory.grad}
-    save(f"transformer_{'decoder' if decoder else 'encoder'}_{'pre' if pre_norm else 'post'}_{activation}", tensors)
+        tensors |= {"in.memory": memory, "in.memory_lengths": torch.tensor(memory_lengths),
+                    "grad.memory": memory.grad}
+    side, norm = "decoder" if decoder else "encoder", "pre" if pre_norm else "post"
+    save(f"transformer_{side}_{norm}_{activation}", tensors)
 
 
 def main():

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the golden files of this folder: what PyTorch computes, for the unit tests to compare with.
+"""Writes golden files into this folder: results of PyTorch, with which the unit tests compare.
 
-    python3 tests/golden/make_golden.py        (PyTorch 2.13.0, CPU; nothing else is needed)
+    python3 tests/golden/make_golden.py        (PyTorch 2.13.0, CPU; it needs nothing else)
 
-Everything is float64 and drawn from fixed seeds, one a file, so a file changes only if its own function does. (Another
-processor or PyTorch may still change last bits.) Names in the files: `param.` parameters under PyTorch's names, `in.`
-other inputs, `out.` results, `grad.x` the derivative of the loss by x. A scalar is a tensor of shape [1]. Where a
-sequence is padded, its input holds large numbers that must influence nothing.
+Everything is float64 and drawn from fixed seeds, one per file: a file changes only if its own
+function changes. (Another processor or version of PyTorch may change the last bits.) Names in the
+files: `param.` parameters under PyTorch's names, `in.` other inputs, `out.` results, `grad.x` the
+derivative of the loss with respect to x. A scalar is a tensor of shape [1]. The padding of an input
+holds large numbers, which must not influence any result.
 """
 import json
 import math
@@ -24,37 +25,39 @@ MADE_BY = "tests/golden/make_golden.py, PyTorch " + torch.__version__.split("+")
 GARBAGE = 1e3  # scale of the numbers at padded positions
 
 
-FORMATS = {"F64": (torch.float64, "d", 8), "F32": (torch.float32, "f", 4)}  # of numbers: PyTorch's, struct's, bytes
+# Number formats: PyTorch's type, the letter of struct, the size in bytes.
+FORMATS = {"F64": (torch.float64, "d", 8), "F32": (torch.float32, "f", 4)}
 
 
 def save(name, tensors, number_format="F64", metadata=None):
-    """Writes a safetensors file: header length (8 bytes, little-endian), JSON header, then the data."""
+    """Writes a safetensors file: header length (8 bytes, little-endian), JSON header, data."""
     dtype, code, _ = FORMATS[number_format]
     header, blobs, offset = {"__metadata__": metadata or {"made_by": MADE_BY}}, [], 0
     for key, tensor in tensors.items():
         tensor = tensor.detach().to(dtype)
         shape = list(tensor.shape) or [1]
         blob = struct.pack(f"<{tensor.numel()}{code}", *tensor.flatten().tolist())
-        header[key] = {"dtype": number_format, "shape": shape, "data_offsets": [offset, offset + len(blob)]}
+        header[key] = {"dtype": number_format, "shape": shape,
+                       "data_offsets": [offset, offset + len(blob)]}
         blobs.append(blob)
         offset += len(blob)
     text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # so that the data begin at a multiple of 8
+    text += b" " * (-len(text) % 8)  # the data begin at a multiple of 8
     path = HERE / (name + ".safetensors")
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
     print(f"{path.name}: {len(tensors)} tensors, {path.stat().st_size} bytes")
 
 
 def unique(pairs):
-    """A JSON object, each name of which may stand there once."""
+    """A JSON object; duplicate names are an error."""
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a name stands in the header twice")
+        raise ValueError("the header has a name twice")
     return dict(pairs)
 
 
 def load(path):
-    """Reads a safetensors file: the tensors in the order of their data, and the metadata. Whatever the format forbids, a
-    hole between two tensors, say, raises an exception."""
+    """Reads a safetensors file: the tensors in the order of their data, and the metadata. A file
+    that the format forbids, with a hole between two tensors for example, raises an exception."""
     data = pathlib.Path(path).read_bytes()
     start = 8 + struct.unpack_from("<Q", data)[0]
     if start > len(data):
@@ -62,18 +65,19 @@ def load(path):
     header = json.loads(data[8:start].decode(), object_pairs_hook=unique)
     metadata = header.pop("__metadata__", {})
     if not all(isinstance(value, str) for value in metadata.values()):
-        raise ValueError("metadata that are no text")
+        raise ValueError("the metadata are not strings")
     tensors, end = {}, start
     for key, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         dtype, code, width = FORMATS[entry["dtype"]]
         count = math.prod(entry["shape"])
         if [start + offset for offset in entry["data_offsets"]] != [end, end + count * width]:
-            raise ValueError(f"{key}: its data do not follow the tensor before it, or do not fit its shape")
-        numbers = struct.unpack_from(f"<{count}{code}", data, end)  # fails where the file ends early
+            raise ValueError(f"{key}: its data do not follow the previous tensor, "
+                             "or do not fit its shape")
+        numbers = struct.unpack_from(f"<{count}{code}", data, end)  # raises if the file ends early
         tensors[key] = torch.tensor(numbers, dtype=dtype).reshape(entry["shape"])
         end += count * width
     if end != len(data):
-        raise ValueError("there are data that belong to no tensor")
+        raise ValueError("the file has data that belong to no tensor")
     return tensors, metadata
 
 
@@ -82,12 +86,12 @@ def normal(*shape):
 
 
 def leaf(tensor):
-    """A tensor to differentiate by."""
+    """A tensor that requires a gradient."""
     return tensor.clone().requires_grad_()
 
 
 def padded_input(B, T, H, lengths):
-    """Normal numbers up to each row's length, garbage after it."""
+    """Normal numbers within each row's length, garbage in the padding."""
     x = normal(B, T, H)
     for b, length in enumerate(lengths):
         x[b, length:] = GARBAGE * normal(T - length, H)
@@ -106,10 +110,11 @@ def randomize(module, scale):
             p.copy_(scale * normal(*p.shape))
 
 
-# ---------------------------------------------------------------------------------------------------------- layers
+# ---- layers ----
 
 def write_lstm(name, seed, lengths, T, layers, bidirectional, zero_initial_states):
-    """nn.LSTM over ragged rows. A row of length 0 has zero output and keeps its initial states as its final ones."""
+    """nn.LSTM over rows of different lengths. A row of length 0 has the output 0; its final
+    states are its initial states."""
     torch.manual_seed(seed)
     E, H, B = 3, 4, len(lengths)
     directions = 2 if bidirectional else 1
@@ -122,14 +127,15 @@ def write_lstm(name, seed, lengths, T, layers, bidirectional, zero_initial_state
     r_output = normal(B, T, directions * H)
     r_h, r_c = normal(*h0.shape), normal(*c0.shape)
 
-    # PyTorch refuses a length of zero: it runs the other rows only.
+    # PyTorch does not accept a length of 0: it computes the other rows only.
     rows = [b for b in range(B) if lengths[b] > 0]
-    packed = pack_padded_sequence(x[rows], [lengths[b] for b in rows], batch_first=True, enforce_sorted=False)
-    packed, (h_run, c_run) = lstm(packed, (h0[:, rows], c0[:, rows]))
+    packed = pack_padded_sequence(x[rows], [lengths[b] for b in rows], batch_first=True,
+                                  enforce_sorted=False)
+    packed, (h_rows, c_rows) = lstm(packed, (h0[:, rows], c0[:, rows]))
     output = torch.zeros(B, T, directions * H)
     output[rows] = pad_packed_sequence(packed, batch_first=True, total_length=T)[0]
     h_n, c_n = h0.clone(), c0.clone()
-    h_n[:, rows], c_n[:, rows] = h_run, c_run
+    h_n[:, rows], c_n[:, rows] = h_rows, c_rows
 
     loss = (output * r_output).sum() + (h_n * r_h).sum() + (c_n * r_c).sum()
     loss.backward()
@@ -141,7 +147,8 @@ def write_lstm(name, seed, lengths, T, layers, bidirectional, zero_initial_state
 
 
 def write_additive_attention():
-    """Pooling over time: u = tanh(x W^T + b), score = u . v, weights = softmax(score), context = sum_t weight_t x_t."""
+    """Pooling over time: u = tanh(x W^T + b), score = u . v, weights = softmax(score),
+    context = sum_t weight_t x_t."""
     torch.manual_seed(3)
     B, T, H, A = 4, 5, 6, 3
     lengths = [5, 1, 0, 3]
@@ -150,9 +157,9 @@ def write_additive_attention():
     x = padded_input(B, T, H, lengths)
     r_context = normal(B, H)
 
-    # Row by row, each without its padding. What lies beyond a row's length stays zero in every result.
+    # Row by row, each without its padding: all results are 0 in the padding.
     context, weights, scores = torch.zeros(B, H), torch.zeros(B, T), torch.zeros(B, T)
-    loss, kept = torch.zeros(()), {}
+    loss, by_row = torch.zeros(()), {}
     for b, length in enumerate(lengths):
         if length == 0:
             continue
@@ -163,13 +170,16 @@ def write_additive_attention():
         row_scores.retain_grad()
         row_weights.retain_grad()
         loss = loss + (row_context * r_context[b]).sum()
-        context[b], weights[b, :length], scores[b, :length] = row_context.data, row_weights.data, row_scores.data
-        kept[b] = (row_weights, row_scores)
+        context[b] = row_context.data
+        weights[b, :length] = row_weights.data
+        scores[b, :length] = row_scores.data
+        by_row[b] = (row_weights, row_scores)
 
     loss.backward()
     grad_weights, grad_scores = torch.zeros(B, T), torch.zeros(B, T)
-    for b, (row_weights, row_scores) in kept.items():
-        grad_weights[b, :lengths[b]], grad_scores[b, :lengths[b]] = row_weights.grad, row_scores.grad
+    for b, (row_weights, row_scores) in by_row.items():
+        grad_weights[b, :lengths[b]] = row_weights.grad
+        grad_scores[b, :lengths[b]] = row_scores.grad
     save("additive_attention", parameters_and_gradients(module) | {
         "in.x": x, "in.lengths": torch.tensor(lengths), "in.r_context": r_context,
         "out.context": context, "out.weights": weights, "out.scores": scores, "out.loss": loss,
@@ -177,7 +187,7 @@ def write_additive_attention():
 
 
 def write_layer_norm():
-    """nn.LayerNorm over the last dimension, and the exact GELU, x (1 + erf(x / sqrt 2)) / 2."""
+    """nn.LayerNorm over the last axis, and the exact GELU, x (1 + erf(x / sqrt 2)) / 2."""
     torch.manual_seed(5)
     norm = nn.LayerNorm(5, eps=1e-5)
     randomize(norm, 1.0)
@@ -185,7 +195,8 @@ def write_layer_norm():
     y = norm(x)
     loss = (y * r).sum()
     loss.backward()
-    gelu_x = leaf(torch.tensor([-12, -6, -3, -1.5, -0.75, -0.1, -1e-6, 0, 1e-6, 0.1, 0.75, 1.5, 3, 6, 12]))
+    gelu_x = leaf(torch.tensor([-12, -6, -3, -1.5, -0.75, -0.1, -1e-6, 0,
+                                1e-6, 0.1, 0.75, 1.5, 3, 6, 12]))
     gelu_y = F.gelu(gelu_x, approximate="none")
     gelu_y.sum().backward()
     save("layer_norm", parameters_and_gradients(norm) | {
@@ -193,10 +204,11 @@ def write_layer_norm():
         "in.gelu": gelu_x, "out.gelu": gelu_y, "grad.gelu": gelu_x.grad})
 
 
-# ---------------------------------------------------------------------------------------------------------- losses
+# ---- losses ----
 
 def write_cross_entropy():
-    """The losses, each the mean as PyTorch defines it (with class weights: divided by the sum of the labels' weights)."""
+    """The losses, each the mean as PyTorch defines it: with class weights, the sum is divided by
+    the sum of the weights of the labels."""
     torch.manual_seed(4)
     logits = 3 * normal(6, 4)
     labels = torch.tensor([2, 0, 3, 1, 1, 0])
@@ -205,21 +217,23 @@ def write_cross_entropy():
     for case, options in {"plain": {},
                           "weighted": {"weight": class_weights},
                           "smoothed": {"label_smoothing": 0.1},
-                          "weighted_smoothed": {"weight": class_weights, "label_smoothing": 0.1}}.items():
+                          "weighted_smoothed": {"weight": class_weights,
+                                                "label_smoothing": 0.1}}.items():
         z = leaf(logits)
         loss = F.cross_entropy(z, labels, reduction="mean", **options)
         loss.backward()
         tensors |= {"out." + case: loss, "grad." + case: z.grad}
 
     bce_logits = 2 * normal(5, 3)
-    bce_logits[0, 0], bce_logits[0, 1], bce_logits[0, 2] = 30.0, -30.0, 0.0  # saturated both ways, and the middle
+    bce_logits[0] = torch.tensor([30.0, -30.0, 0.0])  # saturated in both directions, and the middle
     bce_targets = torch.rand(5, 3)
     bce_targets[0] = torch.tensor([0.0, 1.0, 1.0])
     bce_targets[1] = torch.tensor([1.0, 0.0, 0.5])
     z = leaf(bce_logits)
     loss = F.binary_cross_entropy_with_logits(z, bce_targets)
     loss.backward()
-    tensors |= {"in.bce_logits": z, "in.bce_targets": bce_targets, "out.bce": loss, "grad.bce": z.grad}
+    tensors |= {"in.bce_logits": z, "in.bce_targets": bce_targets, "out.bce": loss,
+                "grad.bce": z.grad}
 
     x, y = leaf(normal(4, 3)), normal(4, 3)
     loss = F.mse_loss(x, y)
@@ -228,10 +242,10 @@ def write_cross_entropy():
     save("cross_entropy", tensors)
 
 
-# ------------------------------------------------------------------------------------------------------ optimizers
+# ---- optimizers ----
 
 def trajectory(make_optimizer, start, gradients):
-    """The parameter after each step, one step a stored gradient."""
+    """The parameter after each step; one step for each gradient."""
     p = leaf(start)
     optimizer = make_optimizer([p])
     after = []
@@ -247,7 +261,8 @@ def write_optim():
     steps, n = 100, 7
     p = normal(n)
     p[3] = 0.0
-    # Column by column from tiny to large; a tenth of the entries is zero, column 5 wholly, row 0 in half its columns.
+    # Columns of tiny and of large numbers. A tenth of the entries, column 5 and half of row 0 are
+    # 0.
     g = normal(steps, n) * torch.tensor([1.0, 1e-3, 1e-7, 0.1, 30.0, 0.0, 1.0])
     g[torch.rand(steps, n) < 0.1] = 0.0
     g[0, ::2] = 0.0
@@ -259,14 +274,16 @@ def write_optim():
             "adamw": lambda ps: torch.optim.AdamW(ps, lr=1e-2, eps=1e-8, weight_decay=0.1),
             "sgd": lambda ps: torch.optim.SGD(ps, lr=1e-2),
             "sgd_momentum": lambda ps: torch.optim.SGD(ps, lr=1e-2, momentum=0.9),
-            "sgd_nesterov": lambda ps: torch.optim.SGD(ps, lr=1e-2, momentum=0.9, nesterov=True, weight_decay=0.01),
+            "sgd_nesterov": lambda ps: torch.optim.SGD(ps, lr=1e-2, momentum=0.9, nesterov=True,
+                                                       weight_decay=0.01),
     }.items():
         tensors["traj." + case] = trajectory(make_optimizer, p, g)
 
-    # PyTorch multiplies by max_norm / (norm + 1e-6), so the clipped norm is a little below max_norm.
+    # PyTorch multiplies by max_norm / (norm + 1e-6): the clipped norm is slightly below max_norm.
     a, b = leaf(torch.zeros(4)), leaf(torch.zeros(2, 3))
     a.grad, b.grad = normal(4), 2 * normal(2, 3)
-    tensors |= {"in.clip_a": a.grad.clone(), "in.clip_b": b.grad.clone(), "in.clip_max_norm": torch.tensor(1.5)}
+    tensors |= {"in.clip_a": a.grad.clone(), "in.clip_b": b.grad.clone(),
+                "in.clip_max_norm": torch.tensor(1.5)}
     norm = clip_grad_norm_([a, b], max_norm=1.5)
     tensors |= {"out.clip_norm": norm, "out.clip_a": a.grad, "out.clip_b": b.grad}
     save("optim", tensors)
@@ -297,8 +314,10 @@ def write_sparse_adam():
 def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
-    write_lstm("lstm", 1, lengths=[6, 2, 0, 5, 3], T=6, layers=2, bidirectional=True, zero_initial_states=False)
-    write_lstm("lstm_one", 2, lengths=[5, 5, 5], T=5, layers=1, bidirectional=False, zero_initial_states=True)
+    write_lstm("lstm", 1, lengths=[6, 2, 0, 5, 3], T=6, layers=2, bidirectional=True,
+               zero_initial_states=False)
+    write_lstm("lstm_one", 2, lengths=[5, 5, 5], T=5, layers=1, bidirectional=False,
+               zero_initial_states=True)
     write_additive_attention()
     write_cross_entropy()
     write_layer_norm()

@@ -1,5 +1,5 @@
-// examples/xor.c in C++11: it prints the same. From C++20 on, which has designated initializers, it has an operator of its own, too,
-// and a line of that.
+// examples/xor.c in C++11, with the same output. In C++20, which has designated initializers, it
+// also defines an operator and prints one more line.
 #include <tapegrad.h>
 
 #include <cstdio>
@@ -13,13 +13,15 @@ bool cube_shape(tg_node *node) { return tg_output_like(node, node->inputs[0]) !=
 void cube_forward(tg_node *node)
 {
     const tg_tensor *x = node->inputs[0];
-    for (int64_t i = 0; i < x->size; i++) node->outputs[0]->data[i] = x->data[i] * x->data[i] * x->data[i];
+    tg_real *y = node->outputs[0]->data;
+    for (int64_t i = 0; i < x->size; i++) y[i] = x->data[i] * x->data[i] * x->data[i];
 }
 void cube_backward(tg_node *node)
 {
     const tg_tensor *x = node->inputs[0];
+    const tg_real *dy = node->outputs[0]->grad;
     tg_real *dx = tg_input_grad(node, 0);
-    for (int64_t i = 0; dx && i < x->size; i++) dx[i] += node->outputs[0]->grad[i] * 3 * x->data[i] * x->data[i];
+    for (int64_t i = 0; dx && i < x->size; i++) dx[i] += dy[i] * 3 * x->data[i] * x->data[i];
 }
 static const tg_op cube = {.name = "cube", .shape = cube_shape, .forward = cube_forward, .backward = cube_backward};
 #endif
@@ -42,17 +44,20 @@ int main()
     for (int step = 0; step <= 100; step++) {
         tg_tensor *x = tg_constant(tape.get(), points, TG_SHAPE(4, 2));
         tg_tensor *h = tg_tanh(tape.get(), tg_linear_forward(tape.get(), &hidden, x));
-        tg_tensor *loss = tg_cross_entropy(tape.get(), tg_linear_forward(tape.get(), &out, h), tg_ints_1d(labels, 4));
+        tg_tensor *logits = tg_linear_forward(tape.get(), &out, h);
+        tg_tensor *loss = tg_cross_entropy(tape.get(), logits, tg_ints_1d(labels, 4));
         if (step % 25 == 0) std::printf("step %3d: loss %.3f\n", step, tg_item(loss));
         tg_backward(tape.get(), loss);
         tg_adam_step(&adam, params.get());
         tg_tape_reset(tape.get());
     }
-    tg_tensor *x = tg_variable(tape.get(), points, TG_SHAPE(4, 2)), *y = tg_square(tape.get(), x);
+    tg_tensor *x = tg_variable(tape.get(), points, TG_SHAPE(4, 2));
+    tg_tensor *y = tg_square(tape.get(), x);
 #if __cplusplus >= 202002L
     y = tg_apply(tape.get(), &cube, nullptr, 1, &x, nullptr);
 #endif
-    tg_backward(tape.get(), tg_sum(tape.get(), tg_sum(tape.get(), y, TG_AXES(0, -1), false), TG_ALL_AXES, false));
+    tg_tensor *sums = tg_sum(tape.get(), y, TG_AXES(0, -1), false);
+    tg_backward(tape.get(), tg_sum(tape.get(), sums, TG_ALL_AXES, false));
 #if __cplusplus >= 202002L
     std::printf("cube: %g, slope %g\n", double(y->data[3]), double(x->grad[3]));
 #endif

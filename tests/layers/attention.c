@@ -1,7 +1,8 @@
-/* Additive attention pooling as a layer: names, values by hand, what it shows, and the documents' own wrong shapes. */
+/* Additive attention pooling as a layer: names, initial values, values by hand, attention weights,
+ * errors. */
 #include "layers.h"
 
-START_TEST(names_and_start)
+START_TEST(names_and_initial_values)
     {
         tg_params *params = tg_params_new(1);
         tg_additive_attention layer;
@@ -15,11 +16,12 @@ START_TEST(names_and_start)
         test_assert_shape("score.weight", layer.score_weight, TG_SHAPE(1, 25));
         const tg_tensor *all[] = {layer.proj_weight, layer.proj_bias, layer.score_weight};
         for (int k = 0; k < 3; k++) {
-            double most = 0, bound = k == 2 ? 0.2 : 0.25; /* 1 / sqrt(inputs) of each linear map */
+            double largest = 0, bound = k == 2 ? 0.2 : 0.25; /* 1 / sqrt(inputs) */
             for (int64_t i = 0; i < all[k]->size; i++)
-                if (fabs((double)all[k]->data[i]) > most) most = fabs((double)all[k]->data[i]);
-            ck_assert_msg(most <= bound * (1 + 1e-6) && most > 0.8 * bound, "%s: %g", all[k]->name,
-                          most);
+                largest = fmax(largest, fabs((double)all[k]->data[i]));
+            ck_assert_msg(largest <= bound * (1 + 1e-6) && largest > 0.8 * bound,
+                          "%s: the largest magnitude is %g, the bound %g", all[k]->name, largest,
+                          bound);
         }
         ck_assert(!tg_additive_attention_init(&layer, params, "attention", 16, 25));
         test_expect_params_error(params, "attention.proj.weight", NULL);
@@ -51,7 +53,7 @@ START_TEST(values_by_hand)
     }
 END_TEST
 
-START_TEST(looking_changes_no_bit)
+START_TEST(reading_the_weights_changes_no_bit)
     {
         enum { B = 5, T = 7, H = 19 };
         const int32_t lengths[B] = {7, 0, 3, 1, 6};
@@ -61,27 +63,27 @@ START_TEST(looking_changes_no_bit)
         tg_tensor *y[3], *x[2];
         tg_real dw[11 * H];
         tg_tape *tapes[3];
-        for (int look = 0; look < 3; look++) { /* not looked at; looked at; without recording */
+        /* k = 0: without weights; 1: with weights and their gradients; 2: without recording */
+        for (int k = 0; k < 3; k++) {
             tg_tensor *attended;
-            tapes[look] = tg_tape_new(1);
-            tg_tape_set_recording(tapes[look], look < 2);
-            tg_tensor *input = test_variable(tapes[look], 1, -1, 1, TG_SHAPE(B, T, H));
-            y[look] = tg_additive_attention_forward(tapes[look], &layer, input,
-                                                    tg_ints_1d(lengths, B),
-                                                    look ? &attended : NULL);
-            if (look == 2) break;
-            x[look] = input;
-            ck_assert(tg_backward(tapes[look], test_weighted_loss(tapes[look], y[look], 1)));
-            if (look == 0) memcpy(dw, layer.proj_weight->grad, sizeof dw);
+            tapes[k] = tg_tape_new(1);
+            tg_tape_set_recording(tapes[k], k < 2);
+            tg_tensor *input = test_variable(tapes[k], 1, -1, 1, TG_SHAPE(B, T, H));
+            y[k] = tg_additive_attention_forward(tapes[k], &layer, input, tg_ints_1d(lengths, B),
+                                                 k ? &attended : NULL);
+            if (k == 2) break;
+            x[k] = input;
+            ck_assert(tg_backward(tapes[k], test_weighted_loss(tapes[k], y[k], 1)));
+            if (k == 0) memcpy(dw, layer.proj_weight->grad, sizeof dw);
             else test_assert_same_bits("dW", layer.proj_weight->grad, dw, 11 * H);
             tg_params_zero_grad(params);
-            if (look == 0) continue;
-            double sum = 0; /* of a softmax's score gradients each row sums to zero */
-            tg_tensor *dscores = tg_attention_score_grads(tapes[look], attended);
+            if (k == 0) continue;
+            double sum = 0; /* the score gradients of each row of a softmax sum to 0 */
+            tg_tensor *dscores = tg_attention_score_grads(tapes[k], attended);
             for (int t = 0; t < T; t++) sum += (double)dscores->data[t];
             ck_assert(fabs(sum) < TEST_TOLERANCE);
         }
-        test_assert_same_bits("looked at", y[1]->data, y[0]->data, B * H);
+        test_assert_same_bits("with weights", y[1]->data, y[0]->data, B * H);
         test_assert_same_bits("not recorded", y[2]->data, y[0]->data, B * H);
         test_assert_same_bits("dx", x[1]->grad, x[0]->grad, B * T * H);
         for (int k = 0; k < 3; k++) test_end(tapes[k], NULL);
@@ -89,7 +91,7 @@ START_TEST(looking_changes_no_bit)
     }
 END_TEST
 
-/* Scores of hundreds must not overflow, nor drown what differs. */
+/* Scores in the thousands do not overflow, and small differences between them are not lost. */
 START_TEST(large_scores)
     {
         tg_params *params = tg_params_new(1);
@@ -130,7 +132,7 @@ START_TEST(the_documents_wrong_shapes)
     }
 END_TEST
 
-START_TEST(refuses_lengths)
+START_TEST(invalid_lengths)
     {
         tg_params *params = tg_params_new(1);
         tg_additive_attention layer;
@@ -158,12 +160,12 @@ Suite *attention_suite(void)
 {
     Suite *suite = suite_create("attention");
     TCase *tc = tcase_create("attention");
-    tcase_add_test(tc, names_and_start);
+    tcase_add_test(tc, names_and_initial_values);
     tcase_add_test(tc, values_by_hand);
-    tcase_add_test(tc, looking_changes_no_bit);
+    tcase_add_test(tc, reading_the_weights_changes_no_bit);
     tcase_add_test(tc, large_scores);
     tcase_add_loop_test(tc, the_documents_wrong_shapes, 0, (int)COUNT(documents));
-    tcase_add_test(tc, refuses_lengths);
+    tcase_add_test(tc, invalid_lengths);
     suite_add_tcase(suite, tc);
     return suite;
 }

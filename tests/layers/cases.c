@@ -1,4 +1,4 @@
-/* Batches of every awkward kind, and the gradient checks of the layers on them. */
+/* Batches of every awkward shape, and the gradient checks of the layers on them. */
 #include "layers.h"
 
 const batch_shape batch_shapes[] = {
@@ -24,7 +24,7 @@ tg_ints batch_lengths(const batch_shape *shape)
     return shape->ragged ? tg_ints_1d(shape->lengths, shape->B) : tg_full_length();
 }
 
-/* ---- models with one thing each ---- */
+/* ---- models of one layer ---- */
 
 typedef struct model {
     const batch_shape *shape;
@@ -44,8 +44,8 @@ typedef tg_tensor *(*model_function)(tg_tape *tape, model *m);
 
 static tg_tensor *flat(tg_tape *tape, tg_tensor *x) { return tg_reshape(tape, x, TG_SHAPE(-1)); }
 
-/* The output and the final states, all of which count. */
-static tg_tensor *run_lstm(tg_tape *tape, model *m)
+/* The output and the final states. */
+static tg_tensor *lstm_everything(tg_tape *tape, model *m)
 {
     tg_lstm_state final;
     const tg_lstm_state *initial = m->initial.h ? &m->initial : NULL;
@@ -55,57 +55,57 @@ static tg_tensor *run_lstm(tg_tape *tape, model *m)
                      (tg_tensor *[]){flat(tape, y), flat(tape, final.h), flat(tape, final.c)}, 0);
 }
 
-static tg_tensor *run_lstm_output(tg_tape *tape, model *m)
+static tg_tensor *lstm_output(tg_tape *tape, model *m)
 {
     return tg_lstm_forward(tape, &m->lstm, m->x, batch_lengths(m->shape));
 }
 
-static tg_tensor *run_lstm_final_c(tg_tape *tape, model *m)
+static tg_tensor *lstm_final_c(tg_tape *tape, model *m)
 {
     tg_lstm_state final;
     tg_lstm_forward_state(tape, &m->lstm, m->x, batch_lengths(m->shape), NULL, &final);
     return final.c;
 }
 
-static tg_tensor *run_attention(tg_tape *tape, model *m)
+static tg_tensor *attention(tg_tape *tape, model *m)
 {
     return tg_additive_attention_forward(tape, &m->attention, m->x, batch_lengths(m->shape), NULL);
 }
 
-/* Queries of their own over the sequence. */
-static tg_tensor *run_scores(tg_tape *tape, model *m)
+/* Queries that do not come from the sequence. */
+static tg_tensor *attention_of_scores(tg_tape *tape, model *m)
 {
     tg_attention_mask mask = {.lengths = batch_lengths(m->shape),
                               .query_lengths = tg_full_length()};
     return tg_attention_forward(tape, &m->scores, m->query, m->x, m->values, &mask, NULL);
 }
 
-static tg_tensor *run_heads(tg_tape *tape, model *m)
+static tg_tensor *attention_of_heads(tg_tape *tape, model *m)
 {
     tg_attention_mask mask = {.lengths = batch_lengths(m->shape),
                               .query_lengths = tg_full_length(),
                               .causal = true};
-    return tg_dot_attention(tape, m->query, m->x, m->values, m->shape->E, 0.7, 0.2,
-                            &mask); /* as many heads as there are numbers */
+    /* E heads of one number each */
+    return tg_dot_attention(tape, m->query, m->x, m->values, m->shape->E, 0.7, 0.2, &mask);
 }
 
-static tg_tensor *run_linear(tg_tape *tape, model *m)
+static tg_tensor *linear(tg_tape *tape, model *m)
 {
     return tg_linear_forward(tape, &m->linear, m->x);
 }
-static tg_tensor *run_norm(tg_tape *tape, model *m)
+static tg_tensor *layer_norm(tg_tape *tape, model *m)
 {
     return tg_layer_norm_forward(tape, &m->norm, m->x);
 }
 
-static tg_tensor *run_embedding(tg_tape *tape, model *m)
+static tg_tensor *embedding(tg_tape *tape, model *m)
 {
     static const int32_t ids[] = {1, 4, 0, 1, 3, 4};
     return tg_embedding_forward(tape, &m->embedding, tg_ints_2d(ids, 3, 2));
 }
 
-/* Everything after everything, a dropout in between. */
-static tg_tensor *run_stack(tg_tape *tape, model *m)
+/* All layers in a row, with dropout between them. */
+static tg_tensor *stack(tg_tape *tape, model *m)
 {
     tg_dropout_layer dropout = {0.3};
     tg_tensor *h = tg_lstm_forward(tape, &m->lstm, m->x, batch_lengths(m->shape));
@@ -115,10 +115,11 @@ static tg_tensor *run_stack(tg_tape *tape, model *m)
     return tg_linear_forward(tape, &m->linear, c);
 }
 
-/* ---- building them ---- */
+/* ---- their parameters ---- */
 
-/* Small weights would make small gradients, and zero biases hide a missing one: all are drawn anew. */
-static void draw_all(tg_params *params, double bound)
+/* The layers' own initial values are not used: small weights make small gradients, and a zero bias
+ * hides that the bias is missing. */
+static void draw_parameters(tg_params *params, double bound)
 {
     for (int64_t i = 0; i < tg_params_count(params); i++) {
         tg_tensor *p = tg_params_at(params, i);
@@ -221,42 +222,42 @@ static void build_stack(model *m)
 static const struct {
     const char *name;
     void (*build)(model *m);
-    model_function run;
+    model_function forward;
 } layers[] = {
-    {"linear", build_linear, run_linear},
-    {"linear without bias", build_linear_no_bias, run_linear},
-    {"embedding", build_embedding, run_embedding},
-    {"embedding with padding", build_embedding_padding, run_embedding},
-    {"layer norm", build_norm, run_norm},
-    {"lstm, the output", build_lstm_1, run_lstm_output},
-    {"lstm, output and states", build_lstm_1, run_lstm},
-    {"lstm, the last cell only", build_lstm_1, run_lstm_final_c},
-    {"lstm from a state", build_lstm_1_state, run_lstm},
-    {"lstm in both directions", build_lstm_2, run_lstm},
-    {"lstm of two layers in both directions", build_lstm_2_deep, run_lstm},
-    {"lstm of three layers", build_lstm_deep, run_lstm},
-    {"additive attention", build_attention, run_attention},
-    {"attention, product", build_dot, run_scores},
-    {"attention, scaled product", build_scaled_dot, run_scores},
-    {"attention, bilinear", build_bilinear, run_scores},
-    {"attention, additive", build_additive, run_scores},
-    {"attention, cosine", build_cosine, run_scores},
-    {"attention, distance", build_euclidean, run_scores},
-    {"attention, raw", build_raw, run_scores},
-    {"attention, times the score", build_times_score, run_scores},
-    {"attention, heads, causal, with dropout", build_dot, run_heads},
-    {"lstm, dropout, attention, linear", build_stack, run_stack},
+    {"linear", build_linear, linear},
+    {"linear without bias", build_linear_no_bias, linear},
+    {"embedding", build_embedding, embedding},
+    {"embedding with padding", build_embedding_padding, embedding},
+    {"layer norm", build_norm, layer_norm},
+    {"lstm, the output", build_lstm_1, lstm_output},
+    {"lstm, output and states", build_lstm_1, lstm_everything},
+    {"lstm, the last cell only", build_lstm_1, lstm_final_c},
+    {"lstm from a state", build_lstm_1_state, lstm_everything},
+    {"lstm in both directions", build_lstm_2, lstm_everything},
+    {"lstm of two layers in both directions", build_lstm_2_deep, lstm_everything},
+    {"lstm of three layers", build_lstm_deep, lstm_everything},
+    {"additive attention", build_attention, attention},
+    {"attention, product", build_dot, attention_of_scores},
+    {"attention, scaled product", build_scaled_dot, attention_of_scores},
+    {"attention, bilinear", build_bilinear, attention_of_scores},
+    {"attention, additive", build_additive, attention_of_scores},
+    {"attention, cosine", build_cosine, attention_of_scores},
+    {"attention, distance", build_euclidean, attention_of_scores},
+    {"attention, raw", build_raw, attention_of_scores},
+    {"attention, times the score", build_times_score, attention_of_scores},
+    {"attention, heads, causal, with dropout", build_dot, attention_of_heads},
+    {"lstm, dropout, attention, linear", build_stack, stack},
 };
 
 typedef struct case_context {
     model m;
-    model_function run;
+    model_function forward;
 } case_context;
 
-static tg_tensor *run_case(tg_tape *tape, void *context)
+static tg_tensor *forward_case(tg_tape *tape, void *context)
 {
     case_context *c = context;
-    return c->run(tape, &c->m);
+    return c->forward(tape, &c->m);
 }
 
 int layer_case_count(void) { return (int)COUNT(layers) * batch_shape_count(); }
@@ -265,19 +266,21 @@ void layer_case_run(int index)
 {
     size_t layer = (size_t)(index / batch_shape_count());
     const batch_shape *shape = &batch_shapes[index % batch_shape_count()];
-    if (layers[layer].run == run_norm && shape->E == 2)
-        return; /* two numbers normalise to +-1: no slope worth comparing */
-    if (layers[layer].build == build_cosine && shape->E == 1) return; /* +-1 likewise */
-    if (layers[layer].run == run_stack && shape->H == 1)
-        return; /* two numbers attended to: gradients near 1e-8 */
-    case_context c = {.m = {.shape = shape, .params = tg_params_new(1)}, .run = layers[layer].run};
+    /* Gradients too small for a check: two numbers are normalized to +-1, and so is the cosine of
+     * single numbers; attention over two numbers has gradients near 1e-8. */
+    if (layers[layer].forward == layer_norm && shape->E == 2) return;
+    if (layers[layer].build == build_cosine && shape->E == 1) return;
+    if (layers[layer].forward == stack && shape->H == 1) return;
+    case_context c = {.m = {.shape = shape, .params = tg_params_new(1)},
+                      .forward = layers[layer].forward};
     layers[layer].build(&c.m);
     test_assert_params_clean(c.m.params);
-    /* Cosines and distances bend sharply near 0, and in float the differences' steps are wide: further out they do not. */
-    bool bends = layers[layer].build == build_cosine || layers[layer].build == build_euclidean;
-    draw_all(c.m.params, bends ? 4 : 0.8);
+    /* Cosines and distances have a large curvature near 0, and the numerical differences take wide
+     * steps in float. Larger numbers keep away from 0. */
+    bool is_curved = layers[layer].build == build_cosine || layers[layer].build == build_euclidean;
+    draw_parameters(c.m.params, is_curved ? 4 : 0.8);
     char what[128];
     snprintf(what, sizeof what, "%s, batch %s", layers[layer].name, shape->what);
-    test_gradients(what, c.m.params, run_case, &c);
+    test_gradients(what, c.m.params, forward_case, &c);
     test_end(NULL, c.m.params);
 }

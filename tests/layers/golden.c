@@ -1,5 +1,5 @@
-/* LSTM and additive attention against PyTorch: values and gradients. The parameters stand in the golden files under
- * PyTorch's names, and the layers find them there as they would in anyone's model. */
+/* LSTM and additive attention against PyTorch: values and gradients. The golden files hold the
+ * parameters under PyTorch's names, and the layers load them as from any model. */
 #include "layers.h"
 
 static const struct {
@@ -23,7 +23,7 @@ START_TEST(golden_lstm)
         test_golden_ints(golden, "in.lengths", lengths, B);
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *x = test_golden_input(tape, golden, "in.x", TG_SHAPE(B, T, E));
-        for (int64_t i = 0; i < x->size; i++) /* worse than PyTorch's own garbage */
+        for (int64_t i = 0; i < x->size; i++) /* the padding may hold anything */
             if (i / E % T >= lengths[i / E / T]) x->data[i] = (tg_real)NAN;
         tg_lstm_state initial = {test_golden_input(tape, golden, "in.h0", TG_SHAPE(all, B, H)),
                                  test_golden_input(tape, golden, "in.c0", TG_SHAPE(all, B, H))},
@@ -41,7 +41,7 @@ START_TEST(golden_lstm)
         test_golden_near(golden, "out.c_n", final.c->data, final.c);
         test_assert_reals_near("loss", loss->data,
                                test_golden(golden, "out.loss", TG_SHAPE(1))->data, 1,
-                               10 * TEST_TOLERANCE); /* a sum that cancels */
+                               10 * TEST_TOLERANCE); /* its terms cancel */
         test_golden_near(golden, "grad.x", x->grad, x);
         if (!lstms[_i].zero_state) {
             test_golden_near(golden, "grad.h0", initial.h->grad, initial.h);
@@ -71,13 +71,12 @@ START_TEST(golden_attention)
         tg_tensor *loss = test_golden_loss(tape, golden, "in.r_context", y);
         ck_assert_msg(tg_backward(tape, loss), "%s", tg_tape_error(tape));
         test_golden_near(golden, "out.context", y->data, y);
-        static const char *const looks[] = {"out.weights", "grad.weights",
-                                            "grad.scores"}; /* as in test_attention_matrix */
-        for (int what = 0; what < 3; what++) {
-            tg_tensor *seen = test_attention_matrix[what](tape, attended);
-            test_assert_shape(looks[what], seen, TG_SHAPE(B, 1, 1, T));
-            test_golden_near(golden, looks[what], seen->data,
-                             tg_reshape(tape, seen, TG_SHAPE(B, T)));
+        /* in the order of test_attention_matrix */
+        static const char *const names[] = {"out.weights", "grad.weights", "grad.scores"};
+        for (int k = 0; k < 3; k++) {
+            tg_tensor *got = test_attention_matrix[k](tape, attended);
+            test_assert_shape(names[k], got, TG_SHAPE(B, 1, 1, T));
+            test_golden_near(golden, names[k], got->data, tg_reshape(tape, got, TG_SHAPE(B, T)));
         }
         test_assert_reals_near("loss", loss->data,
                                test_golden(golden, "out.loss", TG_SHAPE(1))->data, 1,

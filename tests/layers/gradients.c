@@ -1,5 +1,5 @@
-/* Every layer's derivative against differences, over batches of every kind; and no operator in the whole library may be
- * without such a check. */
+/* Every layer's derivative against numerical differences, on batches of every kind. Every operator
+ * of the library must have such a check. */
 #include "layers.h"
 
 START_TEST(gradients)
@@ -8,7 +8,7 @@ START_TEST(gradients)
     }
 END_TEST
 
-/* All checks once more in one process, where coverage.c sees what they went through. */
+/* All checks once more in one process, in which coverage.c records the operators they reach. */
 START_TEST(every_operator_is_checked)
     {
         test_forget_coverage();
@@ -18,12 +18,12 @@ START_TEST(every_operator_is_checked)
         test_gradients_alone(false);
         char missing[4096];
         int count = test_unchecked_operators(missing, sizeof missing);
-        ck_assert_msg(count == 0, "%d operators have no gradient check, or not of every input:%s",
-                      count, missing);
+        ck_assert_msg(count == 0, "%d operators lack a gradient check of some input:%s", count,
+                      missing);
     }
 END_TEST
 
-/* ---- that test can fail ---- */
+/* ---- the test above fails when a check is missing ---- */
 
 static bool planted_shape(tg_node *node) { return tg_output_like(node, node->inputs[0]) != NULL; }
 static void planted_forward(tg_node *node)
@@ -73,7 +73,7 @@ START_TEST(an_unchecked_operator_is_found)
                           tg_param(params, NULL, "b", TG_SHAPE(2), tg_init_constant(1))};
         tg_params_freeze(params, "b", true);
         test_gradients("planted", params, with_a_constant, p);
-        assert_planted(true); /* its second input has never been checked */
+        assert_planted(true); /* its second input has not been checked yet */
         tg_params_freeze(params, "b", false);
         test_gradients("planted", params, with_both, p);
         assert_planted(false);

@@ -1,6 +1,7 @@
-/* Models that change hands: one trained by textclf and opened in PyTorch, two made there and opened here, give the same
- * logits and attention weights on both sides. The files, and PyTorch's outputs, are from tests/golden/make_models.py;
- * weights are F32, which both builds read without rounding, so that double holds to 1e-10. */
+/* Models are exchanged with PyTorch: one was trained by textclf and opened in PyTorch, two were
+ * made in PyTorch. Logits and attention weights agree on both sides. tests/golden/make_models.py
+ * wrote the files and PyTorch's outputs. The weights are F32, which both builds read without
+ * rounding, so the double build agrees to 1e-10. */
 #include "../support/support.h"
 
 static const struct {
@@ -25,7 +26,7 @@ typedef struct network {
     tg_linear classify;
 } network;
 
-/* Loads a file of model m; what it holds must be the network's parameters, all of them and no more. */
+/* Loads the file of model m, which must hold exactly the network's parameters. */
 static network open_network(int m)
 {
     const int64_t H = models[m].H;
@@ -40,7 +41,7 @@ static network open_network(int m)
     return net;
 }
 
-/* What each direction ends with, side by side: [2, B, H] -> [B, 2H]. */
+/* The final states of both directions, side by side: [2, B, H] -> [B, 2H]. */
 static tg_tensor *last_state(tg_tape *tape, const network *net, tg_tensor *x, tg_ints lengths)
 {
     tg_lstm_state final = {NULL, NULL};
@@ -52,7 +53,7 @@ static tg_tensor *last_state(tg_tape *tape, const network *net, tg_tensor *x, tg
 static tg_tensor *logits_of(tg_tape *tape, const network *net, tg_ints ids, tg_ints lengths,
                             tg_tensor **attended)
 {
-    const double p = 0.5; /* of dropout, which does nothing in evaluation mode */
+    const double p = 0.5; /* dropout; has no effect in evaluation mode */
     tg_tensor *x = tg_dropout(tape, tg_embedding_forward(tape, &net->embedding, ids), p), *c;
     if (net->attention.proj_weight) {
         tg_tensor *h = tg_lstm_forward(tape, &net->encoder, x, lengths);
@@ -63,7 +64,7 @@ static tg_tensor *logits_of(tg_tape *tape, const network *net, tg_ints ids, tg_i
     return tg_linear_forward(tape, &net->classify, tg_dropout(tape, c, p));
 }
 
-/* "in.ids.1"; good until the next call. */
+/* A name such as "in.ids.1"; valid until the next call. */
 static const char *numbered(const char *name, int batch)
 {
     static char text[64];
@@ -108,14 +109,14 @@ START_TEST(equal_outputs)
         tg_tape_set_training(tape, false);
         for (int batch = 0; batch < (int)COUNT(batches); batch++)
             compare_batch(tape, &net, golden, batch);
-        tg_params_finish_load(golden); /* every tensor was asked for */
+        tg_params_finish_load(golden); /* every tensor was used */
         test_end(tape, golden);
         test_end(NULL, net.params);
     }
 END_TEST
 
-/* A model is not taken for one of other widths, nor for one with other parts. */
-START_TEST(another_network_is_refused)
+/* A model with other sizes or other layers does not load. */
+START_TEST(another_network_is_an_error)
     {
         tg_linear layer;
         tg_params *params = test_golden_open("made_in_pytorch");
@@ -144,8 +145,8 @@ Suite *interop_suite(void)
     TCase *numbers = tcase_create("PyTorch's numbers");
     tcase_add_loop_test(numbers, equal_outputs, 0, (int)COUNT(models));
     suite_add_tcase(suite, numbers);
-    TCase *refusals = tcase_create("refusals");
-    tcase_add_test(refusals, another_network_is_refused);
-    suite_add_tcase(suite, refusals);
+    TCase *errors = tcase_create("errors");
+    tcase_add_test(errors, another_network_is_an_error);
+    suite_add_tcase(suite, errors);
     return suite;
 }

@@ -1,4 +1,4 @@
-/* What the tests of layers share: sequence models in many configurations. */
+/* Shared by the tests of layers: batches of many shapes, and the gradient checks of all layers. */
 #ifndef TEST_LAYERS_H
 #define TEST_LAYERS_H
 

@@ -1,4 +1,4 @@
-/* The LSTM as a layer: PyTorch's names, how it starts, states, and what it refuses. */
+/* The LSTM as a layer: PyTorch's names, initial values, states, errors. */
 #include "layers.h"
 
 START_TEST(names_and_shapes)
@@ -10,17 +10,18 @@ START_TEST(names_and_shapes)
         for (int l = 0; l < 2; l++)
             for (int d = 0; d < 2; d++) {
                 const char *kinds[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
-                const tg_tensor *have[] = {lstm.weights[l][d].weight_ih,
-                                           lstm.weights[l][d].weight_hh, lstm.weights[l][d].bias_ih,
-                                           lstm.weights[l][d].bias_hh};
+                const tg_tensor *tensors[] = {lstm.weights[l][d].weight_ih,
+                                              lstm.weights[l][d].weight_hh,
+                                              lstm.weights[l][d].bias_ih,
+                                              lstm.weights[l][d].bias_hh};
                 for (int k = 0; k < 4; k++, count++) {
                     char name[64];
                     snprintf(name, sizeof name, "encoder.rnn.%s_l%d%s", kinds[k], l,
                              d ? "_reverse" : "");
-                    ck_assert_msg(tg_params_find(params, name) == have[k], "%s", name);
-                    int64_t columns = k == 1 ? 4 : l ? 8 : 3;
-                    if (k < 2) test_assert_shape(name, have[k], TG_SHAPE(16, columns));
-                    else test_assert_shape(name, have[k], TG_SHAPE(16));
+                    ck_assert_msg(tg_params_find(params, name) == tensors[k], "%s", name);
+                    int64_t inputs = l ? 8 : 3, columns = k == 1 ? 4 : inputs;
+                    if (k < 2) test_assert_shape(name, tensors[k], TG_SHAPE(16, columns));
+                    else test_assert_shape(name, tensors[k], TG_SHAPE(16));
                 }
             }
         ck_assert_int_eq(tg_params_count(params), count);
@@ -38,20 +39,21 @@ START_TEST(initial_values)
         for (int64_t i = 0; i < tg_params_count(params); i++) {
             const tg_tensor *p = tg_params_at(params, i);
             bool bias = p->ndim == 1;
-            double most = 0;
+            double largest = 0;
             for (int64_t k = 0; k < p->size; k++) {
                 bool forget = bias && k >= H && k < 2 * H;
                 if (forget) ck_assert((double)p->data[k] == (strstr(p->name, "bias_ih") ? 1 : 0));
-                else most = fmax(most, fabs((double)p->data[k]));
+                else largest = fmax(largest, fabs((double)p->data[k]));
             }
-            ck_assert_msg(most <= 0.125 * (1 + 1e-6) && most > 0.12, "%s: %g", p->name,
-                          most); /* 1 / sqrt(64) */
+            /* 1 / sqrt(64) = 0.125 */
+            ck_assert_msg(largest <= 0.125 * (1 + 1e-6) && largest > 0.12,
+                          "%s: the largest magnitude is %g", p->name, largest);
         }
         test_end(NULL, params);
     }
 END_TEST
 
-/* One step of one cell with numbers that can be followed by hand: the gates stand in the order i, f, g, o. */
+/* One step of one cell, computed by hand. The order of the gates is i, f, g, o. */
 START_TEST(one_step_by_hand)
     {
         tg_params *params = tg_params_new(1);
@@ -80,8 +82,8 @@ START_TEST(one_step_by_hand)
     }
 END_TEST
 
-/* What ends early, starts late, or never runs. */
-START_TEST(states_at_the_ends)
+/* The final states of sequences of different lengths, in both directions. */
+START_TEST(final_states)
     {
         enum { B = 4, T = 5, E = 2, H = 3 };
         const int32_t lengths[B] = {3, 0, 5, 1};
@@ -101,13 +103,13 @@ START_TEST(states_at_the_ends)
                     tg_real out = y->data[(b * T + t) * 2 * H + j];
                     if (t >= lengths[b]) ck_assert(out == 0);
                     else ck_assert(out != 0);
-                    if (j < H && t == lengths[b] - 1)
-                        ck_assert(out == end.h->data[b * H + j]); /* forward: at the last token */
+                    /* The forward direction ends at the last token, the reverse at the first. */
+                    if (j < H && t == lengths[b] - 1) ck_assert(out == end.h->data[b * H + j]);
                     if (j >= H && t == 0 && lengths[b])
-                        ck_assert(out ==
-                                  end.h->data[(B + b) * H + j - H]); /* reverse: at the first */
+                        ck_assert(out == end.h->data[(B + b) * H + j - H]);
                 }
-        for (int d = 0; d < 2; d++) /* a sequence of length 0 keeps its initial state */
+        /* The final state of a sequence of length 0 is its initial state. */
+        for (int d = 0; d < 2; d++)
             for (int j = 0; j < H; j++) {
                 int at = (d * B + 1) * H + j;
                 ck_assert(end.h->data[at] == start.h->data[at] &&
@@ -117,7 +119,7 @@ START_TEST(states_at_the_ends)
     }
 END_TEST
 
-/* Half a state: what is not given is zeros. */
+/* A missing half of the initial state is zeros. */
 START_TEST(half_a_state)
     {
         tg_params *params = tg_params_new(1);
@@ -146,7 +148,8 @@ START_TEST(half_a_state)
     }
 END_TEST
 
-/* A sequence in two parts, the state carried over, is the sequence in one. */
+/* A sequence in two parts gives the same result as the undivided sequence, if the state is passed
+ * on. */
 START_TEST(a_sequence_in_parts)
     {
         tg_params *params = tg_params_new(1);
@@ -155,21 +158,21 @@ START_TEST(a_sequence_in_parts)
         tg_tape *tape = tg_tape_new(1);
         tg_tensor *x = test_variable(tape, 3, -1, 1, TG_SHAPE(2, 7, 3));
         tg_lstm_state end, middle, last;
-        tg_tensor *whole = tg_lstm_forward_state(tape, &lstm, x, tg_full_length(), NULL, &end);
+        tg_tensor *undivided = tg_lstm_forward_state(tape, &lstm, x, tg_full_length(), NULL, &end);
         tg_tensor *first = tg_lstm_forward_state(tape, &lstm, tg_slice(tape, x, 1, 0, 3),
                                                  tg_full_length(), NULL, &middle);
         tg_tensor *second = tg_lstm_forward_state(tape, &lstm, tg_slice(tape, x, 1, 3, 7),
                                                   tg_full_length(), &middle, &last);
         test_assert_clean(tape);
         tg_tensor *joined = tg_concat(tape, 2, (tg_tensor *[]){first, second}, 1);
-        test_assert_reals_near("y", joined->data, whole->data, whole->size, TEST_TOLERANCE);
+        test_assert_reals_near("y", joined->data, undivided->data, undivided->size, TEST_TOLERANCE);
         test_assert_reals_near("h", last.h->data, end.h->data, end.h->size, TEST_TOLERANCE);
         test_assert_reals_near("c", last.c->data, end.c->data, end.c->size, TEST_TOLERANCE);
         test_end(tape, params);
     }
 END_TEST
 
-/* ---- refusals ---- */
+/* ---- errors ---- */
 
 static const struct {
     test_shape x;
@@ -179,7 +182,7 @@ static const struct {
                   {S(10), "[10]"},
                   {S(1, 2, 3, 10), "[1, 2, 3, 10]"}};
 
-START_TEST(refuses_inputs)
+START_TEST(inputs_of_other_shapes)
     {
         tg_params *params = tg_params_new(1);
         tg_lstm lstm;
@@ -194,7 +197,7 @@ START_TEST(refuses_inputs)
     }
 END_TEST
 
-START_TEST(refuses_lengths_and_states)
+START_TEST(invalid_lengths_and_states)
     {
         tg_params *params = tg_params_new(1);
         tg_lstm lstm, bad;
@@ -213,14 +216,14 @@ START_TEST(refuses_lengths_and_states)
         test_expect_error(tape, "lstm", "-1", NULL);
         tg_lstm_state start = {test_variable(tape, 1, -1, 1, TG_SHAPE(4, 3, 4)), NULL};
         ck_assert_ptr_null(tg_lstm_forward_state(tape, &lstm, X, tg_full_length(), &start, NULL));
-        test_expect_error(tape, "3, 4]", NULL); /* wanted is [.., 2, 4] */
-        start.h = test_variable(tape, 1, -1, 1,
-                                TG_SHAPE(2, 2, 4)); /* states of one layer for two */
+        test_expect_error(tape, "3, 4]", NULL); /* not [.., 2, 4] */
+        /* the states of one layer for two layers */
+        start.h = test_variable(tape, 1, -1, 1, TG_SHAPE(2, 2, 4));
         ck_assert_ptr_null(tg_lstm_forward_state(tape, &lstm, X, tg_full_length(), &start, NULL));
         test_expect_error(tape, "2, 4]", NULL);
+        /* Layers are plain structs: a program may assemble one from tensors that do not fit. */
         bad = lstm;
-        bad.weights[0][1].bias_hh =
-            lstm.weights[0][1].weight_hh; /* layers are plain structs: any may be put together */
+        bad.weights[0][1].bias_hh = lstm.weights[0][1].weight_hh;
         ck_assert_ptr_null(tg_lstm_forward(tape, &bad, X, tg_full_length()));
         test_expect_error(tape, "lstm: the weights of direction 1 are not [4H, 2]", "H 4", NULL);
         ck_assert(!tg_lstm_init(&bad, params, "bad", 2, 4, 0, false));
@@ -234,14 +237,14 @@ START_TEST(refuses_lengths_and_states)
     }
 END_TEST
 
-START_TEST(more_of_a_state_than_there_are_layers)
+START_TEST(states_for_too_many_layers)
     {
         tg_params *params = tg_params_new(1);
         tg_lstm lstm;
         tg_lstm_init(&lstm, params, "l", 2, 4, 2, false);
         tg_tape *tape = tg_tape_new(1);
-        tg_lstm_state start = {test_variable(tape, 1, -1, 1, TG_SHAPE(3, 2, 4)),
-                               NULL}; /* three for two: not silently cut */
+        /* The states of three layers for two layers are an error: none is silently ignored. */
+        tg_lstm_state start = {test_variable(tape, 1, -1, 1, TG_SHAPE(3, 2, 4)), NULL};
         ck_assert_ptr_null(tg_lstm_forward_state(tape, &lstm, X, tg_full_length(), &start, NULL));
         test_expect_error(tape, "[3, 2, 4]", NULL);
         test_end(tape, params);
@@ -256,12 +259,12 @@ Suite *lstm_suite(void)
     tcase_add_test(tc, names_and_shapes);
     tcase_add_test(tc, initial_values);
     tcase_add_test(tc, one_step_by_hand);
-    tcase_add_test(tc, states_at_the_ends);
+    tcase_add_test(tc, final_states);
     tcase_add_test(tc, half_a_state);
     tcase_add_test(tc, a_sequence_in_parts);
-    tcase_add_loop_test(tc, refuses_inputs, 0, (int)COUNT(bad_inputs));
-    tcase_add_test(tc, refuses_lengths_and_states);
-    tcase_add_test(tc, more_of_a_state_than_there_are_layers);
+    tcase_add_loop_test(tc, inputs_of_other_shapes, 0, (int)COUNT(bad_inputs));
+    tcase_add_test(tc, invalid_lengths_and_states);
+    tcase_add_test(tc, states_for_too_many_layers);
     suite_add_tcase(suite, tc);
     return suite;
 }

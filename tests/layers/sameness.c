@@ -1,5 +1,5 @@
-/* The same bits every time: whatever stands in the padding, however long it is, in whatever order and company a sequence
- * comes, and with however many threads. */
+/* The same bits every time: they do not depend on the contents and the length of the padding, on
+ * the order of the batch, on the other sequences, or on the number of threads. */
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -10,13 +10,13 @@ enum { B = 5, MAX_T = 60 };
 static const int32_t lengths[B] = {6, 0, 3, 9, 1};
 enum { SHORTEST_T = 9 };
 
-typedef enum dirt { CLEAN, HUGE_NUMBERS, INFINITIES, NANS } dirt;
-static const double filth[] = {0, 1e30, INF, QNAN};
+typedef enum padding { ZEROS, HUGE_NUMBERS, INFINITIES, NANS } padding;
+static const double padding_values[] = {0, 1e30, INF, QNAN};
 
 /* One of the layers that read sequences. */
 typedef struct model {
     int64_t E, H;
-    int kind; /* 0: LSTM in both directions, two layers; 1: additive attention; 2: one upon the other */
+    int kind; /* 0: LSTM of two layers in both directions; 1: additive attention; 2: both */
     tg_params *params;
     tg_lstm lstm;
     tg_additive_attention attention;
@@ -32,14 +32,14 @@ static void build(model *m)
     test_assert_params_clean(m->params);
 }
 
-/* A run of a choice of the sequences (`rows`, each 0 .. B - 1), padded to T. What stands at (row, t) is the same in
- * each. */
-typedef struct run {
+/* The results for some of the sequences (`rows`, each 0 .. B - 1), padded to T. The input at (row,
+ * t) is the same each time. */
+typedef struct result {
     int64_t rows, T, width;
     tg_tape *tape;
     tg_tensor *x, *y;
     tg_real *gradients; /* of all parameters */
-} run;
+} result;
 
 static tg_tensor *weights_of_loss(tg_tape *tape, const tg_tensor *y, const int *rows)
 {
@@ -52,9 +52,9 @@ static tg_tensor *weights_of_loss(tg_tape *tape, const tg_tensor *y, const int *
     return r;
 }
 
-static run run_model(model *m, int64_t n, const int *rows, int64_t T, dirt what)
+static result compute(model *m, int64_t n, const int *rows, int64_t T, padding what)
 {
-    run r = {.rows = n, .T = T, .tape = tg_tape_new(1)};
+    result r = {.rows = n, .T = T, .tape = tg_tape_new(1)};
     r.x = tg_variable(r.tape, NULL, TG_SHAPE(n, T, m->E));
     int32_t own[B];
     for (int64_t i = 0; i < n; i++) own[i] = lengths[rows[i]];
@@ -63,7 +63,7 @@ static run run_model(model *m, int64_t n, const int *rows, int64_t T, dirt what)
         r.x->data[i] = (tg_real)(t < own[row]
                                      ? test_number(7, (rows[row] * MAX_T + t) * m->E + i % m->E, -1,
                                                    1)
-                                     : filth[what]);
+                                     : padding_values[what]);
     }
     tg_tensor *h = m->kind == 1 ? r.x : tg_lstm_forward(r.tape, &m->lstm, r.x, tg_ints_1d(own, n));
     r.y = m->kind == 0
@@ -86,16 +86,16 @@ static run run_model(model *m, int64_t n, const int *rows, int64_t T, dirt what)
     return r;
 }
 
-static void end_run(run *r)
+static void end_result(result *r)
 {
     free(r->gradients);
     test_end(r->tape, NULL);
 }
 
-/* Row i of one run and row k of another: output and gradient of the input, as far as the sequence goes, and zeros
- * beyond. */
-static void assert_same_row(const char *what, const model *m, const run *a, int64_t i, const run *b,
-                            int64_t k, int64_t length)
+/* Row i of one result equals row k of another: the output and the gradient of the input have the
+ * same bits within the sequence, and are 0 in the padding. */
+static void assert_same_row(const char *what, const model *m, const result *a, int64_t i,
+                            const result *b, int64_t k, int64_t length)
 {
     if (a->y->ndim == 2)
         test_assert_same_bits(what, a->y->data + i * a->width, b->y->data + k * b->width, a->width);
@@ -123,19 +123,19 @@ static model model_of(int index)
     return m;
 }
 
-START_TEST(what_stands_in_the_padding)
+START_TEST(the_contents_of_the_padding_change_no_bit)
     {
         model m = model_of(_i);
-        run clean = run_model(&m, B, all, SHORTEST_T, CLEAN);
-        for (dirt d = HUGE_NUMBERS; d <= NANS; d++) {
-            run dirty = run_model(&m, B, all, SHORTEST_T, d);
+        result zeros = compute(&m, B, all, SHORTEST_T, ZEROS);
+        for (padding d = HUGE_NUMBERS; d <= NANS; d++) {
+            result garbage = compute(&m, B, all, SHORTEST_T, d);
             for (int b = 0; b < B; b++)
-                assert_same_row("padding", &m, &dirty, b, &clean, b, lengths[b]);
-            test_assert_same_bits("gradients", dirty.gradients, clean.gradients,
+                assert_same_row("padding", &m, &garbage, b, &zeros, b, lengths[b]);
+            test_assert_same_bits("gradients", garbage.gradients, zeros.gradients,
                                   tg_params_size(m.params));
-            end_run(&dirty);
+            end_result(&garbage);
         }
-        end_run(&clean);
+        end_result(&zeros);
         test_end(NULL, m.params);
     }
 END_TEST
@@ -144,72 +144,72 @@ START_TEST(how_long_the_padding_is)
     {
         model m = model_of(_i);
         const int64_t times[] = {SHORTEST_T + 1, SHORTEST_T + 4, SHORTEST_T + 16, MAX_T};
-        run shortest = run_model(&m, B, all, SHORTEST_T, NANS);
+        result shortest = compute(&m, B, all, SHORTEST_T, NANS);
         for (size_t k = 0; k < COUNT(times); k++) {
-            run longer = run_model(&m, B, all, times[k], NANS);
+            result longer = compute(&m, B, all, times[k], NANS);
             for (int b = 0; b < B; b++)
                 assert_same_row("longer", &m, &longer, b, &shortest, b, lengths[b]);
             test_assert_same_bits("gradients", longer.gradients, shortest.gradients,
                                   tg_params_size(m.params));
-            end_run(&longer);
+            end_result(&longer);
         }
-        end_run(&shortest);
+        end_result(&shortest);
         test_end(NULL, m.params);
     }
 END_TEST
 
-START_TEST(in_what_order)
+START_TEST(the_order_of_the_batch_changes_no_bit)
     {
         model m = model_of(_i);
         const int orders[][B] = {{4, 3, 2, 1, 0}, {3, 0, 4, 2, 1}, {1, 2, 3, 4, 0}};
-        run straight = run_model(&m, B, all, SHORTEST_T, CLEAN);
+        result straight = compute(&m, B, all, SHORTEST_T, ZEROS);
         for (size_t k = 0; k < COUNT(orders); k++) {
-            run permuted = run_model(&m, B, orders[k], SHORTEST_T, CLEAN);
+            result permuted = compute(&m, B, orders[k], SHORTEST_T, ZEROS);
             for (int b = 0; b < B; b++)
                 assert_same_row("order", &m, &permuted, b, &straight, orders[k][b],
                                 lengths[orders[k][b]]);
             test_assert_reals_near("gradients", permuted.gradients, straight.gradients,
                                    tg_params_size(m.params), TEST_TOLERANCE);
-            end_run(&permuted);
+            end_result(&permuted);
         }
-        end_run(&straight);
+        end_result(&straight);
         test_end(NULL, m.params);
     }
 END_TEST
 
-START_TEST(in_what_company)
+START_TEST(other_sequences_change_no_bit)
     {
         model m = model_of(_i);
-        run together = run_model(&m, B, all, SHORTEST_T, CLEAN);
+        result together = compute(&m, B, all, SHORTEST_T, ZEROS);
         for (int b = 0; b < B; b++) {
-            run alone = run_model(&m, 1, &b, SHORTEST_T, CLEAN), tight;
+            result alone = compute(&m, 1, &b, SHORTEST_T, ZEROS), tight;
             assert_same_row("alone", &m, &alone, 0, &together, b, lengths[b]);
             if (lengths[b]) {
-                tight = run_model(&m, 1, &b, lengths[b], CLEAN); /* alone, and without padding */
+                tight = compute(&m, 1, &b, lengths[b], ZEROS); /* alone, and without padding */
                 assert_same_row("alone, unpadded", &m, &tight, 0, &together, b, lengths[b]);
-                end_run(&tight);
+                end_result(&tight);
             }
             const int pair[2] = {3, b};
-            run two = run_model(&m, 2, pair, SHORTEST_T, CLEAN);
+            result two = compute(&m, 2, pair, SHORTEST_T, ZEROS);
             assert_same_row("in a pair", &m, &two, 1, &together, b, lengths[b]);
-            end_run(&two);
-            end_run(&alone);
+            end_result(&two);
+            end_result(&alone);
         }
-        end_run(&together);
+        end_result(&together);
         test_end(NULL, m.params);
     }
 END_TEST
 
-START_TEST(once_more)
+START_TEST(a_second_pass_changes_no_bit)
     {
         model m = model_of(_i);
-        run first = run_model(&m, B, all, SHORTEST_T, CLEAN),
-            second = run_model(&m, B, all, SHORTEST_T, CLEAN);
+        result first = compute(&m, B, all, SHORTEST_T, ZEROS),
+               second = compute(&m, B, all, SHORTEST_T, ZEROS);
         for (int b = 0; b < B; b++) assert_same_row("again", &m, &second, b, &first, b, lengths[b]);
         test_assert_same_bits("gradients", second.gradients, first.gradients,
                               tg_params_size(m.params));
-        end_run(&first);
-        end_run(&second);
+        end_result(&first);
+        end_result(&second);
         test_end(NULL, m.params);
     }
 END_TEST
@@ -228,7 +228,7 @@ typedef struct classifier {
     tg_linear classify;
 } classifier;
 
-/* Trains for some steps and leaves the last gradients unused. */
+/* Trains for some steps; the gradients of the last backward pass are left to be compared. */
 static classifier train(int threads)
 {
     omp_set_num_threads(threads);
@@ -243,8 +243,10 @@ static classifier train(int threads)
     for (int step = 0; step <= STEPS; step++) {
         for (int i = 0; i < BATCH * TIME; i++)
             ids[i] = (int32_t)test_number((uint64_t)step, i, 0, VOCABULARY);
-        for (int i = 0; i < BATCH; i++)
-            sizes[i] = (int32_t)test_number(50, i + step, 0, TIME + 1), labels[i] = i % CLASSES;
+        for (int i = 0; i < BATCH; i++) {
+            sizes[i] = (int32_t)test_number(50, i + step, 0, TIME + 1);
+            labels[i] = i % CLASSES;
+        }
         tg_tensor *x = tg_embedding_forward(tape, &m.words, tg_ints_2d(ids, BATCH, TIME));
         tg_tensor *h = tg_lstm_forward(tape, &m.encoder, tg_dropout(tape, x, 0.2),
                                        tg_ints_1d(sizes, BATCH));
@@ -263,10 +265,10 @@ static classifier train(int threads)
     return m;
 }
 
-START_TEST(with_how_many_threads)
+START_TEST(the_number_of_threads_changes_no_bit)
     {
         const int counts[] = {2, 3, 7};
-        int before = omp_get_max_threads();
+        int old_threads = omp_get_max_threads();
         classifier one = train(1);
         for (size_t k = 0; k < COUNT(counts); k++) {
             classifier more = train(counts[k]);
@@ -277,12 +279,12 @@ START_TEST(with_how_many_threads)
             }
             tg_params_free(more.params);
         }
-        omp_set_num_threads(before);
+        omp_set_num_threads(old_threads);
         tg_params_free(one.params);
     }
 END_TEST
 
-/* The operators whose loops may be shared out, on tensors large enough that they are. */
+/* The operators with parallel loops, on tensors that are large enough for them. */
 static tg_real *large_operators(int threads, int64_t *size)
 {
     omp_set_num_threads(threads);
@@ -298,21 +300,21 @@ static tg_real *large_operators(int threads, int64_t *size)
                                              tg_mean(tape, tg_tanh(tape, f), TG_AXES(0), true)},
                              1);
     ck_assert(tg_backward(tape, test_weighted_loss(tape, g, 1)));
-    const tg_tensor *kept[] = {a, b, w};
+    const tg_tensor *leaves[] = {a, b, w};
     *size = a->size + b->size + w->size + g->size;
-    tg_real *all_of_them = malloc((size_t)*size * sizeof *all_of_them), *next = all_of_them;
+    tg_real *numbers = malloc((size_t)*size * sizeof *numbers), *next = numbers;
     for (int k = 0; k < 3; k++) {
-        memcpy(next, kept[k]->grad, (size_t)kept[k]->size * sizeof *next);
-        next += kept[k]->size;
+        memcpy(next, leaves[k]->grad, (size_t)leaves[k]->size * sizeof *next);
+        next += leaves[k]->size;
     }
     memcpy(next, g->data, (size_t)g->size * sizeof *next);
     test_end(tape, NULL);
-    return all_of_them;
+    return numbers;
 }
 
-START_TEST(operators_with_threads)
+START_TEST(threads_change_no_bit_of_operators)
     {
-        int before = omp_get_max_threads();
+        int old_threads = omp_get_max_threads();
         int64_t size;
         tg_real *one = large_operators(1, &size);
         for (int threads = 2; threads <= 5; threads++) {
@@ -320,7 +322,7 @@ START_TEST(operators_with_threads)
             test_assert_same_bits("threads", more, one, size);
             free(more);
         }
-        omp_set_num_threads(before);
+        omp_set_num_threads(old_threads);
         free(one);
     }
 END_TEST
@@ -333,14 +335,14 @@ Suite *sameness_suite(void)
     Suite *suite = suite_create("sameness");
     TCase *tc = tcase_create("sameness");
     tcase_set_timeout(tc, 120);
-    tcase_add_loop_test(tc, what_stands_in_the_padding, 0, MODELS);
+    tcase_add_loop_test(tc, the_contents_of_the_padding_change_no_bit, 0, MODELS);
     tcase_add_loop_test(tc, how_long_the_padding_is, 0, MODELS);
-    tcase_add_loop_test(tc, in_what_order, 0, MODELS);
-    tcase_add_loop_test(tc, in_what_company, 0, MODELS);
-    tcase_add_loop_test(tc, once_more, 0, MODELS);
+    tcase_add_loop_test(tc, the_order_of_the_batch_changes_no_bit, 0, MODELS);
+    tcase_add_loop_test(tc, other_sequences_change_no_bit, 0, MODELS);
+    tcase_add_loop_test(tc, a_second_pass_changes_no_bit, 0, MODELS);
 #ifdef _OPENMP
-    tcase_add_test(tc, with_how_many_threads);
-    tcase_add_test(tc, operators_with_threads);
+    tcase_add_test(tc, the_number_of_threads_changes_no_bit);
+    tcase_add_test(tc, threads_change_no_bit_of_operators);
 #endif
     suite_add_tcase(suite, tc);
     return suite;

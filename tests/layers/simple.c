@@ -1,4 +1,4 @@
-/* Linear, embedding, layer norm and dropout as layers: what they register, how they start, what they compute and refuse. */
+/* Linear, embedding, layer norm and dropout as layers: names, initial values, values, errors. */
 #include "layers.h"
 
 /* The parameters are exactly these, in any order. */
@@ -11,18 +11,20 @@ static void assert_names(tg_params *params, int count, const char *const names[]
 
 static void assert_uniform(const char *what, const tg_tensor *p, double bound)
 {
-    double most = 0, sum = 0;
-    for (int64_t i = 0; i < p->size; i++)
-        most = fmax(most, fabs((double)p->data[i])), sum += (double)p->data[i];
-    ck_assert_msg(most <= bound * (1 + 1e-6) && most > bound * 0.9, "%s: the largest is %g of %g",
-                  what, most, bound);
+    double largest = 0, sum = 0;
+    for (int64_t i = 0; i < p->size; i++) {
+        largest = fmax(largest, fabs((double)p->data[i]));
+        sum += (double)p->data[i];
+    }
+    ck_assert_msg(largest <= bound * (1 + 1e-6) && largest > bound * 0.9,
+                  "%s: the largest magnitude is %g, the bound %g", what, largest, bound);
     ck_assert_msg(fabs(sum / (double)p->size) < 5 * bound / sqrt(3 * (double)p->size),
                   "%s: the mean is %g", what, sum / (double)p->size);
 }
 
 /* ---- linear ---- */
 
-START_TEST(linear_starts)
+START_TEST(initial_values_of_linear)
     {
         tg_params *params = tg_params_new(1);
         tg_linear a, b;
@@ -104,7 +106,7 @@ START_TEST(linear_and_twin)
     }
 END_TEST
 
-START_TEST(linear_refuses)
+START_TEST(linear_errors)
     {
         static const struct {
             test_shape shape;
@@ -133,7 +135,7 @@ END_TEST
 
 /* ---- embedding ---- */
 
-START_TEST(embedding_starts)
+START_TEST(initial_values_of_embedding)
     {
         tg_params *params = tg_params_new(1);
         tg_embedding layer, other;
@@ -145,7 +147,8 @@ START_TEST(embedding_starts)
         for (int64_t i = 0; i < 200 * 50; i++) {
             double x = (double)layer.weight->data[i];
             if (i / 50 == 3) TEST_CHECK(x == 0, "the padding row holds %g", x);
-            sum += x, squares += x * x;
+            sum += x;
+            squares += x * x;
         }
         ck_assert_msg(fabs(sum / 9950) < 0.05 && fabs(squares / 9950 - 1) < 0.08,
                       "mean %g, variance %g", sum / 9950, squares / 9950);
@@ -195,9 +198,9 @@ START_TEST(the_padding_row_stays_zero)
                                          tg_exp(tape, tg_embedding_forward(tape, &layer,
                                                                            tg_ints_1d(ids, 4))),
                                          1)));
+            /* Row 0 is the padding; id 3 does not occur. */
             for (int i = 0; i < 3; i++)
-                ck_assert(layer.weight->grad[i] == 0 &&
-                          layer.weight->grad[9 + i] == 0); /* 3 was not there */
+                ck_assert(layer.weight->grad[i] == 0 && layer.weight->grad[9 + i] == 0);
             ck_assert(tg_adam_step(&adam, params));
             tg_tape_reset(tape);
         }
@@ -209,7 +212,7 @@ END_TEST
 
 /* ---- layer norm, dropout ---- */
 
-START_TEST(norm_starts)
+START_TEST(initial_values_of_layer_norm)
     {
         tg_params *params = tg_params_new(1);
         tg_layer_norm_layer layer;
@@ -250,10 +253,11 @@ START_TEST(dropout_layer)
     }
 END_TEST
 
-/* ---- held parameters ---- */
+/* ---- inference mode ---- */
 
-/* What is packed once changes no bit, is packed anew after the weights have changed, and whoever writes is refused. */
-START_TEST(held_parameters)
+/* Prepacked weights change no bit and are packed again after the weights have changed. In inference
+ * mode, writing to the parameters is an error. */
+START_TEST(inference_mode)
     {
         enum { B = 2, T = 3, I = 5, H = 7 };
         test_folder_begin();
@@ -265,8 +269,8 @@ START_TEST(held_parameters)
         tg_linear_init(&linear, params, "linear", 2 * H, 3);
         tg_real plain[B * T * 3];
         const tg_adam adam = tg_adam_default(0.1);
-        for (int pass = 0; pass < 6;
-             pass++) { /* free, held, held, then the same with other weights */
+        /* One pass in training mode and two in inference mode; then again with other weights. */
+        for (int pass = 0; pass < 6; pass++) {
             if (pass == 3) {
                 ck_assert(!tg_adam_step(&adam, params));
                 test_expect_params_error(params, "adam", "inference mode", NULL);
@@ -282,9 +286,9 @@ START_TEST(held_parameters)
             tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(B, T, I));
             tg_tensor *y = tg_linear_forward(tape, &linear,
                                              tg_lstm_forward(tape, &lstm, x, tg_full_length()));
-            ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES,
-                                               false))); /* gradients may be taken meanwhile */
-            if (pass % 3) test_assert_same_bits("held", y->data, plain, COUNT(plain));
+            /* Inference mode allows backward passes. */
+            ck_assert(tg_backward(tape, tg_sum(tape, y, TG_ALL_AXES, false)));
+            if (pass % 3) test_assert_same_bits("prepacked", y->data, plain, COUNT(plain));
             else memcpy(plain, y->data, sizeof plain);
             tg_tape_reset(tape);
         }
@@ -301,16 +305,16 @@ Suite *simple_suite(void)
 {
     Suite *suite = suite_create("simple layers");
     TCase *tc = tcase_create("simple layers");
-    tcase_add_test(tc, linear_starts);
+    tcase_add_test(tc, initial_values_of_linear);
     tcase_add_test(tc, linear_values);
     tcase_add_test(tc, linear_and_twin);
-    tcase_add_test(tc, linear_refuses);
-    tcase_add_test(tc, embedding_starts);
+    tcase_add_test(tc, linear_errors);
+    tcase_add_test(tc, initial_values_of_embedding);
     tcase_add_test(tc, embedding_loads);
     tcase_add_test(tc, the_padding_row_stays_zero);
-    tcase_add_test(tc, norm_starts);
+    tcase_add_test(tc, initial_values_of_layer_norm);
     tcase_add_test(tc, dropout_layer);
-    tcase_add_test(tc, held_parameters);
+    tcase_add_test(tc, inference_mode);
     suite_add_tcase(suite, tc);
     return suite;
 }

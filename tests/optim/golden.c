@@ -1,4 +1,4 @@
-/* A hundred steps of each optimizer, and clipping, against PyTorch. */
+/* One hundred steps of each optimizer, and clipping, against PyTorch. */
 #include "optimizers.h"
 
 /* As in tests/golden/make_golden.py. */
@@ -33,7 +33,8 @@ void give_gradient(tg_tape *tape, tg_tensor *p, const tg_real *g)
 
 enum { STEPS = 100, N = 7 };
 
-/* Of each column's largest magnitude: a hundred roundings of 6e-8 in float, some 1e-16 in double. */
+/* Relative to the largest magnitude of each column: a hundred roundings of 6e-8 in float, of 1e-16
+ * in double. */
 #ifdef TG_DOUBLE
 static const double tolerance = 1e-13;
 #else
@@ -69,8 +70,9 @@ START_TEST(trajectories)
     }
 END_TEST
 
-/* The same numbers at every place of a large parameter: vectors, their rests, and blocks for threads agree to the bit. */
-START_TEST(every_place_is_the_same)
+/* A large parameter with the same number in each element: full vectors, the remainder, and the
+ * blocks of all threads agree to the bit. */
+START_TEST(every_element_moves_alike)
     {
         enum { LARGE = 100003 };
         const optimizer *o = &optimizers[_i];
@@ -119,7 +121,7 @@ Suite *golden_suite(void)
     Suite *suite = suite_create("golden");
     TCase *tc = tcase_create("golden");
     tcase_add_loop_test(tc, trajectories, 0, OPTIMIZERS);
-    tcase_add_loop_test(tc, every_place_is_the_same, 0, OPTIMIZERS);
+    tcase_add_loop_test(tc, every_element_moves_alike, 0, OPTIMIZERS);
     tcase_add_test(tc, clipping);
     suite_add_tcase(suite, tc);
     return suite;

@@ -1,4 +1,4 @@
-/* What the tests of optimizers share: any of them as one thing. */
+/* Shared by the tests of optimizers: one type for all of them. */
 #ifndef TEST_OPTIMIZERS_H
 #define TEST_OPTIMIZERS_H
 
@@ -19,7 +19,7 @@ static inline bool take_step(const optimizer *o, tg_params *params)
     return o->is_adam ? tg_adam_step(&o->adam, params) : tg_sgd_step(&o->sgd, params);
 }
 
-/* Gives a parameter exactly the gradient g: by way of the only door there is, the loss sum(p g). */
+/* Adds g to the gradient of p, by the backward pass of the loss sum(p g). */
 void give_gradient(tg_tape *tape, tg_tensor *p, const tg_real *g);
 
 #endif

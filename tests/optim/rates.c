@@ -1,4 +1,4 @@
-/* Learning rates at chosen steps. */
+/* Learning rate schedules at selected steps. */
 #include "../support/support.h"
 
 static const struct {
@@ -55,13 +55,13 @@ END_TEST
 
 START_TEST(up_and_then_down)
     {
-        double before = 0;
+        double previous = 0;
         for (int64_t step = 0; step < 120; step++) {
             double rate = tg_lr_cosine(1, 0.1, step, 20, 100);
             ck_assert(rate > 0 && rate <= 1);
-            if (step < 20) ck_assert(test_near(rate - before, 0.05, 1e-14)); /* in equal steps */
-            else ck_assert(rate <= before && rate >= 0.1);
-            before = rate;
+            if (step < 20) ck_assert(test_near(rate - previous, 0.05, 1e-14)); /* linear warmup */
+            else ck_assert(rate <= previous && rate >= 0.1);
+            previous = rate;
         }
     }
 END_TEST

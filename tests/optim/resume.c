@@ -1,4 +1,4 @@
-/* A run resumed from a file ends in the same bits as one that was never stopped. */
+/* A training that is resumed from a file ends in the same bits as one that was never stopped. */
 #include "optimizers.h"
 
 enum { BEFORE = 7, AFTER = 9 };
@@ -50,8 +50,9 @@ static void assert_same(tg_params *got, tg_params *want, bool same)
 
 static void end(model *m) { test_end(m->tape, m->params); }
 
-/* ways 0 and 1: loaded after and before the model is built; 2: without the state, which must show. */
-START_TEST(a_resumed_run)
+/* way 0: loaded after the model is built; 1: loaded before; 2: without optimizer state, which must
+ * change the result. */
+START_TEST(a_resumed_training)
     {
         const optimizer *o = &optimizers[_i % OPTIMIZERS];
         int way = _i / OPTIMIZERS;
@@ -80,8 +81,8 @@ START_TEST(a_resumed_run)
     }
 END_TEST
 
-/* Loading over a model that has state of its own: the file's counts, not a mixture. */
-START_TEST(loaded_over_an_older_state)
+/* Loading replaces the state of a model that has some already, step counts included. */
+START_TEST(loaded_over_another_state)
     {
         const optimizer *o = &optimizers[_i];
         test_folder_begin();
@@ -92,7 +93,7 @@ START_TEST(loaded_over_an_older_state)
         train(&stopped, o, 0, BEFORE);
         tg_random random = *tg_tape_random(stopped.tape);
         ck_assert(tg_params_save(stopped.params, test_path("run"), TG_SAVE_STATE));
-        train(&stopped, o, 50, 54); /* astray */
+        train(&stopped, o, 50, 54); /* the load must undo these steps */
         ck_assert(tg_params_load(stopped.params, test_path("run")) &&
                   tg_params_finish_load(stopped.params));
         *tg_tape_random(stopped.tape) = random;
@@ -122,7 +123,8 @@ START_TEST(a_model_file_holds_no_state)
     }
 END_TEST
 
-/* Whoever only predicts may open a file with state: it is no tensor that nobody asked for. */
+/* A program without an optimizer can load a file with optimizer state: the state does not count as
+ * unused tensors. */
 START_TEST(a_state_file_is_a_model_too)
     {
         test_folder_begin();
@@ -141,8 +143,8 @@ START_TEST(a_state_file_is_a_model_too)
     }
 END_TEST
 
-/* What a program keeps beside a parameter goes with it, into a file with state and out of it. */
-START_TEST(a_state_of_ones_own)
+/* State that a program adds to a parameter is saved and loaded with it. */
+START_TEST(state_of_a_program)
     {
         test_folder_begin();
         model m = {0}, reader = {0};
@@ -164,10 +166,9 @@ START_TEST(a_state_of_ones_own)
         ck_assert(tg_params_state(q, "exp_avg") != NULL && tg_params_state(q, "fourth") != NULL);
         ck_assert_ptr_null(tg_params_state(q, "fifth"));
         test_expect_params_error(reader.params, q->name, NULL);
-        for (const char *const *name =
-                 (const char *const[]){"", "a/b", "a name of 24 bytes or so", NULL};
-             *name; name++) {
-            ck_assert_ptr_null(tg_params_state(q, *name));
+        const char *const bad_names[] = {"", "a/b", "a name of 24 bytes or so"};
+        for (size_t i = 0; i < COUNT(bad_names); i++) {
+            ck_assert_ptr_null(tg_params_state(q, bad_names[i]));
             test_expect_params_error(reader.params, q->name, "name", NULL);
         }
         ck_assert_ptr_null(tg_params_state(NULL, "mean"));
@@ -182,11 +183,11 @@ Suite *resume_suite(void)
 {
     Suite *suite = suite_create("resume");
     TCase *tc = tcase_create("resume");
-    tcase_add_loop_test(tc, a_resumed_run, 0, 3 * OPTIMIZERS);
-    tcase_add_loop_test(tc, loaded_over_an_older_state, 0, OPTIMIZERS);
+    tcase_add_loop_test(tc, a_resumed_training, 0, 3 * OPTIMIZERS);
+    tcase_add_loop_test(tc, loaded_over_another_state, 0, OPTIMIZERS);
     tcase_add_test(tc, a_model_file_holds_no_state);
     tcase_add_test(tc, a_state_file_is_a_model_too);
-    tcase_add_test(tc, a_state_of_ones_own);
+    tcase_add_test(tc, state_of_a_program);
     suite_add_tcase(suite, tc);
     return suite;
 }

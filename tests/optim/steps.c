@@ -1,4 +1,5 @@
-/* What a step asks for, what it uses up, whom it leaves alone; and clipping at its edges. */
+/* Optimizer steps: which gradients they need and clear, which parameters they move; clipping at its
+ * edges. */
 #include "optimizers.h"
 
 START_TEST(a_step_needs_a_fresh_gradient)
@@ -7,7 +8,7 @@ START_TEST(a_step_needs_a_fresh_gradient)
         tg_params *params = tg_params_new(1);
         tg_tensor *p = tg_param(params, NULL, "p", TG_SHAPE(2), tg_init_constant(1));
         const tg_real g[] = {1, -1};
-        ck_assert(!take_step(o, params)); /* no backward pass yet */
+        ck_assert(!take_step(o, params)); /* before any backward pass */
         test_expect_params_error(params, "gradient", NULL);
         TEST_TENSOR(p, TG_SHAPE(2), 1, 1);
         tg_tape *tape = tg_tape_new(1);
@@ -17,14 +18,14 @@ START_TEST(a_step_needs_a_fresh_gradient)
         memcpy(after, p->data, sizeof after);
         ck_assert(after[0] < 1 &&
                   after[1] > (o->adam.weight_decay != 0 || o->sgd.weight_decay != 0 ? 0 : 1));
-        ck_assert(!take_step(o, params)); /* the gradient is used up */
+        ck_assert(!take_step(o, params)); /* the first step has cleared the gradient */
         test_expect_params_error(params, "gradient", NULL);
-        test_assert_same_bits("after a refusal", p->data, after, 2);
+        test_assert_same_bits("after an error", p->data, after, 2);
         give_gradient(tape, p, g);
         tg_params_zero_grad(params);
-        ck_assert(!take_step(o, params)); /* dropped */
+        ck_assert(!take_step(o, params)); /* the gradient was zeroed */
         test_expect_params_error(params, "gradient", NULL);
-        give_gradient(tape, p, g); /* and not added to what was used or dropped */
+        give_gradient(tape, p, g); /* nothing is left of the earlier gradients */
         test_assert_all_near("gradient", p->grad, (const double[]){1, -1}, 2, 0);
         ck_assert(take_step(o, params));
         ck_assert(!take_step(o, NULL));
@@ -66,14 +67,15 @@ START_TEST(frozen_parameters_do_not_move)
         test_expect_params_error(params, NULL);
         tg_params_freeze(params, "", false);
         give_gradient(tape, p, g);
-        test_assert_all_near("gradient", p->grad, (const double[]){1, 2}, 2,
-                             0); /* the old one is not in it */
+        /* Nothing is left of the earlier gradient. */
+        test_assert_all_near("gradient", p->grad, (const double[]){1, 2}, 2, 0);
         ck_assert(take_step(o, params) && p->data[0] < 1);
         test_end(tape, params);
     }
 END_TEST
 
-/* A parameter that had no part in the loss is not stepped: neither decay nor momentum moves it. */
+/* A parameter that the loss does not depend on is not moved, neither by weight decay nor by
+ * momentum. */
 START_TEST(parameters_without_a_gradient_do_not_move)
     {
         const optimizer *o = &optimizers[_i];
@@ -85,18 +87,19 @@ START_TEST(parameters_without_a_gradient_do_not_move)
         give_gradient(tape, p, g);
         give_gradient(tape, q, g);
         ck_assert(take_step(o, params));
-        tg_real kept[2];
-        memcpy(kept, q->data, sizeof kept);
+        tg_real after_first[2];
+        memcpy(after_first, q->data, sizeof after_first);
         give_gradient(tape, p, g);
         ck_assert(take_step(o, params));
-        test_assert_same_bits("q", q->data, kept, 2);
-        ck_assert(p->data[0] < kept[0]);
+        test_assert_same_bits("q", q->data, after_first, 2);
+        ck_assert(p->data[0] < after_first[0]);
         test_end(tape, params);
     }
 END_TEST
 
-/* Adam counts the steps of each parameter by itself: one that joins late starts as if it were new. */
-START_TEST(adam_counts_by_parameter)
+/* Adam counts the steps of each parameter: one that gets its first gradient later starts at step
+ * 1. */
+START_TEST(adam_counts_the_steps_of_each_parameter)
     {
         tg_params *params = tg_params_new(1);
         tg_tensor *p = tg_param(params, NULL, "p", TG_SHAPE(1), tg_init_constant(1)),
@@ -107,8 +110,8 @@ START_TEST(adam_counts_by_parameter)
         give_gradient(tape, p, g);
         ck_assert(tg_adam_step(&adam, params));
         tg_real first = p->data[0];
-        ck_assert_msg(test_near((double)first, 1 - 0.125, 1e-6), "%g",
-                      (double)first); /* a first step is the rate long */
+        /* The length of the first step is the learning rate. */
+        ck_assert_msg(test_near((double)first, 1 - 0.125, 1e-6), "%g", (double)first);
         for (int i = 0; i < 3; i++) {
             give_gradient(tape, p, g);
             if (i == 2) give_gradient(tape, late, g);
@@ -136,17 +139,17 @@ START_TEST(decay_groups)
         adamw.weight_decay = 0.25;
         give_gradient(tape, w, zero);
         give_gradient(tape, b, zero);
-        ck_assert(tg_adam_step(&adamw, params)); /* p -= rate decay p */
+        ck_assert(tg_adam_step(&adamw, params)); /* p -= lr weight_decay p */
         ck_assert(w->data[0] == 2 - (tg_real)0.25 && b->data[0] == 2);
         give_gradient(tape, w, zero);
         give_gradient(tape, b, zero);
-        ck_assert(tg_sgd_step(&sgd, params)); /* g += decay p */
+        ck_assert(tg_sgd_step(&sgd, params)); /* g += weight_decay p */
         ck_assert((double)w->data[0] == 1.75 - 0.5 * 0.25 * 1.75 && b->data[0] == 2);
         test_end(tape, params);
     }
 END_TEST
 
-/* The gradient of several passes adds up until the step. */
+/* The gradients of several backward passes add up until the step. */
 START_TEST(accumulated_gradients)
     {
         const optimizer *o = &optimizers[_i];
@@ -181,17 +184,16 @@ START_TEST(clipping_at_the_edges)
         ck_assert(tg_grad_norm(a) == 3 && tg_grad_norm(b) == 4 && tg_grad_norm(unused) == 0 &&
                   tg_grad_norm(NULL) == 0);
         ck_assert(test_near(tg_clip_grad_norm(params, 6), 5, TEST_TOLERANCE));
-        ck_assert(a->grad[0] == 3 && b->grad[0] == -4); /* below the limit not a bit is changed */
+        ck_assert(a->grad[0] == 3 && b->grad[0] == -4); /* below the limit no bit changes */
         ck_assert(test_near(tg_clip_grad_norm(params, INF), 5, TEST_TOLERANCE) && a->grad[0] == 3);
         ck_assert(test_near(tg_clip_grad_norm(params, 2.5), 5, TEST_TOLERANCE));
         ck_assert(test_near((double)a->grad[0], 1.5, 1e-5) &&
                   test_near((double)b->grad[0], -2, 1e-5));
         ck_assert(!unused->has_grad);
-        double norm = tg_clip_grad_norm(params, 2.5); /* clipped once, it is within the limit */
+        double norm = tg_clip_grad_norm(params, 2.5); /* clipped already */
         ck_assert(norm <= 2.5 * (1 + TEST_TOLERANCE) && norm > 2.4999);
-        tg_params_freeze(params, "b", true);
-        ck_assert(test_near(tg_clip_grad_norm(params, 100), (double)a->grad[0],
-                            TEST_TOLERANCE)); /* frozen: no part in it */
+        tg_params_freeze(params, "b", true); /* frozen parameters do not count */
+        ck_assert(test_near(tg_clip_grad_norm(params, 100), (double)a->grad[0], TEST_TOLERANCE));
         tg_params_zero_grad(params);
         give_gradient(tape, a, (const tg_real[]){0});
         ck_assert(tg_clip_grad_norm(params, 1) == 0 && a->grad[0] == 0);
@@ -199,7 +201,7 @@ START_TEST(clipping_at_the_edges)
     }
 END_TEST
 
-START_TEST(clipping_what_is_not_finite)
+START_TEST(clipping_of_nan_and_infinity)
     {
         const tg_real bad[] = {(tg_real)NAN, (tg_real)INFINITY, (tg_real)-INFINITY};
         for (size_t k = 0; k < COUNT(bad); k++) {
@@ -221,8 +223,8 @@ START_TEST(clipping_what_is_not_finite)
     }
 END_TEST
 
-/* Gradients whose squares are too large for a number: in float the norm is worked out all the same. */
-START_TEST(clipping_what_is_huge)
+/* The squares of these gradients overflow a float; the norm is right nevertheless. */
+START_TEST(clipping_of_huge_gradients)
     {
         const double huge = sizeof(tg_real) == 4 ? 1e30 : 1e120;
         tg_params *params = tg_params_new(1);
@@ -240,7 +242,7 @@ START_TEST(clipping_what_is_huge)
     }
 END_TEST
 
-START_TEST(clipping_to_no_limit)
+START_TEST(clipping_to_an_invalid_limit)
     {
         const double limits[] = {-1, QNAN};
         for (size_t k = 0; k < COUNT(limits); k++) {
@@ -255,19 +257,19 @@ START_TEST(clipping_to_no_limit)
     }
 END_TEST
 
-START_TEST(clipping_nothing)
+START_TEST(clipping_without_gradients)
     {
         tg_params *params = tg_params_new(1);
         tg_param(params, NULL, "p", TG_SHAPE(2), tg_init_constant(1));
-        ck_assert(isnan(tg_clip_grad_norm(params, 1))); /* no backward pass: as a step */
+        ck_assert(isnan(tg_clip_grad_norm(params, 1))); /* an error as for a step */
         test_expect_params_error(params, "gradient", NULL);
         ck_assert(isnan(tg_clip_grad_norm(NULL, 1)));
         test_end(NULL, params);
     }
 END_TEST
 
-/* Many numbers, of which a running sum in float would lose the small ones. */
-START_TEST(the_norm_of_many)
+/* A running sum in one float would lose the small terms of so many. */
+START_TEST(the_norm_of_many_numbers)
     {
         enum { LARGE = 1 << 20 };
         tg_params *params = tg_params_new(1);
@@ -297,15 +299,15 @@ Suite *steps_suite(void)
     tcase_add_loop_test(tc, a_step_after_an_error_does_nothing, 0, OPTIMIZERS);
     tcase_add_loop_test(tc, frozen_parameters_do_not_move, 0, OPTIMIZERS);
     tcase_add_loop_test(tc, parameters_without_a_gradient_do_not_move, 0, OPTIMIZERS);
-    tcase_add_test(tc, adam_counts_by_parameter);
+    tcase_add_test(tc, adam_counts_the_steps_of_each_parameter);
     tcase_add_test(tc, decay_groups);
     tcase_add_loop_test(tc, accumulated_gradients, 0, OPTIMIZERS);
     tcase_add_test(tc, clipping_at_the_edges);
-    tcase_add_test(tc, clipping_what_is_not_finite);
-    tcase_add_test(tc, clipping_what_is_huge);
-    tcase_add_test(tc, clipping_to_no_limit);
-    tcase_add_test(tc, clipping_nothing);
-    tcase_add_test(tc, the_norm_of_many);
+    tcase_add_test(tc, clipping_of_nan_and_infinity);
+    tcase_add_test(tc, clipping_of_huge_gradients);
+    tcase_add_test(tc, clipping_to_an_invalid_limit);
+    tcase_add_test(tc, clipping_without_gradients);
+    tcase_add_test(tc, the_norm_of_many_numbers);
     suite_add_tcase(suite, tc);
     return suite;
 }

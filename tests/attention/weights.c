@@ -1,5 +1,5 @@
-/* Weights and gradients on request: that looking changes no bit, works at any time, and says when it cannot. And dropout,
- * which acts on the weights. */
+/* Attention weights and their gradients on request: reading them changes no bit, works at any time,
+ * and is an error where there are none. And dropout, which acts on the weights. */
 #include "subjects.h"
 
 enum { B = 3, T = 70, E = 6 };
@@ -14,28 +14,29 @@ typedef struct result {
     tg_real *gradients;
 } result;
 
-static void look_at_all(tg_tape *tape, const tg_tensor *attended, bool backward)
+/* Reads the weights `times` times and, after the backward pass, their gradients. */
+static void read_weights(const result *r, int times, bool backward)
 {
-    for (int look = 0; look < (backward ? 3 : 1); look++)
-        ck_assert_msg(test_attention_matrix[look](tape, attended) != NULL, "%s",
-                      tg_tape_error(tape));
+    for (int i = 0; i < times; i++)
+        for (int k = 0; k < (backward ? 3 : 1); k++)
+            ck_assert_msg(test_attention_matrix[k](r->tape, r->attended) != NULL, "%s",
+                          tg_tape_error(r->tape));
 }
 
-static result run(const subject *s, when looking)
+static result compute(const subject *s, when reading)
 {
     result r = {.tape = tg_tape_new(4)};
     r.x = test_variable(r.tape, 1, -1, 1, TG_SHAPE(B, T, E));
     if (subject_has_memory(s->kind)) r.memory = test_variable(r.tape, 2, -1, 1, TG_SHAPE(B, T, E));
     const subject_call call = {r.x,   r.memory, tg_ints_1d(lengths, B), tg_ints_1d(lengths, B),
                                false, false};
-    r.y = subject_run(r.tape, s, &call, looking == NEVER ? NULL : &r.attended);
-    for (int i = 0; i < (looking == BEFORE ? 1 : looking == OFTEN ? 3 : 0); i++)
-        look_at_all(r.tape, r.attended, false);
-    tg_tensor *y = tg_dropout(r.tape, r.y, 0.3); /* what is drawn later stays the same, too */
+    r.y = subject_forward(r.tape, s, &call, reading == NEVER ? NULL : &r.attended);
+    const int often = reading == OFTEN ? 3 : 0;
+    read_weights(&r, reading == BEFORE ? 1 : often, false);
+    tg_tensor *y = tg_dropout(r.tape, r.y, 0.3); /* reading does not advance the generator */
     ck_assert_msg(tg_backward(r.tape, test_weighted_loss(r.tape, y, 3)), "%s: %s", s->name,
                   tg_tape_error(r.tape));
-    for (int i = 0; i < (looking == AFTER ? 1 : looking == OFTEN ? 3 : 0); i++)
-        look_at_all(r.tape, r.attended, true);
+    read_weights(&r, reading == AFTER ? 1 : often, true);
     r.gradients = malloc((size_t)(tg_params_size(s->params) + 1) * sizeof *r.gradients);
     tg_real *next = r.gradients;
     for (int64_t i = 0; i < tg_params_count(s->params); i++) {
@@ -54,30 +55,31 @@ static void end(result *r)
     test_end(r->tape, NULL);
 }
 
-START_TEST(looking_changes_no_bit)
+START_TEST(reading_the_weights_changes_no_bit)
     {
         subject s = subject_new(_i, E);
         subject_set_dropout(&s, 0.25);
-        result blind = run(&s, NEVER);
-        for (when looking = BEFORE; looking <= OFTEN; looking++) {
-            result r = run(&s, looking);
-            test_assert_same_bits(s.name, r.y->data, blind.y->data, r.y->size);
-            test_assert_same_bits(s.name, r.x->grad, blind.x->grad, r.x->size);
+        result unread = compute(&s, NEVER);
+        for (when reading = BEFORE; reading <= OFTEN; reading++) {
+            result r = compute(&s, reading);
+            test_assert_same_bits(s.name, r.y->data, unread.y->data, r.y->size);
+            test_assert_same_bits(s.name, r.x->grad, unread.x->grad, r.x->size);
             if (r.memory)
-                test_assert_same_bits(s.name, r.memory->grad, blind.memory->grad, r.memory->size);
-            test_assert_same_bits(s.name, r.gradients, blind.gradients, tg_params_size(s.params));
+                test_assert_same_bits(s.name, r.memory->grad, unread.memory->grad, r.memory->size);
+            test_assert_same_bits(s.name, r.gradients, unread.gradients, tg_params_size(s.params));
             end(&r);
         }
-        end(&blind);
+        end(&unread);
         test_end(NULL, s.params);
     }
 END_TEST
 
-/* The same numbers whenever one looks, and the weights also where nothing is recorded. */
+/* Each reading gives the same numbers. The weights can also be read if the tape is not
+ * recording. */
 START_TEST(looking_shows_the_same)
     {
         subject s = subject_new(_i, E);
-        result r = run(&s, AFTER);
+        result r = compute(&s, AFTER);
         tg_tensor *weights = tg_attention_weights(r.tape, r.attended);
         tg_tensor *again = tg_attention_weights(r.tape, r.attended);
         const int64_t heads = s.kind >= MULTIHEAD ? 2 : 1;
@@ -90,10 +92,10 @@ START_TEST(looking_shows_the_same)
         tg_tensor *x = tg_constant(tape, r.x->data, TG_SHAPE(B, T, E)),
                   *memory = r.memory ? tg_constant(tape, r.memory->data, TG_SHAPE(B, T, E)) : NULL;
         tg_tensor *attended;
-        tg_tensor *y = subject_run(tape, &s,
-                                   &(subject_call){x, memory, tg_ints_1d(lengths, B),
-                                                   tg_ints_1d(lengths, B), false, false},
-                                   &attended);
+        tg_tensor *y = subject_forward(tape, &s,
+                                       &(subject_call){x, memory, tg_ints_1d(lengths, B),
+                                                       tg_ints_1d(lengths, B), false, false},
+                                       &attended);
         test_assert_same_bits(s.name, y->data, r.y->data, y->size);
         again = tg_attention_weights(tape, attended);
         ck_assert_msg(again != NULL, "%s, not recorded: %s", s.name, tg_tape_error(tape));
@@ -106,7 +108,7 @@ START_TEST(looking_shows_the_same)
     }
 END_TEST
 
-/* The weights that are looked at are those of the result: y = a v for the plain ones, and dL/dv = a^T dL/dy. */
+/* The weights are those of the result: y = a v for plain weights, and dL/dv = a^T dL/dy. */
 START_TEST(the_weights_are_those_of_the_result)
     {
         tg_params *params = tg_params_new(1);
@@ -130,8 +132,8 @@ START_TEST(the_weights_are_those_of_the_result)
                                TEST_TOLERANCE);
         test_assert_reals_near("dv", tg_matmul_transposed(tape, matrix, dy, TG_TRANSPOSE_A)->data,
                                v->grad, v->size, TEST_TOLERANCE);
-        tg_tensor *all = tg_matmul_transposed(
-            tape, dy, v, TG_TRANSPOSE_B); /* dy_i . v_j, also where nothing may be attended to */
+        /* dy_i . v_j, also for masked pairs */
+        tg_tensor *all = tg_matmul_transposed(tape, dy, v, TG_TRANSPOSE_B);
         for (int64_t row = 0; row < B * T; row++) {
             double sum = 0, size = 0;
             for (int64_t j = 0; j < T; j++) {
@@ -139,7 +141,8 @@ START_TEST(the_weights_are_those_of_the_result)
                 TEST_CHECK(test_near((double)da->data[row * T + j],
                                      open ? (double)all->data[row * T + j] : 0, TEST_TOLERANCE * 3),
                            "da: row %d, %d", (int)row, (int)j);
-                sum += (double)ds->data[row * T + j], size += fabs((double)ds->data[row * T + j]);
+                sum += (double)ds->data[row * T + j];
+                size += fabs((double)ds->data[row * T + j]);
             }
             TEST_CHECK(fabs(sum) <= TEST_TOLERANCE * fmax(size, 0.1),
                        "the scores' gradients of row %d sum to %g of %g", (int)row, sum, size);
@@ -148,21 +151,20 @@ START_TEST(the_weights_are_those_of_the_result)
     }
 END_TEST
 
-/* test_expect_error resets the tape, so each has one of its own. */
-START_TEST(nothing_to_look_at)
+/* test_expect_error resets the tape, so each case has a tape of its own. */
+START_TEST(tensors_without_weights)
     {
         for (int what = 0; what < 5; what++) {
             tg_tape *tape = tg_tape_new(1);
             tg_tensor *x = test_variable(tape, 1, -1, 1, TG_SHAPE(1, 2, 2)),
                       *y = tg_dot_attention(tape, x, x, x, 1, 1, 0, NULL);
             tg_tensor *attended = (tg_tensor *[]){y, y, tg_tanh(tape, y), x, NULL}[what];
-            ck_assert_ptr_null(test_attention_matrix[what == 0   ? 1
-                                                     : what == 1 ? 2
-                                                                 : 0](tape, attended));
+            const int k = what < 2 ? what + 1 : 0; /* the gradients, then the weights */
+            ck_assert_ptr_null(test_attention_matrix[k](tape, attended));
             if (what < 2) test_expect_error(tape, "attention", "backward", NULL);
             else if (what < 4)
                 test_expect_error(tape, "attention", "not an attention's result", NULL);
-            ck_assert_ptr_null(tg_attention_weights(NULL, attended)); /* nothing comes of nothing */
+            ck_assert_ptr_null(tg_attention_weights(NULL, attended));
             test_end(tape, NULL);
         }
     }
@@ -170,7 +172,7 @@ END_TEST
 
 /* ---- dropout ---- */
 
-/* With values of the identity the result is the weights after dropout: a_ij, dropped or times 1 / (1 - p). */
+/* If the values are the identity, the result is the weights after dropout: 0 or a_ij / (1 - p). */
 typedef struct dropped {
     tg_tape *tape;
     tg_tensor *q, *v, *y;
@@ -178,7 +180,7 @@ typedef struct dropped {
 
 enum { N = 90, HEADS = 2 };
 
-static dropped run_dropout(uint64_t seed, double p, bool training)
+static dropped attend_with_dropout(uint64_t seed, double p, bool training)
 {
     dropped d = {.tape = tg_tape_new(seed)};
     tg_tape_set_training(d.tape, training);
@@ -195,29 +197,30 @@ static dropped run_dropout(uint64_t seed, double p, bool training)
 START_TEST(dropout_of_weights)
     {
         const double p = (const double[]){0.1, 0.5, 0.9}[_i];
-        dropped d = run_dropout(3, p, true), same = run_dropout(3, p, true),
-                other = run_dropout(4, p, true), plain = run_dropout(3, 0, true);
-        dropped calm = run_dropout(3, p, false);
+        dropped d = attend_with_dropout(3, p, true), same = attend_with_dropout(3, p, true),
+                other = attend_with_dropout(4, p, true), plain = attend_with_dropout(3, 0, true);
+        dropped evaluation = attend_with_dropout(3, p, false);
         int64_t count = 0, differ = 0;
         for (int64_t i = 0; i < d.y->size; i++) {
-            const double y = (double)d.y->data[i], whole = (double)plain.y->data[i];
-            TEST_CHECK(y == 0 || test_near(y, whole / (1 - p), 1e-6 * whole / (1 - p)),
-                       "element %d is %.9g of %.9g", (int)i, y, whole);
+            const double y = (double)d.y->data[i], full = (double)plain.y->data[i];
+            TEST_CHECK(y == 0 || test_near(y, full / (1 - p), 1e-6 * full / (1 - p)),
+                       "element %d is %.9g, without dropout %.9g", (int)i, y, full);
             count += y == 0;
             differ += (y == 0) != (other.y->data[i] == 0);
         }
-        const double n = (double)d.y->size,
-                     deviation = sqrt(n * p * (1 - p)); /* drops are independent: five deviations */
+        /* Drops are independent: five standard deviations are allowed. */
+        const double n = (double)d.y->size, deviation = sqrt(n * p * (1 - p));
         ck_assert_msg(fabs((double)count - n * p) < 5 * deviation, "%d of %g dropped", (int)count,
                       n);
         ck_assert_msg(fabs((double)differ - 2 * n * p * (1 - p)) < 10 * deviation,
                       "%d differ between seeds", (int)differ);
         test_assert_same_bits("the same seed", same.y->data, d.y->data, d.y->size);
-        test_assert_same_bits("evaluation", calm.y->data, plain.y->data, plain.y->size);
+        test_assert_same_bits("evaluation", evaluation.y->data, plain.y->data, plain.y->size);
         ck_assert_uint_eq(tg_tape_random(d.tape)->counter - tg_tape_random(plain.tape)->counter,
                           HEADS * N * N);
-        ck_assert_uint_eq(tg_tape_random(calm.tape)->counter, tg_tape_random(plain.tape)->counter);
-        /* dv = e^T dy with the mask of the forward pass, which y shows */
+        ck_assert_uint_eq(tg_tape_random(evaluation.tape)->counter,
+                          tg_tape_random(plain.tape)->counter);
+        /* dv = y^T dy: the backward pass drops what the forward pass dropped */
         ck_assert(tg_backward(d.tape, test_weighted_loss(d.tape, d.y, 1)));
         for (int64_t j = 0; j < N; j++)
             for (int64_t c = 0; c < HEADS * N; c++) {
@@ -230,16 +233,18 @@ START_TEST(dropout_of_weights)
                            "dv %d, %d: %.9g, wanted %.9g", (int)j, (int)c,
                            (double)d.v->grad[j * HEADS * N + c], want);
             }
-        tg_tape_free(same.tape), tg_tape_free(other.tape), tg_tape_free(plain.tape),
-            tg_tape_free(calm.tape);
+        tg_tape_free(same.tape);
+        tg_tape_free(other.tape);
+        tg_tape_free(plain.tape);
+        tg_tape_free(evaluation.tape);
         test_end(d.tape, NULL);
     }
 END_TEST
 
-/* Heads, and one attention after another, drop by different words. */
+/* Each head, and each call, draws other random numbers. */
 START_TEST(dropout_differs_everywhere)
     {
-        dropped d = run_dropout(3, 0.5, true);
+        dropped d = attend_with_dropout(3, 0.5, true);
         tg_tensor *second = tg_dot_attention(d.tape, d.q, d.q, d.v, HEADS, 1, 0.5, NULL);
         int64_t by_head = 0, by_call = 0;
         for (int64_t i = 0; i < N * N; i++) {
@@ -249,17 +254,19 @@ START_TEST(dropout_differs_everywhere)
         }
         ck_assert_msg(llabs(by_head - N * N / 2) < 5 * N / 2 &&
                           llabs(by_call - N * N / 2) < 5 * N / 2,
-                      "%d, %d", (int)by_head, (int)by_call);
+                      "%d elements differ between heads, %d between calls", (int)by_head,
+                      (int)by_call);
         test_end(d.tape, NULL);
     }
 END_TEST
 
-/* Every subject: the same seed gives the same, evaluation has no dropout and draws nothing. */
+/* Every subject: the same seed gives the same bits; evaluation does not drop and draws no
+ * numbers. */
 START_TEST(dropout_of_every_layer)
     {
         subject s = subject_new(_i, E), plain = subject_new(_i, E);
-        const bool none = s.kind == POOL + TG_SCORE_ADDITIVE ||
-                          s.kind == SEQUENTIAL; /* layers without dropout */
+        /* layers without dropout */
+        const bool none = s.kind == POOL + TG_SCORE_ADDITIVE || s.kind == SEQUENTIAL;
         subject_set_dropout(&s, 0.4);
         tg_tensor *y[4];
         tg_tape *tapes[4];
@@ -270,12 +277,13 @@ START_TEST(dropout_of_every_layer)
                       *memory = test_variable(tapes[i], 2, -1, 1, TG_SHAPE(B, T, E));
             const subject_call call = {
                 x, memory, tg_ints_1d(lengths, B), tg_ints_1d(lengths, B), false, false};
-            const uint64_t before = tg_tape_random(tapes[i])->counter;
-            y[i] = subject_run(tapes[i], &s, &call, NULL);
-            ck_assert((tg_tape_random(tapes[i])->counter == before) == (i == 3 || none));
+            const uint64_t start = tg_tape_random(tapes[i])->counter;
+            y[i] = subject_forward(tapes[i], &s, &call, NULL);
+            ck_assert((tg_tape_random(tapes[i])->counter == start) == (i == 3 || none));
             if (i == 3)
                 test_assert_same_bits(s.name, y[i]->data,
-                                      subject_run(tapes[i], &plain, &call, NULL)->data, y[i]->size);
+                                      subject_forward(tapes[i], &plain, &call, NULL)->data,
+                                      y[i]->size);
         }
         test_assert_same_bits(s.name, y[1]->data, y[0]->data, y[0]->size);
         ck_assert((memcmp(y[2]->data, y[0]->data, (size_t)y[0]->size * sizeof(tg_real)) == 0) ==
@@ -288,16 +296,19 @@ START_TEST(dropout_of_every_layer)
     }
 END_TEST
 
-/* Scores of some ten thousand: the weights still sum to 1 to a rounding (one number for the maximum and the logarithm of
- * the sum together would lose four digits), and a weight that underflows has its gradient, dy . v, all the same. */
+/* Scores of some ten thousand: the weights still sum to 1 up to rounding. One number for the
+ * maximum plus the logarithm of the sum would lose four digits. A weight that underflows to 0 still
+ * has the gradient dy . v. */
 START_TEST(large_scores)
     {
         enum { MANY = 40, D = 2 };
         tg_tape *tape = tg_tape_new(1);
         tg_real keys[MANY * D], queries[MANY * D];
         for (int i = 0; i < MANY; i++) {
-            queries[i * D] = 100, queries[i * D + 1] = 1;
-            keys[i * D] = i == 7 ? 0 : 300, keys[i * D + 1] = (tg_real)test_number(1, i, -1, 1);
+            queries[i * D] = 100;
+            queries[i * D + 1] = 1;
+            keys[i * D] = i == 7 ? 0 : 300;
+            keys[i * D + 1] = (tg_real)test_number(1, i, -1, 1);
         }
         tg_tensor *q = tg_variable(tape, queries, TG_SHAPE(1, MANY, D)),
                   *k = tg_variable(tape, keys, TG_SHAPE(1, MANY, D)),
@@ -319,16 +330,16 @@ START_TEST(large_scores)
     }
 END_TEST
 
-Suite *looking_suite(void);
-Suite *looking_suite(void)
+Suite *weights_suite(void);
+Suite *weights_suite(void)
 {
-    Suite *suite = suite_create("looking");
-    TCase *tc = tcase_create("looking");
+    Suite *suite = suite_create("weights");
+    TCase *tc = tcase_create("weights");
     tcase_set_timeout(tc, 60);
-    tcase_add_loop_test(tc, looking_changes_no_bit, 0, SUBJECTS);
+    tcase_add_loop_test(tc, reading_the_weights_changes_no_bit, 0, SUBJECTS);
     tcase_add_loop_test(tc, looking_shows_the_same, 0, SUBJECTS);
     tcase_add_loop_test(tc, the_weights_are_those_of_the_result, 0, SCORES);
-    tcase_add_test(tc, nothing_to_look_at);
+    tcase_add_test(tc, tensors_without_weights);
     tcase_add_test(tc, large_scores);
     tcase_add_loop_test(tc, dropout_of_weights, 0, 3);
     tcase_add_test(tc, dropout_differs_everywhere);
