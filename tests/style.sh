@@ -1,5 +1,5 @@
 #!/bin/sh
-# style.sh: checks the rules of style.awk on all sources, prints one line per fault, and prints the
+# style.sh: checks the rules of style.awk on all C and C++ sources, prints one line per fault, and prints the
 # number of statements in each folder. First it proves that style.awk finds planted faults.
 set -eu
 cd "$(dirname "$0")/.."
@@ -43,10 +43,29 @@ END
     exit 1
 }
 
-{
-    find tapegrad.h core layers optim inspect examples tests \( -name '*.c' -o -name '*.h' \
-        -o -name '*.cpp' -o -name '*.sh' -o -name '*.py' -o -name '*.awk' -o -name meson.build \)
-    ls .ci/run .clang-tidy meson.build meson_options.txt
-} | sort >"$work/files"
+find tapegrad.h core layers optim inspect examples tests \( -name '*.c' -o -name '*.h' \
+    -o -name '*.cpp' \) | sort >"$work/files"
 [ "$(wc -l <"$work/files")" -gt 200 ] || { echo "style.sh finds no sources"; exit 1; }
-tr '\n' '\0' <"$work/files" | xargs -0 awk -f "$rules"
+
+# These functions have more parameters than the others may have. The list may only get shorter.
+cat >"$work/exceptions" <<'END'
+examples/support/canvas.h: a function has 8 parameters
+examples/support/draw.c: a function has 9 parameters
+examples/support/draw.h: a function has 9 parameters
+examples/support/fonts.c: a function has 8 parameters
+layers/attention.c: a function has 8 parameters
+layers/attention.h: a function has 8 parameters
+layers/attention_op.c: a function has 8 parameters
+layers/attention_op.h: a function has 8 parameters
+tests/support/attention.c: a function has 9 parameters
+tests/support/attention.h: a function has 9 parameters
+tests/support/twins.c: a function has 8 parameters
+END
+tr '\n' '\0' <"$work/files" | xargs -0 awk -f "$rules" >"$work/found" || true
+grep '^statements' "$work/found"
+grep -v '^statements' "$work/found" >"$work/faults" || true
+sed 's/:[0-9]*:/:/' "$work/faults" | sort | diff "$work/exceptions" - >"$work/new" || {
+    echo "faults in the sources (>), or exceptions that are gone (<):"
+    cat "$work/new" "$work/faults"
+    exit 1
+}

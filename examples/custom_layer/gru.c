@@ -11,9 +11,10 @@
  *     du_r = dv_r = dr r (1 - r)                       du_z = dv_z = dz z (1 - z)
  *     dh_(t-1) = dh z + dv W_hh
  *
- * u is one product for all steps, and so are the gradients of both weights and of x; only v has to wait for the step before.
- * Everything is stored by time: row t B + b of a [T, B, ..] array belongs to step t of sequence b. A sequence that has ended
- * carries its h along, and adds nothing to any gradient. */
+ * u is one product for all steps, and so are the gradients of both weights and of x; only v has to
+ * wait for the step before. Everything is stored by time: row t B + b of a [T, B, ..] array belongs
+ * to step t of sequence b. A sequence that has ended carries its h along, and adds nothing to any
+ * gradient. */
 #include "gru.h"
 
 #include <string.h>
@@ -105,7 +106,8 @@ static void gru_forward_pass(tg_node *node)
     }
 }
 
-/* One row of one step back: u holds r, z, n and becomes du; v becomes dv; dh becomes its direct part of dh_(t-1). */
+/* One row of one step back: u holds r, z, n and becomes du; v becomes dv; dh becomes its direct
+ * part of dh_(t-1). */
 static void gates_backward(int64_t H, tg_real *u, tg_real *v, const tg_real *before, tg_real *dh)
 {
     for (int64_t j = 0; j < H; j++) {

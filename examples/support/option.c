@@ -123,13 +123,18 @@ ex_parsed ex_options_read(void *fields, const ex_option *options, unsigned comma
     while ((code = getopt_long(*argc, *argv, letters, known, NULL)) != -1) {
         const ex_option *o = options;
         if (code == 'h') return EX_HELP;
-        if (code == ':') return ex_fail("%s needs a value", (*argv)[optind - 1]), EX_WRONG;
+        if (code == ':') {
+            ex_fail("%s needs a value", (*argv)[optind - 1]);
+            return EX_WRONG;
+        }
         while (o->name &&
                (o->kind == EX_HEADING || !(o->commands & command) || code_of(options, o) != code))
             o++;
-        if (!o->name && optopt > 0 && optopt < 128)
-            return ex_fail("-%c: no such option", optopt), EX_WRONG;
-        if (!o->name) return ex_fail("%s: no such option", (*argv)[optind - 1]), EX_WRONG;
+        if (!o->name) {
+            if (optopt > 0 && optopt < 128) ex_fail("-%c: no such option", optopt);
+            else ex_fail("%s: no such option", (*argv)[optind - 1]);
+            return EX_WRONG;
+        }
         if (!store(fields, o, optarg)) return EX_WRONG;
     }
     *argc -= optind;

@@ -62,8 +62,9 @@ static void run_binary(tg_tape *tape)
                            filled(tape, "b", 9, 0, 1, TG_SHAPE(N)), NULL};
         x[2] = filled(tape, "c", 9, 0, 1, way < 2 ? 1 : 2,
                       way < 2 ? (int64_t[]){N} : (int64_t[]){M, N});
+        tg_tensor *bias = way ? x[2] : NULL;
         tg_tensor *y = way < 2
-                           ? tg_layer_norm(tape, x[0], x[1], way ? x[2] : NULL, 1e-5)
+                           ? tg_layer_norm(tape, x[0], x[1], bias, 1e-5)
                            : tg_binary_cross_entropy_with_logits(tape, x[0], tg_detach(tape, x[2]));
         finish(&d, tape, y, 3, x);
     }

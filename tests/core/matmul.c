@@ -290,8 +290,10 @@ END_TEST
 static const tg_node *probe;
 static bool test_cost_shape(tg_node *node) { return tg_output_like(node, node->inputs[0]) != NULL; }
 static void test_cost_forward(tg_node *node) { probe = node; }
-static const tg_op test_cost = {.name = "test_cost", .shape = test_cost_shape, .forward = test_cost_forward,
-      .stops_gradient = true};
+static const tg_op test_cost = {.name = "test_cost",
+                                .shape = test_cost_shape,
+                                .forward = test_cost_forward,
+                                .stops_gradient = true};
 
 START_TEST(a_product_reports_its_flops)
     {

@@ -316,8 +316,11 @@ static void test_copy_backward(tg_node *node)
     tg_real *dx = tg_input_grad(node, 0);
     for (int64_t i = 0; dx && i < node->inputs[0]->size; i++) dx[i] += node->outputs[0]->grad[i];
 }
-static const tg_op test_copy = {.name = "test_copy", .attribute_size = sizeof(copy_attributes), .shape = test_copy_shape,
-      .forward = test_copy_forward, .backward = test_copy_backward};
+static const tg_op test_copy = {.name = "test_copy",
+                                .attribute_size = sizeof(copy_attributes),
+                                .shape = test_copy_shape,
+                                .forward = test_copy_forward,
+                                .backward = test_copy_backward};
 
 START_TEST(integers_and_lengths_are_copied)
     {

@@ -5,7 +5,8 @@
 #include <cstdio>
 #include <memory>
 
-namespace {
+namespace
+{
 
 #if __cplusplus >= 202002L
 // y = x^3,   dL/dx = dL/dy 3 x^2
@@ -23,7 +24,10 @@ void cube_backward(tg_node *node)
     tg_real *dx = tg_input_grad(node, 0);
     for (int64_t i = 0; dx && i < x->size; i++) dx[i] += dy[i] * 3 * x->data[i] * x->data[i];
 }
-static const tg_op cube = {.name = "cube", .shape = cube_shape, .forward = cube_forward, .backward = cube_backward};
+static const tg_op cube = {.name = "cube",
+                           .shape = cube_shape,
+                           .forward = cube_forward,
+                           .backward = cube_backward};
 #endif
 
 using Params = std::unique_ptr<tg_params, decltype(&tg_params_free)>;

@@ -104,8 +104,8 @@ END_TEST
 
 /* ---- formats ---- */
 
-/* The rows, each as "line label|text;", must be `expected`, and the dialect's description must start
- * with `about`. */
+/* The rows, each as "line label|text;", must be `expected`, and the dialect's description must
+ * start with `about`. */
 static void check_read(const char *bytes, size_t size, const tc_read_options *options,
                        const char *about, const char *expected)
 {

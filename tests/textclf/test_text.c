@@ -67,8 +67,8 @@ START_TEST(folding)
     }
 END_TEST
 
-/* Sorting marks takes a time that grows with the square of their number, so marks beyond 30 are left
- * out. */
+/* Sorting marks takes a time that grows with the square of their number, so marks beyond 30 are
+ * left out. */
 START_TEST(heaps_of_marks)
     {
         enum { MARKS = 50000 };
