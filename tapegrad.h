@@ -1,4 +1,5 @@
-/* tapegrad: a tiny neural-network framework round a tape that you can read. This is the one header to include.
+/* tapegrad: a tiny neural-network framework around a tape that you can read. This is the one header
+ * that a program includes.
  *
  * A training step reads like its mathematics:
  *
@@ -12,26 +13,27 @@
  *     if (tg_tape_error(tape) || tg_params_error(params)) ...
  *     tg_tape_reset(tape);
  *
- * Two things are made and freed: a tg_params, which owns every parameter, and a tg_tape, which owns everything that an
- * operator makes. Layers are plain structs of pointers into a tg_params. Calls after an error do nothing, so that one check
- * a step is enough.
+ * A program creates and frees two kinds of things: a tg_params, which owns every parameter, and a
+ * tg_tape, which owns everything that operators make. Layers are plain structs of pointers into a
+ * tg_params. Calls after an error do nothing, so one check per step is enough.
  *
- * What holds of every function whose own lines do not say otherwise:
+ * These rules hold for every function whose own comment does not say otherwise:
  *
- * - **Shapes** are written [B, T, E], with the letters of base.h. Tensors are contiguous and row-major.
- * - **Ownership.** A tensor that is returned belongs to the tape that was passed, and is good until tg_tape_reset or
- *   tg_tape_free; a parameter belongs to its tg_params. A text that is returned belongs to the one who was asked, and is
- *   good until the next call on it. What is passed stays the caller's: arrays, views and texts are read during the call,
- *   and copied where they are needed later.
- * - **Errors** never print, exit or abort. The first one stays with the tape or, of a function without a tape, with the
- *   tg_params (tg_tape_error, tg_params_error), and names the operator or the parameter, the shapes and the sizes at fault.
- *   NULL or false is returned then and by all later calls. A NULL tape, tg_params or tensor is taken and does nothing, so
- *   that calls can be strung together. Shapes that do not fit and want of memory are errors everywhere, and not mentioned
- *   again.
- * - **Threads.** A tape is used by one thread at a time. Tapes of several threads may read the same tg_params at once;
- *   whoever writes parameters, their gradients or what is kept beside them must be alone with it: tg_backward, the steps
- *   and clipping of optimizers, a layer's init, loading and saving. Inside a call the library uses OpenMP's threads by
- *   itself.
+ * - Shapes are written [B, T, E], with the letters of base.h. Tensors are contiguous and row-major.
+ * - Ownership. A returned tensor belongs to the tape that was passed, until tg_tape_reset or
+ *   tg_tape_free; a parameter belongs to its tg_params. A returned text belongs to the object that
+ *   was asked, until the next call on it. Arguments stay the caller's: arrays, views and texts are
+ *   read during the call, and copied if they are needed later.
+ * - Errors. No function prints, exits or aborts. The first error stays with the tape or, for a
+ *   function without a tape, with the tg_params (tg_tape_error, tg_params_error). It names the
+ *   operator or the parameter and the shapes and sizes at fault. That call and all later ones
+ *   return NULL or false. Functions accept a NULL tape, tg_params or tensor and then do nothing, so
+ *   calls can be chained. Shapes that do not fit and lack of memory are errors everywhere; the
+ *   comments do not repeat this.
+ * - Threads. One thread at a time uses a tape. Tapes on several threads may read one tg_params at
+ *   the same time. Whatever writes parameters, their gradients or their optimizer state must be
+ *   alone with it: tg_backward, optimizer steps, clipping, a layer's init, loading and saving.
+ *   Inside a call the library uses OpenMP's threads by itself.
  *
  * The headers, in the order of a first reading: */
 #ifndef TAPEGRAD_H

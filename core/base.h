@@ -75,7 +75,8 @@ typedef void *(*tg_allocator)(void *memory, size_t size);
  * thread-safe. */
 TG_EXPORT void tg_set_allocator(tg_allocator allocator);
 
-/* Calls that allocator: programs may use it for their own memory. Thread-safe if the allocator is. */
+/* Calls that allocator: programs may use it for their own memory. Thread-safe if the allocator
+ * is. */
 TG_EXPORT void *tg_realloc(void *memory, size_t size);
 static inline void tg_free(void *memory) { tg_realloc(memory, 0); }
 

@@ -2,7 +2,9 @@
  * missing or has size 1 is read with stride 0, so its elements are read repeatedly. In the backward
  * pass the gradient of such an element is a sum: the output's gradient is added up over the axes
  * that were broadcast. */
-#include "internal.h"
+#include <string.h>
+
+#include "broadcast.h"
 #include "kernels.h"
 
 bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim,

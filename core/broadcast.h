@@ -1,14 +1,17 @@
-/* Broadcasting: how a small shape is read as if it were a larger one, and how its gradient is summed back. Private. */
+/* Broadcasting: how a small shape is read as if it were a larger one, and how its gradient is
+ * summed back. Private. */
 #ifndef TG_BROADCAST_H
 #define TG_BROADCAST_H
 
 #include "op.h"
 
-/* The shape that n tensors broadcast to, and the strides of each. False if they do not broadcast. */
+/* The shape that n tensors broadcast to, and the strides of each. False if they do not
+ * broadcast. */
 bool tg_broadcast(int n, const tg_tensor *const *x, int *ndim, int64_t *shape,
                   int64_t strides[][TG_MAX_DIMS]);
 
-/* Walks a shape row by row (a row is the last axis) with the offset of the current row in up to three operands. */
+/* Walks a shape row by row (a row is the last axis) with the offset of the current row in up to
+ * three operands. */
 typedef struct tg_rows {
     int ndim, operands;
     const int64_t *shape, (*strides)[TG_MAX_DIMS];  /* the caller's */

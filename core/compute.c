@@ -1,7 +1,8 @@
 /* What compute.h offers to operators, on top of the kernels. */
 #include "compute.h"
 
-#include "internal.h"
+#include "op.h"
+#include "params_private.h"
 #include "kernels.h"
 
 /* ---- matrix products ---- */

@@ -11,6 +11,8 @@
  * a tensor's name or a key of the metadata must not occur twice (the reference keeps the last one);
  * no string contains \u0000, since names and texts are C strings; a tensor is not an array of its
  * three values; nothing precedes the object and only spaces follow it, as the format says. */
+#include <string.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "header.h"

@@ -1,8 +1,8 @@
 /* The choice of the instruction set whose kernels run. */
+#include <string.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "internal.h"
 #include "kernels.h"
 
 static const char *const level_names[] = {"baseline", "avx2", "avx512"};

@@ -1,5 +1,9 @@
 /* A scanner for JSON and a writer of its strings. The scanner takes exactly what RFC 8259 allows,
  * but for two points: a string must not contain NUL, and an integer must fit in 63 bits. */
+#include <string.h>
+#include <stdio.h>
+#include <stdarg.h>
+
 #include "json.h"
 
 enum { MAX_DEPTH = 125 }; /* of a value that is skipped, as in the reference implementation */

@@ -3,7 +3,7 @@
 #ifndef TG_JSON_H
 #define TG_JSON_H
 
-#include "internal.h"
+#include "params_private.h"
 
 /* ---- reading ---- */
 

@@ -9,6 +9,8 @@
  *
  * k is divided into blocks, so that the rows of A and the panel stay in cache. Between two blocks
  * the tile is stored in C. That changes no bit. */
+#include <string.h>
+
 #include "simd.h"
 
 #if defined(__AVX512F__)

@@ -1,6 +1,9 @@
 /* Kernels over rows of numbers: exponentials, sums, masks of dropout. Compiled once for each
  * instruction set; see kernels.h. `omp simd` tells the compiler that two rows do not overlap unless
  * they are the same row. It needs -fopenmp-simd, but not OpenMP's library. */
+#include <math.h>
+#include <string.h>
+
 #include "simd.h"
 
 void TG_KERNEL(tg_k_exp_shifted)(int64_t n, const tg_real *x, tg_real shift, tg_real factor,

@@ -1,7 +1,7 @@
 /* The allocator, arenas, shapes with checked sizes, and sticky errors. */
 #include <stdlib.h>
 
-#include "internal.h"
+#include "memory.h"
 
 static void *libc_allocator(void *memory, size_t size)
 {
@@ -79,73 +79,4 @@ void tg_arena_free(tg_arena *arena)
         arena->chunks = next;
     }
     *arena = (tg_arena){0};
-}
-
-/* ---- sizes and shapes ---- */
-
-int64_t tg_shape_size(int ndim, const int64_t *shape)
-{
-    if (ndim < 0 || ndim > TG_MAX_DIMS) return -1;
-    /* The bound leaves sizes of 0 out: the product of the others must fit too, since strides use
-     * it. */
-    const int64_t limit = (int64_t)(PTRDIFF_MAX / sizeof(tg_real)) / 4;
-    int64_t size = 1, bound = 1;
-    for (int d = 0; d < ndim; d++) {
-        if (shape[d] < 0) return -1;
-        int64_t at_least_one = shape[d] > 0 ? shape[d] : 1;
-        if (bound > limit / at_least_one) return -1;
-        bound *= at_least_one;
-        size *= shape[d];
-    }
-    return size;
-}
-
-bool tg_has_shape(const tg_tensor *tensor, int ndim, const int64_t *shape)
-{
-    return tensor->ndim == ndim && memcmp(tensor->shape, shape, (size_t)ndim * sizeof *shape) == 0;
-}
-
-tg_shape_string tg_shape_str(int ndim, const int64_t *shape)
-{
-    tg_shape_string result = {"["};
-    size_t used = 1, size = sizeof result.text;
-    for (int d = 0; d < ndim && d < TG_MAX_DIMS; d++)
-        used += (size_t)snprintf(result.text + used, size - used, "%s%lld", d ? ", " : "",
-                                 (long long)shape[d]);
-    snprintf(result.text + used, size - used, "]");
-    return result;
-}
-
-tg_shape_string tg_tensor_str(const tg_tensor *tensor)
-{
-    return tensor ? tg_shape_str(tensor->ndim, tensor->shape) : (tg_shape_string){"NULL"};
-}
-
-/* ---- sticky errors ---- */
-
-const char *tg_out_of_memory_text(const char *what, size_t bytes)
-{
-    static _Thread_local char text[64];
-    snprintf(text, sizeof text, "out of memory: %zu bytes for %s", bytes, what);
-    return text;
-}
-
-void tg_fail_v(tg_error *error, const char *prefix, const char *format, va_list arguments)
-{
-    if (error->set) return;
-    error->set = true;
-    int used = prefix ? snprintf(error->text, sizeof error->text, "%s: ", prefix) : 0;
-    if (used >= 0 && (size_t)used < sizeof error->text)
-        vsnprintf(error->text + used, sizeof error->text - (size_t)used, format, arguments);
-    for (char *c = error->text; *c; c++) /* an error is one line, even if a name has line breaks */
-        if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
-}
-
-void *tg_fail(tg_error *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    tg_fail_v(error, NULL, format, arguments);
-    va_end(arguments);
-    return NULL;
 }

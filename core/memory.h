@@ -6,8 +6,9 @@
 
 enum { TG_ALIGNMENT = 64 }; /* of all arena memory: a cache line, and the widest vector */
 
-/* A list of chunks, filled from the front. A reset keeps the memory. If an arena needed several chunks, the next use gets one
- * chunk as large as all of them together, so that a steady loop ends with one chunk and no allocation. */
+/* A list of chunks, filled from the front. A reset keeps the memory. If an arena needed several
+ * chunks, the next use gets one chunk as large as all of them together, so that a steady loop
+ * ends with one chunk and no allocation. */
 typedef struct tg_chunk {
     struct tg_chunk *next;
     size_t size, used; /* bytes of `memory` */

@@ -1,5 +1,9 @@
 /* tg_apply, and the functions that shape rules and passes call. */
-#include "internal.h"
+#include <assert.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "tape_private.h"
 
 /* ---- running an operator ---- */
 
@@ -155,8 +159,7 @@ bool tg_copy_mask(tg_node *node, tg_mask *mask)
                                    sizeof *mask->data));
 }
 
-bool tg_copy_lengths(tg_node *node, const char *what, tg_ints *lengths, int64_t batch,
-                        int64_t time)
+bool tg_copy_lengths(tg_node *node, const char *what, tg_ints *lengths, int64_t batch, int64_t time)
 {
     if (time > INT32_MAX)
         return tg_node_fail(node, "%lld time steps are too many", (long long)time);

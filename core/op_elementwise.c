@@ -28,9 +28,13 @@
  * A span is a stretch of consecutive elements of y; an operand is read along it with a stride of
  * 1, or of 0 if it is broadcast. If something is broadcast, a span is a row of y. Otherwise it is
  * MAX_SPAN elements, and threads share the spans. */
+#include <math.h>
+#include <string.h>
 #include <tgmath.h>
 
-#include "internal.h"
+#include "broadcast.h"
+#include "ops.h"
+#include "tape_private.h"
 #include "kernels.h"
 
 enum { MAX_SPAN = 4096 };
@@ -162,8 +166,8 @@ static void elementwise_backward(tg_node *node)
 #define UNUSED __attribute__((unused))
 #define MASK s->mask[i * s->step[2]]
 
-/* UNARY_OPERATOR(exp, exp_hint) defines tg_op_exp and tg_exp from exp_forward and exp_grad. The hint
- * is for anomaly detection; most operators have none. */
+/* UNARY_OPERATOR(exp, exp_hint) defines tg_op_exp and tg_exp from exp_forward and exp_grad. The
+ * hint is for anomaly detection; most operators have none. */
 #define OPERATOR(identifier) OPERATOR_WITH_HINT(identifier, NULL)
 #define OPERATOR_WITH_HINT(identifier, hint)                                 \
     const tg_op tg_op_##identifier = {.name = #identifier,                   \
@@ -386,8 +390,7 @@ tg_tensor *tg_zero_padding(tg_tape *tape, tg_tensor *x, tg_ints lengths)
                        tg_shape_str(lengths.ndim, lengths.shape).text);
     const int64_t B = x->shape[0], T = x->shape[1];
     if (B && !lengths.data)
-        return tg_fail(&tape->error, "zero_padding: the data of lengths [%lld] are NULL",
-                       (long long)B);
+        return tg_fail(&tape->error, "zero_padding: lengths [%lld] have no data", (long long)B);
     for (int64_t b = 0; b < B; b++)
         if (lengths.data[b] < 0 || lengths.data[b] > T)
             return tg_fail(&tape->error, "zero_padding: lengths[%lld] is %d, outside 0 .. %lld",

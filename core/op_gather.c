@@ -1,5 +1,8 @@
 /* Rows of a table by their numbers: y_i = table[id_i],  dtable[id_i] += dy_i in the order of i. */
-#include "internal.h"
+#include <string.h>
+
+#include "ops.h"
+#include "op.h"
 #include "kernels.h"
 
 typedef struct gather_attributes {

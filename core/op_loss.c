@@ -10,7 +10,10 @@
  * so that of l is -g_c + (sum_k g_k) p_c.
  *
  * Sums over rows run in double, in the order of the rows. */
-#include "internal.h"
+#include <math.h>
+
+#include "ops.h"
+#include "op.h"
 #include "kernels.h"
 
 typedef struct cross_entropy_attributes {

@@ -8,7 +8,11 @@
  * Transposition costs nothing, because a matrix is read through strides. A gradient is written row
  * by row, so if an operand is stored transposed, its transposed gradient is computed instead:
  * da^T = b dy^T, db^T = dy^T a. If a leading axis was broadcast, its gradients add up. */
-#include "internal.h"
+#include <stdio.h>
+#include <string.h>
+
+#include "ops.h"
+#include "broadcast.h"
 #include "kernels.h"
 
 enum { A, B, Y }; /* the operands */

@@ -14,7 +14,10 @@
  *                   dx_k = sum_i g_i D_k h_i = (g_k - mean(g) - h_k mean(g h)) / s
  *     l2_normalize  D_k |x| = x_k / |x| = y_k, so D_k y_i = ([i = k] - y_i y_k) / |x|
  *                   dx_k = sum_i dy_i D_k y_i = (dy_k - y_k (y . dy)) / |x| */
-#include "internal.h"
+#include <math.h>
+
+#include "ops.h"
+#include "op.h"
 #include "kernels.h"
 
 /* ---- layer normalisation ---- */

@@ -10,7 +10,11 @@
  *
  * Every result is a function of one row of n numbers. If the reduced axes are not the last ones, x
  * is permuted first. */
-#include "internal.h"
+#include <math.h>
+
+#include "ops.h"
+#include "reduce.h"
+#include "tape_private.h"
 #include "kernels.h"
 
 typedef struct reduction {

@@ -1,6 +1,10 @@
 /* Operators that move numbers and change none: reshape, detach, permute, slice, concat, stack. Each
  * number of y is one of x, so its gradient in dy is added at the same place in dx. */
-#include "internal.h"
+#include <string.h>
+
+#include "broadcast.h"
+#include "ops.h"
+#include "tape_private.h"
 #include "kernels.h"
 
 /* ---- views: reshape, and detach, which stops the gradient ---- */

@@ -17,7 +17,11 @@
  *
  * The positions that take part are first gathered into a row of their own. So a position that is
  * left out is in no sum, and neither a NaN there nor a longer row changes a bit. */
-#include "internal.h"
+#include <math.h>
+
+#include "broadcast.h"
+#include "ops.h"
+#include "reduce.h"
 #include "kernels.h"
 
 typedef struct softmax_attributes {

@@ -1,5 +1,12 @@
 /* Parameters and metadata by name. safetensors.c saves and loads them. */
+#include <math.h>
+#include <string.h>
+#include <stdio.h>
+#include <stdarg.h>
+
 #include "json.h"
+#include "params_private.h"
+#include "random.h"
 #include "sparse.h"
 
 tg_params *tg_params_new(uint64_t seed)
@@ -235,6 +242,23 @@ void tg_params_zero_grad(tg_params *params)
 {
     for (int64_t i = 0; i < tg_params_count(params); i++) tg_param_drop_grad(params->entries[i]);
 }
+
+/* ---- for optimizers ---- */
+
+/* The tensor is the first member of its entry. */
+bool tg_params_decays(const tg_tensor *parameter)
+{
+    return !((const tg_param_entry *)parameter)->no_decay;
+}
+
+int64_t tg_params_count_step(tg_tensor *parameter)
+{
+    return ++((tg_param_entry *)parameter)->steps;
+}
+
+void tg_params_use_grad(tg_tensor *parameter) { tg_param_drop_grad((tg_param_entry *)parameter); }
+
+bool tg_params_in_inference(const tg_params *params) { return params && params->inference; }
 
 /* ---- metadata ---- */
 

@@ -96,23 +96,56 @@ TG_EXPORT int64_t tg_params_no_decay(tg_params *params, const char *prefix);
 /* Clears all gradients, without a step of an optimizer. */
 TG_EXPORT void tg_params_zero_grad(tg_params *params);
 
-/* Makes a parameter [V, E] sparse, as in PyTorch's nn.Embedding(sparse=True): for a table of which a
- * batch reads few rows. Its gradient then consists of the rows that backward passes touched. `grad`
- * is zero elsewhere and can be read as usual. A step of Adam or SGD, clipping and zeroing cost time
- * in proportion to the touched rows; the other rows do not change. Adam is then PyTorch's
- * SparseAdam (see optim.h). tg_gather touches the rows that it read. An operator that does not know
- * rows, such as a product with the table, touches all of them. Takes memory for the gradient and
- * five bytes per row at once. A second call does nothing. Files do not record this property. False,
- * with the error set on the table's tg_params, if the parameter does not have two axes or if there
- * is no memory. */
+/* Makes a parameter [V, E] sparse, as in PyTorch's nn.Embedding(sparse=True): for a table of
+ * which a batch reads few rows. Its gradient then consists of the rows that backward passes
+ * touched. `grad` is zero elsewhere and can be read as usual. A step of Adam or SGD, clipping
+ * and zeroing cost time in proportion to the touched rows; the other rows do not change. Adam is
+ * then PyTorch's SparseAdam (see optim.h). tg_gather touches the rows that it read. An operator
+ * that does not know rows, such as a product with the table, touches all of them. Takes memory
+ * for the gradient and five bytes per row at once. A second call does nothing. Files do not
+ * record this property. False, with the error set on the table's tg_params, if the parameter
+ * does not have two axes or if there is no memory. */
 TG_EXPORT bool tg_params_set_sparse(tg_tensor *table);
 
-/* Marks the rows `ids` (any shape, each 0 .. V - 1) of a sparse parameter as touched: from now on
- * they have a gradient, which is zero if they had none, and the next step moves them. Processes that
- * each compute a part of a batch call this with the ids of the whole batch, so that tg_grad_next
- * takes all of them through the same rows. Does nothing for a dense or a frozen parameter. False,
- * with the error set, for an id outside the table. */
+/* Marks the rows `ids` (any shape, each 0 .. V - 1) of a sparse parameter as touched: from now
+ * on they have a gradient, which is zero if they had none, and the next step moves them.
+ * Processes that each compute a part of a batch call this with the ids of the whole batch, so
+ * that tg_grad_next takes all of them through the same rows. Does nothing for a dense or a
+ * frozen parameter. False, with the error set, for an id outside the table. */
 TG_EXPORT bool tg_params_touch_rows(tg_tensor *table, tg_ints ids);
+
+/* ---- for optimizers of your own ---- */
+
+/* Whether a parameter takes a step: it is not frozen, and it has a gradient. */
+static inline bool tg_params_takes_step(const tg_tensor *parameter)
+{
+    return parameter->requires_grad && parameter->has_grad;
+}
+
+/* Whether weight decay applies to a parameter (see tg_params_no_decay). */
+TG_EXPORT bool tg_params_decays(const tg_tensor *parameter);
+
+/* Counts a step of a parameter, and returns the steps so far: 1 at the first. Files contain the
+ * count if they are saved with TG_SAVE_STATE. */
+TG_EXPORT int64_t tg_params_count_step(tg_tensor *parameter);
+
+/* Clears the gradient of one parameter, as a step does when it has used it. */
+TG_EXPORT void tg_params_use_grad(tg_tensor *parameter);
+
+/* Whether a parameter is sparse, and its touched rows: an array of *count row numbers, each
+ * once, in no particular order, good until the gradient changes. NULL and 0 for a dense
+ * parameter. */
+TG_EXPORT bool tg_params_is_sparse(const tg_tensor *parameter);
+TG_EXPORT const int32_t *tg_params_touched_rows(const tg_tensor *parameter, int64_t *count);
+
+/* The first touched row of a sparse parameter [V, E] from `row` on, or V; `row` itself if the
+ * parameter is dense. */
+TG_EXPORT int64_t tg_params_next_touched_row(const tg_tensor *parameter, int64_t row);
+
+/* Whether the parameters are in inference mode. */
+TG_EXPORT bool tg_params_in_inference(const tg_params *params);
+
+/* ---- inference mode ---- */
 
 /* Inference mode: the caller promises that nothing writes the parameters. Operators then keep
  * prepacked weights (weights in the order in which matrix products read them), which the first

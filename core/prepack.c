@@ -1,5 +1,6 @@
-/* Weights in the order in which products read them, kept from one pass to the next while nobody writes the parameters. */
-#include "internal.h"
+/* Weights in the order in which products read them, kept from one pass to the next while nobody
+ * writes the parameters. */
+#include "params_private.h"
 #include "kernels.h"
 
 void tg_params_set_inference(tg_params *params, bool held)
@@ -7,7 +8,7 @@ void tg_params_set_inference(tg_params *params, bool held)
     if (!params) return;
     for (int64_t i = 0; i < params->count; i++) atomic_store(&params->entries[i]->packed, NULL);
     tg_arena_reset(&params->packed);
-    params->held = held;
+    params->inference = held;
 }
 
 /* Passes of several threads may be the first to want it: one packs, the others wait. */
@@ -31,7 +32,7 @@ static const tg_real *pack(tg_param_entry *entry)
 
 const tg_real *tg_prepacked(const tg_tensor *weight)
 {
-    if (!weight->params || !weight->params->held || weight->ndim != 2) return NULL;
+    if (!weight->params || !weight->params->inference || weight->ndim != 2) return NULL;
     tg_param_entry *entry = (tg_param_entry *)weight;
     const tg_real *packed = atomic_load(&entry->packed);
     return packed ? packed : pack(entry);

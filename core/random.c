@@ -1,5 +1,7 @@
 /* Word i of a stream is word i mod 4 of the Philox block (kernels.h) with the counter i / 4. */
-#include "internal.h"
+#include <math.h>
+
+#include "random.h"
 #include "kernels.h"
 
 /* FNV-1a over the stream's name, then the finalizer of SplitMix64 (Steele, Lea and Flood, 2014),

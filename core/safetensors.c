@@ -7,6 +7,9 @@
  * Optimizer state is saved in the same way, under reserved names: optimizer/exp_avg/NAME and so on
  * are tensors of the parameter's shape, and optimizer/steps/NAME is the number of Adam's steps.
  * Nothing that is read from a file is used before it is checked. */
+#include <math.h>
+#include <string.h>
+#include <stdio.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,6 +18,7 @@
 #include <unistd.h>
 
 #include "header.h"
+#include "params_private.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "safetensors files are little-endian: this code needs a machine that is");
@@ -437,7 +441,7 @@ static bool load_file(reader *r, int file)
 bool tg_params_load(tg_params *params, const char *path)
 {
     if (!params || params->error.set) return false;
-    if (params->held)
+    if (params->inference)
         return tg_fail(&params->error,
                        "cannot load %s: the parameters are in inference mode; end it with "
                        "tg_params_set_inference(params, false)",

@@ -6,8 +6,8 @@
 
 TG_BEGIN_DECLS
 
-/* Number of elements of a shape; -1 if a size is negative, ndim is not in 0 .. TG_MAX_DIMS, or the bytes of a tensor of
- * that shape would overflow. */
+/* Number of elements of a shape; -1 if a size is negative, ndim is not in 0 .. TG_MAX_DIMS, or
+ * the bytes of a tensor of that shape would overflow. */
 TG_EXPORT int64_t tg_shape_size(int ndim, const int64_t *shape);
 
 /* Whether a tensor has this shape, which may be written as TG_SHAPE(2, 3). */
@@ -18,13 +18,13 @@ typedef struct tg_shape_string {
     char text[160];
 } tg_shape_string;
 
-/* The text of a shape, and of a tensor's shape ("NULL" if the tensor is NULL). Use the field `text` of the result within
- * the same expression, for example as an argument of tg_node_fail. */
+/* The text of a shape, and of a tensor's shape ("NULL" if the tensor is NULL). Use the field
+ * `text` of the result within the same expression, for example as an argument of tg_node_fail. */
 TG_EXPORT tg_shape_string tg_shape_str(int ndim, const int64_t *shape);
 TG_EXPORT tg_shape_string tg_tensor_str(const tg_tensor *tensor);
 
-/* The strides (0 along broadcast axes) that read a small shape as if it were the larger `shape`; both
- * broadcast as in NumPy. False if the small shape does not broadcast to the larger one. */
+/* The strides (0 along broadcast axes) that read a small shape as if it were the larger `shape`;
+ * both broadcast as in NumPy. False if the small shape does not broadcast to the larger one. */
 TG_EXPORT bool tg_broadcast_strides(int ndim, const int64_t *shape, int small_ndim,
                                     const int64_t *small_shape, int64_t *strides);
 

@@ -1,6 +1,10 @@
 /* Sparse parameters: a table [V, E] of which a batch reads few rows, such as the weight of an
  * embedding. */
+#include <string.h>
+
+#include "op.h"
 #include "sparse.h"
+#include "params_private.h"
 
 bool tg_params_set_sparse(tg_tensor *table)
 {
@@ -81,9 +85,22 @@ void tg_sparse_clear(tg_tensor *table)
     sparse->count = 0;
 }
 
-int64_t tg_sparse_next(const tg_sparse *sparse, int64_t row)
+/* ---- for optimizers ---- */
+
+bool tg_params_is_sparse(const tg_tensor *parameter) { return tg_sparse_of(parameter) != NULL; }
+
+const int32_t *tg_params_touched_rows(const tg_tensor *parameter, int64_t *count)
 {
-    const bool *from = sparse->is_touched + row,
-               *next = memchr(from, true, (size_t)(sparse->rows - row));
+    const tg_sparse *sparse = tg_sparse_of(parameter);
+    *count = sparse ? sparse->count : 0;
+    return sparse ? sparse->touched : NULL;
+}
+
+int64_t tg_params_next_touched_row(const tg_tensor *parameter, int64_t row)
+{
+    const tg_sparse *sparse = tg_sparse_of(parameter);
+    if (!sparse || row >= sparse->rows) return row;
+    const bool *from = sparse->is_touched + row;
+    const bool *next = memchr(from, 1, (size_t)(sparse->rows - row));
     return next ? next - sparse->is_touched : sparse->rows;
 }

@@ -2,7 +2,7 @@
 #ifndef TG_SPARSE_H
 #define TG_SPARSE_H
 
-#include "internal.h"
+#include "params_private.h"
 
 /* The gradient of the parameter is zero outside the touched rows at any time, so that it can be
  * read and added to as a dense one, and clearing it costs what was touched. */
@@ -24,8 +24,5 @@ void tg_sparse_touch_all(tg_sparse *sparse);
 
 /* Zeros the gradient. No row is touched after it. */
 void tg_sparse_clear(tg_tensor *table);
-
-/* The first touched row from `row` on, or V. */
-int64_t tg_sparse_next(const tg_sparse *sparse, int64_t row);
 
 #endif

@@ -1,5 +1,10 @@
 /* The tape: it owns every tensor that an operator makes, and tg_backward walks back over them. */
+#include <string.h>
+#include <stdarg.h>
+
 #include "sparse.h"
+#include "random.h"
+#include "tape_private.h"
 
 tg_tape *tg_tape_new(uint64_t seed)
 {

@@ -17,7 +17,8 @@ struct tg_tape {
         char path[TG_MAX_NAME];
     } * scope; /* the innermost scope that the program has open, in the arena; or NULL */
 
-    /* Called after each pass of an operator; NULL unless anomaly detection is on (inspect/anomaly.c). */
+    /* Called after each pass of an operator; NULL unless anomaly detection is on
+     * (inspect/anomaly.c). */
     void (*anomaly_hook)(tg_node *node, bool backward);
     char warning[320]; /* from anomaly detection; empty if there is none */
     tg_random random;

@@ -1,5 +1,8 @@
 /* Tensors and views: the functions that need no tape. */
-#include "internal.h"
+#include "tensor.h"
+
+#include <math.h>
+#include <string.h>
 
 double tg_item(const tg_tensor *tensor)
 {

@@ -1,7 +1,12 @@
 /* Anomaly detection: the first NaN or infinity is an error, a likely mistake a warning.
  * core/op.c and core/tape.c call the tape's anomaly_hook after each forward and backward
  * pass of an operator. */
-#include "../core/internal.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../core/params_private.h"
+#include "../core/tape_private.h"
 #include "graph.h"
 #include "inspect.h"
 

@@ -5,6 +5,7 @@
 #include "check_layer.h"
 
 #ifdef _OPENMP
+#include <stdio.h>
 #include <omp.h>
 #endif
 

@@ -1,4 +1,5 @@
 /* The tape as a graph for Graphviz. */
+#include <stdio.h>
 #include <string.h>
 
 #include "../core/tape_private.h"

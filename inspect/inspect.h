@@ -26,11 +26,12 @@ TG_BEGIN_DECLS
 TG_EXPORT void tg_scope_begin(tg_tape *tape, const char *name);
 TG_EXPORT void tg_scope_end(tg_tape *tape);
 
-/* Writes the tape as a table with a row for each operator: its number, name and scope; the shape of
- * its result; its inputs (#3 is the result of operator 3); the bytes of the result (0 for a view);
- * the floating-point operations of the forward pass (- if the operator does not state them); the
- * smallest and largest value and, after the backward pass, gradient. The last line has the sums.
- * False if `tape` is NULL, on a write error, or, with the tape's error set, if there is no memory. */
+/* Writes the tape as a table with a row for each operator: its number, name and scope; the shape
+ * of its result; its inputs (#3 is the result of operator 3); the bytes of the result (0 for a
+ * view); the floating-point operations of the forward pass (- if the operator does not state
+ * them); the smallest and largest value and, after the backward pass, gradient. The last line
+ * has the sums. False if `tape` is NULL, on a write error, or, with the tape's error set, if
+ * there is no memory. */
 TG_EXPORT bool tg_tape_print(tg_tape *tape, FILE *stream);
 
 /* Writes the tape as a graph for Graphviz (dot -Tsvg): operators grouped by scope, with the

@@ -1,5 +1,6 @@
 /* The checks of tg_check_layer, in the order in which it makes them. */
 #ifdef _OPENMP
+#include <stdio.h>
 #include <omp.h>
 #endif
 

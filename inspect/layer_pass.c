@@ -1,6 +1,8 @@
 /* One pass of a checked layer over a batch, and the comparison of two passes. */
 #include "layer_pass.h"
 
+#include <stdio.h>
+#include <stdarg.h>
 #include <assert.h>
 #include <math.h>
 #include <string.h>

@@ -5,12 +5,14 @@
 
 #include "../core/op.h"
 
+/* clang-format off */
 #define TG_OPERATORS(X) \
     X(add) X(affine) X(attention) X(binary_cross_entropy_with_logits) X(concat) X(cross_entropy) \
     X(detach) X(div) X(dropout) X(exp) X(gather) X(gelu) X(l2_normalize) X(layer_norm) X(linear) \
     X(log) X(log_softmax) X(logsumexp) X(lstm) X(matmul) X(max) X(maximum) X(mean) X(mul) X(neg) \
-    X(permute) X(plain_attention) X(relu) X(reshape) X(sigmoid) X(slice) X(softmax) X(sqrt) X(square) X(sub) X(sum) \
-    X(tanh) X(where)
+    X(permute) X(plain_attention) X(relu) X(reshape) X(sigmoid) X(slice) X(softmax) X(sqrt) \
+    X(square) X(sub) X(sum) X(tanh) X(where)
+/* clang-format on */
 
 #define TG_DECLARE_OPERATOR(name) extern const tg_op tg_op_##name;
 TG_OPERATORS(TG_DECLARE_OPERATOR)

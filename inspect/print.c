@@ -1,4 +1,5 @@
 /* The tape as a table. */
+#include <stdio.h>
 #include <math.h>
 #include <string.h>
 

@@ -27,8 +27,9 @@
  *
  *     sum_k p_ik dp_ik = sum_k p_ik r_ik dy_i . v_k = dy_i . sum_k e_ik v_k = dy_i . y_i
  *
- * which needs none of them. With times_score, dp_ij is r_ij s_ij de_ij, the sum is dy_i . y_i again,
- * and s_ij is a factor of e_ij as well: ds_ij gains r_ij p_ij de_ij. If scores are raw, ds is dp.
+ * which needs none of them. With times_score, dp_ij is r_ij s_ij de_ij, the sum is dy_i . y_i
+ * again, and s_ij is a factor of e_ij as well: ds_ij gains r_ij p_ij de_ij. If scores are raw, ds
+ * is dp.
  *
  * Tiles, forward. After some tiles a query holds three results for their keys: the largest score m,
  * l = sum e^(s - m), and y = sum e^(s - m) r v. If the next tile has a larger score, l and y are
@@ -165,25 +166,27 @@ static void recompute_tile(const tg_attention_head *head, tg_tile t)
                     softmax_stats(head, t.i0), head->p);
 }
 
-/* Of the pair at a place in the tile, whose ds holds dy . v: whether it is left out, r dy . v, and
- * dp. */
+/* Three functions of one pair, which is at index `at` of the tile's matrices. */
+
 static bool is_left_out(const tg_attention_head *head, int64_t at)
 {
     return head->op->config.raw ? head->r[at] == 0 : head->s[at] == -(tg_real)INFINITY;
 }
 
+/* r_ij de_ij, while ds holds dy_i . v_j. */
 static tg_real dropped_grad(const tg_attention_head *head, int64_t at)
 {
     return head->op->e_is_p ? head->ds[at] : head->r[at] * head->ds[at];
 }
 
+/* dp_ij */
 static tg_real weight_grad(const tg_attention_head *head, int64_t at)
 {
     const tg_real grad = dropped_grad(head, at);
     return head->op->config.times_score ? grad * head->s[at] : grad;
 }
 
-/* In ds, dp for dy . v. */
+/* Replaces dy_i . v_j in ds by dp_ij. */
 static void weight_grads(const tg_attention_head *head, tg_tile t)
 {
     for (int64_t i = 0; i < t.queries; i++)
@@ -191,20 +194,20 @@ static void weight_grads(const tg_attention_head *head, tg_tile t)
             head->ds[at] = is_left_out(head, at) ? 0 : weight_grad(head, at);
 }
 
-/* In ds, `factor` dL/ds for dy . v. */
+/* Replaces dy_i . v_j in ds by factor ds_ij. */
 static void score_grads(const tg_attention_head *head, tg_tile t, tg_real factor)
 {
     const tg_attention_config *config = &head->op->config;
-    const tg_real *p = head->p, *sums = head->dy_dot_y + t.i0;
+    const tg_real *p = head->p, *dy_dot_y = head->dy_dot_y + t.i0;
     tg_real *ds = head->ds;
     if (head->op->e_is_p) {
-        tg_array_softmax_backward(t.queries, t.keys, TG_TILE_KEYS, p, sums, factor, ds);
+        tg_array_softmax_backward(t.queries, t.keys, TG_TILE_KEYS, p, dy_dot_y, factor, ds);
         return;
     }
     for (int64_t i = 0; i < t.queries; i++)
         for (int64_t at = i * TG_TILE_KEYS; at < i * TG_TILE_KEYS + t.keys; at++) {
             const tg_real dp = weight_grad(head, at);
-            const tg_real by_weight = config->raw ? dp : p[at] * (dp - sums[i]);
+            const tg_real by_weight = config->raw ? dp : p[at] * (dp - dy_dot_y[i]);
             const tg_real as_factor = config->times_score ? dropped_grad(head, at) * p[at] : 0;
             ds[at] = is_left_out(head, at) ? 0 : factor * (by_weight + as_factor);
         }
@@ -223,8 +226,8 @@ static void each_tile_again(tg_attention_head *head, tg_tile_function function)
 
 /* ---- backward: the gradients of the inputs ---- */
 
-/* dq, dk and dv are NULL if nobody wants them. A gradient of pairs that nobody wants goes to
- * `unwanted`. */
+/* Gradient arrays of the inputs; one that nobody wants is NULL. The kernels of pairs write both dq
+ * and dk: then the workspace takes what is not wanted. */
 typedef struct gradients {
     tg_real *dq, *dk, *dv;
     tg_real *workspace; /* [B, heads, 4, D]: dw, a tile's dw, unwanted dq, unwanted dk */

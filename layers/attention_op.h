@@ -20,9 +20,9 @@ tg_tensor *tg_attend(tg_tape *tape, tg_tensor *q, tg_tensor *k, tg_tensor *v,
                      const tg_attention_mask *mask);
 
 /* tg_zero_padding if the lengths are valid for x [B, T, E]; otherwise x itself, because the
- * operator that reads the lengths reports them under its own name. A layer calls it before a projection,
- * whose backward pass multiplies the padding by 0: 0 times NaN is NaN. It is called whatever the
- * padding holds, so that the graph and the order of every sum are always the same. */
+ * operator that reads the lengths reports them under its own name. A layer calls it before a
+ * projection, whose backward pass multiplies the padding by 0: 0 times NaN is NaN. It is called
+ * whatever the padding holds, so that the graph and the order of every sum are always the same. */
 tg_tensor *tg_zero_valid_padding(tg_tape *tape, tg_tensor *x, tg_ints lengths);
 
 #endif

@@ -1,4 +1,7 @@
 /* The layers' inner loops; see kernels.h. */
+#include <math.h>
+#include <string.h>
+
 #include "kernels.h"
 
 #include "../core/simd.h"

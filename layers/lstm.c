@@ -10,7 +10,7 @@
  * Backward, from the last step to the first, dz_t comes from dh_t and dc_t, and so does the part of
  * dc_(t-1) that step t gives (layers/kernels.c). Then
  *
- *     dh_(t-1) = dz_t W_hh   (and what the loss gives to h_(t-1) itself),   dx_t = dz_t W_ih
+ *     dh_(t-1) = dy_(t-1) + dz_t W_hh,   dx_t = dz_t W_ih        y is the output, h of all steps
  *     dW_ih = sum_t dz_t^T x_t,   dW_hh = sum_t dz_t^T h_(t-1),   db_ih = db_hh = sum_t dz_t
  *
  * Sequences are packed: sorted by length, longest first, and laid out step by step. Step t is the
@@ -213,7 +213,7 @@ static void each_block(const tg_node *node, bool backward, block_function functi
     }
 }
 
-/* h_t or dL/dh_t of a rank, in the output or its gradient [B, T, directions * H]. */
+/* The place of a rank's h_t in the output [B, T, directions * H], or of dy_t in its gradient. */
 static tg_real *output_row(const lstm_attributes *op, tg_real *y, int d, int64_t rank, int64_t t)
 {
     return y + (token_row(op, d, rank, t) * op->directions + d) * op->hidden;
@@ -352,7 +352,7 @@ static void backward_block(const tg_node *node, int d, int64_t first, int64_t la
             TG_DISPATCH(tg_k_lstm_gates_backward, hidden, gates, c_prev(op, d, rank, t), c, dh,
                         dir->dc + rank * hidden);
         }
-        if (t > 0 || node->inputs[H0]) /* dh_(t-1) = dz_t W_hh */
+        if (t > 0 || node->inputs[H0]) /* dh_(t-1) = dz_t W_hh, to which step t - 1 adds dy */
             tg_matmul_packed(&(tg_product){.m = end - first,
                                            .n = hidden,
                                            .k = width,

@@ -31,11 +31,12 @@ typedef struct tg_lstm_state {
     tg_tensor *h, *c; /* each [layers * directions, B, H]: layer by layer, forward before reverse */
 } tg_lstm_state;
 
-/* Registers "name.weight_ih_l0", "name.weight_hh_l0", "name.bias_ih_l0" and "name.bias_hh_l0"; for
- * a second direction the same with "_reverse" appended; for the layers above with l1, l2 and so on
- * for l0. Parameters start from U(-1/sqrt(H), 1/sqrt(H)). The forget gate's biases are the exception,
- * bias_ih 1 and bias_hh 0: a new model remembers (Jozefowicz, Zaremba and Sutskever, 2015).
- * `layers` is 1 .. TG_LSTM_MAX_LAYERS. Returns false, with the error on `params`, on failure. */
+/* Registers "name.weight_ih_l0", "name.weight_hh_l0", "name.bias_ih_l0" and "name.bias_hh_l0";
+ * for a second direction the same with "_reverse" appended; for the layers above with l1, l2 and
+ * so on for l0. Parameters start from U(-1/sqrt(H), 1/sqrt(H)). The forget gate's biases are the
+ * exception, bias_ih 1 and bias_hh 0: a new model remembers (Jozefowicz, Zaremba and Sutskever,
+ * 2015). `layers` is 1 .. TG_LSTM_MAX_LAYERS. Returns false, with the error on `params`, on
+ * failure. */
 TG_EXPORT bool tg_lstm_init(tg_lstm *layer, tg_params *params, const char *name, int64_t input,
                             int64_t hidden, int layers, bool bidirectional);
 

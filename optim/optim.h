@@ -22,15 +22,16 @@ typedef struct tg_sgd {
     bool nesterov;
 } tg_sgd;
 
-/* Takes a step. For a sparse parameter (tg_params_set_sparse) only the touched rows move. False, with
- * the error on `params` and no parameter moved, if there is no fresh gradient, if there is no memory
- * for v, or if momentum or weight decay applies to a sparse parameter: they would move all rows. */
+/* Takes a step. Only the touched rows of a sparse parameter (tg_params_set_sparse) move. False,
+ * with the error on `params` and no parameter moved, if there is no fresh gradient or no memory for
+ * v, or if momentum or weight decay applies to a sparse parameter: they would move all rows. */
 TG_EXPORT bool tg_sgd_step(const tg_sgd *sgd, tg_params *params);
 
 /* Adam (Kingma and Ba, 2015) and, with `decoupled`, AdamW (Loshchilov and Hutter, 2019). */
 typedef struct tg_adam {
     double lr, beta1, beta2, eps, weight_decay; /* 0 <= beta < 1, eps > 0 */
-    bool decoupled; /* AdamW: p -= lr weight_decay p, instead of g += weight_decay p */
+    double sparse_lr; /* the learning rate of sparse parameters; 0 for lr */
+    bool decoupled;   /* AdamW: p -= lr weight_decay p, instead of g += weight_decay p */
 } tg_adam;
 
 /* Adam with the given learning rate (1e-3 is usual), beta1 0.9, beta2 0.999, eps 1e-8 and no weight
@@ -38,10 +39,10 @@ typedef struct tg_adam {
 TG_EXPORT tg_adam tg_adam_default(double lr);
 TG_EXPORT tg_adam tg_adamw_default(double lr);
 
-/* Takes a step. For a sparse parameter (tg_params_set_sparse) only the touched rows and their moments
- * change, as in PyTorch's SparseAdam:
+/* Takes a step. Only the touched rows of a sparse parameter (tg_params_set_sparse) and of their
+ * moments change, as in PyTorch's SparseAdam; t counts the parameter's steps:
  *
- *     p -= lr sqrt(1 - beta2^t) / (1 - beta1^t)  m / (sqrt(v) + eps),   t counts the parameter's steps
+ *     p -= lr sqrt(1 - beta2^t) / (1 - beta1^t)  m / (sqrt(v) + eps)
  *
  * False, with the error on `params` and no parameter moved, if there is no fresh gradient, if there
  * is no memory for the moments, or if weight decay applies to a sparse parameter (it would move all

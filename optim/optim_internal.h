@@ -2,21 +2,17 @@
 #ifndef TG_OPTIM_INTERNAL_H
 #define TG_OPTIM_INTERNAL_H
 
-#include "../core/sparse.h"
+#include "../core/compute.h"
 #include "optim.h"
 
-static inline bool tg_optim_takes_step(const tg_param_entry *entry)
-{
-    return entry->tensor.requires_grad && entry->tensor.has_grad;
-}
+/* Whether a step may be taken; otherwise sets the error, in the name of `caller`. Creates the
+ * states that the step needs (a list that ends with NULL) for every parameter first, so that a step
+ * is taken as a whole or not at all. */
+bool tg_optim_ready(tg_params *params, const char *caller, const char *const *states);
 
-/* Whether momentum and weight decay (0: there is none) leave the untouched rows of sparse
- * parameters alone. False with the error set, in the name of `caller`: they would move them. */
+/* Whether momentum and weight decay (0 for none) leave the untouched rows of sparse parameters
+ * alone. They would move them: then sets the error, in the name of `caller`. */
 bool tg_optim_spares_rows(tg_params *params, const char *caller, double momentum,
                           double weight_decay);
-
-/* Whether a step may be taken, with the states it needs (a list that ends with NULL) there for every parameter, so that it
- * is taken whole or not at all; otherwise the error is set, and says why in the name of `caller`. */
-bool tg_optim_ready(tg_params *params, const char *caller, const char *const *states);
 
 #endif

@@ -25,12 +25,13 @@ diff -u examples/xor.c "$work/program"
 # The last column of the table is "SUITE: NAME, NAME; SUITE: NAME". If SUITE is one of the two
 # scripts, NAME is a section of it.
 awk -F'|' '
-    /^\| in the documents/ { on = 1; next }
+    /^\| in the articles/ { on = 1; next }
     on && !/^\|/ { exit }
-    on { print $4 }' README.md | tr ';' '\n' |
+    on { print $4 }' examples/README.md | tr ';' '\n' |
     sed -n 's/^ *\([a-z_]*\): \(.*[^ ]\) *$/\1:\2/p' >"$work/proofs"
-[ "$(wc -l <"$work/proofs")" -ge 24 ] || { echo "README.md has no table of the documents"; exit 1; }
-missing() { echo "README.md names the test $suite: $1, which does not exist"; exit 1; }
+[ "$(wc -l <"$work/proofs")" -ge 24 ] || { echo "examples/README.md has no table of the articles"; \
+    exit 1; }
+missing() { echo "examples/README.md names the test $suite: $1, which does not exist"; exit 1; }
 while IFS=: read -r suite names; do
     case $suite in
     examples)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# style.sh: checks the rules of style.awk on all sources, prints one line per fault, and prints the
-# number of statements in each folder. First it proves that style.awk finds planted faults.
+# style.sh: checks the rules of style.awk on all C and C++ sources, prints one line per fault, and
+# prints the number of statements in each folder. First it proves that style.awk finds planted
+# faults.
 set -eu
 cd "$(dirname "$0")/.."
 LC_ALL=C
@@ -49,4 +50,19 @@ END
     ls .ci/run .clang-tidy meson.build meson_options.txt
 } | sort >"$work/files"
 [ "$(wc -l <"$work/files")" -gt 200 ] || { echo "style.sh finds no sources"; exit 1; }
-tr '\n' '\0' <"$work/files" | xargs -0 awk -f "$rules"
+
+# These functions have more parameters than the others may have. The list may only get shorter.
+cat >"$work/exceptions" <<'END'
+layers/attention.c: a function has 8 parameters
+layers/attention.h: a function has 8 parameters
+layers/attention_op.c: a function has 8 parameters
+layers/attention_op.h: a function has 8 parameters
+END
+tr '\n' '\0' <"$work/files" | xargs -0 awk -f "$rules" >"$work/found" || true
+grep '^statements' "$work/found"
+grep -v '^statements' "$work/found" >"$work/faults" || true
+sed 's/:[0-9]*:/:/' "$work/faults" | sort | diff "$work/exceptions" - >"$work/new" || {
+    echo "faults in the sources (>), or exceptions that are gone (<):"
+    cat "$work/new" "$work/faults"
+    exit 1
+}

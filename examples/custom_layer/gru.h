@@ -1,5 +1,4 @@
-/* A gated recurrent unit: a layer written as layers/README.md teaches, on the public headers
- * alone. */
+/* A gated recurrent unit: a layer as layers/README.md teaches it, on the public headers alone. */
 #ifndef GRU_H
 #define GRU_H
 

@@ -9,7 +9,7 @@
 static const char padding_name[] = "<padding>",
                   unknown_name[] = "<unknown>"; /* no token contains both < and letters */
 
-/* A table of so many texts: slots, all free, more than half of which stay free. NULL after
+/* A hash table for `count` texts: free slots, at least half of which will stay free. NULL after
  * ex_fail. */
 static int32_t *new_slots(size_t count, size_t *slot_count)
 {
@@ -20,7 +20,7 @@ static int32_t *new_slots(size_t count, size_t *slot_count)
     return slots;
 }
 
-/* The slot of a text, or the free one where it belongs: the first of either from its hash (FNV-1a)
+/* The slot of a text, or the free slot where it belongs: the first of either from its hash (FNV-1a)
  * on. */
 static int32_t *find_slot(int32_t *slots, size_t slot_count, const char *const *texts,
                           const char *text)
@@ -122,7 +122,7 @@ static int by_count(const void *a, const void *b)
     return order ? order : (x->number > y->number) - (x->number < y->number);
 }
 
-/* The words of all tokens, the most frequent first, with their counts; returns how many there are.
+/* Counts the words of all tokens and sorts them, the most frequent first. Returns their number.
  * `texts` is workspace. */
 static size_t count_words(const ex_tokens *tokens, word_count *entries, const char **texts,
                           int32_t *slots, size_t slot_count)

@@ -207,6 +207,21 @@ START_TEST(the_same_generator_repeats_dropout)
     }
 END_TEST
 
+START_TEST(a_refused_dropout_draws_nothing)
+    {
+        tg_tape *tape = tg_tape_new(1), *other = tg_tape_new(1);
+        const uint64_t counter = tg_tape_random(tape)->counter;
+        tg_tensor *x = tg_exp(other, tg_variable(other, NULL, TG_SHAPE(2)));
+        ck_assert_ptr_null(tg_dropout(tape, x, 0.5));
+        test_expect_error(tape, "dropout", "another tape", NULL);
+        ck_assert_uint_eq(tg_tape_random(tape)->counter, counter);
+        ck_assert_ptr_nonnull(tg_dropout(tape, tg_variable(tape, NULL, TG_SHAPE(2)), 0.5));
+        ck_assert_uint_eq(tg_tape_random(tape)->counter, counter + 2);
+        test_end(other, NULL);
+        test_end(tape, NULL);
+    }
+END_TEST
+
 START_TEST(dropout_is_off_in_evaluation_and_for_p_0)
     {
         tg_tape *tape = tg_tape_new(3);
@@ -239,6 +254,7 @@ Suite *norms_suite(void)
     tcase_add_test(tc, dropout_preserves_the_mean);
     tcase_add_test(tc, dropout_backward_has_the_same_mask);
     tcase_add_test(tc, the_same_generator_repeats_dropout);
+    tcase_add_test(tc, a_refused_dropout_draws_nothing);
     tcase_add_test(tc, dropout_is_off_in_evaluation_and_for_p_0);
     suite_add_tcase(suite, tc);
     return suite;

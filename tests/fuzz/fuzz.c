@@ -83,7 +83,7 @@ enum { MAX_DATA = 1 << 20 };
 
 /* The largest end of a tensor's data that a header names, if it is at most MAX_DATA: the largest
  * second number of a pair [begin, end]. Pairs that are shapes count too; a header with a larger
- * shape than its data is then given too much. */
+ * shape than its data then gets too much. */
 static size_t data_size(const char *header, size_t length)
 {
     size_t largest = 0;

@@ -129,7 +129,7 @@ END_TEST
 START_TEST(no_hint_without_its_cause)
     {
         tg_tape *tape = detecting_tape();
-        const tg_real infinite[] = {INFINITY, 1};
+        const tg_real infinite[] = {(tg_real)INFINITY, 1};
         tg_tensor *(*const operators[])(tg_tape *, tg_tensor *) = {tg_log, tg_sqrt, tg_exp,
                                                                    tg_softmax};
         for (size_t k = 0; k < COUNT(operators); k++) {

@@ -235,10 +235,12 @@ END_TEST
 /* ---- matrix products ---- */
 
 /* How a product is computed. */
+enum { FROM_ZERO, FROM_C, FROM_ROW };
+
 typedef struct product_case {
     bool transpose_a, transpose_b;
-    enum { FROM_ZERO, FROM_C, FROM_ROW } from; /* the product is added to these numbers */
-    bool in_place;                             /* b is neither packed nor gathered */
+    int from;      /* the product is added to these numbers */
+    bool in_place; /* b is neither packed nor gathered */
 } product_case;
 
 /* Case 0 .. 11: each transposition and each start. */

@@ -138,6 +138,7 @@ START_TEST(another_network_is_an_error)
     }
 END_TEST
 
+Suite *interop_suite(void);
 Suite *interop_suite(void)
 {
     Suite *suite = suite_create("interop");

@@ -35,8 +35,9 @@ static tg_ints choose(int32_t ids[MAX_IDS + 1], int step)
     int count = 0;
     ids[count++] = 0;
     for (int32_t row = 1; row < V - 3 && count < MAX_IDS; row++) {
-        int period = row;
-        if (row >= 6) period = row < 30 ? 17 * row : 40 + row;
+        int period = 40 + row;
+        if (row < 6) period = row;
+        else if (row < 30) period = 17 * row;
         if ((step + row) % period == 0) ids[count++] = row;
     }
     ids[count] = ids[count - 1];

@@ -56,6 +56,12 @@ typedef struct training {
     bool stopped;              /* after Ctrl-C */
 } training;
 
+/* The tables' learning rate, in units of --lr. A row that a batch does not read does not move,
+ * so it lacks the steps that Adam's momentum gives to dense parameters. 3 makes up for it:
+ * measured over five seeds, banking77 0.862 instead of 0.828 (dense: 0.841), SST-2 without an
+ * encoder 0.813 instead of 0.802 (dense: 0.793). */
+static const double SPARSE_LR = 3;
+
 /* ---- copies of the weights ---- */
 
 typedef enum move { SAVE, RESTORE, SWAP, AVERAGE } move;
@@ -183,6 +189,7 @@ static bool step(training *t, tc_batch *batch)
         record_norms(t);
     tg_clip_grad_norm(params, 5);
     t->adam.lr = tg_lr_warmup(t->config->lr, t->progress.steps++, t->config->warmup_steps);
+    t->adam.sparse_lr = SPARSE_LR * t->adam.lr;
     tg_adam_step(&t->adam, params);
 
     const char *error = tg_tape_error(t->tape);

@@ -1,26 +1,13 @@
-/* What the library's own sources share and no program sees. */
-#ifndef TG_INTERNAL_H
-#define TG_INTERNAL_H
+/* What a tg_params consists of. Private: programs see core/params.h. */
+#ifndef TG_PARAMS_PRIVATE_H
+#define TG_PARAMS_PRIVATE_H
 
-#include <assert.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "op.h"
-#include "ops.h"
-#include "params.h"
-
-#include "broadcast.h"
-#include "compute.h"
 #include "error.h"
 #include "memory.h"
-#include "tape_private.h"
-
-
-/* ---- parameters ---- */
+#include "params.h"
+#include "shape.h"
 
 enum { TG_MAX_STATES = 4, TG_STATE_NAME = 24 };
 
@@ -30,14 +17,14 @@ enum { TG_MAX_STATES = 4, TG_STATE_NAME = 24 };
 #define TG_STATE_PREFIX "optimizer/"
 #define TG_STEPS "steps"
 
-/* A parameter, and what the optimizers keep beside it. */
+/* A parameter and its optimizer state. */
 typedef struct tg_param_entry {
     tg_tensor tensor;
     char name[TG_MAX_NAME];
     bool no_decay;
-    int64_t steps;                   /* that Adam has taken with this parameter */
+    int64_t steps;                   /* of an optimizer, see tg_params_count_step */
     _Atomic(const tg_real *) packed; /* see tg_prepacked */
-    int64_t backward_passes; /* since its gradient was last cleared, under anomaly detection */
+    int64_t backward_passes;  /* since its gradient was last cleared, under anomaly detection */
     struct tg_sparse *sparse; /* see sparse.h; NULL for a dense parameter */
     struct {
         char name[TG_STATE_NAME]; /* "exp_avg", ...; empty where unused */
@@ -83,32 +70,31 @@ struct tg_params {
     tg_metadata *metadata; /* in the order in which the keys were first set */
     tg_loaded_file loaded; /* from tg_params_load to tg_params_finish_load */
     bool from_file;        /* a parameter that the file lacks is an error */
-    bool held;             /* nobody writes: what is packed of the weights is kept (held.c) */
+    bool inference;        /* nobody writes the parameters: prepacked weights are kept */
     tg_arena packed;
-    atomic_flag packing; /* by one thread at a time */
+    atomic_flag packing; /* one thread packs at a time */
     tg_error error;
 };
 
-/* Memory that lives as long as `params`, cleared; the error is set when there is none. */
+/* Memory that lives as long as `params`, cleared. NULL, with the error set, if there is none. */
 void *tg_params_alloc(tg_params *params, size_t bytes);
 
-/* The optimizer's state of that name, cleared when new; NULL, with the error set, when there is no memory. */
+/* The optimizer state of that name, zeros when it is new. NULL, with the error set, if there is no
+ * memory. */
 tg_real *tg_param_state(tg_params *params, tg_param_entry *entry, const char *name);
 
-/* Whether a file holds a parameter, and its tensors fit the parameter and its states: all have its shape, but the steps, one
- * whole number. False with the error set. Asked before there is memory for the numbers: what builds a model from a small file
- * must not be talked into a large one. */
+/* Whether a file contains a parameter, and its tensors fit the parameter and its states: they have
+ * its shape, except the count of steps, which is one number. Otherwise sets the error. This runs
+ * before memory for the numbers is taken, so that a small file cannot make a program allocate a
+ * large model. */
 bool tg_param_fits(tg_params *params, const tg_param_entry *entry, const tg_loaded_file *file);
 
-/* Gives a parameter that fits the values, and the optimizers' state, that the loaded file holds for it. False, with the error
- * set, when there is no memory. */
+/* Gives a parameter that fits its values and optimizer state from the loaded file. False, with the
+ * error set, if there is no memory. */
 bool tg_param_claim(tg_params *params, tg_param_entry *entry);
 
-/* A weight [out, in] of a parameter, transposed and packed as products read it: packed at first use and kept in inference
- * mode (tg_params_set_inference); NULL otherwise. In prepack.c. */
+/* The transpose of a parameter [out, in], packed as products read it: packed at first use and
+ * kept in inference mode; NULL otherwise. In prepack.c. */
 const tg_real *tg_prepacked(const tg_tensor *weight);
-
-/* sum_j e^(x_j - m), in op_reduce.c. */
-double tg_sum_exp(int64_t n, const tg_real *x, tg_real m);
 
 #endif
