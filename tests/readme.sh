@@ -29,8 +29,10 @@ awk -F'|' '
     on && !/^\|/ { exit }
     on { print $4 }' examples/README.md | tr ';' '\n' |
     sed -n 's/^ *\([a-z_]*\): \(.*[^ ]\) *$/\1:\2/p' >"$work/proofs"
-[ "$(wc -l <"$work/proofs")" -ge 24 ] || { echo "examples/README.md has no table of the articles"; \
-    exit 1; }
+[ "$(wc -l <"$work/proofs")" -ge 24 ] || {
+    echo "examples/README.md has no table of the articles"
+    exit 1
+}
 missing() { echo "examples/README.md names the test $suite: $1, which does not exist"; exit 1; }
 while IFS=: read -r suite names; do
     case $suite in
